@@ -1,0 +1,26 @@
+/** The environment variables that lib/ gives to the functions and that the functions read. */
+export const ENVIRONMENT_VARIABLES = [
+  'MAIL_TABLE',
+  'SENT_LOG_TABLE',
+  'BOUNCE_TABLE',
+  'WEBHOOK_SECRET',
+  'SENDER_SECRET',
+  'SPILL_QUEUE_URL',
+  'RETENTION_DAYS',
+  'CUSTOMERS_MAIL_CLOUD_TIME_ZONE',
+  'SENDGRID_API_URL',
+] as const;
+
+/** The name of an environment variable of Todoke's own. */
+export type EnvironmentVariable = (typeof ENVIRONMENT_VARIABLES)[number];
+
+/**
+ * The value that the stack gave this function.
+ *
+ * @throws Error where the stack gave none: a fault of the stack, never of a request.
+ */
+export function environmentVariable(name: EnvironmentVariable): string {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`Cannot start: the environment variable ${name} is not set`);
+  return value;
+}

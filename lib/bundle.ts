@@ -1,0 +1,45 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AssetHashType } from 'aws-cdk-lib';
+import { Code, type Runtime } from 'aws-cdk-lib/aws-lambda';
+import { buildSync } from 'esbuild';
+
+const lambdaFolder = fileURLToPath(new URL('../lambda', import.meta.url));
+
+/**
+ * The code of a function: `lambda/<entry>.ts` and all that it imports, in one file `index.js`.
+ *
+ * esbuild is called as a library: NodejsFunction starts it through npx, one process a function, which takes longer than
+ * the rest of a synthesis.
+ */
+export function bundle(entry: string, runtime: Runtime): Code {
+  return Code.fromAsset(lambdaFolder, {
+    // What is deployed decides whether a function is updated, not what it was made from.
+    assetHashType: AssetHashType.OUTPUT,
+    bundling: {
+      image: runtime.bundlingImage,
+      // Never run: the CDK takes two bundlings for the same one unless their options differ.
+      command: ['esbuild', entry],
+      local: {
+        tryBundle(outputFolder) {
+          buildSync({
+            entryPoints: [join(lambdaFolder, `${entry}.ts`)],
+            outfile: join(outputFolder, 'index.js'),
+            bundle: true,
+            minify: true,
+            platform: 'node',
+            // Node 24 in AWS, Node 20 or later in local mode: the same bundle runs on both.
+            target: 'node20',
+            // @sendgrid/mail is CommonJS and calls `require` of Node's modules, which an ESM bundle cannot.
+            format: 'cjs',
+            // The SDK's ESM sources shake down to a third less than its CommonJS ones. The SDK that the runtime brings
+            // is larger still, slower to load, and changes by itself.
+            mainFields: ['module', 'main'],
+            logLevel: 'warning',
+          });
+          return true;
+        },
+      },
+    },
+  });
+}

@@ -1,0 +1,63 @@
+import { Duration } from 'aws-cdk-lib';
+import { FunctionUrlAuthType } from 'aws-cdk-lib/aws-lambda';
+import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import { Construct } from 'constructs';
+import type { Queues } from './queues.ts';
+import type { Secrets } from './secrets.ts';
+import type { Settings } from './settings.ts';
+import type { Storage } from './storage.ts';
+import { type FunctionDefaults, TodokeFunction } from './todoke-function.ts';
+
+export interface CustomersMailCloudReceiverProps {
+  readonly defaults: FunctionDefaults;
+  readonly settings: Settings;
+  readonly storage: Storage;
+  readonly secrets: Secrets;
+  readonly queues: Queues;
+}
+
+/** Customers Mail Cloud's webhook: a function URL, and what records its posts now or, from the spill queue, later. */
+export class CustomersMailCloudReceiver extends Construct {
+  /** The address to enter at Customers Mail Cloud. */
+  readonly webhookUrl: string;
+
+  constructor(scope: Construct, id: string, props: CustomersMailCloudReceiverProps) {
+    super(scope, id);
+    const { defaults, settings, storage, secrets, queues } = props;
+    const recording = {
+      SENT_LOG_TABLE: storage.sentLog.tableName,
+      BOUNCE_TABLE: storage.bounce.tableName,
+      RETENTION_DAYS: String(settings.retentionDays),
+      CUSTOMERS_MAIL_CLOUD_TIME_ZONE: settings.customersMailCloudTimeZone,
+    };
+
+    const receive = new TodokeFunction(this, 'ReceiveCustomersMailCloud', {
+      defaults,
+      entry: 'receive-customers-mail-cloud',
+      description: "Records what Customers Mail Cloud's webhook reports",
+      timeout: Duration.seconds(30),
+      environment: {
+        ...recording,
+        WEBHOOK_SECRET: secrets.webhook.secretArn,
+        SPILL_QUEUE_URL: queues.spill.queueUrl,
+      },
+    });
+    secrets.grantRead(receive, secrets.webhook);
+    queues.grantSend(receive, queues.spill);
+    this.webhookUrl = receive.addFunctionUrl({ authType: FunctionUrlAuthType.NONE }).url;
+
+    const recordSpilled = new TodokeFunction(this, 'RecordSpilledPosts', {
+      defaults,
+      entry: 'record-spilled-posts',
+      description: 'Records the webhook posts that could not be stored when they came',
+      timeout: Duration.minutes(1),
+      environment: recording,
+    });
+    recordSpilled.addEventSource(new SqsEventSource(queues.spill, { batchSize: 5, reportBatchItemFailures: true }));
+
+    for (const recorder of [receive, recordSpilled]) {
+      storage.grant(recorder, storage.sentLog, 'BatchGetItem', 'BatchWriteItem', 'PutItem');
+      storage.grant(recorder, storage.bounce, 'BatchWriteItem', 'PutItem');
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import { RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Grant, type IGrantable, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
+import type { Construct } from 'constructs';
+import { fixLogicalId } from './logical-id.ts';
+
+/** The one customer-managed key that tables, secrets, queues and log groups are encrypted with. */
+export class EncryptionKey extends Key {
+  constructor(scope: Construct, id: string) {
+    const stack = Stack.of(scope);
+    super(scope, id, {
+      description: `${stack.stackName}: encrypts the tables, secrets, queues and logs of Todoke`,
+      enableKeyRotation: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    fixLogicalId(this, id);
+    // CloudWatch Logs uses a key in its own name, for log groups of this account only.
+    this.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [new ServicePrincipal(`logs.${stack.region}.amazonaws.com`)],
+        actions: ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey'],
+        resources: ['*'],
+        conditions: {
+          ArnLike: {
+            'kms:EncryptionContext:aws:logs:arn': stack.formatArn({ service: 'logs', resource: '*' }),
+          },
+        },
+      }),
+    );
+  }
+}
+
+/** Lets `grantee` use the key, but only by way of one AWS service (`dynamodb`, `sqs`, `secretsmanager`). */
+export function grantKey(grantee: IGrantable, key: IKey, service: string, actions: string[]): void {
+  Grant.addToPrincipal({
+    grantee,
+    actions,
+    resourceArns: [key.keyArn],
+    conditions: { StringEquals: { 'kms:ViaService': `${service}.${key.stack.region}.amazonaws.com` } },
+  });
+}

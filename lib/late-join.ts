@@ -1,0 +1,47 @@
+import { Duration } from 'aws-cdk-lib';
+import { FilterRule } from 'aws-cdk-lib/aws-lambda';
+import { Construct } from 'constructs';
+import type { Queues } from './queues.ts';
+import type { Settings } from './settings.ts';
+import type { Storage } from './storage.ts';
+import { streamSource } from './stream-source.ts';
+import { type FunctionDefaults, TodokeFunction } from './todoke-function.ts';
+
+export interface LateJoinProps {
+  readonly defaults: FunctionDefaults;
+  readonly settings: Settings;
+  readonly storage: Storage;
+  readonly queues: Queues;
+}
+
+/** Completes what was recorded before its mail was logged. */
+export class LateJoin extends Construct {
+  constructor(scope: Construct, id: string, props: LateJoinProps) {
+    super(scope, id);
+    const { defaults, settings, storage, queues } = props;
+
+    const join = new TodokeFunction(this, 'JoinLateEvents', {
+      defaults,
+      entry: 'join-late-events',
+      description: 'Completes the bounces that were recorded before their mail was logged',
+      timeout: Duration.minutes(1),
+      environment: {
+        SENT_LOG_TABLE: storage.sentLog.tableName,
+        BOUNCE_TABLE: storage.bounce.tableName,
+        RETENTION_DAYS: String(settings.retentionDays),
+      },
+    });
+    storage.grant(join, storage.sentLog, 'Query', 'UpdateItem');
+    storage.grant(join, storage.bounce, 'UpdateItem');
+
+    join.addEventSource(
+      streamSource(storage.sentLog, {
+        filter: {
+          eventName: FilterRule.isEqual('INSERT'),
+          dynamodb: { NewImage: { entry: { S: FilterRule.isEqual('mail') } } },
+        },
+        queues,
+      }),
+    );
+  }
+}

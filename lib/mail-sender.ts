@@ -1,0 +1,55 @@
+import { Duration } from 'aws-cdk-lib';
+import { FilterRule } from 'aws-cdk-lib/aws-lambda';
+import { Construct } from 'constructs';
+import type { Queues } from './queues.ts';
+import type { Secrets } from './secrets.ts';
+import type { Settings } from './settings.ts';
+import type { Storage } from './storage.ts';
+import { streamSource } from './stream-source.ts';
+import { type FunctionDefaults, TodokeFunction } from './todoke-function.ts';
+
+const SENDGRID_API_URLS = { global: 'https://api.sendgrid.com', eu: 'https://api.eu.sendgrid.com' } as const;
+
+export interface MailSenderProps {
+  readonly defaults: FunctionDefaults;
+  readonly settings: Settings;
+  readonly storage: Storage;
+  readonly secrets: Secrets;
+  readonly queues: Queues;
+}
+
+/** Sends what is put into the Mail table, and logs it. */
+export class MailSender extends Construct {
+  constructor(scope: Construct, id: string, props: MailSenderProps) {
+    super(scope, id);
+    const { defaults, settings, storage, secrets, queues } = props;
+
+    const send = new TodokeFunction(this, 'SendMail', {
+      defaults,
+      entry: 'send-mail',
+      description: 'Sends the items of the Mail table that have no status',
+      timeout: Duration.minutes(3),
+      environment: {
+        MAIL_TABLE: storage.mail.tableName,
+        SENT_LOG_TABLE: storage.sentLog.tableName,
+        SENDER_SECRET: secrets.sender.secretArn,
+        RETENTION_DAYS: String(settings.retentionDays),
+        SENDGRID_API_URL: SENDGRID_API_URLS[settings.sendgridRegion],
+      },
+    });
+    storage.grant(send, storage.mail, 'UpdateItem');
+    storage.grant(send, storage.sentLog, 'PutItem');
+    secrets.grantRead(send, secrets.sender);
+
+    send.addEventSource(
+      streamSource(storage.mail, {
+        // `exists` looks at leaves only, and `status` alone would match a removed item, which has no NewImage.
+        filter: {
+          eventName: FilterRule.or('INSERT', 'MODIFY'),
+          dynamodb: { NewImage: { id: { S: FilterRule.exists() }, status: { S: FilterRule.notExists() } } },
+        },
+        queues,
+      }),
+    );
+  }
+}

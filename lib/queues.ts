@@ -1,0 +1,57 @@
+import { Duration } from 'aws-cdk-lib';
+import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { IEventSourceDlq } from 'aws-cdk-lib/aws-lambda';
+import { Queue, QueueEncryption, type QueueProps } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { grantKey } from './encryption-key.ts';
+import { fixLogicalId } from './logical-id.ts';
+
+/** Where work waits that could not be finished at once. Both are empty on a good day. */
+export class Queues extends Construct {
+  /** Webhook posts that could not be stored when they came. record-spilled-posts empties it. */
+  readonly spill: Queue;
+  /** What was given up after the last try, for a person to look at. */
+  readonly failures: Queue;
+  readonly #key: IKey;
+
+  constructor(scope: Construct, id: string, props: { key: IKey }) {
+    super(scope, id);
+    this.#key = props.key;
+    this.failures = this.#queue('FailureQueue', {});
+    this.spill = this.#queue('SpillQueue', {
+      // Six times the function's timeout, as Lambda's Developer Guide asks for.
+      visibilityTimeout: Duration.minutes(6),
+      // One try in six minutes: a thousand of them outlast four days without storage.
+      deadLetterQueue: { queue: this.failures, maxReceiveCount: 1000 },
+    });
+  }
+
+  /** Lets a function put messages into `queue`, encrypted with the key. */
+  grantSend(grantee: IGrantable, queue: Queue): void {
+    Grant.addToPrincipal({ grantee, actions: ['sqs:SendMessage'], resourceArns: [queue.queueArn] });
+    grantKey(grantee, this.#key, 'sqs', ['kms:Decrypt', 'kms:GenerateDataKey']);
+  }
+
+  /** Where a stream's event source reports what it gave up; Lambda does so in the function's name. */
+  get failureDestination(): IEventSourceDlq {
+    return {
+      bind: (_, handler) => {
+        this.grantSend(handler, this.failures);
+        return { destination: this.failures.queueArn };
+      },
+    };
+  }
+
+  #queue(id: string, props: QueueProps): Queue {
+    const queue = new Queue(this, id, {
+      encryption: QueueEncryption.KMS,
+      encryptionMasterKey: this.#key,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+      ...props,
+    });
+    fixLogicalId(queue, id);
+    return queue;
+  }
+}

@@ -1,0 +1,75 @@
+import type { Node } from 'constructs';
+import * as z from 'zod';
+
+const timeZone = z.string().refine(
+  (zone) => {
+    try {
+      new Intl.DateTimeFormat('en', { timeZone: zone });
+      return true;
+    } catch {
+      return false;
+    }
+  },
+  { error: 'must be an IANA time zone, such as Asia/Tokyo or UTC' },
+);
+
+/** CloudWatch Logs takes only these retention times. */
+const LOG_RETENTION_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
+
+/** `-c name=value` gives strings, cdk.json gives what JSON has: numbers are taken in either form. */
+const wholeNumber = z
+  .union([z.number(), z.string().regex(/^\d+$/, 'must be a whole number').transform(Number)], {
+    error: 'must be a whole number',
+  })
+  .pipe(z.number().int());
+
+const settingsSchema = z.strictObject({
+  /** The CloudFormation stack's name, and the first part of every generated name. */
+  stackName: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9-]{0,49}$/, 'must start with a letter and have at most 50 letters, digits and hyphens')
+    .default('Todoke'),
+  /** Days after which rows expire; 0 keeps them for ever. */
+  retentionDays: wholeNumber.pipe(z.number().max(36_500, 'must be at most 36500')).default(180),
+  /** The time zone that the Customers Mail Cloud account chose: its `created` carries no offset. */
+  customersMailCloudTimeZone: timeZone.default('Asia/Tokyo'),
+  logRetentionDays: wholeNumber
+    .refine((days) => LOG_RETENTION_DAYS.includes(days), {
+      error: `must be one of ${LOG_RETENTION_DAYS.join(', ')}`,
+    })
+    .default(90),
+  /** Gets the alarms; nobody does if left out. */
+  alarmEmail: z.email('must be an e-mail address').optional(),
+  /** Upper bound on SendGrid's receivers at one time; unlimited if left out. */
+  sendgridReceiverReservedConcurrency: wholeNumber.pipe(z.number().min(1, 'must be at least 1')).optional(),
+  /** Where the SendGrid account lives. */
+  sendgridRegion: z.enum(['global', 'eu'], { error: 'must be global or eu' }).default('global'),
+  /** API Gateway writes access logs by one role per account and region: make it, or use the one that is there. */
+  apiGatewayAccountRole: z.enum(['create', 'existing'], { error: 'must be create or existing' }).default('create'),
+});
+
+/** What a person may choose at deployment, validated. */
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** The CDK's own context (feature flags, its command line's settings, cached look-ups) shares the space with ours. */
+const isCdkContext = (key: string) => /[:/@]/.test(key) || key.startsWith('cli-') || key.startsWith('aws');
+
+/**
+ * The settings from the CDK context (`-c name=value`, or `context` in cdk.json).
+ *
+ * @throws Error that names every unknown or wrong setting and what is allowed.
+ */
+export function settingsFromContext(node: Node): Settings {
+  const context: Record<string, unknown> = node.getAllContext();
+  const given = Object.fromEntries(Object.entries(context).filter(([key]) => !isCdkContext(key)));
+  const result = settingsSchema.safeParse(given);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? `there is no setting ${issue.keys.join(', ')}; the settings are ${Object.keys(settingsSchema.shape).join(', ')}`
+      : `${issue.path.join('.')} ${issue.message}, got ${JSON.stringify(given[String(issue.path[0])])}`,
+  );
+  throw new Error(`Cannot use the settings in the CDK context: ${problems.join('; ')}`);
+}

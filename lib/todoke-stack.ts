@@ -1,0 +1,57 @@
+import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { CustomersMailCloudReceiver } from './customers-mail-cloud-receiver.ts';
+import { EncryptionKey } from './encryption-key.ts';
+import { LateJoin } from './late-join.ts';
+import { MailSender } from './mail-sender.ts';
+import { Queues } from './queues.ts';
+import { Secrets } from './secrets.ts';
+import { SendGridReceiver } from './sendgrid-receiver.ts';
+import type { Settings } from './settings.ts';
+import { Storage } from './storage.ts';
+
+export interface TodokeStackProps extends StackProps {
+  readonly settings: Settings;
+}
+
+/** Todoke in one account and region: what receives, what sends, what joins, and what they keep. */
+export class TodokeStack extends Stack {
+  constructor(scope: Construct, id: string, props: TodokeStackProps) {
+    super(scope, id, {
+      description: 'Todoke: accounts for every mail sent through SendGrid or Customers Mail Cloud',
+      ...props,
+    });
+    const { settings } = props;
+
+    const key = new EncryptionKey(this, 'Key');
+    const storage = new Storage(this, 'Storage', { key });
+    const secrets = new Secrets(this, 'Secrets', { key });
+    const queues = new Queues(this, 'Queues', { key });
+    const defaults = { key, logRetentionDays: settings.logRetentionDays };
+
+    const sendGrid = new SendGridReceiver(this, 'SendGridReceiver', { defaults, settings, storage, secrets });
+    const customersMailCloud = new CustomersMailCloudReceiver(this, 'CustomersMailCloudReceiver', {
+      defaults,
+      settings,
+      storage,
+      secrets,
+      queues,
+    });
+    new MailSender(this, 'MailSender', { defaults, settings, storage, secrets, queues });
+    new LateJoin(this, 'LateJoin', { defaults, settings, storage, queues });
+
+    const output = (name: string, value: string, description: string) =>
+      new CfnOutput(this, name, { value, description });
+    output('MailTableName', storage.mail.tableName, 'Put an item here, and it is sent');
+    output('SentLogTableName', storage.sentLog.tableName, 'The story of each mail');
+    output('BounceTableName', storage.bounce.tableName, 'What bounced, was dropped or failed, and why');
+    output('SendGridWebhookUrl', sendGrid.webhookUrl, "Enter this as SendGrid's Event Webhook");
+    output(
+      'CustomersMailCloudWebhookUrl',
+      customersMailCloud.webhookUrl,
+      "Enter this as Customers Mail Cloud's webhook",
+    );
+    output('WebhookSecretName', secrets.webhook.secretName, 'Holds what webhooks are verified with');
+    output('SenderSecretName', secrets.sender.secretName, 'Holds what mail is sent with');
+  }
+}
