@@ -1,1 +1,41 @@
-export const handler = async () => ({ statusCode: 200 });
+/** Records what Customers Mail Cloud's webhook reports, or keeps it safe until it can be recorded. Behind a function URL. */
+import { environmentVariable } from './aws/environment.ts';
+import { errorName, log } from './aws/log.ts';
+import { recordEvents } from './aws/record-events.ts';
+import { webhookSecretSchema } from './aws/secret-shapes.ts';
+import { cachedSecret } from './aws/secrets.ts';
+import { spillQueue } from './aws/spill-queue.ts';
+import { documentClient } from './aws/tables.ts';
+import { webhookHandler } from './aws/webhook.ts';
+import { acceptCustomersMailCloud, normalizeCustomersMailCloud } from './providers/customers-mail-cloud.ts';
+
+const webhookSecret = cachedSecret(environmentVariable('WEBHOOK_SECRET'), webhookSecretSchema);
+const retentionDays = Number(environmentVariable('RETENTION_DAYS'));
+const timeZone = environmentVariable('CUSTOMERS_MAIL_CLOUD_TIME_ZONE');
+const spill = spillQueue(environmentVariable('SPILL_QUEUE_URL'));
+const store = {
+  client: documentClient(),
+  sentLogTable: environmentVariable('SENT_LOG_TABLE'),
+  bounceTable: environmentVariable('BOUNCE_TABLE'),
+};
+
+/** Storage gets most of the time; what is left is enough to spill. */
+const RECORD_MS = 4_500;
+
+export const handler = webhookHandler(async (request, receivedAtMs, signal) => {
+  const entries = acceptCustomersMailCloud(request, (await webhookSecret()).customersMailCloud);
+  const events = entries.map((entry) => normalizeCustomersMailCloud(entry, timeZone));
+  try {
+    return await recordEvents(
+      events,
+      { receivedAtMs, retentionDays },
+      store,
+      AbortSignal.any([signal, AbortSignal.timeout(RECORD_MS)]),
+    );
+  } catch (error) {
+    // Whether Customers Mail Cloud would send the post again is not documented.
+    log('warn', 'Cannot record a post now: it is put into the spill queue', { error: errorName(error) });
+    await spill.put({ receivedAtMs, entries }, signal);
+    return { spilled: true };
+  }
+});

@@ -1,1 +1,22 @@
-export const handler = async () => ({ statusCode: 200 });
+/** Records what SendGrid's Event Webhook reports. Behind API Gateway. */
+import { environmentVariable } from './aws/environment.ts';
+import { recordEvents } from './aws/record-events.ts';
+import { webhookSecretSchema } from './aws/secret-shapes.ts';
+import { cachedSecret } from './aws/secrets.ts';
+import { documentClient } from './aws/tables.ts';
+import { webhookHandler } from './aws/webhook.ts';
+import { normalizeSendGrid, parseSendGrid, verifySendGrid } from './providers/sendgrid.ts';
+
+const webhookSecret = cachedSecret(environmentVariable('WEBHOOK_SECRET'), webhookSecretSchema);
+const retentionDays = Number(environmentVariable('RETENTION_DAYS'));
+const store = {
+  client: documentClient(),
+  sentLogTable: environmentVariable('SENT_LOG_TABLE'),
+  bounceTable: environmentVariable('BOUNCE_TABLE'),
+};
+
+export const handler = webhookHandler(async (request, receivedAtMs, signal) => {
+  verifySendGrid(request, (await webhookSecret()).sendgridPublicKeys);
+  const events = parseSendGrid(request).map(normalizeSendGrid);
+  return recordEvents(events, { receivedAtMs, retentionDays }, store, signal);
+});

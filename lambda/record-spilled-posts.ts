@@ -1,1 +1,39 @@
-export const handler = async () => ({ statusCode: 200 });
+/** Records the posts of Customers Mail Cloud that could not be stored when they came. On the spill queue. */
+import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { environmentVariable } from './aws/environment.ts';
+import { errorName, log } from './aws/log.ts';
+import { recordEvents } from './aws/record-events.ts';
+import { readSpillMessage } from './aws/spill-queue.ts';
+import { documentClient } from './aws/tables.ts';
+import { normalizeCustomersMailCloud } from './providers/customers-mail-cloud.ts';
+
+const retentionDays = Number(environmentVariable('RETENTION_DAYS'));
+const timeZone = environmentVariable('CUSTOMERS_MAIL_CLOUD_TIME_ZONE');
+const store = {
+  client: documentClient(),
+  sentLogTable: environmentVariable('SENT_LOG_TABLE'),
+  bounceTable: environmentVariable('BOUNCE_TABLE'),
+};
+
+/** A message gets this long; five of them fit into the function's minute. */
+const RECORD_MS = 10_000;
+
+export async function handler(event: SQSEvent): Promise<SQSBatchResponse> {
+  const batchItemFailures = [];
+  for (const record of event.Records) {
+    try {
+      const { receivedAtMs, entries } = readSpillMessage(record.body);
+      const events = entries.map((entry) => normalizeCustomersMailCloud(entry, timeZone));
+      const signal = AbortSignal.timeout(RECORD_MS);
+      const counts = await recordEvents(events, { receivedAtMs, retentionDays }, store, signal);
+      log('info', 'recorded a spilled post', { messageId: record.messageId, ...counts });
+    } catch (error) {
+      log('error', 'Cannot record a spilled post: it stays in the queue', {
+        messageId: record.messageId,
+        error: errorName(error),
+      });
+      batchItemFailures.push({ itemIdentifier: record.messageId });
+    }
+  }
+  return { batchItemFailures };
+}

@@ -1,1 +1,149 @@
-export const handler = async () => ({ statusCode: 200 });
+/** Sends the items of the Mail table that have no status, and logs them. On the stream of the Mail table. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Context, DynamoDBBatchResponse, DynamoDBStreamEvent } from 'aws-lambda';
+import { environmentVariable } from './aws/environment.ts';
+import { errorName, log } from './aws/log.ts';
+import { type Claim, mailTable, type SendingResult } from './aws/mail-table.ts';
+import { senderSecretSchema } from './aws/secret-shapes.ts';
+import { cachedSecret } from './aws/secrets.ts';
+import { sentLog } from './aws/sent-log.ts';
+import { forEachRecord, type StreamRecord } from './aws/stream-record.ts';
+import { documentClient } from './aws/tables.ts';
+import { messageIdFor } from './mail/message-id.ts';
+import { type OutgoingMail, outgoingMail } from './mail/outgoing-mail.ts';
+import { expiresAt } from './mail/rows.ts';
+import { HandoverError } from './senders/handover.ts';
+import { persist, retryHandover } from './senders/retry.ts';
+import { openSenders, type Senders } from './senders/senders.ts';
+
+const senderSecret = cachedSecret(environmentVariable('SENDER_SECRET'), senderSecretSchema);
+const sendGridApiUrl = environmentVariable('SENDGRID_API_URL');
+const retentionDays = Number(environmentVariable('RETENTION_DAYS'));
+const client = documentClient();
+const mails = mailTable(client, environmentVariable('MAIL_TABLE'));
+const story = sentLog(client, environmentVariable('SENT_LOG_TABLE'), retentionDays);
+
+/** Handovers at one time: enough to hide a provider's latency, few enough not to be taken for an attack. */
+const CONCURRENCY = 10;
+/** A mail whose sending was begun this often without coming to an end is given up. */
+const MAX_ATTEMPTS = 5;
+/** What is left of the invocation's time when no further try is begun: longer than one handover with its log row. */
+const RESERVE_MS = 40_000;
+/** How long a claim outlives the invocation that made it. */
+const CLAIM_MARGIN_MS = 10_000;
+
+/** One delivery of a batch. */
+interface Invocation {
+  readonly senders: Senders;
+  /** Unix milliseconds. */
+  readonly endsAtMs: number;
+  /** Until when other invocations hold items of this batch; Unix milliseconds, 0 for none. */
+  heldUntilMs: number;
+}
+
+export async function handler(event: DynamoDBStreamEvent, context: Context): Promise<DynamoDBBatchResponse> {
+  const endsAtMs = Date.now() + context.getRemainingTimeInMillis();
+  const senders = openSenders(await senderSecret(), sendGridApiUrl);
+  const invocation: Invocation = { senders, endsAtMs, heldUntilMs: 0 };
+  try {
+    const response = await forEachRecord(event, CONCURRENCY, (record) => sendItem(record, invocation));
+    // Lambda delivers what failed again at once, and only so many times: the tries must outlast the other's claim.
+    const waitMs = Math.min(invocation.heldUntilMs, endsAtMs - CLAIM_MARGIN_MS) - Date.now();
+    if (response.batchItemFailures.length > 0 && waitMs > 0) await sleep(waitMs);
+    return response;
+  } finally {
+    for (const sender of Object.values(senders)) sender.close();
+  }
+}
+
+/** @throws Error where the record is to be delivered again */
+async function sendItem(record: StreamRecord, invocation: Invocation): Promise<void> {
+  const id = String(record.row['id']);
+  const nowMs = Date.now();
+  if (nowMs > invocation.endsAtMs - RESERVE_MS) throw new Error('Cannot begin: too little of the invocation is left');
+
+  const result = await mails.claim(id, nowMs, invocation.endsAtMs + CLAIM_MARGIN_MS);
+  if (result.kind === 'done') return;
+  if (result.kind === 'busy') {
+    invocation.heldUntilMs = Math.max(invocation.heldUntilMs, result.untilMs);
+    throw new Error('Cannot begin: another invocation is sending this mail');
+  }
+
+  const { claim } = result;
+  const mail = readItem(claim);
+  if (mail instanceof Error) return finish(claim, { status: 'failed', error: `${mail.message}. ${HOW_TO_SEND_AGAIN}` });
+  try {
+    await handOver(record, claim, mail, invocation);
+  } catch (error) {
+    if (!(error instanceof HandoverError)) throw error;
+    if (error.kind === 'temporary' && claim.attempts < MAX_ATTEMPTS) {
+      await mails.release(claim, Date.now(), `${error.message}; it will be tried again`);
+      throw error;
+    }
+    await finish(claim, { status: 'failed', error: `${error.message}. ${HOW_TO_SEND_AGAIN}` });
+  }
+}
+
+const HOW_TO_SEND_AGAIN = 'To send it again, mend this and delete status';
+
+function readItem(claim: Claim): OutgoingMail | Error {
+  if (claim.attempts > MAX_ATTEMPTS) {
+    return new Error(`Cannot send: it was begun ${MAX_ATTEMPTS} times and never came to an end`);
+  }
+  try {
+    return outgoingMail(claim.item);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+async function handOver(record: StreamRecord, claim: Claim, mail: OutgoingMail, invocation: Invocation): Promise<void> {
+  const chosenId = messageIdFor(`${record.eventId} ${record.writtenAtMs} ${mail.id}`, domainOf(mail.from.email));
+  const sender = invocation.senders[mail.provider];
+  const deadlineMs = invocation.endsAtMs - RESERVE_MS;
+
+  // Where the sender chooses the Message-ID, the mail is logged before it leaves: no event can come before its log row.
+  if (sender.choosesMessageId) await story.logMail(mail, chosenId, Date.now());
+  const { messageId, refused } = await retryHandover(() => sender.send(mail, chosenId), deadlineMs).catch(
+    async (error) => {
+      if (sender.choosesMessageId && error instanceof HandoverError && error.kind !== 'temporary') {
+        await story.logRefusals(mail, chosenId, refusalOfAll(mail, error.message), Date.now());
+      }
+      throw error;
+    },
+  );
+
+  // The mail is out. Whatever happens now, it must be written down and must not go out again.
+  const sentAtMs = Date.now();
+  const problems = refused.map(({ recipient, reply }) => `${recipient} was refused: ${reply}`);
+  try {
+    await persist(deadlineMs + RESERVE_MS / 2, async () => {
+      if (!sender.choosesMessageId) await story.logMail(mail, messageId, sentAtMs);
+      await story.logRefusals(mail, messageId, refused, sentAtMs);
+    });
+  } catch (error) {
+    log('error', 'Cannot log a mail that was sent', { mailId: mail.id, messageId, error: errorName(error) });
+    problems.push('it was sent but could not be logged: its events will be unmatched');
+  }
+  const error = problems.length === 0 ? undefined : `Sent, but ${problems.join('; ')}`;
+  const sentAt = new Date(sentAtMs).toISOString();
+  await persist(invocation.endsAtMs, () => finish(claim, { status: 'sent', messageId, sentAt, error }));
+}
+
+function refusalOfAll({ to, cc, bcc }: OutgoingMail, reply: string) {
+  return [...to, ...cc, ...bcc].map(({ email }) => ({ recipient: email, reply }));
+}
+
+async function finish(claim: Claim, result: SendingResult): Promise<void> {
+  await mails.finish(claim, result, expiresAt(Date.now(), retentionDays));
+  log(result.status === 'sent' ? 'info' : 'warn', 'mail', {
+    mailId: claim.id,
+    status: result.status,
+    attempts: claim.attempts,
+    messageId: result.messageId,
+  });
+}
+
+function domainOf(email: string): string {
+  return email.slice(email.lastIndexOf('@') + 1);
+}

@@ -1,0 +1,114 @@
+import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
+import type { Row } from './tables.ts';
+import { isConditionFailure, updateExpression } from './update.ts';
+
+/** A Mail item that this invocation alone may send, until the claim lapses. */
+export interface Claim {
+  readonly id: string;
+  /** The item as it is now: this is what is sent. */
+  readonly item: Row;
+  /** How often its sending was begun, this time included. */
+  readonly attempts: number;
+  /** ISO 8601. */
+  readonly sendingUntil: string;
+}
+
+export type ClaimResult =
+  | { readonly kind: 'claimed'; readonly claim: Claim }
+  /** Another invocation is sending it; its claim lapses then (Unix milliseconds). */
+  | { readonly kind: 'busy'; readonly untilMs: number }
+  /** It is sent, failed, or gone: nothing is to be done. */
+  | { readonly kind: 'done' };
+
+/** What a mail's sending ended with. */
+export type SendingResult =
+  | {
+      readonly status: 'sent';
+      readonly messageId: string;
+      readonly sentAt: string;
+      readonly error?: string | undefined;
+    }
+  | { readonly status: 'failed'; readonly messageId?: string | undefined; readonly error: string };
+
+/** The Mail table: what is to be sent, and how far each item is. */
+export function mailTable(client: DynamoDBDocumentClient, table: string) {
+  return {
+    /**
+     * Claims an item that waits to be sent, or whose last claim lapsed. One conditional write decides who sends.
+     *
+     * @param untilMs when the claim lapses; Unix milliseconds
+     */
+    async claim(id: string, nowMs: number, untilMs: number): Promise<ClaimResult> {
+      const sendingUntil = new Date(untilMs).toISOString();
+      const first = await update(id, {
+        set: { status: 'sending', sendingUntil, attempts: 1 },
+        remove: ['messageId', 'sentAt', 'error', 'expiresAt'],
+        condition: 'attribute_exists(#id) AND attribute_not_exists(#status)',
+        names: ['id'],
+      });
+      if (first.item) return claimed(id, first.item, sendingUntil);
+
+      const { status, sendingUntil: heldUntil, attempts } = first.refused;
+      if (status !== 'sending' || typeof heldUntil !== 'string') return { kind: 'done' };
+      const heldUntilMs = Date.parse(heldUntil);
+      if (heldUntilMs > nowMs) return { kind: 'busy', untilMs: heldUntilMs };
+
+      const again = await update(id, {
+        set: { sendingUntil, attempts: (Number(attempts) || 0) + 1 },
+        condition: '#status = :sending AND #sendingUntil = :held',
+        names: ['status'],
+        values: { sending: 'sending', held: heldUntil },
+      });
+      return again.item ? claimed(id, again.item, sendingUntil) : { kind: 'busy', untilMs };
+    },
+
+    /** Writes what became of a claimed item. Changes nothing where the claim is no longer ours. */
+    async finish(claim: Claim, result: SendingResult, expiresAt: number | undefined): Promise<void> {
+      await updateClaimed(claim, {
+        set: { ...result, expiresAt },
+        remove: result.error === undefined ? ['sendingUntil', 'error'] : ['sendingUntil'],
+      });
+    },
+
+    /** Gives a claim back, so that the item is tried again at once when its record comes again. */
+    async release(claim: Claim, nowMs: number, error: string): Promise<void> {
+      await updateClaimed(claim, { set: { sendingUntil: new Date(nowMs).toISOString(), error } });
+    },
+  };
+
+  async function updateClaimed(claim: Claim, change: { set: Row; remove?: string[] }): Promise<void> {
+    await update(claim.id, {
+      ...change,
+      condition: '#status = :sending AND #sendingUntil = :held',
+      names: ['status', 'sendingUntil'],
+      values: { sending: 'sending', held: claim.sendingUntil },
+    });
+  }
+
+  /** @returns the item after the update, or as it was found where the condition did not hold */
+  async function update(
+    id: string,
+    change: Parameters<typeof updateExpression>[0],
+  ): Promise<{ item?: Row; refused: Row }> {
+    try {
+      const answer = await client.send(
+        new UpdateCommand({
+          TableName: table,
+          Key: { id },
+          ...updateExpression(change),
+          ReturnValues: 'ALL_NEW',
+          ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+        }),
+      );
+      return { item: answer.Attributes ?? {}, refused: {} };
+    } catch (error) {
+      if (!isConditionFailure(error)) throw error;
+      return { refused: error.Item ? unmarshall(error.Item) : {} };
+    }
+  }
+}
+
+function claimed(id: string, item: Row, sendingUntil: string): ClaimResult {
+  return { kind: 'claimed', claim: { id, item, attempts: Number(item['attempts']), sendingUntil } };
+}

@@ -1,0 +1,47 @@
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type * as z from 'zod/mini';
+import { CLIENT_SETTINGS } from './clients.ts';
+import { errorName, log } from './log.ts';
+
+/** A changed secret is in use everywhere after this time. */
+const MAX_AGE_MS = 60_000;
+
+/**
+ * Reads a secret, keeps it in memory, and reads it again when it is a minute old. While Secrets Manager does not
+ * answer, the last value that was read stays in use.
+ *
+ * @param nameOrArn of the secret
+ * @throws Error where it was never read, or its value is not of the schema's shape; the message holds nothing of it
+ */
+export function cachedSecret<Schema extends z.ZodMiniType>(
+  nameOrArn: string,
+  schema: Schema,
+  client = new SecretsManagerClient(CLIENT_SETTINGS),
+): () => Promise<z.infer<Schema>> {
+  let cached: { value: z.infer<Schema>; readAtMs: number } | undefined;
+  return async () => {
+    if (cached && Date.now() - cached.readAtMs < MAX_AGE_MS) return cached.value;
+    try {
+      const answer = await client.send(new GetSecretValueCommand({ SecretId: nameOrArn }));
+      cached = { value: parse(answer.SecretString ?? '', schema), readAtMs: Date.now() };
+    } catch (error) {
+      if (!cached) throw error;
+      log('warn', 'Cannot read a secret again: its last value stays in use', { error: errorName(error) });
+    }
+    return cached.value;
+  };
+}
+
+/** JSON.parse and zod would quote the secret in their messages. */
+function parse<Schema extends z.ZodMiniType>(text: string, schema: Schema): z.infer<Schema> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new Error('Cannot read the secret: its value is not JSON');
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const places = result.error.issues.map(({ path }) => path.join('.') || 'the whole value').join(', ');
+  throw new Error(`Cannot read the secret: not of the documented shape: ${places}`);
+}

@@ -1,0 +1,154 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { BatchGetCommand, BatchWriteCommand, DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { CLIENT_SETTINGS } from './clients.ts';
+
+export type Row = Readonly<Record<string, unknown>>;
+export interface Put {
+  readonly table: string;
+  readonly row: Row;
+}
+
+/** The client that all functions use: attributes that are undefined are left out. */
+export function documentClient(client = new DynamoDBClient(CLIENT_SETTINGS)): DynamoDBDocumentClient {
+  return DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+}
+
+/** DynamoDB's limits (API reference, BatchGetItem and BatchWriteItem). */
+const GETS_PER_REQUEST = 100;
+const PUTS_PER_REQUEST = 25;
+/** Requests at one time: enough to hide a request's latency, few enough for one connection pool. */
+const CONCURRENCY = 16;
+
+/**
+ * Gets rows of one table by key, in as few requests as there can be.
+ *
+ * @param keys all different
+ * @param signal ends the work, with the AbortError that the SDK throws
+ * @throws whatever the SDK throws after its own retries
+ */
+export async function batchGet(
+  client: DynamoDBDocumentClient,
+  table: string,
+  keys: readonly Row[],
+  options: { readonly consistent: boolean; readonly signal: AbortSignal },
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  await forEachConcurrently(chunks(keys, GETS_PER_REQUEST), async (chunk) => {
+    let missing: readonly Row[] = chunk;
+    for (let attempt = 0; missing.length > 0; attempt++) {
+      await backoff(attempt, options.signal);
+      const answer = await client.send(
+        new BatchGetCommand({
+          RequestItems: { [table]: { Keys: [...missing], ConsistentRead: options.consistent } },
+        }),
+        { abortSignal: options.signal },
+      );
+      rows.push(...(answer.Responses?.[table] ?? []));
+      missing = answer.UnprocessedKeys?.[table]?.Keys ?? [];
+    }
+  });
+  return rows;
+}
+
+/**
+ * Puts rows, of any tables, in as few requests as there can be. One row that DynamoDB does not take makes it refuse all
+ * that are in the request with it: these are put again one by one.
+ *
+ * @param puts no two of the same key
+ * @returns the rows that DynamoDB does not take however often they are sent, with its error
+ * @throws whatever else the SDK throws after its own retries
+ */
+export async function batchPut(
+  client: DynamoDBDocumentClient,
+  puts: readonly Put[],
+  signal: AbortSignal,
+): Promise<{ readonly put: Put; readonly error: Error }[]> {
+  const refused: { put: Put; error: Error }[] = [];
+  await forEachConcurrently(chunks(puts, PUTS_PER_REQUEST), async (chunk) => {
+    try {
+      await putChunk(client, chunk, signal);
+    } catch (error) {
+      if (!isRefusedItem(error)) throw error;
+      await forEachConcurrently(chunk, async (put) => {
+        try {
+          await client.send(new PutCommand({ TableName: put.table, Item: { ...put.row } }), { abortSignal: signal });
+        } catch (itemError) {
+          if (!isRefusedItem(itemError)) throw itemError;
+          refused.push({ put, error: itemError });
+        }
+      });
+    }
+  });
+  return refused;
+}
+
+async function putChunk(client: DynamoDBDocumentClient, chunk: readonly Put[], signal: AbortSignal): Promise<void> {
+  let missing = chunk;
+  for (let attempt = 0; missing.length > 0; attempt++) {
+    await backoff(attempt, signal);
+    const requests: Record<string, { PutRequest: { Item: Record<string, unknown> } }[]> = {};
+    for (const { table, row } of missing) {
+      requests[table] ??= [];
+      requests[table].push({ PutRequest: { Item: { ...row } } });
+    }
+    const answer = await client.send(new BatchWriteCommand({ RequestItems: requests }), { abortSignal: signal });
+    missing = Object.entries(answer.UnprocessedItems ?? {}).flatMap(([table, items]) =>
+      items.flatMap(({ PutRequest }) => (PutRequest?.Item ? [{ table, row: PutRequest.Item }] : [])),
+    );
+  }
+}
+
+function isRefusedItem(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ValidationException';
+}
+
+/** Waits before the second try and every further one: exponentially longer, up to 1 s, with full jitter. */
+async function backoff(attempt: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  if (attempt === 0) return;
+  const waitMs = Math.random() * Math.min(1_000, 25 * 2 ** attempt);
+  await new Promise<void>((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', stop);
+      resolve();
+    }, waitMs);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+}
+
+function chunks<Item>(items: readonly Item[], size: number): Item[][] {
+  const result: Item[][] = [];
+  for (let start = 0; start < items.length; start += size) result.push(items.slice(start, start + size));
+  return result;
+}
+
+/**
+ * Runs `work` for every item, a bounded number at one time. After the first error no further item is begun, and it is
+ * thrown when those under way have ended.
+ */
+export async function forEachConcurrently<Item>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<void>,
+  concurrency = CONCURRENCY,
+): Promise<void> {
+  const waiting = items.values();
+  let failed = false;
+  const runner = async () => {
+    for (const item of waiting) {
+      if (failed) return;
+      try {
+        await work(item);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const results = await Promise.allSettled(Array.from({ length: Math.min(concurrency, items.length) }, runner));
+  const failure = results.find((result) => result.status === 'rejected');
+  if (failure) throw failure.reason;
+}

@@ -1,0 +1,44 @@
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
+
+interface Update {
+  /** New values; undefined ones are left as they are. */
+  readonly set: Readonly<Record<string, unknown>>;
+  readonly remove?: readonly string[];
+  /** Attribute names as `#name`, values as `:name`. */
+  readonly condition: string;
+  /** Names in the condition. */
+  readonly names: readonly string[];
+  /** Values in the condition. */
+  readonly values?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The expression of a conditional UpdateItem. Every attribute is written `#name`: many of ours are reserved words of
+ * DynamoDB's.
+ */
+export function updateExpression({ set, remove = [], condition, names, values = {} }: Update) {
+  const assigned = Object.entries(set).filter(([, value]) => value !== undefined);
+  const assignments = assigned.map(([name]) => `#${name} = :set_${name}`);
+  const removals = remove.map((name) => `#${name}`);
+  return {
+    UpdateExpression: [
+      assignments.length > 0 && `SET ${assignments.join(', ')}`,
+      removals.length > 0 && `REMOVE ${removals.join(', ')}`,
+    ]
+      .filter(Boolean)
+      .join(' '),
+    ConditionExpression: condition,
+    ExpressionAttributeNames: Object.fromEntries(
+      [...assigned.map(([name]) => name), ...remove, ...names].map((name) => [`#${name}`, name]),
+    ),
+    ExpressionAttributeValues: Object.fromEntries([
+      ...assigned.map(([name, value]) => [`:set_${name}`, value]),
+      ...Object.entries(values).map(([name, value]) => [`:${name}`, value]),
+    ]),
+  };
+}
+
+/** Whether an update was not made because its condition did not hold. */
+export function isConditionFailure(error: unknown): error is ConditionalCheckFailedException {
+  return error instanceof ConditionalCheckFailedException;
+}

@@ -1,0 +1,75 @@
+import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context, LambdaFunctionURLEvent } from 'aws-lambda';
+import { Refusal, type WebhookRequest } from '../providers/webhook-request.ts';
+import { errorName, log } from './log.ts';
+import type { RecordedCounts } from './record-events.ts';
+
+/** A post that is larger than this is refused. Both AWS services in front of the functions take at least as much. */
+const MAX_BODY_BYTES = 5 * 1024 * 1024;
+
+/** The receivers answer within 8 s: SendGrid is said to give up after 10. */
+const WORK_MS = 7_000;
+
+export type WebhookAnswer = RecordedCounts | { readonly spilled: true };
+
+/** What makes an answer of a post: gets the post, when it came (Unix milliseconds), and the signal that time is up. */
+export type Receive = (request: WebhookRequest, receivedAtMs: number, signal: AbortSignal) => Promise<WebhookAnswer>;
+
+/**
+ * The handler of a receiver: adapts what API Gateway (REST proxy) or a function URL (payload 2.0) passes on, answers
+ * what the design's table says, and logs one line a request. It never throws.
+ */
+export function webhookHandler(receive: Receive) {
+  return async (event: APIGatewayProxyEvent | LambdaFunctionURLEvent, context: Pick<Context, 'awsRequestId'>) => {
+    const receivedAtMs = Date.now();
+    const request = webhookRequest(event);
+    const { status, body } = await answer(() => {
+      refuseByEnvelope(request);
+      return receive(request, receivedAtMs, AbortSignal.timeout(WORK_MS));
+    });
+    log(status < 400 ? 'info' : status < 500 ? 'warn' : 'error', 'webhook', {
+      requestId: context.awsRequestId,
+      status,
+      bodyBytes: request.body.length,
+      durationMs: Date.now() - receivedAtMs,
+      ...body,
+    });
+    return {
+      statusCode: status,
+      headers: { 'content-type': 'application/json', ...(status === 405 && { allow: 'POST' }) },
+      body: JSON.stringify(body),
+      isBase64Encoded: false,
+    } satisfies APIGatewayProxyResult;
+  };
+}
+
+async function answer(work: () => Promise<WebhookAnswer>) {
+  try {
+    return { status: 200, body: await work() };
+  } catch (error) {
+    if (error instanceof Refusal) return { status: error.status, body: { error: error.message } };
+    return {
+      status: 503,
+      body: { error: 'Cannot record the post: storage did not answer in time; send it again', cause: errorName(error) },
+    };
+  }
+}
+
+/** What can be refused without looking into the body, cheapest first. */
+function refuseByEnvelope({ method, body }: WebhookRequest): void {
+  if (method !== 'POST') throw new Refusal(405, `Cannot ${method} a webhook: it takes POST only`);
+  if (body.length > MAX_BODY_BYTES) {
+    throw new Refusal(413, `Cannot take a post of ${body.length} bytes: at most ${MAX_BODY_BYTES} are taken`);
+  }
+}
+
+function webhookRequest(event: APIGatewayProxyEvent | LambdaFunctionURLEvent): WebhookRequest {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(event.headers ?? {})) {
+    if (value !== undefined) headers[name.toLowerCase()] = value;
+  }
+  return {
+    method: 'httpMethod' in event ? event.httpMethod : event.requestContext.http.method,
+    headers,
+    body: Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8'),
+  };
+}

@@ -1,0 +1,182 @@
+/**
+ * What a failure means, whichever provider reports it. This file is the only place that knows.
+ *
+ * Sources: RFC 5321 (reply codes), RFC 3463 and its IANA registry (enhanced status codes), SendGrid's documentation
+ * ("Event Webhook Reference", "Bounce Classifications", "Dropped events"), Customers Mail Cloud's ("Webhook", "Bounce status").
+ */
+
+export type BounceClass = 'hard' | 'soft' | 'undetermined';
+export type Outcome = 'bounced' | 'dropped' | 'failed' | 'complained' | 'unrecognized';
+
+export interface Classification {
+  readonly outcome: Outcome;
+  /** hard: this address will not work later either. soft: it may. undetermined: nothing tells. */
+  readonly bounceClass: BounceClass;
+  /** RFC 5321, 4.2: three digits. */
+  readonly smtpCode: string | undefined;
+  /** RFC 3463: class.subject.detail. */
+  readonly enhancedStatusCode: string | undefined;
+}
+
+/** Codes that a reply text carries, such as `550 5.1.1 User unknown`. */
+export interface ReplyCodes {
+  readonly smtpCode: string | undefined;
+  readonly enhancedStatusCode: string | undefined;
+}
+
+const SMTP_CODE = /(?:^|[^\d.])([245][0-5]\d)(?=[ -]|$)/;
+const ENHANCED_STATUS_CODE = /(?:^|[^\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)/;
+/** Replies may be long; their codes stand at the front. */
+const REPLY_HEAD_LENGTH = 512;
+
+/** The codes in a reply text, and in a status field of its own where the provider has one (`5.1.1`, sometimes `550`). */
+export function replyCodes(reply: string, status = ''): ReplyCodes {
+  const head = reply.slice(0, REPLY_HEAD_LENGTH);
+  return {
+    smtpCode: SMTP_CODE.exec(head)?.[1] ?? /^[245]\d\d$/.exec(status)?.[0],
+    enhancedStatusCode: /^[245]\.\d{1,3}\.\d{1,3}$/.exec(status)?.[0] ?? ENHANCED_STATUS_CODE.exec(head)?.[1],
+  };
+}
+
+/**
+ * Enhanced status codes of class 5 whose class of bounce is known (RFC 3463, 3.2 to 3.8; RFC 7505 for 5.1.10).
+ * Of the rest, subjects 3, 4, 6 and 7 blame a system, the network, the content or a policy: the address may be good.
+ */
+export const ENHANCED_STATUS_CLASSES: Readonly<Record<string, BounceClass>> = {
+  '5.1.0': 'hard', // other address status
+  '5.1.1': 'hard', // bad destination mailbox address
+  '5.1.2': 'hard', // bad destination system address
+  '5.1.3': 'hard', // bad destination mailbox address syntax
+  '5.1.4': 'undetermined', // destination mailbox address ambiguous
+  '5.1.6': 'hard', // destination mailbox has moved
+  '5.1.7': 'soft', // bad sender's mailbox address syntax
+  '5.1.8': 'soft', // bad sender's system address
+  '5.1.10': 'hard', // recipient address has null MX
+  '5.2.0': 'undetermined', // other mailbox status
+  '5.2.1': 'hard', // mailbox disabled
+  '5.2.2': 'soft', // mailbox full
+  '5.2.3': 'soft', // message length exceeds limit
+  '5.2.4': 'undetermined', // mailing list expansion problem
+  '5.4.4': 'hard', // unable to route
+  '5.5.0': 'undetermined', // other protocol status
+};
+const SOFT_SUBJECTS = new Set(['3', '4', '6', '7']);
+
+/** What the codes of a reply alone say. */
+export function bounceClassOfReply({ smtpCode, enhancedStatusCode }: ReplyCodes): BounceClass {
+  if (enhancedStatusCode !== undefined) {
+    if (enhancedStatusCode.startsWith('4')) return 'soft';
+    const known = entry(ENHANCED_STATUS_CLASSES, enhancedStatusCode);
+    if (known !== undefined) return known;
+    if (SOFT_SUBJECTS.has(enhancedStatusCode.split('.')[1] ?? '')) return 'soft';
+  }
+  if (smtpCode?.startsWith('4')) return 'soft';
+  return 'undetermined';
+}
+
+/** SendGrid's `type` of a `bounce`: only `bounce` puts the address on its suppression list. */
+export const SENDGRID_BOUNCE_TYPES: Readonly<Record<string, BounceClass>> = {
+  blocked: 'soft',
+  expired: 'soft',
+};
+
+/** SendGrid's `bounce_classification`, in lower case. What is not here decides nothing. */
+export const SENDGRID_BOUNCE_CLASSIFICATIONS: Readonly<Record<string, BounceClass>> = {
+  'invalid address': 'hard',
+  technical: 'soft',
+  'technical failure': 'soft',
+  content: 'soft',
+  reputation: 'soft',
+  'frequency or volume too high': 'soft',
+  'mailbox unavailable': 'soft',
+};
+
+/** SendGrid's reasons for a `dropped`, in lower case: hard where the address itself is the reason. */
+export const SENDGRID_DROP_REASONS: Readonly<Record<string, BounceClass>> = {
+  'bounced address': 'hard',
+  invalid: 'hard',
+  'unsubscribed address': 'undetermined',
+  'spam reporting address': 'undetermined',
+  'spam content': 'undetermined',
+  'invalid smtpapi header': 'undetermined',
+  'recipient list over package quota': 'undetermined',
+};
+
+export interface SendGridFailure {
+  readonly event: 'bounce' | 'dropped' | 'spamreport';
+  readonly type: string;
+  readonly status: string;
+  readonly bounceClassification: string;
+  readonly reason: string;
+}
+
+/**
+ * SendGrid's `bounce` of either type, `dropped` and `spamreport`.
+ *
+ * A bounce is soft by its type (`blocked`, `expired`); else its codes decide, then its classification; a `bounce` of
+ * type `bounce` about which neither says anything is hard, because SendGrid itself will not try that address again.
+ */
+export function classifySendGrid(failure: SendGridFailure): Classification {
+  const codes = replyCodes(failure.reason, failure.status);
+  switch (failure.event) {
+    case 'bounce':
+      return { outcome: 'bounced', bounceClass: sendGridBounceClass(failure, codes), ...codes };
+    case 'dropped':
+      return {
+        outcome: 'dropped',
+        bounceClass: entry(SENDGRID_DROP_REASONS, failure.reason.trim().toLowerCase()) ?? 'undetermined',
+        ...codes,
+      };
+    case 'spamreport':
+      return { outcome: 'complained', bounceClass: 'undetermined', ...codes };
+  }
+}
+
+function sendGridBounceClass(failure: SendGridFailure, codes: ReplyCodes): BounceClass {
+  const type = failure.type.toLowerCase();
+  const byType = entry(SENDGRID_BOUNCE_TYPES, type);
+  if (byType !== undefined) return byType;
+  const byReply = bounceClassOfReply(codes);
+  if (byReply !== 'undetermined') return byReply;
+  const byClassification = entry(SENDGRID_BOUNCE_CLASSIFICATIONS, failure.bounceClassification.toLowerCase());
+  if (byClassification !== undefined) return byClassification;
+  return type === 'bounce' ? 'hard' : 'undetermined';
+}
+
+/** Customers Mail Cloud's bounce statuses. `byReply`: the receiving server's reply decides. */
+export const CUSTOMERS_MAIL_CLOUD_STATUSES: Readonly<
+  Record<string, { readonly meaning: string; readonly outcome: Outcome; readonly bounceClass: BounceClass | 'byReply' }>
+> = {
+  '1': { meaning: 'unknown host', outcome: 'bounced', bounceClass: 'hard' },
+  '2': { meaning: 'unknown user', outcome: 'bounced', bounceClass: 'hard' },
+  '3': { meaning: 'retransmission timeout', outcome: 'bounced', bounceClass: 'soft' },
+  '4': { meaning: 'rejected', outcome: 'bounced', bounceClass: 'byReply' },
+  '5': { meaning: 'mailbox full', outcome: 'bounced', bounceClass: 'soft' },
+  '6': { meaning: 'failure at a forwarded address', outcome: 'bounced', bounceClass: 'byReply' },
+  '7': { meaning: 'receiving server error', outcome: 'bounced', bounceClass: 'soft' },
+  '8': { meaning: 'message too large', outcome: 'bounced', bounceClass: 'soft' },
+  '9': { meaning: 'address format', outcome: 'bounced', bounceClass: 'hard' },
+  '10': { meaning: 'blocked for an earlier error', outcome: 'dropped', bounceClass: 'hard' },
+  '11': { meaning: 'unsubscribed', outcome: 'dropped', bounceClass: 'undetermined' },
+  '99': { meaning: 'other permanent error', outcome: 'bounced', bounceClass: 'byReply' },
+};
+
+/** Customers Mail Cloud's `bounces`, `blocks`, and `deliveries` of status `failed`. */
+export function classifyCustomersMailCloud(
+  eventType: 'bounces' | 'blocks' | 'deliveries',
+  status: string,
+  reason: string,
+): Classification {
+  const codes = replyCodes(reason);
+  const byReply = bounceClassOfReply(codes);
+  if (eventType === 'deliveries') return { outcome: 'failed', bounceClass: byReply, ...codes };
+  const known = entry(CUSTOMERS_MAIL_CLOUD_STATUSES, status);
+  const bounceClass = known === undefined || known.bounceClass === 'byReply' ? byReply : known.bounceClass;
+  const outcome = eventType === 'blocks' ? 'dropped' : (known?.outcome ?? 'bounced');
+  return { outcome, bounceClass, ...codes };
+}
+
+/** What a table says of a word that came from outside: `constructor` and its like are in no table. */
+function entry<Value>(table: Readonly<Record<string, Value>>, key: string): Value | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
+}

@@ -1,0 +1,63 @@
+import type { Classification } from './classification.ts';
+
+/** The providers, by the names that rows and Mail items carry. */
+export const PROVIDERS = ['sendgrid', 'customers-mail-cloud'] as const;
+export type Provider = (typeof PROVIDERS)[number];
+
+/** How far a mail got with one recipient. */
+export const PROGRESS_STATES = ['queued', 'deferred', 'delivered'] as const;
+export const FAILURE_STATES = ['bounced', 'dropped', 'failed', 'complained'] as const;
+export type ProgressState = (typeof PROGRESS_STATES)[number];
+export type FailureState = (typeof FAILURE_STATES)[number];
+
+/** What every event of a mail tells, whichever provider reports it. */
+interface EventBase {
+  readonly provider: Provider;
+  /** Keys under which the mail may be logged, the likeliest first. Empty where the provider sent none. */
+  readonly messageIds: readonly string[];
+  /** Unique for the mail and recipient, with eventId unique for the event; derived where the provider sent none. */
+  readonly fullMessageId: string;
+  readonly eventId: string;
+  /** In lower case. */
+  readonly recipient: string | undefined;
+  /** The receiving server's reply or the provider's own words; empty where there are none. */
+  readonly reason: string;
+  /** Unix seconds; undefined where the provider sent no usable time. */
+  readonly timestamp: number | undefined;
+}
+
+/** A mail was queued, deferred or delivered. */
+export interface ProgressEvent extends EventBase {
+  readonly kind: 'progress';
+  readonly state: ProgressState;
+}
+
+/** A mail was refused, not tried, or complained of. */
+export interface FailureEvent extends EventBase {
+  readonly kind: 'failure';
+  readonly state: FailureState;
+  /** The provider's own word for the event, and its own kind of it (`""` where there is none). */
+  readonly event: string;
+  readonly type: string;
+  readonly classification: Classification;
+  /** What the event itself says of the mail, for rows whose mail was never logged. */
+  readonly fromEmail?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly mailId?: string | undefined;
+  /** Every other field that the provider sent. */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** Something that is not understood. It is kept as it came, to be read and replayed. */
+export interface UnrecognizedEvent extends Pick<EventBase, 'provider' | 'fullMessageId' | 'eventId'> {
+  readonly kind: 'unrecognized';
+  /** JSON of the event as it was received. */
+  readonly rawEvent: string;
+}
+
+/** An event that says nothing of a mail's fate: opens, clicks, unsubscribes, group changes. */
+export interface IgnoredEvent {
+  readonly kind: 'ignored';
+}
+
+export type MailEvent = ProgressEvent | FailureEvent | UnrecognizedEvent | IgnoredEvent;

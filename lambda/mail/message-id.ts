@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+
+/** SendGrid's custom argument that names the Mail item; it comes back with every event but asynchronous bounces. */
+export const MAIL_ID_ARGUMENT = 'todoke_mail_id';
+
+/**
+ * The part of SendGrid's `sg_message_id` that is the same for every recipient of a mail, and the same as the
+ * `X-Message-Id` that its Mail Send API answered: all up to `.filter` or `.recvd`, else up to the first dot.
+ *
+ * `LRzXl_NHStOGhQ4kofSm_A.filterdrecv-p3mdw1-….0` → `LRzXl_NHStOGhQ4kofSm_A`,
+ * `14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0` → `14c5d75ce93.dfd.64b469`.
+ *
+ * Sender and receiver both take their key from here.
+ */
+export function sendGridMessageId(sgMessageId: string): string {
+  const suffix = /\.(?:filter|recvd)/.exec(sgMessageId);
+  const end = suffix ? suffix.index : sgMessageId.indexOf('.');
+  return end === -1 ? sgMessageId : sgMessageId.slice(0, end);
+}
+
+/**
+ * A Message-ID with its angle brackets (RFC 5322, 3.6.4). Customers Mail Cloud escapes them as `\u003C` and `\u003E`,
+ * and in form posts sometimes once more, so that the escapes are still there after the JSON was parsed.
+ */
+export function customersMailCloudMessageId(messageId: string): string {
+  return messageId
+    .replace(/\\+u003c/gi, '<')
+    .replace(/\\+u003e/gi, '>')
+    .trim();
+}
+
+/**
+ * The Message-ID for a mail whose sender chooses it (RFC 5322, 3.6.4). The same seed gives the same one, so that a mail
+ * whose sending broke off goes out again under the Message-ID that it was logged with.
+ *
+ * @param seed tells one sending of a mail from every other
+ * @param domain of the sender's address
+ */
+export function messageIdFor(seed: string, domain: string): string {
+  const hex = createHash('sha256').update(seed).digest('hex');
+  const uuid = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+  return `<${uuid}@${domain}>`;
+}

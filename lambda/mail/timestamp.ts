@@ -1,0 +1,55 @@
+/** The end of the year 9999, the last that an ISO 8601 time writes with four digits. Unix seconds. */
+const LAST_SECOND = 253_402_300_799;
+/** From here on a number is taken for milliseconds: as seconds it would be in the year 5138. */
+const FIRST_MILLISECOND = 100_000_000_000;
+
+/**
+ * Unix seconds from what a provider sent: whole or fractional seconds or milliseconds, as a number or a string of one.
+ *
+ * @returns whole seconds, undefined for what is no time
+ */
+export function usableTimestamp(value: unknown): number | undefined {
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  if (typeof number !== 'number' || !Number.isFinite(number) || number <= 0) return undefined;
+  const seconds = Math.floor(number >= FIRST_MILLISECOND ? number / 1000 : number);
+  return seconds >= 1 && seconds <= LAST_SECOND ? seconds : undefined;
+}
+
+/**
+ * Unix seconds of a wall-clock time in a time zone.
+ *
+ * Of the two times that one wall-clock time has when the clocks go back, the first; a wall-clock time that is skipped
+ * when they go forward counts as if they had not yet.
+ *
+ * @param wallClock `YYYY-MM-DD HH:mm:ss`
+ * @param timeZone an IANA name
+ * @returns undefined for what is no such time
+ */
+export function zonedTimestamp(wallClock: string, timeZone: string): number | undefined {
+  if (!/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(wallClock)) return undefined;
+  const asIfUtcMs = Date.parse(`${wallClock.replace(' ', 'T')}Z`);
+  if (Number.isNaN(asIfUtcMs)) return undefined;
+  // The zone's offset is looked up a day before and after: around a change they differ, and one of them is right.
+  const before = offsetMs(asIfUtcMs - DAY_MS, timeZone);
+  const early = asIfUtcMs - before;
+  if (offsetMs(early, timeZone) === before) return usableTimestamp(early / 1000);
+  const after = offsetMs(asIfUtcMs + DAY_MS, timeZone);
+  const late = asIfUtcMs - after;
+  return usableTimestamp((offsetMs(late, timeZone) === after ? late : early) / 1000);
+}
+
+const DAY_MS = 86_400_000;
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** How far a zone's clocks are ahead of UTC at a moment. */
+function offsetMs(atMs: number, timeZone: string): number {
+  let format = formats.get(timeZone);
+  if (!format) {
+    format = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset', year: 'numeric' });
+    formats.set(timeZone, format);
+  }
+  const name = format.formatToParts(atMs).find(({ type }) => type === 'timeZoneName')?.value ?? '';
+  const [, sign, hours = '0', minutes = '0', seconds = '0'] = /GMT([+-])(\d\d):(\d\d)(?::(\d\d))?/.exec(name) ?? [];
+  const size = (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * 1000;
+  return sign === '-' ? -size : size;
+}

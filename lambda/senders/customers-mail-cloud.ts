@@ -1,0 +1,112 @@
+/** Hands mails over to Customers Mail Cloud by SMTP with STARTTLS (RFC 3207) and SMTP AUTH (RFC 4954). */
+import { createTransport } from 'nodemailer';
+import * as z from 'zod/mini';
+import type { Address } from '../mail/address.ts';
+import { HandoverError, type Sender } from './handover.ts';
+
+export interface CustomersMailCloudSenderOptions {
+  readonly smtp: { readonly host: string; readonly port: number; readonly user: string; readonly password: string };
+}
+
+/** The custom header that Customers Mail Cloud gives back as `apiData` with every event. */
+const API_DATA_HEADER = 'X-Api-Data';
+
+/** What nodemailer's errors carry: its own code, and the server's reply where there was one. */
+const smtpErrorSchema = z.object({
+  code: z.optional(z.string()),
+  response: z.optional(z.string()),
+  responseCode: z.optional(z.number()),
+  message: z.string(),
+});
+const rejectedSchema = z.object({ recipient: z.optional(z.string()), response: z.optional(z.string()) });
+
+/** nodemailer's codes for a server whose identity or encryption cannot be relied on. */
+const UNTRUSTED = new Set(['ETLS', 'EREQUIRETLS']);
+const UNAUTHORIZED = new Set(['EAUTH', 'ENOAUTH']);
+/** RFC 5321, 4.2.1: 5yz is permanent; 503 blames the order of commands, not the mail. */
+const isPermanent = (replyCode: number) => replyCode >= 500 && replyCode !== 503;
+
+export function customersMailCloudSender({ smtp }: CustomersMailCloudSenderOptions): Sender {
+  const transport = createTransport({
+    host: smtp.host,
+    port: smtp.port,
+    secure: false,
+    // Without this a server that offers no STARTTLS would get the password in clear text.
+    requireTLS: true,
+    auth: { user: smtp.user, pass: smtp.password },
+    pool: true,
+    maxConnections: 5,
+    connectionTimeout: 5_000,
+    greetingTimeout: 5_000,
+    socketTimeout: 20_000,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+
+  return {
+    choosesMessageId: true,
+    async send(mail, messageId) {
+      if (smtp.host === '') {
+        throw new HandoverError(
+          'unauthorized',
+          `Cannot send: put the SMTP account into customersMailCloudSmtp of the sender secret`,
+        );
+      }
+      try {
+        const info = await transport.sendMail({
+          messageId,
+          headers: { [API_DATA_HEADER]: messageId },
+          from: mailbox(mail.from),
+          to: mail.to.map(mailbox),
+          cc: mail.cc.map(mailbox),
+          bcc: mail.bcc.map(mailbox),
+          replyTo: mail.replyTo.map(mailbox),
+          subject: mail.subject,
+          ...(mail.content !== '' && { text: mail.content }),
+          ...(mail.html !== '' && { html: mail.html }),
+        });
+        return { messageId, refused: refusedRecipients(info.rejectedErrors) };
+      } catch (error) {
+        throw handoverError(error);
+      }
+    },
+    close() {
+      transport.close();
+    },
+  };
+}
+
+function mailbox({ email, name }: Address) {
+  return { address: email, name: name ?? '' };
+}
+
+function refusedRecipients(errors: unknown) {
+  const parsed = z.array(rejectedSchema).safeParse(errors ?? []);
+  return (parsed.data ?? []).map(({ recipient, response }) => ({ recipient: recipient ?? '', reply: response ?? '' }));
+}
+
+function handoverError(error: unknown): HandoverError {
+  const parsed = smtpErrorSchema.safeParse(error);
+  const { code = '', response, responseCode = 0, message } = parsed.success ? parsed.data : { message: String(error) };
+  const words = response ?? message;
+  if (UNAUTHORIZED.has(code)) {
+    return new HandoverError(
+      'unauthorized',
+      `Customers Mail Cloud refused the SMTP account (${words}): check customersMailCloudSmtp of the sender secret`,
+      { cause: error },
+    );
+  }
+  if (UNTRUSTED.has(code)) {
+    return new HandoverError(
+      'unauthorized',
+      `The SMTP server did not prove itself by TLS (${words}): check host and port in customersMailCloudSmtp of the sender secret`,
+      { cause: error },
+    );
+  }
+  if (isPermanent(responseCode)) {
+    return new HandoverError('refused', `Customers Mail Cloud refused the mail (${words})`, { cause: error });
+  }
+  return new HandoverError('temporary', `Customers Mail Cloud could not take the mail now (${words})`, {
+    cause: error,
+  });
+}

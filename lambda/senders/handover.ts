@@ -1,0 +1,44 @@
+import type { OutgoingMail } from '../mail/outgoing-mail.ts';
+
+/** A provider has taken a mail over. */
+export interface Handover {
+  /** The key under which its events will come. */
+  readonly messageId: string;
+  /** Recipients that were refused at once, while others were taken; each with the reply. */
+  readonly refused: readonly { readonly recipient: string; readonly reply: string }[];
+}
+
+/** A provider has not taken a mail over. */
+export class HandoverError extends Error {
+  /**
+   * refused: never will, as it is. unauthorized: never will, with these credentials. temporary: may, later; whether it
+   * has is unknown where the connection broke.
+   */
+  readonly kind: 'refused' | 'unauthorized' | 'temporary';
+  /** When the provider asked to be tried again; Unix milliseconds. */
+  readonly retryAtMs: number | undefined;
+
+  /** @param message says in one sentence what happened, in the provider's own words where it has any */
+  constructor(
+    kind: HandoverError['kind'],
+    message: string,
+    options: ErrorOptions & { retryAtMs?: number | undefined } = {},
+  ) {
+    super(message, options);
+    this.kind = kind;
+    this.retryAtMs = options.retryAtMs;
+  }
+}
+
+/** Hands mails over to one provider. */
+export interface Sender {
+  /** Whether mails go out under the Message-ID that is given; else the provider makes one. */
+  readonly choosesMessageId: boolean;
+  /**
+   * @param messageId to send under, where the sender chooses it
+   * @throws HandoverError
+   */
+  send(mail: OutgoingMail, messageId: string): Promise<Handover>;
+  /** Ends connections that are kept open between mails. */
+  close(): void;
+}

@@ -1,0 +1,25 @@
+import type { Provider } from '../mail/event.ts';
+import { customersMailCloudSender } from './customers-mail-cloud.ts';
+import type { Sender } from './handover.ts';
+import { sendGridSender } from './sendgrid.ts';
+
+/** What the senders sign in with; an empty key or host means that the provider is not set up. */
+export interface SenderCredentials {
+  readonly sendgridApiKey: string;
+  readonly customersMailCloudSmtp: {
+    readonly host: string;
+    readonly port: number;
+    readonly user: string;
+    readonly password: string;
+  };
+}
+
+export type Senders = Readonly<Record<Provider, Sender>>;
+
+/** A sender for each provider. Close them: connections are kept open between mails. */
+export function openSenders(credentials: SenderCredentials, sendGridApiUrl: string): Senders {
+  return {
+    sendgrid: sendGridSender({ apiKey: credentials.sendgridApiKey, apiUrl: sendGridApiUrl }),
+    'customers-mail-cloud': customersMailCloudSender({ smtp: credentials.customersMailCloudSmtp }),
+  };
+}
