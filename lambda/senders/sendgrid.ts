@@ -55,7 +55,12 @@ export function sendGridSender(options: SendGridSenderOptions): Sender {
           customArgs: { [MAIL_ID_ARGUMENT]: mail.id },
         });
         const messageId = z.string().safeParse(answer.headers['x-message-id']);
-        if (!messageId.success) throw new Error('SendGrid accepted the mail without an X-Message-Id');
+        if (!messageId.success) {
+          throw new HandoverError(
+            'refused',
+            'SendGrid took the mail without an X-Message-Id: its events cannot be joined',
+          );
+        }
         return { messageId: sendGridMessageId(messageId.data), refused: [] };
       } catch (error) {
         throw handoverError(error);
@@ -82,6 +87,7 @@ function contentOf({
 }
 
 function handoverError(error: unknown): HandoverError {
+  if (error instanceof HandoverError) return error;
   const parsed = responseErrorSchema.safeParse(error);
   if (!parsed.success) {
     const detail = error instanceof Error ? error.message : String(error);
