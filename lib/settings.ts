@@ -23,7 +23,7 @@ const wholeNumber = z
   .union([z.number(), z.string().regex(/^\d+$/, 'must be a whole number').transform(Number)], {
     error: 'must be a whole number',
   })
-  .pipe(z.number().int());
+  .pipe(z.number().int().min(0, 'must not be negative'));
 
 const settingsSchema = z.strictObject({
   /** The CloudFormation stack's name, and the first part of every generated name. */

@@ -83,9 +83,16 @@ function quote(value: unknown): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }
 
-/** Addresses are compared without regard to case, as every receiver of note does (RFC 5321, 2.4, lets them not). */
+/**
+ * Whether two addresses are one mailbox. Case does not matter, as with every receiver of note (RFC 5321, 2.4, lets it), and
+ * nor do quotation marks: `a..b@docomo.ne.jp` comes back as `"a..b"@docomo.ne.jp`.
+ */
 export function sameMailbox(a: string, b: string): boolean {
-  return a.toLowerCase() === b.toLowerCase();
+  return withoutQuotes(a) === withoutQuotes(b);
+}
+
+function withoutQuotes(email: string): string {
+  return email.toLowerCase().replace(/^"(.*)"@/, '$1@');
 }
 
 /** The form that log rows keep: a JSON string of one address, as in `{"email":"a@example.com","name":"A"}`. */

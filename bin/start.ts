@@ -1,0 +1,86 @@
+/** `npm start`: the whole stack on this machine, until it is interrupted. */
+import { join } from 'node:path';
+import { startLocalMode } from '../local/local-mode.ts';
+import { runCommand } from './support/command.ts';
+import { duration, heading } from './support/talk.ts';
+
+await runCommand(
+  {
+    command: 'npm start --',
+    does: 'runs Todoke on this machine: the stack, its tables, and simulators of both providers',
+    options: {
+      port: {
+        default: '8787',
+        help: 'of the webhooks; DynamoDB, SendGrid and SMTP take the next three; 0: any that are free',
+      },
+      dir: { default: '.local', help: 'keeps the tables, secrets and logs between starts' },
+      'delay-ms': { default: '1000', help: 'how long the simulated providers take to deliver' },
+      'dynamodb-endpoint': { default: '', help: 'a DynamoDB that runs already, such as http://127.0.0.1:8000' },
+    },
+  },
+  async (values) => {
+    const startedAtMs = Date.now();
+    const interrupted = new AbortController();
+    const stopped = new Promise<void>((resolve) => {
+      for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+        process.on(name, () => {
+          interrupted.abort(new Error('Interrupted'));
+          resolve();
+        });
+      }
+    });
+    console.log(heading('Todoke on this machine'));
+    const report = (line: string) => console.log(`${duration(Date.now() - startedAtMs).padStart(7)}  ${line}`);
+    const local = await startLocalMode({
+      dir: values.dir,
+      port: wholeNumber('port', values.port, 65_532),
+      delayMs: wholeNumber('delay-ms', values['delay-ms'], 3_600_000),
+      dynamoDbEndpoint: values['dynamodb-endpoint'] || undefined,
+      signal: interrupted.signal,
+      report,
+    });
+    report('Ready');
+    console.log(welcome(local.outputs, values.dir));
+    await stopped;
+    console.log('\nStopping …');
+    await local.stop();
+    console.log(`Stopped. Everything is kept in ${values.dir}; npm start goes on from there.`);
+  },
+);
+
+function wholeNumber(name: string, text: string, max: number): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 0 && number <= max && text.trim() !== '') return number;
+  throw new Error(`Cannot start: --${name} is ${text}, it must be a whole number from 0 to ${max}`);
+}
+
+function welcome(outputs: Readonly<Record<string, string>>, dir: string): string {
+  const logs = join(dir, 'logs');
+  return `
+${heading('Addresses')}
+  SendGrid webhook              ${outputs['SendGridWebhookUrl']}
+  Customers Mail Cloud webhook  ${outputs['CustomersMailCloudWebhookUrl']}
+  DynamoDB                      ${outputs['DynamoDbEndpoint']}
+  SendGrid, simulated           ${outputs['SendGridApiUrl']}
+  SMTP, simulated               ${outputs['SmtpUrl']}
+
+${heading('Kept')}
+  outputs   ${join(dir, 'outputs.json')}, as \`cdk deploy --outputs-file\` writes them
+  secrets   ${join(dir, 'webhook-secret.json')}, ${join(dir, 'sender-secret.json')}
+  logs      ${logs}
+
+${heading('Try')}
+  npm run try        in another terminal: sends mail, and shows each row as it appears
+
+  or put an item into the Mail table yourself:
+
+  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=ap-northeast-1 \\
+  aws dynamodb put-item --endpoint-url ${outputs['DynamoDbEndpoint']} --table-name ${outputs['MailTableName']} --item '{
+    "id": {"S": "hello-1"}, "from": {"S": "Shop <shop@example.com>"}, "to": {"S": "Taro <bounce@example.jp>"},
+    "subject": {"S": "Hello"}, "content": {"S": "Are you there?"}}'
+
+  What becomes of a mail depends on its recipient: bounce@, blocked@, dropped@, deferred@, complaint@; all others get it.
+
+Ctrl-C stops.
+`;
+}

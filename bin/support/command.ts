@@ -1,0 +1,42 @@
+import { parseArgs } from 'node:util';
+
+type Options = Readonly<Record<string, { readonly default: string; readonly help: string }>>;
+type Values<Given extends Options> = { readonly [Name in keyof Given]: string };
+
+/**
+ * Runs a command of `npm run`: reads its options (`--name value`), answers `--help`, and shows an error as one sentence,
+ * without a stack trace, and exit code 1.
+ *
+ * @param usage the command as a person types it, and what it does
+ */
+export async function runCommand<Given extends Options>(
+  usage: { readonly command: string; readonly does: string; readonly options: Given },
+  run: (values: Values<Given>) => Promise<void>,
+): Promise<void> {
+  try {
+    const names = Object.keys(usage.options);
+    const { values } = parseArgs({
+      options: {
+        help: { type: 'boolean', short: 'h' },
+        ...Object.fromEntries(names.map((name) => [name, { type: 'string' as const }])),
+      },
+    });
+    if (values.help) {
+      console.log(helpText(usage));
+      return;
+    }
+    const given: Record<string, unknown> = values;
+    const filled = names.map((name) => [name, given[name] ?? usage.options[name]?.default]);
+    await run(Object.fromEntries(filled));
+  } catch (error) {
+    console.error(`\n${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
+}
+
+function helpText({ command, does, options }: { command: string; does: string; options: Options }): string {
+  const lines = Object.entries(options).map(
+    ([name, option]) => `  --${name.padEnd(18)} ${option.help}${option.default && ` (${option.default})`}`,
+  );
+  return [`${command}: ${does}`, '', ...lines, `  --${'help'.padEnd(18)} this text`].join('\n');
+}

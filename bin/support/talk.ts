@@ -1,0 +1,25 @@
+import { styleText } from 'node:util';
+
+/** How commands talk: plain text where the output is no terminal (styleText sees to that), bold and dim where it is. */
+export const heading = (text: string): string => styled('bold', text);
+export const faint = (text: string): string => styled('dim', text);
+export const good = (text: string): string => styled('green', text);
+
+function styled(style: 'bold' | 'dim' | 'green', text: string): string {
+  return process.stdout.isTTY && !process.env['NO_COLOR'] ? styleText(style, text) : text;
+}
+
+/** `1.2 s` */
+export const duration = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+/** A row as a person reads it: an attribute a line, long values cut. */
+export function rowText(row: Readonly<Record<string, unknown>>, attributes: readonly string[]): string {
+  const shown = attributes.filter((name) => row[name] !== undefined && row[name] !== '');
+  const width = Math.max(...shown.map((name) => name.length));
+  return shown.map((name) => `    ${faint(name.padEnd(width))}  ${cut(row[name])}`).join('\n');
+}
+
+function cut(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}

@@ -1,0 +1,219 @@
+/** `npm run try`: the two walk-throughs, beside a running `npm start`. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { runCommand } from './support/command.ts';
+import { readOutputs, type StackOutputs } from './support/outputs.ts';
+import { faint, good, heading, rowText } from './support/talk.ts';
+
+type Row = Record<string, unknown>;
+
+/** Longer than any simulated delivery with the default delay. */
+const PATIENCE_MS = 30_000;
+const POLL_MS = 150;
+
+await runCommand(
+  {
+    command: 'npm run try --',
+    does: 'sends mail to an address that is there and to one that is not, and shows each row as it appears',
+    options: {
+      outputs: { default: '.local/outputs.json', help: 'the outputs of the running stack' },
+      provider: { default: 'sendgrid', help: 'sendgrid or customers-mail-cloud' },
+    },
+  },
+  async ({ outputs: file, provider }) => {
+    const outputs = await readOutputs(file);
+    if (outputs.DynamoDbEndpoint === undefined) {
+      throw new Error(`Cannot try ${file}: it is of a deployed stack, and this command only plays beside npm start`);
+    }
+    await play(outputs, provider, tables(outputs.DynamoDbEndpoint));
+  },
+);
+
+async function play(outputs: StackOutputs, provider: string, db: DynamoDBDocumentClient): Promise<void> {
+  const stamp = new Date().toISOString().slice(0, 19).replaceAll(':', '');
+  const first = `try-${stamp}-1`;
+  const second = `try-${stamp}-2`;
+  const shop = { provider, from: '{"email":"shop@example.com","name":"さくら商店"}', subject: 'ご注文の確認' };
+  const there = '{"email":"taro@example.jp","name":"山田太郎"}';
+  const missing = '{"email":"bounce@example.jp","name":"鈴木花子"}';
+
+  say(
+    '1. A mail to an address that is there',
+    `An item is put into ${outputs.MailTableName}, as the DynamoDB console does it:`,
+  );
+  await insert({ id: first, ...shop, to: there, content: 'ありがとうございます。' });
+  const delivered = await follow(first);
+  await untilState(delivered, 'delivered');
+  await expectBounces(delivered, 0);
+
+  say('2. A second item, to an address that is not there', 'The same as above, but nobody has this mailbox:');
+  await insert({ id: second, ...shop, to: missing, content: 'ありがとうございます。' });
+  const bounced = await follow(second);
+  await untilState(bounced, 'bounced');
+  await showBounces(bounced);
+
+  say(
+    '3. The first item again, edited',
+    'The recipient is changed and `status` deleted, in one edit: that sends it again, as a new mail.',
+  );
+  await db.send(
+    new UpdateCommand({
+      TableName: outputs.MailTableName,
+      Key: { id: first },
+      UpdateExpression: 'SET #to = :to REMOVE #status',
+      ExpressionAttributeNames: { '#to': 'to', '#status': 'status' },
+      ExpressionAttributeValues: { ':to': missing },
+    }),
+  );
+  const again = await follow(first);
+  await untilState(again, 'bounced');
+  await showBounces(again);
+
+  console.log(goOn(outputs, provider));
+
+  async function insert(item: Row): Promise<void> {
+    console.log(rowText(item, ['id', 'provider', 'from', 'to', 'subject', 'content']));
+    await db.send(new PutCommand({ TableName: outputs.MailTableName, Item: item }));
+  }
+
+  /** Shows how an item is sent and logged, and gives the message id. */
+  async function follow(id: string): Promise<string> {
+    const item = await until(`the item ${id} to be sent`, async () => {
+      const { Item } = await db.send(
+        new GetCommand({ TableName: outputs.MailTableName, Key: { id }, ConsistentRead: true }),
+      );
+      return Item?.['status'] === 'sent' || Item?.['status'] === 'failed' ? Item : undefined;
+    });
+    if (item['status'] === 'failed') throw new Error(`Cannot go on: the item ${id} failed: ${String(item['error'])}`);
+    show('Mail', 'it was sent', item, ['id', 'status', 'messageId', 'sentAt', 'attempts']);
+    const messageId = String(item['messageId']);
+    const log = await until('the log row', async () => (await story(messageId)).find(({ entry }) => entry === 'mail'));
+    show('SentLog', 'and logged', log, ['messageId', 'entry', 'from', 'to', 'subject', 'sentAt']);
+    return messageId;
+  }
+
+  /** Shows the events of a mail as they come, up to one of that state. */
+  async function untilState(messageId: string, state: string): Promise<void> {
+    const shown = new Set<unknown>();
+    await until(`the mail to be ${state}`, async () => {
+      const events = (await story(messageId)).filter(({ entry }) => entry !== 'mail');
+      for (const event of events.filter(({ entry }) => !shown.has(entry))) {
+        shown.add(event['entry']);
+        show('SentLog', 'the provider reports', event, ['entry', 'state', 'recipient', 'reason']);
+      }
+      return events.find((event) => event['state'] === state);
+    });
+  }
+
+  async function expectBounces(messageId: string, count: number): Promise<void> {
+    const rows = await bounces(messageId);
+    if (rows.length !== count) throw new Error(`Expected ${count} Bounce rows of ${messageId}, found ${rows.length}`);
+    console.log(`\n  ${good('✓')} and no row in Bounce: nothing went wrong`);
+  }
+
+  async function showBounces(messageId: string): Promise<void> {
+    const rows = await until('the Bounce row', async () => {
+      const found = await bounces(messageId);
+      return found.length > 0 && found.every(({ matched }) => matched === true) ? found : undefined;
+    });
+    for (const row of rows) {
+      show('Bounce', 'joined with the mail that was sent', row, [
+        'toEmail',
+        'toName',
+        'fromEmail',
+        'fromName',
+        'subject',
+        'event',
+        'outcome',
+        'bounceClass',
+        'smtpCode',
+        'enhancedStatusCode',
+        'reason',
+        'mailId',
+      ]);
+    }
+    console.log(`\n  ${good('✓')} you know who did not get it, and why`);
+  }
+
+  async function story(messageId: string): Promise<Row[]> {
+    const { Items } = await db.send(
+      new QueryCommand({
+        TableName: outputs.SentLogTableName,
+        ConsistentRead: true,
+        KeyConditionExpression: '#messageId = :messageId',
+        ExpressionAttributeNames: { '#messageId': 'messageId' },
+        ExpressionAttributeValues: { ':messageId': messageId },
+      }),
+    );
+    return Items ?? [];
+  }
+
+  /** The Bounce rows of a mail, by way of its story, which names their keys. */
+  async function bounces(messageId: string): Promise<Row[]> {
+    const failures = (await story(messageId)).filter(({ state }) =>
+      ['bounced', 'dropped', 'failed', 'complained'].includes(String(state)),
+    );
+    const rows = await Promise.all(
+      failures.map(async ({ fullMessageId, eventId }) => {
+        const { Item } = await db.send(
+          new GetCommand({ TableName: outputs.BounceTableName, Key: { fullMessageId, eventId } }),
+        );
+        return Item;
+      }),
+    );
+    return rows.filter((row) => row !== undefined);
+  }
+}
+
+async function until<Found>(what: string, look: () => Promise<Found | undefined>): Promise<Found> {
+  const deadlineMs = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (Date.now() > deadlineMs) {
+      throw new Error(
+        `Waited ${PATIENCE_MS / 1000} s for ${what}, in vain. Is npm start still running? The functions' logs are in .local/logs`,
+      );
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+function say(title: string, text: string): void {
+  console.log(`\n${heading(title)}\n  ${text}`);
+}
+
+function show(table: string, what: string, row: Row, attributes: readonly string[]): void {
+  console.log(`\n  ${faint('→')} ${table}: ${what}\n${rowText(row, attributes)}`);
+}
+
+function tables(endpoint: string): DynamoDBDocumentClient {
+  return DynamoDBDocumentClient.from(
+    new DynamoDBClient({
+      endpoint,
+      region: process.env['AWS_REGION'] ?? 'ap-northeast-1',
+      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    }),
+  );
+}
+
+function goOn(outputs: StackOutputs, provider: string): string {
+  const other = provider === 'sendgrid' ? 'customers-mail-cloud' : 'sendgrid';
+  const aws = `AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=ap-northeast-1 aws dynamodb --endpoint-url ${outputs.DynamoDbEndpoint}`;
+  return `
+${heading('Go on from here')}
+  The same with the other provider:
+    npm run try -- --provider ${other}
+
+  All that bounced, with the AWS CLI:
+    ${aws} scan --table-name ${outputs.BounceTableName}
+
+  What every mail went through:
+    ${aws} scan --table-name ${outputs.SentLogTableName}
+
+  In your own AWS account:
+    npx cdk bootstrap
+    npx cdk deploy --outputs-file cdk-outputs.json
+`;
+}

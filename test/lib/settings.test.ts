@@ -1,0 +1,42 @@
+import { App } from 'aws-cdk-lib';
+import { expect, test } from 'vitest';
+import { settingsFromContext } from '../../lib/settings.ts';
+
+const settings = (context: Record<string, unknown>) => settingsFromContext(new App({ context }).node);
+
+test('without context every setting has its documented default', () => {
+  expect(settings({})).toEqual({
+    stackName: 'Todoke',
+    retentionDays: 180,
+    customersMailCloudTimeZone: 'Asia/Tokyo',
+    logRetentionDays: 90,
+    sendgridRegion: 'global',
+    apiGatewayAccountRole: 'create',
+  });
+});
+
+test('numbers are taken as numbers and as the strings that -c gives', () => {
+  expect(settings({ retentionDays: '0' }).retentionDays).toBe(0);
+  expect(settings({ retentionDays: 30 }).retentionDays).toBe(30);
+});
+
+test("the CDK's own context is left alone", () => {
+  expect(() =>
+    settings({ '@aws-cdk/core:newStyleStackSynthesis': true, 'aws:cdk:bundling-stacks': [], 'cli-telemetry': false }),
+  ).not.toThrow();
+});
+
+test.each([
+  [{ retentionDay: 5 }, /there is no setting retentionDay; the settings are stackName, retentionDays/],
+  [{ retentionDays: 'long' }, /retentionDays must be a whole number, got "long"/],
+  [{ retentionDays: -1 }, /retentionDays .*got -1/],
+  [{ logRetentionDays: 10 }, /logRetentionDays must be one of 1, 3, 5, 7/],
+  [{ customersMailCloudTimeZone: 'Tokyo' }, /customersMailCloudTimeZone must be an IANA time zone.*got "Tokyo"/],
+  [{ sendgridRegion: 'us' }, /sendgridRegion must be global or eu, got "us"/],
+  [{ apiGatewayAccountRole: 'yes' }, /apiGatewayAccountRole must be create or existing, got "yes"/],
+  [{ alarmEmail: 'nobody' }, /alarmEmail must be an e-mail address, got "nobody"/],
+  [{ sendgridReceiverReservedConcurrency: '0' }, /sendgridReceiverReservedConcurrency must be at least 1/],
+  [{ stackName: 'to doke' }, /stackName must start with a letter/],
+])('%o is refused in a sentence that names it and what is allowed', (context, message) => {
+  expect(() => settings(context)).toThrow(message);
+});

@@ -1,0 +1,19 @@
+import { App } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { settingsFromContext } from '../../lib/settings.ts';
+import { TodokeStack } from '../../lib/todoke-stack.ts';
+
+/** The stack's template as the app makes it with this context. The functions' code is left unbundled. */
+export function synthesized(context: Record<string, unknown> = {}): Template {
+  const app = new App({ context: { ...context, 'aws:cdk:bundling-stacks': [] } });
+  const settings = settingsFromContext(app.node);
+  return Template.fromStack(new TodokeStack(app, settings.stackName, { settings }));
+}
+
+/** The resources of a type, by logical id. */
+export function resources(
+  template: Template,
+  type: string,
+): Record<string, { Properties: Record<string, unknown> } & Record<string, unknown>> {
+  return template.findResources(type) as Record<string, { Properties: Record<string, unknown> }>;
+}
