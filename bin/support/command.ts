@@ -1,5 +1,8 @@
 import { parseArgs } from 'node:util';
 
+// Node 20 is enough for local mode, and deployed functions run on Node 24: the SDK's warning is for neither.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
+
 type Options = Readonly<Record<string, { readonly default: string; readonly help: string }>>;
 type Values<Given extends Options> = { readonly [Name in keyof Given]: string };
 
@@ -13,6 +16,8 @@ export async function runCommand<Given extends Options>(
   usage: { readonly command: string; readonly does: string; readonly options: Given },
   run: (values: Values<Given>) => Promise<void>,
 ): Promise<void> {
+  // Whoever reads the output may stop, as `head` does.
+  process.stdout.on('error', () => process.exit());
   try {
     const names = Object.keys(usage.options);
     const { values } = parseArgs({

@@ -84,15 +84,23 @@ function quote(value: unknown): string {
 }
 
 /**
- * Whether two addresses are one mailbox. Case does not matter, as with every receiver of note (RFC 5321, 2.4, lets it), and
- * nor do quotation marks: `a..b@docomo.ne.jp` comes back as `"a..b"@docomo.ne.jp`.
+ * The address in the form in which it is compared and looked up. Case does not matter, as with every receiver of note
+ * (RFC 5321, 2.4, lets it), and nor do the quotation marks of a quoted local part.
  */
-export function sameMailbox(a: string, b: string): boolean {
-  return withoutQuotes(a) === withoutQuotes(b);
+export function mailboxKey(email: string): string {
+  return email.toLowerCase().replace(/^"(.*)"@/, (_, local: string) => `${local.replace(/\\(.)/g, '$1')}@`);
 }
 
-function withoutQuotes(email: string): string {
-  return email.toLowerCase().replace(/^"(.*)"@/, '$1@');
+/** A local part that needs no quotation marks (RFC 5321, 4.1.2, Dot-string); beyond ASCII by RFC 6531. */
+const DOT_STRING = /^[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+(?:\.[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+)*$/;
+
+/**
+ * The address as providers take it: `a..b@docomo.ne.jp`, of which Japanese carriers gave out many, is no address by the
+ * letter of RFC 5321, and `"a..b"@docomo.ne.jp` is.
+ */
+export function quotedIfNeeded(email: string): string {
+  const at = email.lastIndexOf('@');
+  return DOT_STRING.test(email.slice(0, at)) ? email : `"${email.slice(0, at)}"${email.slice(at)}`;
 }
 
 /** The form that log rows keep: a JSON string of one address, as in `{"email":"a@example.com","name":"A"}`. */

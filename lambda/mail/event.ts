@@ -18,7 +18,7 @@ interface EventBase {
   /** Unique for the mail and recipient, with eventId unique for the event; derived where the provider sent none. */
   readonly fullMessageId: string;
   readonly eventId: string;
-  /** In lower case. */
+  /** In the form of mailboxKey. */
   readonly recipient: string | undefined;
   /** The receiving server's reply or the provider's own words; empty where there are none. */
   readonly reason: string;

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { type Address, parseAddresses } from './address.ts';
+import { type Address, mailboxKey, parseAddresses } from './address.ts';
 import { PROVIDERS, type Provider } from './event.ts';
 
 /** SendGrid's limit on one request ("Mail Send", limitations); kept for both providers. */
@@ -90,7 +90,7 @@ function addresses(item: Readonly<Record<string, unknown>>, attribute: string): 
 function eachOnce(to: Address[], cc: Address[], bcc: Address[]) {
   const seen = new Set<string>();
   const firstTime = ({ email }: Address) => {
-    const key = email.toLowerCase();
+    const key = mailboxKey(email);
     return !seen.has(key) && seen.add(key);
   };
   return { to: to.filter(firstTime), cc: cc.filter(firstTime), bcc: bcc.filter(firstTime) };

@@ -1,4 +1,4 @@
-import { type Address, addressToJson, readAddresses, sameMailbox } from './address.ts';
+import { type Address, addressToJson, mailboxKey, readAddresses } from './address.ts';
 import type { FailureEvent, ProgressEvent, Provider, UnrecognizedEvent } from './event.ts';
 import { boundedKey, dayKey, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from './keys.ts';
 import { RAW_EVENT_MAX_BYTES, storable, storableText } from './storable.ts';
@@ -59,7 +59,7 @@ export function joinedAttributes(mail: LoggedMail, recipient: string | undefined
     messageId: mail.messageId,
     matched: true,
     mailId: mail.mailId,
-    toName: recipient && mail.recipients.find(({ email }) => sameMailbox(email, recipient))?.name,
+    toName: recipient && mail.recipients.find(({ email }) => mailboxKey(email) === recipient)?.name,
     fromEmail: mail.from?.email,
     fromName: mail.from?.name,
     subject: mail.subject,
@@ -159,7 +159,7 @@ export interface Refusal {
 /** The `failed` event of a recipient that was refused when the mail was handed over. It has no Bounce row. */
 export function refusalRow(refusal: Refusal, atMs: number, retentionDays: number) {
   const { provider, messageId, reply } = refusal;
-  const recipient = refusal.recipient.toLowerCase();
+  const recipient = mailboxKey(refusal.recipient);
   const event = {
     state: 'failed',
     provider,

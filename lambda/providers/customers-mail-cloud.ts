@@ -5,6 +5,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod/mini';
+import { mailboxKey } from '../mail/address.ts';
 import { classifyCustomersMailCloud } from '../mail/classification.ts';
 import type { MailEvent, ProgressState } from '../mail/event.ts';
 import { boundedKey, jsonText, keyOfContent, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from '../mail/keys.ts';
@@ -180,7 +181,7 @@ function common(entry: Entry, received: CustomersMailCloudEntry, timeZone: strin
   const messageIds = [...new Set([entry.messageId, entry.apiData].map(customersMailCloudMessageId))]
     .filter((id) => id !== '')
     .map((id) => boundedKey(id, PARTITION_KEY_MAX_BYTES));
-  const recipient = (entry.to || entry.envelopeTo || entry.email).toLowerCase();
+  const recipient = mailboxKey(entry.to || entry.envelopeTo || entry.email);
   return {
     provider: 'customers-mail-cloud',
     messageIds,

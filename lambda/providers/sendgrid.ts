@@ -5,6 +5,7 @@
  */
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import * as z from 'zod/mini';
+import { mailboxKey } from '../mail/address.ts';
 import { classifySendGrid } from '../mail/classification.ts';
 import type { MailEvent } from '../mail/event.ts';
 import { boundedKey, jsonText, keyOfContent, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from '../mail/keys.ts';
@@ -165,7 +166,7 @@ function common(event: SendGridEvent, received: unknown) {
     provider: 'sendgrid',
     messageIds: fullMessageId === '' ? [] : [boundedKey(sendGridMessageId(fullMessageId), PARTITION_KEY_MAX_BYTES)],
     ...keys(received, fullMessageId, eventId),
-    recipient: event.email === '' ? undefined : boundedKey(event.email.toLowerCase(), PARTITION_KEY_MAX_BYTES),
+    recipient: event.email === '' ? undefined : boundedKey(mailboxKey(event.email), PARTITION_KEY_MAX_BYTES),
     timestamp: usableTimestamp(event.timestamp),
   } as const;
 }

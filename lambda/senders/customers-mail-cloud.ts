@@ -23,8 +23,12 @@ const rejectedSchema = z.object({ recipient: z.optional(z.string()), response: z
 /** nodemailer's codes for a server whose identity or encryption cannot be relied on. */
 const UNTRUSTED = new Set(['ETLS', 'EREQUIRETLS']);
 const UNAUTHORIZED = new Set(['EAUTH', 'ENOAUTH']);
-/** RFC 5321, 4.2.1: 5yz is permanent; 503 blames the order of commands, not the mail. */
-const isPermanent = (replyCode: number) => replyCode >= 500 && replyCode !== 503;
+const NETWORK = new Set(['ECONNECTION', 'ETIMEDOUT', 'ESOCKET', 'EDNS', 'EPROTOCOL', 'EMAXLIMIT']);
+
+/** RFC 5321, 4.2.1: 4yz is transient; 503 blames the order of commands, not the mail. Without a reply the network decides. */
+function isTemporary(code: string, replyCode: number): boolean {
+  return replyCode === 0 ? NETWORK.has(code) : replyCode < 500 || replyCode === 503;
+}
 
 export function customersMailCloudSender({ smtp }: CustomersMailCloudSenderOptions): Sender {
   const transport = createTransport({
@@ -103,10 +107,7 @@ function handoverError(error: unknown): HandoverError {
       { cause: error },
     );
   }
-  if (isPermanent(responseCode)) {
-    return new HandoverError('refused', `Customers Mail Cloud refused the mail (${words})`, { cause: error });
-  }
-  return new HandoverError('temporary', `Customers Mail Cloud could not take the mail now (${words})`, {
-    cause: error,
-  });
+  return isTemporary(code, responseCode)
+    ? new HandoverError('temporary', `Customers Mail Cloud could not take the mail now (${words})`, { cause: error })
+    : new HandoverError('refused', `Customers Mail Cloud refused the mail (${words})`, { cause: error });
 }

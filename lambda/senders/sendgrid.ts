@@ -2,7 +2,7 @@
 import sendGridClient from '@sendgrid/client';
 import sendGridMail from '@sendgrid/mail';
 import * as z from 'zod/mini';
-import type { Address } from '../mail/address.ts';
+import { type Address, quotedIfNeeded } from '../mail/address.ts';
 import { MAIL_ID_ARGUMENT, sendGridMessageId } from '../mail/message-id.ts';
 import type { OutgoingMail } from '../mail/outgoing-mail.ts';
 import { HandoverError, type Sender } from './handover.ts';
@@ -13,11 +13,16 @@ const { Client } = sendGridClient as unknown as { Client: new () => typeof sendG
 
 const REQUEST_TIMEOUT_MS = 15_000;
 
-/** `ResponseError` of @sendgrid/helpers: `code` is the HTTP status. Errors of the network have no `response`. */
+/** `ResponseError` of @sendgrid/helpers: `code` is the HTTP status. */
 const responseErrorSchema = z.object({
   code: z.number(),
-  response: z.object({ headers: z.optional(z.record(z.string(), z.unknown())), body: z.unknown() }),
+  response: z.object({
+    headers: z.optional(z.object({ 'x-ratelimit-reset': z.optional(z.unknown()) })),
+    body: z.unknown(),
+  }),
 });
+/** Errors of the network have no `response`, and a `code` such as ECONNREFUSED. */
+const networkErrorSchema = z.object({ code: z.string() });
 const errorBodySchema = z.object({
   errors: z.array(z.object({ message: z.string(), field: z.optional(z.nullable(z.string())) })),
 });
@@ -72,7 +77,8 @@ export function sendGridSender(options: SendGridSenderOptions): Sender {
 
 /** The library takes an empty name for a name. */
 function emailData({ email, name }: Address) {
-  return name === undefined ? { email } : { email, name };
+  const address = { email: quotedIfNeeded(email) };
+  return name === undefined ? address : { ...address, name };
 }
 
 /** text/plain comes first, or SendGrid refuses the mail. */
@@ -90,8 +96,12 @@ function handoverError(error: unknown): HandoverError {
   if (error instanceof HandoverError) return error;
   const parsed = responseErrorSchema.safeParse(error);
   if (!parsed.success) {
-    const detail = error instanceof Error ? error.message : String(error);
-    return new HandoverError('temporary', `SendGrid could not be reached: ${detail}`, { cause: error });
+    const words = error instanceof Error ? error.message : String(error);
+    return networkErrorSchema.safeParse(error).success
+      ? new HandoverError('temporary', `SendGrid could not be reached (${words})`, { cause: error })
+      : new HandoverError('refused', `The mail could not be made into a request to SendGrid (${words})`, {
+          cause: error,
+        });
   }
   const { code, response } = parsed.data;
   const words = providerWords(response.body);

@@ -1,0 +1,28 @@
+import { messageOf } from './files.ts';
+
+/** What has to be undone, last first. Running it again does nothing more. */
+export class Cleanup {
+  readonly #steps: { readonly what: string; readonly undo: () => Promise<void> | void }[] = [];
+  #running: Promise<void> | undefined;
+
+  /** Remembers how to undo what was just done. */
+  defer(what: string, undo: () => Promise<void> | void): void {
+    this.#steps.push({ what, undo });
+  }
+
+  /** Undoes everything. A step that fails is reported and does not keep the others from running. */
+  run(report: (problem: string) => void): Promise<void> {
+    this.#running ??= this.#undoAll(report);
+    return this.#running;
+  }
+
+  async #undoAll(report: (problem: string) => void): Promise<void> {
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
+      try {
+        await step.undo();
+      } catch (error) {
+        report(`Cannot ${step.what}: ${messageOf(error)}`);
+      }
+    }
+  }
+}

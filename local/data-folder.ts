@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import * as z from 'zod';
+import { isErrorWithCode, readJsonFile, toJson, writeFileAtomically } from './files.ts';
+import { identifyProcess, isRunning, processIdentity } from './processes.ts';
+
+/** The folder that keeps everything of one local stack between starts, held by this process. */
+export interface DataFolder {
+  /** The absolute path of something in it. */
+  path(...parts: string[]): string;
+  /** The UUID in the stack's id. Made once, so that the webhook's path, which is taken from it, never changes. */
+  readonly stackUuid: string;
+  /** Lets another process use the folder. */
+  release(): Promise<void>;
+}
+
+/**
+ * Opens the folder for this process alone, and makes it where it is missing.
+ *
+ * @throws Error where another running process has it.
+ */
+export async function openDataFolder(dir: string): Promise<DataFolder> {
+  const root = resolve(dir);
+  await mkdir(root, { recursive: true });
+  const lock = join(root, 'lock.json');
+  await takeLock(lock, dir);
+  try {
+    return {
+      path: (...parts) => join(root, ...parts),
+      stackUuid: await stackUuid(join(root, 'stack.json')),
+      release: () => rm(lock, { force: true }),
+    };
+  } catch (error) {
+    await rm(lock, { force: true });
+    throw error;
+  }
+}
+
+async function takeLock(lock: string, dir: string): Promise<void> {
+  const claim = `${lock}.${process.pid}`;
+  await writeFile(claim, toJson(identifyProcess(process.pid)));
+  try {
+    // A hard link is made whole or not at all, and fails if the name is taken: no reader sees an empty lock.
+    await link(claim, lock).catch(async (error: unknown) => {
+      if (!isErrorWithCode(error, 'EEXIST')) throw error;
+      const holder = await readJsonFile(lock, processIdentity);
+      if (holder !== undefined && isRunning(holder)) {
+        throw new Error(
+          `Cannot use ${dir}: Todoke already runs on it (process ${holder.pid}); stop that one, or choose another --dir`,
+        );
+      }
+      await rm(lock, { force: true });
+      await link(claim, lock);
+    });
+  } finally {
+    await rm(claim, { force: true });
+  }
+}
+
+const stackFile = z.object({ uuid: z.uuid() });
+
+async function stackUuid(path: string): Promise<string> {
+  const known = await readJsonFile(path, stackFile);
+  if (known !== undefined) return known.uuid;
+  const uuid = randomUUID();
+  await writeFileAtomically(path, toJson({ uuid }));
+  return uuid;
+}

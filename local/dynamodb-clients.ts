@@ -1,0 +1,27 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+
+/** The AWS SDK's switch for its warning about Node's version, which nobody who runs Todoke can heed. */
+export const SDK_WARNING_OFF = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' };
+
+export interface DynamoDbClients {
+  readonly tables: DynamoDBClient;
+  readonly streams: DynamoDBStreamsClient;
+  close(): void;
+}
+
+/** What local mode itself speaks to the engine with. Any credentials do; DynamoDB Local wants letters and digits. */
+export function dynamoDbClients(endpoint: string, region: string, accessKeyId = 'local'): DynamoDbClients {
+  Object.assign(process.env, SDK_WARNING_OFF);
+  const config = { endpoint, region, credentials: { accessKeyId, secretAccessKey: 'local' } };
+  const tables = new DynamoDBClient(config);
+  const streams = new DynamoDBStreamsClient(config);
+  return {
+    tables,
+    streams,
+    close() {
+      tables.destroy();
+      streams.destroy();
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import * as z from 'zod';
+
+/**
+ * Writes a whole file or nothing: a reader, or the next start after a crash, never sees half of it.
+ *
+ * @param mode - of a new file, such as 0o600 for a secret.
+ */
+export async function writeFileAtomically(path: string, content: string, mode = 0o644): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  try {
+    const file = await open(temporary, 'wx', mode);
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw new Error(`Cannot write ${path}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** A value as the JSON text that a person can read and edit. */
+export const toJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+
+/**
+ * The JSON in a file, in the shape that `schema` asks for; undefined if there is no such file.
+ *
+ * @throws Error that names the file where its content is not JSON or of another shape.
+ */
+export async function readJsonFile<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (isErrorWithCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    const problem = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
+    throw new Error(`Cannot use ${path}: ${problem}`, { cause });
+  }
+}
+
+/** True for Node's errors with this `code`, such as `ENOENT` or `EADDRINUSE`. */
+export function isErrorWithCode(error: unknown, code: string): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
+/** What an unknown thrown value says. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

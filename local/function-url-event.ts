@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto';
+import type { LambdaFunctionURLEvent } from 'aws-lambda';
+import * as z from 'zod';
+import { type HttpAnswer, type HttpRequest, header, jsonAnswer, queryOf } from './http.ts';
+import { commonLogTime } from './rest-api-event.ts';
+
+export interface FunctionUrlRequest {
+  /** Its path as the function is to see it. */
+  readonly request: HttpRequest;
+  readonly region: string;
+  /** The first part of the domain. */
+  readonly urlId: string;
+  readonly now: Date;
+}
+
+/**
+ * The event that a function URL hands to its function: payload format 2.0.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
+ */
+export function functionUrlEvent({ request, region, urlId, now }: FunctionUrlRequest): LambdaFunctionURLEvent {
+  const domainName = `${urlId}.lambda-url.${region}.on.aws`;
+  const requestId = randomUUID();
+  const query = queryOf(request);
+  const cookies = header(request, 'cookie')?.split(/;\s*/);
+  const isBase64Encoded = request.body.length > 0 && !isText(request);
+  return {
+    version: '2.0',
+    routeKey: '$default',
+    rawPath: request.path,
+    rawQueryString: request.rawQuery,
+    ...(cookies && { cookies }),
+    headers: {
+      ...joined(request.headers),
+      'x-forwarded-for': request.sourceIp,
+      'x-forwarded-port': '443',
+      'x-forwarded-proto': 'https',
+    },
+    ...(query.size > 0 && {
+      queryStringParameters: Object.fromEntries(Array.from(query, ([name, values]) => [name, values.join(',')])),
+    }),
+    requestContext: {
+      accountId: 'anonymous',
+      apiId: urlId,
+      domainName,
+      domainPrefix: urlId,
+      http: {
+        method: request.method,
+        path: request.path,
+        protocol: request.protocol,
+        sourceIp: request.sourceIp,
+        userAgent: header(request, 'user-agent') ?? '',
+      },
+      requestId,
+      routeKey: '$default',
+      stage: '$default',
+      time: commonLogTime(now),
+      timeEpoch: now.getTime(),
+    },
+    ...(request.body.length > 0 && { body: request.body.toString(isBase64Encoded ? 'base64' : 'utf8') }),
+    isBase64Encoded,
+  };
+}
+
+const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+
+const structuredAnswer = z.object({
+  statusCode: z.coerce.number().int().min(100).max(599),
+  headers: z.record(z.string(), scalar).nullish(),
+  cookies: z.array(z.string()).nullish(),
+  body: z.string().nullish(),
+  isBase64Encoded: z.boolean().nullish(),
+});
+
+/** What the client gets: an answer in parts, or any other value as a body of its own with status 200. */
+export function functionUrlAnswer(payload: unknown, requestId: string): HttpAnswer {
+  const id = ['x-amzn-RequestId', requestId] as const;
+  const isStructured = typeof payload === 'object' && payload !== null && 'statusCode' in payload;
+  if (!isStructured) {
+    return typeof payload === 'string'
+      ? { status: 200, headers: [['Content-Type', 'application/json'], id], body: payload }
+      : jsonAnswer(200, payload, [id]);
+  }
+  const parsed = structuredAnswer.safeParse(payload);
+  if (!parsed.success) return { status: 502, headers: [id], body: 'Internal Server Error' };
+  const { statusCode, headers, cookies, body, isBase64Encoded } = parsed.data;
+  const given = Object.entries(headers ?? {});
+  const hasType = given.some(([name]) => name.toLowerCase() === 'content-type');
+  return {
+    status: statusCode,
+    headers: [
+      ...given,
+      ...(hasType ? [] : [['Content-Type', 'application/json'] as const]),
+      ...(cookies ?? []).map((cookie) => ['Set-Cookie', cookie] as const),
+      id,
+    ],
+    body: Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8'),
+  };
+}
+
+/** Everything that is not known to be text arrives as base64: forms too, and what is compressed. */
+function isText(request: HttpRequest): boolean {
+  if (header(request, 'content-encoding') !== undefined) return false;
+  const type = (header(request, 'content-type')?.split(';')[0] ?? '').trim().toLowerCase();
+  return /^text\/|^application\/(json|xml|javascript)$|\+(json|xml)$/.test(type);
+}
+
+/** Lower-case names; several values become one with commas. */
+function joined(headers: HttpRequest['headers']): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [name, value] of headers) {
+    const key = name.toLowerCase();
+    found[key] = key in found ? `${found[key]},${value}` : value;
+  }
+  return found;
+}

@@ -1,0 +1,209 @@
+import { rm } from 'node:fs/promises';
+import { startAwsApi } from './aws-api.ts';
+import { Cleanup } from './cleanup.ts';
+import { openDataFolder } from './data-folder.ts';
+import { openDatabase, prepareTables } from './database.ts';
+import { startEventSourceMappings } from './event-source-mappings.ts';
+import { toJson, writeFileAtomically } from './files.ts';
+import { functionUrlRoutes } from './function-url.ts';
+import { createFunctions, templateVariable } from './functions.ts';
+import { type Fallback, startGateway } from './gateway.ts';
+import { DEFAULT_TIMING, type MappingTiming } from './mapping-settings.ts';
+import { localOutputs } from './outputs.ts';
+import { readPermissions } from './permissions.ts';
+import { physicalResources, pseudoParameters } from './physical-resources.ts';
+import { choosePorts } from './ports.ts';
+import type { LocalQueue } from './queue.ts';
+import { openQueues } from './queues.ts';
+import { restApiRoutes } from './rest-api.ts';
+import { localSecrets, secretsManagerCalls } from './secrets.ts';
+import { type SimulatedProviders, startSimulatedProviders } from './simulated-providers.ts';
+import { sqsCalls } from './sqs-calls.ts';
+import { readAssembly, synthesize } from './synthesize.ts';
+import { ResolvedTemplate } from './template.ts';
+
+/** How long what runs may go on after a stop. */
+const STOP_GRACE_MS = 5_000;
+
+export interface LocalModeOptions {
+  /** Keeps everything between starts. */
+  readonly dir: string;
+  /** Of the webhooks; the next three are DynamoDB's, SendGrid's simulator's and the SMTP simulator's. 0 takes free ones. */
+  readonly port: number;
+  /** Between two events of a mail, in the simulators. */
+  readonly delayMs: number;
+  /** A DynamoDB that runs already, in place of the embedded engine. */
+  readonly dynamoDbEndpoint?: string | undefined;
+  /** A cloud assembly that was synthesized already. */
+  readonly assemblyDir?: string | undefined;
+  /** CDK context on top of cdk.json's, such as settings of the stack. */
+  readonly context?: Readonly<Record<string, unknown>>;
+  readonly timing?: Partial<MappingTiming>;
+  /** Serves what is not a webhook on the webhooks' port, such as a page. */
+  readonly fallback?: Fallback;
+  /** Stops the start: what was started is stopped, and `startLocalMode` rejects. */
+  readonly signal?: AbortSignal;
+  /** Gets a line for each step of the start, and for whatever goes wrong later. */
+  readonly report: (line: string) => void;
+}
+
+/** The stack, running on this machine. */
+export interface LocalMode {
+  readonly stackName: string;
+  /** As `cdk deploy` gives them, and the addresses that exist only locally. */
+  readonly outputs: Readonly<Record<string, string>>;
+  /** Holds the outputs while local mode runs. */
+  readonly outputsFile: string;
+  /** By logical id. */
+  readonly queues: ReadonlyMap<string, LocalQueue>;
+  readonly providers: SimulatedProviders;
+  /** Finishes what runs within a few seconds and ends everything. Calling it again waits for the same. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Runs what the CDK app describes: its tables in an embedded engine, its functions from their bundles, its webhooks,
+ * streams, queues and secrets, and beside it simulators of both providers.
+ *
+ * @throws Error that says what to do where the folder or a port is taken, or something does not come up. Nothing is
+ * left running then.
+ */
+export async function startLocalMode(options: LocalModeOptions): Promise<LocalMode> {
+  const cleanup = new Cleanup();
+  try {
+    return await start(options, cleanup);
+  } catch (error) {
+    await cleanup.run(options.report);
+    // Whatever failed because of the stop, the stop is the reason.
+    options.signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<LocalMode> {
+  const { dir, delayMs, signal, report } = options;
+  const region = process.env['AWS_REGION'] ?? 'ap-northeast-1';
+  const step = (what: string) => {
+    signal?.throwIfAborted();
+    report(what);
+  };
+
+  const folder = await openDataFolder(dir);
+  cleanup.defer(`release ${dir}`, folder.release);
+  const outputsFile = folder.path('outputs.json');
+  await rm(outputsFile, { force: true });
+  const ports = await choosePorts(options.port, options.dynamoDbEndpoint === undefined);
+
+  step('Synthesizing the stack and bundling its functions');
+  const assemblyDir = options.assemblyDir ?? folder.path('assembly');
+  const { stackName, template, assetDirectories } =
+    options.assemblyDir === undefined
+      ? await synthesize({ outDir: assemblyDir, context: options.context ?? {}, signal })
+      : await readAssembly(assemblyDir);
+
+  step('Starting DynamoDB');
+  const database = await openDatabase({
+    folder,
+    port: ports.dynamoDb,
+    endpoint: options.dynamoDbEndpoint,
+    region,
+    cleanup,
+    report,
+  });
+
+  const awsApi = await startAwsApi();
+  cleanup.defer('stop answering for Secrets Manager and SQS', awsApi.stop);
+  const gateway = await startGateway(ports.webhooks, report);
+  cleanup.defer('stop the webhooks', () => gateway.stop(0));
+  const stack = {
+    stackName,
+    stackUuid: folder.stackUuid,
+    region,
+    gatewayOrigin: gateway.origin,
+    awsApiOrigin: awsApi.origin,
+  };
+  const resolved = new ResolvedTemplate(template, physicalResources(template, stack), pseudoParameters(stack));
+  const outputs = localOutputs(resolved, stack);
+
+  step('Making the tables');
+  const dataHint = options.dynamoDbEndpoint ?? dir;
+  const tables = await prepareTables({ template: resolved, database, region, dataHint, cleanup, report });
+  const queues = await openQueues(resolved, folder);
+  const secrets = localSecrets(resolved, folder);
+  awsApi.answer({ ...secretsManagerCalls([...secrets.values()]), ...sqsCalls([...queues.values()]) });
+
+  step('Starting the simulators of the providers');
+  const providers = await startSimulatedProviders({
+    folder,
+    webhookSecret: required(secrets.get('WebhookSecret'), 'WebhookSecret'),
+    senderSecret: required(secrets.get('SenderSecret'), 'SenderSecret'),
+    sendGridPort: ports.sendGrid,
+    smtpPort: ports.smtp,
+    sendGridWebhookUrl: required(outputs['SendGridWebhookUrl'], 'SendGridWebhookUrl'),
+    customersMailCloudWebhookUrl: required(outputs['CustomersMailCloudWebhookUrl'], 'CustomersMailCloudWebhookUrl'),
+    customersMailCloudTimeZone: templateVariable(resolved, 'CUSTOMERS_MAIL_CLOUD_TIME_ZONE'),
+    delayMs,
+    cleanup,
+    report,
+  });
+
+  step('Starting the functions');
+  const functions = createFunctions({
+    template: resolved,
+    assetDirectories,
+    folder,
+    wiring: {
+      region,
+      dynamoDbEndpoint: database.endpoint,
+      awsApiOrigin: awsApi.origin,
+      extraCaCertificates: providers.caFile,
+      // Nothing that is sent here may reach the real SendGrid.
+      overrides: { SENDGRID_API_URL: providers.sendGrid.url },
+    },
+    report,
+  });
+  const stopFunctions = (graceMs: number) =>
+    Promise.all(Array.from(functions.values(), (local) => local.stop(graceMs)));
+  const permissions = readPermissions(resolved);
+  gateway.serve(
+    [
+      ...restApiRoutes(resolved, region, functions, permissions),
+      ...functionUrlRoutes(resolved, region, functions, permissions),
+    ],
+    options.fallback,
+  );
+  const mappings = startEventSourceMappings({
+    template: resolved,
+    region,
+    folder,
+    streams: database.streams,
+    tables,
+    queues,
+    functions,
+    timing: { ...DEFAULT_TIMING, ...options.timing },
+    report,
+  });
+  cleanup.defer('finish what runs', async () => {
+    await mappings.stop(STOP_GRACE_MS, () => void stopFunctions(0));
+    // The simulators keep what they have not posted; the webhooks answer until nobody posts any more.
+    await providers.stop();
+    await gateway.stop(STOP_GRACE_MS);
+    await stopFunctions(STOP_GRACE_MS);
+  });
+
+  const all = {
+    ...outputs,
+    DynamoDbEndpoint: database.endpoint,
+    SendGridApiUrl: providers.sendGrid.url,
+    SmtpUrl: providers.smtpUrl,
+  };
+  signal?.throwIfAborted();
+  cleanup.defer(`remove ${outputsFile}`, () => rm(outputsFile, { force: true }));
+  await writeFileAtomically(outputsFile, toJson({ [stackName]: all }));
+  return { stackName, outputs: all, outputsFile, queues, providers, stop: () => cleanup.run(report) };
+}
+
+function required<T>(part: T | undefined, name: string): T {
+  if (part === undefined) throw new Error(`Cannot run the stack: its template has no ${name}`);
+  return part;
+}

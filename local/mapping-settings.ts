@@ -1,0 +1,46 @@
+import * as z from 'zod';
+import { eventFilter } from './event-filter.ts';
+
+/**
+ * What local mode reads of an `AWS::Lambda::EventSourceMapping`. What it could not honour has a type that refuses it.
+ *
+ * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-eventsourcemapping.html
+ */
+export const mappingProperties = z.object({
+  BatchSize: z.number().int().positive().optional(),
+  BisectBatchOnFunctionError: z.boolean().default(false),
+  DestinationConfig: z.object({ OnFailure: z.object({ Destination: z.string() }).optional() }).default({}),
+  Enabled: z.literal(true).optional(),
+  EventSourceArn: z.string(),
+  /** Becomes what decides about a record. */
+  FilterCriteria: z
+    .object({ Filters: z.array(z.object({ Pattern: z.string() })) })
+    .prefault({ Filters: [] })
+    .transform(({ Filters }) => eventFilter(Filters.map(({ Pattern }) => Pattern))),
+  /** A name or an ARN. */
+  FunctionName: z.string(),
+  FunctionResponseTypes: z.array(z.literal('ReportBatchItemFailures')).default([]),
+  MaximumBatchingWindowInSeconds: z.number().default(0),
+  /** -1 for as long as the stream keeps them. */
+  MaximumRecordAgeInSeconds: z.number().default(-1),
+  /** -1 for as often as it takes. */
+  MaximumRetryAttempts: z.number().default(-1),
+  ParallelizationFactor: z.literal(1).optional(),
+  StartingPosition: z.enum(['TRIM_HORIZON', 'LATEST']).optional(),
+  TumblingWindowInSeconds: z.literal(0).optional(),
+});
+export type MappingProperties = z.output<typeof mappingProperties>;
+
+/** How often and how fast; tests make it quick. */
+export interface MappingTiming {
+  /** Pause before an empty stream or queue is looked at again. */
+  readonly pollIntervalMs: number;
+  /** Pause before a stream's batch is tried again; `retry` counts from 1. */
+  readonly retryDelayMs: (retry: number) => number;
+}
+
+/** Lambda does not document its pauses; these double up to a minute, so that ten retries take some minutes. */
+export const DEFAULT_TIMING: MappingTiming = {
+  pollIntervalMs: 150,
+  retryDelayMs: (retry) => Math.min(500 * 2 ** (retry - 1), 60_000),
+};

@@ -1,0 +1,69 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { isErrorWithCode, messageOf } from './files.ts';
+
+/** Everything local listens here only: nobody else on the network reaches it. */
+export const LOOPBACK = '127.0.0.1';
+
+/**
+ * Lets a server (of node:http too) listen on the loopback interface.
+ *
+ * @param port - 0 takes a free one.
+ * @param purpose - what the port is for, as in "the webhooks".
+ * @returns the port.
+ * @throws Error that names port and purpose where the port is taken.
+ */
+export async function listen(server: Server, port: number, purpose: string): Promise<number> {
+  server.listen(port, LOOPBACK);
+  try {
+    await once(server, 'listening');
+  } catch (cause) {
+    throw new Error(
+      isErrorWithCode(cause, 'EADDRINUSE')
+        ? portTaken(port, purpose)
+        : `Cannot listen on ${LOOPBACK}:${port} for ${purpose}: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error(`Cannot listen for ${purpose}: no port`);
+  return address.port;
+}
+
+/** The sentence for a port that somebody else has. */
+export function portTaken(port: number, purpose: string): string {
+  return `Cannot listen on ${LOOPBACK}:${port} for ${purpose}: another program has the port; stop it, or choose other ports with --port`;
+}
+
+/** Fails as `listen` would, and keeps nothing open. */
+export async function assertPortFree(port: number, purpose: string): Promise<void> {
+  await closed(port, purpose);
+}
+
+/** A port that was free a moment ago, for a program that cannot be asked for one. */
+export function freePort(purpose: string): Promise<number> {
+  return closed(0, purpose);
+}
+
+async function closed(port: number, purpose: string): Promise<number> {
+  const server = createServer();
+  const got = await listen(server, port, purpose);
+  server.close();
+  await once(server, 'close');
+  return got;
+}
+
+/**
+ * Local mode's four ports in a row, all known to be free now: better to hear of a taken one before the stack is built.
+ *
+ * @param port - the first; with 0 all are 0, for free ones.
+ */
+export async function choosePorts(port: number, embeddedEngine: boolean) {
+  const at = (offset: number) => (port === 0 ? 0 : port + offset);
+  const ports = { webhooks: at(0), dynamoDb: at(1), sendGrid: at(2), smtp: at(3) };
+  await assertPortFree(ports.webhooks, 'the webhooks');
+  if (embeddedEngine) await assertPortFree(ports.dynamoDb, 'DynamoDB');
+  await assertPortFree(ports.sendGrid, "SendGrid's simulator");
+  await assertPortFree(ports.smtp, "Customers Mail Cloud's simulator");
+  return ports;
+}

@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import * as z from 'zod';
+import { type CustomersMailCloudEvent, eventsOf } from './customers-mail-cloud/events.ts';
+import { type SubmissionServerOptions, submissionServer } from './customers-mail-cloud/smtp.ts';
+import { splitByType, webhookPost } from './customers-mail-cloud/webhook.ts';
+import { listenOnLoopback } from './loopback.ts';
+import { Outbox, type Pending, pendingSchema } from './outbox.ts';
+import { postToWebhook } from './webhook-post.ts';
+
+/** What {@link startCustomersMailCloudSimulator} needs. */
+export interface CustomersMailCloudSimulatorOptions
+  extends Pick<SubmissionServerOptions, 'certificate' | 'credentials'> {
+  /** 0 for a free one. */
+  readonly port: number;
+  /** Where events are posted: asked before each post, so it may become known later than the simulator starts. */
+  readonly webhookUrl: () => string;
+  /** The `api_key` of the posts, asked before each; empty for none. */
+  readonly apiKey: () => string | Promise<string>;
+  /** Between two events of a recipient. */
+  readonly delayMs: number;
+  /** `form`, the default, or `json`. */
+  readonly format?: 'form' | 'json';
+  /** The account's name for its servers, `sandbox` unless given. */
+  readonly serverComposition?: string;
+  /** The account's, an IANA name; `Asia/Tokyo` unless given. */
+  readonly timeZone?: string;
+  /** What another simulator left over. */
+  readonly pending?: readonly Pending<CustomersMailCloudEvent>[];
+  /** Takes a line for a person to read when the webhook did not take a post. */
+  readonly report?: (line: string) => void;
+}
+
+/** An SMTP server with the webhook of Customers Mail Cloud, on this machine. */
+export interface CustomersMailCloudSimulator {
+  /** On 127.0.0.1. */
+  readonly port: number;
+  /** The events that wait to be posted; after `close()`, what to start the next simulator with. */
+  pending(): readonly Pending<CustomersMailCloudEvent>[];
+  /** How many events the webhook did not take. */
+  lost(): number;
+  /** Resolves once no event is pending. */
+  idle(): Promise<void>;
+  /** Stops at once. */
+  close(): Promise<void>;
+}
+
+/** Reads {@link CustomersMailCloudSimulator.pending} back from JSON. */
+export const customersMailCloudPendingSchema = z.array(
+  pendingSchema(z.object({ type: z.enum(['deliveries', 'bounces']), entry: z.record(z.string(), z.string()) })),
+);
+
+/**
+ * Starts a server that takes mail as Customers Mail Cloud does, delivers none of it, and posts what became of it
+ * (fates.ts says what does). A post that is not answered with 2xx is lost: whether the real one repeats it is not
+ * documented.
+ *
+ * @throws Error where the port cannot be had
+ */
+export async function startCustomersMailCloudSimulator(
+  options: CustomersMailCloudSimulatorOptions,
+): Promise<CustomersMailCloudSimulator> {
+  const {
+    webhookUrl,
+    apiKey,
+    delayMs,
+    format = 'form',
+    serverComposition = 'sandbox',
+    timeZone = 'Asia/Tokyo',
+  } = options;
+  const outbox = new Outbox<CustomersMailCloudEvent>({
+    split: splitByType,
+    post: async (events, signal) => {
+      const post = webhookPost(events, { apiKey: await apiKey(), serverComposition }, format);
+      return postToWebhook(webhookUrl(), post, signal);
+    },
+    retryAfterMs: () => undefined,
+    report: (line) => options.report?.(`Customers Mail Cloud simulator: ${line}`),
+  });
+  const smtp = submissionServer({
+    certificate: options.certificate,
+    credentials: options.credentials,
+    accept: (mail) => outbox.add(eventsOf(mail, Date.now(), delayMs, timeZone)),
+  });
+  const port = await listenOnLoopback(smtp.server, options.port);
+  outbox.restore(options.pending ?? []);
+  return {
+    port,
+    pending: () => outbox.pending,
+    lost: () => outbox.lost,
+    idle: () => outbox.idle(),
+    close: async () => {
+      await Promise.all([once(smtp.server, 'close'), smtp.close(), outbox.close()]);
+    },
+  };
+}

@@ -1,0 +1,142 @@
+import * as z from 'zod';
+
+/** An event that waits to be posted to a webhook. Plain JSON where the event is, so that it can outlive the process. */
+export interface Pending<Event> {
+  readonly event: Event;
+  /** When it is to be posted next, in epoch milliseconds. */
+  readonly dueAt: number;
+  /** When it was to be posted first, in epoch milliseconds: what a limit on repeating counts from. */
+  readonly since: number;
+  /** How often it was posted and not taken. */
+  readonly attempts: number;
+}
+
+/** An event and when it is to be posted, in epoch milliseconds. */
+export type Scheduled<Event> = Pick<Pending<Event>, 'event' | 'dueAt'>;
+
+/** Reads back what {@link Outbox.pending} returned, once it has been JSON. */
+export const pendingSchema = <Event extends z.ZodType>(event: Event) =>
+  z.object({ event, dueAt: z.number(), since: z.number(), attempts: z.int() });
+
+/** How a provider posts its events. */
+export interface OutboxOptions<Event> {
+  /** Divides events that are due at the same time into posts; both in order. */
+  readonly split: (events: readonly Pending<Event>[]) => readonly (readonly Pending<Event>[])[];
+  /** Sends one post. Resolves with undefined where the webhook took it, else with what went wrong. */
+  readonly post: (events: readonly Event[], signal: AbortSignal) => Promise<string | undefined>;
+  /** How long to wait before an event that was not taken is posted again, in milliseconds; undefined to give it up. */
+  readonly retryAfterMs: (refused: Pending<Event>, now: number) => number | undefined;
+  /** Takes one line for a person to read about each post that was not taken. */
+  readonly report: (line: string) => void;
+}
+
+/** Posts events to a webhook when they are due, one post at a time; what is due together goes together. */
+export class Outbox<Event> {
+  readonly #options: OutboxOptions<Event>;
+  readonly #closing = new AbortController();
+  #waiting: readonly Pending<Event>[] = [];
+  /** Taken from `#waiting`, and neither taken by the webhook nor refused yet. */
+  #leaving: readonly Pending<Event>[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #run: Promise<void> | undefined;
+  #lost = 0;
+  readonly #onIdle: (() => void)[] = [];
+
+  constructor(options: OutboxOptions<Event>) {
+    this.#options = options;
+  }
+
+  /** How many events were given up. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  /** What has not been posted, or not been taken. After {@link close} it stays as it is. */
+  get pending(): readonly Pending<Event>[] {
+    return [...this.#leaving, ...this.#waiting];
+  }
+
+  /** Adds events; those of one call that are due at the same time go into one post. */
+  add(events: readonly Scheduled<Event>[]): void {
+    this.restore(events.map(({ event, dueAt }) => ({ event, dueAt, since: dueAt, attempts: 0 })));
+  }
+
+  /** Adds what another outbox left over; what is overdue is posted at once. */
+  restore(pending: readonly Pending<Event>[]): void {
+    this.#waiting = [...this.#waiting, ...pending].sort((a, b) => a.dueAt - b.dueAt);
+    this.#wake();
+  }
+
+  /** Resolves once nothing is pending, or the outbox is closed. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onIdle.push(resolve);
+      this.#wake();
+    });
+  }
+
+  /** Stops at once. A post under way is broken off and stays pending: it may arrive again after a restart. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    clearTimeout(this.#timer);
+    await this.#run;
+    this.#wake();
+  }
+
+  /** Sets the timer for what is due next, or tells who waits that nothing is. */
+  #wake(): void {
+    if (this.#run) return;
+    clearTimeout(this.#timer);
+    const next = this.#waiting[0];
+    if (next && !this.#closing.signal.aborted) {
+      this.#timer = setTimeout(() => this.#start(), Math.max(0, next.dueAt - Date.now()));
+      return;
+    }
+    for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  #start(): void {
+    this.#run = this.#postDue().finally(() => {
+      this.#run = undefined;
+      this.#wake();
+    });
+  }
+
+  async #postDue(): Promise<void> {
+    const now = Date.now();
+    const due = this.#waiting.filter(({ dueAt }) => dueAt <= now);
+    // A timer may go off a millisecond early.
+    if (due.length === 0) return;
+    const posts = this.#options.split(due);
+    this.#leaving = posts.flat();
+    this.#waiting = this.#waiting.filter(({ dueAt }) => dueAt > now);
+    for (const post of posts) {
+      const refusal = await this.#send(post);
+      if (this.#closing.signal.aborted) return;
+      this.#leaving = this.#leaving.slice(post.length);
+      if (refusal !== undefined) this.#repeat(post, refusal);
+    }
+  }
+
+  async #send(post: readonly Pending<Event>[]): Promise<string | undefined> {
+    const events = post.map(({ event }) => event);
+    return this.#options.post(events, this.#closing.signal).catch(String);
+  }
+
+  #repeat(post: readonly Pending<Event>[], refusal: string): void {
+    const now = Date.now();
+    const repeated = post.flatMap((pending) => {
+      const refused = { ...pending, attempts: pending.attempts + 1 };
+      const waitMs = this.#options.retryAfterMs(refused, now);
+      return waitMs === undefined ? [] : [{ ...refused, dueAt: now + waitMs }];
+    });
+    this.restore(repeated);
+    const lost = post.length - repeated.length;
+    this.#lost += lost;
+    const parts = [refusal];
+    const waitMs = Math.min(...repeated.map(({ dueAt }) => dueAt - now));
+    if (repeated.length > 0) parts.push(`next try in ${waitMs / 1000} s`);
+    if (lost > 0) parts.push(`${lost} ${lost === 1 ? 'event' : 'events'} lost`);
+    this.#options.report(parts.join(', '));
+  }
+}

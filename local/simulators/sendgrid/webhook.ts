@@ -1,0 +1,54 @@
+import { type KeyObject, sign } from 'node:crypto';
+import type { Pending } from '../outbox.ts';
+import type { WebhookPost } from '../webhook-post.ts';
+import type { SendGridEvent } from './events.ts';
+
+/** SendGrid posts when this much has gathered, however little time has passed. */
+const MAX_POST_BYTES = 768 * 1024;
+
+/** Divides events into posts of no more than 768 KB. */
+export function splitBySize(events: readonly Pending<SendGridEvent>[]): Pending<SendGridEvent>[][] {
+  const posts: Pending<SendGridEvent>[][] = [];
+  let postBytes = Number.POSITIVE_INFINITY;
+  for (const pending of events) {
+    const eventBytes = Buffer.byteLength(serialize(pending.event)) + SEPARATOR.length;
+    if (postBytes + eventBytes > MAX_POST_BYTES) {
+      posts.push([]);
+      postBytes = 0;
+    }
+    posts.at(-1)?.push(pending);
+    postBytes += eventBytes;
+  }
+  return posts;
+}
+
+/**
+ * A post of the Signed Event Webhook. It is signed anew each time: whether SendGrid does that for a repeated post is
+ * not known.
+ *
+ * @param privateKey on the curve P-256
+ * @param now epoch milliseconds
+ * @see https://www.twilio.com/docs/sendgrid/for-developers/tracking-events, "Security Features"
+ */
+export function signedPost(events: readonly SendGridEvent[], privateKey: KeyObject, now: number): WebhookPost {
+  const body = Buffer.from(`[${events.map(serialize).join(SEPARATOR)}]\r\n`);
+  const timestamp = String(Math.floor(now / 1000));
+  const signature = sign('sha256', Buffer.concat([Buffer.from(timestamp), body]), privateKey);
+  return {
+    headers: {
+      'User-Agent': 'SendGrid Event API',
+      'Content-Type': 'application/json;charset=utf-8',
+      'X-Twilio-Email-Event-Webhook-Signature': signature.toString('base64'),
+      'X-Twilio-Email-Event-Webhook-Timestamp': timestamp,
+    },
+    body,
+  };
+}
+
+const SEPARATOR = ',\r\n';
+
+/** Not what JSON.stringify makes of the parsed event: a signature can only be checked over the body as it came. */
+function serialize(event: SendGridEvent): string {
+  const fields = Object.entries(event).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify(Object.fromEntries(fields)).replaceAll('<', '\\u003c').replaceAll('>', '\\u003e');
+}

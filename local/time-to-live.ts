@@ -1,0 +1,45 @@
+import { DeleteItemCommand, type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
+import type { LocalTable } from './tables.ts';
+
+/** Items that ended longer ago are left alone, as DynamoDB does with what it takes for a mistake. */
+const MAX_AGE_SECONDS = 5 * 365 * 24 * 60 * 60;
+
+/**
+ * Deletes the items of a table whose time has come, which the engine never does by itself.
+ *
+ * @param nowSeconds - unix time.
+ * @returns how many were deleted.
+ * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html
+ */
+export async function deleteExpiredItems(
+  client: DynamoDBClient,
+  table: LocalTable,
+  nowSeconds: number,
+): Promise<number> {
+  if (table.timeToLiveAttribute === undefined) return 0;
+  let deleted = 0;
+  const expired = {
+    TableName: table.name,
+    ExpressionAttributeNames: { '#expires': table.timeToLiveAttribute },
+    ExpressionAttributeValues: {
+      ':oldest': { N: String(nowSeconds - MAX_AGE_SECONDS) },
+      ':now': { N: String(nowSeconds) },
+    },
+  };
+  for await (const page of paginateScan(
+    { client },
+    { ...expired, FilterExpression: '#expires BETWEEN :oldest AND :now' },
+  )) {
+    for (const item of page.Items ?? []) {
+      const key = Object.fromEntries(Object.entries(item).filter(([name]) => table.keyAttributes.includes(name)));
+      // The condition, because its life may have been made longer since the scan saw it.
+      await client
+        .send(new DeleteItemCommand({ ...expired, Key: key, ConditionExpression: '#expires BETWEEN :oldest AND :now' }))
+        .then(() => deleted++)
+        .catch((error: unknown) => {
+          if (!(error instanceof Error) || error.name !== 'ConditionalCheckFailedException') throw error;
+        });
+    }
+  }
+  return deleted;
+}

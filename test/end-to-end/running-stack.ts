@@ -1,0 +1,222 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  ScanCommand,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb';
+import { afterAll, beforeAll, inject } from 'vitest';
+import { type LocalMode, startLocalMode } from '../../local/local-mode.ts';
+
+export type Row = Record<string, unknown>;
+
+const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const publicKey = createPublicKey(createPrivateKey(privateKey.export({ type: 'pkcs8', format: 'pem' })))
+  .export({ type: 'spki', format: 'der' })
+  .toString('base64');
+
+/** What the tests' own posts to Customers Mail Cloud's webhook prove themselves with. */
+export const API_KEY = 'key-of-the-tests';
+export const BASIC = { user: 'user-of-the-tests', password: 'password: with a colon' };
+export const BEARER_TOKEN = 'token-of-the-tests';
+
+/** The stack of this repository, running on this machine for the tests of one file. */
+export interface RunningStack {
+  readonly local: LocalMode;
+  readonly dir: string;
+  /** Everything that local mode had to say. */
+  readonly reported: readonly string[];
+  /** Puts an item into the Mail table. */
+  insert(item: Row): Promise<void>;
+  /** Changes a Mail item by an update expression with `#name`s. */
+  edit(id: string, expression: string, names: Record<string, string>, values?: Row): Promise<void>;
+  mail(id: string): Promise<Row | undefined>;
+  /** Waits until a Mail item is `sent` or `failed`, and gives it. */
+  settled(id: string): Promise<Row>;
+  /** Puts any row into the sent log, as an application does. */
+  log(row: Row): Promise<void>;
+  /** The log row and the events of a mail, in order. */
+  story(messageId: string): Promise<Row[]>;
+  /** Waits for an event of that state in the story of a mail. */
+  event(messageId: string, state: string): Promise<Row>;
+  /** All Bounce rows of a message id. */
+  bounces(messageId: string): Promise<Row[]>;
+  allBounces(): Promise<Row[]>;
+  /** Posts to SendGrid's webhook, signed by a key that the webhook secret holds. */
+  postSendGrid(
+    events: unknown,
+    change?: { body?: string; headers?: Record<string, string>; method?: string },
+  ): Promise<Answer>;
+  /** Posts to Customers Mail Cloud's webhook, as a form with the right `api_key`. */
+  postCustomersMailCloud(payload: CustomersMailCloudPayload): Promise<Answer>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+export interface CustomersMailCloudPayload {
+  readonly event_type: string;
+  readonly event: unknown;
+  readonly server_composition?: string;
+}
+
+/** Starts the stack before the tests of a file, and stops it after them. */
+export function runningStack(options: { delayMs?: number } = {}): () => RunningStack {
+  let stack: (RunningStack & { stop(): Promise<void> }) | undefined;
+  beforeAll(async () => {
+    stack = await start(options.delayMs ?? 0);
+  });
+  afterAll(() => stack?.stop());
+  return () => {
+    if (!stack) throw new Error('The stack runs only while the tests do');
+    return stack;
+  };
+}
+
+async function start(delayMs: number): Promise<RunningStack & { stop(): Promise<void> }> {
+  const dir = await mkdtemp(join(tmpdir(), 'todoke-end-to-end-'));
+  await writeFile(
+    join(dir, 'webhook-secret.json'),
+    JSON.stringify({
+      sendgridPublicKeys: [publicKey],
+      customersMailCloud: { apiKeys: [API_KEY], basic: [BASIC], bearerTokens: [BEARER_TOKEN] },
+    }),
+  );
+  const reported: string[] = [];
+  const local = await startLocalMode({
+    dir,
+    port: 0,
+    delayMs,
+    assemblyDir: inject('assemblyDir'),
+    report: (line) => reported.push(line),
+  });
+  const output = (name: string) => local.outputs[name] ?? `no output ${name}`;
+  const client = new DynamoDBClient({
+    endpoint: output('DynamoDbEndpoint'),
+    region: 'ap-northeast-1',
+    credentials: { accessKeyId: 'tests', secretAccessKey: 'tests' },
+  });
+  const db = DynamoDBDocumentClient.from(client);
+  const mailTable = output('MailTableName');
+  const sentLogTable = output('SentLogTableName');
+
+  const mail = async (id: string) =>
+    (await db.send(new GetCommand({ TableName: mailTable, Key: { id }, ConsistentRead: true }))).Item;
+  const story = async (messageId: string) => {
+    const { Items } = await db.send(
+      new QueryCommand({
+        TableName: sentLogTable,
+        ConsistentRead: true,
+        KeyConditionExpression: '#messageId = :messageId',
+        ExpressionAttributeNames: { '#messageId': 'messageId' },
+        ExpressionAttributeValues: { ':messageId': messageId },
+      }),
+    );
+    return Items ?? [];
+  };
+  const allBounces = async () =>
+    (await db.send(new ScanCommand({ TableName: output('BounceTableName'), ConsistentRead: true }))).Items ?? [];
+
+  return {
+    local,
+    dir,
+    reported,
+    mail,
+    story,
+    allBounces,
+    async insert(item) {
+      await db.send(new PutCommand({ TableName: mailTable, Item: item }));
+    },
+    async edit(id, expression, names, values) {
+      await db.send(
+        new UpdateCommand({
+          TableName: mailTable,
+          Key: { id },
+          UpdateExpression: expression,
+          ExpressionAttributeNames: names,
+          ...(values && { ExpressionAttributeValues: values }),
+        }),
+      );
+    },
+    settled: (id) =>
+      until(`the item ${id} to be sent or to fail`, async () => {
+        const item = await mail(id);
+        return item?.['status'] === 'sent' || item?.['status'] === 'failed' ? item : undefined;
+      }),
+    async log(row) {
+      await db.send(new PutCommand({ TableName: sentLogTable, Item: row }));
+    },
+    event: (messageId, state) =>
+      until(`a ${state} event of ${messageId}`, async () =>
+        (await story(messageId)).find((row) => row['state'] === state),
+      ),
+    bounces: async (messageId) => (await allBounces()).filter((row) => row['messageId'] === messageId),
+    postSendGrid(events, change = {}) {
+      const body = change.body ?? JSON.stringify(events);
+      return post(output('SendGridWebhookUrl'), body, {
+        ...(change.method && { method: change.method }),
+        headers: { 'content-type': 'application/json;charset=utf-8', ...signatureHeaders(body), ...change.headers },
+      });
+    },
+    postCustomersMailCloud: ({ event_type, event, server_composition = 'pro' }) =>
+      post(
+        output('CustomersMailCloudWebhookUrl'),
+        new URLSearchParams({
+          api_key: API_KEY,
+          server_composition,
+          event_type,
+          event: JSON.stringify(event),
+        }).toString(),
+        { headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+      ),
+    async stop() {
+      client.destroy();
+      await local.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The headers with which SendGrid signs a body. */
+export function signatureHeaders(body: string, timestamp = '1600112502'): Record<string, string> {
+  return {
+    'X-Twilio-Email-Event-Webhook-Timestamp': timestamp,
+    'X-Twilio-Email-Event-Webhook-Signature': sign('sha256', Buffer.from(timestamp + body), privateKey).toString(
+      'base64',
+    ),
+  };
+}
+
+export async function post(
+  url: string,
+  body: string | Uint8Array<ArrayBuffer>,
+  init: { method?: string; headers?: Record<string, string> } = {},
+): Promise<Answer> {
+  const method = init.method ?? 'POST';
+  const response = await fetch(url, { method, headers: init.headers ?? {}, ...(method !== 'GET' && { body }) });
+  const text = await response.text();
+  return { status: response.status, body: text === '' ? '' : JSON.parse(text) };
+}
+
+const PATIENCE_MS = 45_000;
+const POLL_MS = 25;
+
+/** Asks again until there is an answer; what takes longer than any machine needs is an error. */
+export async function until<Found>(what: string, look: () => Promise<Found | undefined>): Promise<Found> {
+  const deadlineMs = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (Date.now() > deadlineMs) throw new Error(`Waited ${PATIENCE_MS} ms for ${what}, in vain`);
+    await sleep(POLL_MS);
+  }
+}

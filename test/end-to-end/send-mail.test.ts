@@ -1,0 +1,151 @@
+import { describe, expect, test } from 'vitest';
+import { runningStack, until } from './running-stack.ts';
+
+const stack = runningStack();
+const letter = { from: 'shop@example.com', subject: 'Hello', content: 'Are you there?' };
+
+describe('every form of address is sent to, and logged as JSON', () => {
+  test.each([
+    ['plain', 'taro@example.jp', [{ email: 'taro@example.jp' }]],
+    ['with a name', '山田太郎 <taro@example.jp>', [{ email: 'taro@example.jp', name: '山田太郎' }]],
+    [
+      'several, with commas',
+      'a@example.jp, "B, C" <b@example.jp>',
+      [{ email: 'a@example.jp' }, { email: 'b@example.jp', name: 'B, C' }],
+    ],
+    ['JSON object', '{"email":"taro@example.jp","name":"山田太郎"}', [{ email: 'taro@example.jp', name: '山田太郎' }]],
+    [
+      'JSON array',
+      '[{"email":"a@example.jp"},{"email":"b@example.jp","name":"B"}]',
+      [{ email: 'a@example.jp' }, { email: 'b@example.jp', name: 'B' }],
+    ],
+    ['map', { email: 'taro@example.jp', name: 'T' }, [{ email: 'taro@example.jp', name: 'T' }]],
+    [
+      'list of maps',
+      [{ email: 'a@example.jp' }, { email: 'b@example.jp' }],
+      [{ email: 'a@example.jp' }, { email: 'b@example.jp' }],
+    ],
+    ['string set', new Set(['a@example.jp']), [{ email: 'a@example.jp' }]],
+  ])('%s', async (form, to, logged) => {
+    const id = `form ${form}`;
+    await stack().insert({ id, ...letter, to });
+    const mail = await stack().settled(id);
+    expect(mail).toMatchObject({ status: 'sent' });
+    const [row] = (await stack().story(String(mail['messageId']))).filter(({ entry }) => entry === 'mail');
+    expect(JSON.parse(String(row?.['to']))).toEqual(logged);
+  });
+
+  test.each(['sendgrid', 'customers-mail-cloud'])('cc, bcc, replyTo and html, by %s', async (provider) => {
+    const id = `all fields by ${provider}`;
+    await stack().insert({
+      id,
+      provider,
+      ...letter,
+      to: 'a@example.jp',
+      cc: 'b@example.jp',
+      bcc: ['c@example.jp', 'a@example.jp'],
+      replyTo: 'desk@example.com',
+      html: '<p>Hello</p>',
+    });
+    const mail = await stack().settled(id);
+    expect(mail).toMatchObject({ status: 'sent' });
+    const messageId = String(mail['messageId']);
+    await stack().event(messageId, 'delivered');
+    const { sendGrid, customersMailCloud } = stack().local.providers;
+    await (provider === 'sendgrid' ? sendGrid : customersMailCloud).idle();
+    const story = await stack().story(messageId);
+    const delivered = story.filter(({ state }) => state === 'delivered').map(({ recipient }) => recipient);
+    expect(delivered.toSorted()).toEqual(['a@example.jp', 'b@example.jp', 'c@example.jp']);
+    expect(story.find(({ entry }) => entry === 'mail')).toMatchObject({
+      cc: '[{"email":"b@example.jp"}]',
+      bcc: '[{"email":"c@example.jp"}]',
+    });
+  });
+});
+
+describe('a bad item fails once, with words that a person can act on, and the items behind it are sent', () => {
+  test.each([
+    ['no recipient', { ...letter }, 'Cannot send: to has no recipient'],
+    [
+      'an invalid address',
+      { ...letter, to: 'nobody' },
+      'Cannot send: to: cannot use "nobody": it is not an e-mail address',
+    ],
+    [
+      '1,001 recipients',
+      { ...letter, to: Array.from({ length: 1001 }, (_, i) => ({ email: `u${i}@example.jp` })) },
+      'it has 1001 recipients, at most 1000 are taken',
+    ],
+    [
+      'no content',
+      { from: letter.from, subject: 'x', to: 'a@example.jp' },
+      'Cannot send: content (or html) is missing',
+    ],
+    ['no sender', { subject: 'x', content: 'x', to: 'a@example.jp' }, 'Cannot send: from is missing'],
+    [
+      'an unknown provider',
+      { ...letter, provider: 'pigeon', to: 'a@example.jp' },
+      'provider is "pigeon", it must be sendgrid or customers-mail-cloud',
+    ],
+  ])('%s', async (name, item, words) => {
+    await stack().insert({ id: `bad: ${name}`, ...item });
+    await stack().insert({ id: `behind: ${name}`, ...letter, to: 'a@example.jp' });
+    const bad = await stack().settled(`bad: ${name}`);
+    expect(bad).toMatchObject({ status: 'failed', attempts: 1, error: expect.stringContaining(words) });
+    expect(bad['error']).toMatch(/To send it again, mend this and delete status$/);
+    expect(bad).not.toHaveProperty('sendingUntil');
+    expect(await stack().settled(`behind: ${name}`)).toMatchObject({ status: 'sent' });
+    expect(await stack().mail(`bad: ${name}`)).toEqual(bad);
+  });
+
+  test('mended, and its status deleted, it is sent', async () => {
+    await stack().insert({ id: 'mended', ...letter, to: 'nobody' });
+    await stack().settled('mended');
+    await stack().edit(
+      'mended',
+      'SET #to = :to REMOVE #status',
+      { '#to': 'to', '#status': 'status' },
+      { ':to': 'taro@example.jp' },
+    );
+    const mail = await stack().settled('mended');
+    expect(mail).toMatchObject({ status: 'sent', attempts: 1 });
+    expect(mail).not.toHaveProperty('error');
+  });
+});
+
+test("what SendGrid refuses ends as failed, in SendGrid's own words", async () => {
+  // The provider takes no local part beyond ASCII, which is a valid address otherwise (RFC 6531).
+  await stack().insert({ id: 'refused', ...letter, to: '太郎@example.jp' });
+  const mail = await stack().settled('refused');
+  expect(mail).toMatchObject({
+    status: 'failed',
+    attempts: 1,
+    error: expect.stringMatching(
+      /^SendGrid refused the mail \(400: personalizations\.0\.to\.0\.email: Does not contain a valid address\.\)\. To send it again/,
+    ),
+  });
+});
+
+test.each(['sendgrid', 'customers-mail-cloud'])(
+  'an old address of a Japanese carrier is sent to by %s, and found again',
+  async (provider) => {
+    await stack().insert({ id: `carrier ${provider}`, provider, ...letter, to: '花子 <bounce+..a.@docomo.ne.jp>' });
+    const messageId = String((await stack().settled(`carrier ${provider}`))['messageId']);
+    await stack().event(messageId, 'bounced');
+    const [row] = await until('the joined row', async () => {
+      const rows = await stack().bounces(messageId);
+      return rows.some(({ matched }) => matched) ? rows : undefined;
+    });
+    expect(row).toMatchObject({ toEmail: 'bounce+..a.@docomo.ne.jp', toName: '花子' });
+  },
+);
+
+test('an edit that leaves the status alone sends nothing', async () => {
+  await stack().insert({ id: 'edited', ...letter, to: 'a@example.jp' });
+  const sent = await stack().settled('edited');
+  await stack().edit('edited', 'SET #subject = :subject', { '#subject': 'subject' }, { ':subject': 'Changed' });
+  // A later item is sent after the edit was seen: the stream is in order.
+  await stack().insert({ id: 'after the edit', ...letter, to: 'a@example.jp' });
+  await stack().settled('after the edit');
+  expect(await stack().mail('edited')).toEqual({ ...sent, subject: 'Changed' });
+});

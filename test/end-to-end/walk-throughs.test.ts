@@ -1,0 +1,135 @@
+import { describe, expect, test } from 'vitest';
+import { runningStack, until } from './running-stack.ts';
+
+const stack = runningStack();
+
+const shop = { from: '{"email":"shop@example.com","name":"さくら商店"}', subject: 'ご注文の確認', content: '本文' };
+const taro = '{"email":"taro@example.jp","name":"山田太郎"}';
+const hanako = '{"email":"bounce@example.jp","name":"鈴木花子"}';
+
+describe.each([
+  { provider: 'sendgrid', failures: [['bounced', 'bounce']] },
+  {
+    provider: 'customers-mail-cloud',
+    failures: [
+      ['failed', 'failed'],
+      ['bounced', 'bounced'],
+    ],
+  },
+])('$provider', ({ provider, failures }) => {
+  test('(a) a mail to an existing address is sent, logged and delivered, and there is no Bounce row', async () => {
+    const id = `${provider}-a`;
+    await stack().insert({ id, provider, ...shop, to: taro });
+
+    const mail = await stack().settled(id);
+    expect(mail).toMatchObject({
+      status: 'sent',
+      attempts: 1,
+      messageId: expect.any(String),
+      sentAt: expect.any(String),
+    });
+    const messageId = String(mail['messageId']);
+    await stack().event(messageId, 'delivered');
+
+    const [logged, ...events] = (await stack().story(messageId)).toReversed();
+    expect(logged).toMatchObject({
+      entry: 'mail',
+      provider,
+      mailId: id,
+      from: shop.from,
+      to: `[${taro}]`,
+      subject: shop.subject,
+      day: expect.stringMatching(/^\d{4}-\d\d-\d\d#[0-7]$/),
+    });
+    expect(events.map((row) => row['state']).toSorted()).toEqual(['delivered', 'queued']);
+    await settle();
+    expect(await stack().bounces(messageId)).toEqual([]);
+  });
+
+  test('(b) a second item, to an address that does not exist: one more log row, and the bounce joined', async () => {
+    const id = `${provider}-b`;
+    await stack().insert({ id, provider, ...shop, to: hanako });
+    await expectBounceOf(id);
+  });
+
+  test('(b) the first item edited and its status deleted: one more log row, and the bounce joined', async () => {
+    const id = `${provider}-edited`;
+    await stack().insert({ id, provider, ...shop, to: taro });
+    const first = await stack().settled(id);
+    await stack().event(String(first['messageId']), 'delivered');
+
+    await stack().edit(id, 'SET #to = :to REMOVE #status', { '#to': 'to', '#status': 'status' }, { ':to': hanako });
+    await until('another message id', async () => {
+      const mail = await stack().settled(id);
+      return mail['messageId'] === first['messageId'] ? undefined : mail;
+    });
+
+    await expectBounceOf(id);
+    expect(await stack().bounces(String(first['messageId']))).toEqual([]);
+  });
+
+  /** Exactly the failure's rows, for the right recipient and with that recipient's name. */
+  async function expectBounceOf(id: string): Promise<void> {
+    const messageId = String((await stack().settled(id))['messageId']);
+    await stack().event(messageId, 'bounced');
+    await settle();
+    const logRows = (await stack().story(messageId)).filter((row) => row['entry'] === 'mail');
+    expect(logRows).toHaveLength(1);
+    // An event can overtake its log row: then the late join completes the row a moment later.
+    const rows = await until('every Bounce row to be joined', async () => {
+      const found = await stack().bounces(messageId);
+      return found.length > 0 && found.every((row) => row['matched']) ? found : undefined;
+    });
+    expect(rows.map((row) => [row['outcome'], row['event']]).toSorted()).toEqual(failures.toSorted());
+    for (const row of rows) {
+      expect(row).toMatchObject({
+        matched: true,
+        mailId: id,
+        toEmail: 'bounce@example.jp',
+        toName: '鈴木花子',
+        fromEmail: 'shop@example.com',
+        fromName: 'さくら商店',
+        subject: shop.subject,
+        bounceClass: 'hard',
+        smtpCode: '550',
+        enhancedStatusCode: '5.1.1',
+        provider,
+      });
+    }
+  }
+
+  /** Until the simulated provider has posted all that it has, and was answered. */
+  async function settle(): Promise<void> {
+    const { sendGrid, customersMailCloud } = stack().local.providers;
+    await (provider === 'sendgrid' ? sendGrid : customersMailCloud).idle();
+  }
+});
+
+test.each([
+  ['blocked', 'bounced', 'soft'],
+  ['dropped', 'dropped', 'hard'],
+  ['complaint', 'complained', 'undetermined'],
+])('SendGrid, to %s@: %s', async (localPart, outcome, bounceClass) => {
+  await stack().insert({ id: localPart, ...shop, to: `${localPart}@example.jp` });
+  const messageId = String((await stack().settled(localPart))['messageId']);
+  await stack().event(messageId, outcome);
+  const rows = await until('the joined row', async () => {
+    const found = await stack().bounces(messageId);
+    return found.every((row) => row['matched']) && found.length > 0 ? found : undefined;
+  });
+  expect(rows).toMatchObject([{ outcome, bounceClass, toEmail: `${localPart}@example.jp` }]);
+});
+
+test('SendGrid, to deferred@: the story has both, and there is no Bounce row', async () => {
+  await stack().insert({ id: 'deferred', ...shop, to: 'deferred@example.jp' });
+  const messageId = String((await stack().settled('deferred'))['messageId']);
+  await stack().event(messageId, 'deferred');
+  await stack().event(messageId, 'delivered');
+  await stack().local.providers.sendGrid.idle();
+  expect(await stack().bounces(messageId)).toEqual([]);
+});
+
+test('nothing was lost on the way, and nobody complained', () => {
+  expect(stack().local.providers.customersMailCloud.lost()).toBe(0);
+  expect(stack().reported.filter((line) => /refused|answered|failed|Cannot/.test(line))).toEqual([]);
+});

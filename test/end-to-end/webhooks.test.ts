@@ -1,0 +1,281 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import {
+  API_KEY,
+  BASIC,
+  BEARER_TOKEN,
+  type CustomersMailCloudPayload,
+  post,
+  runningStack,
+  signatureHeaders,
+  until,
+} from './running-stack.ts';
+
+const stack = runningStack();
+const received = (n: number) => ({ received: n, recorded: 0, progressed: 0, ignored: 0, unrecognized: 0 });
+
+const bounce = (messageId: string, change: object = {}) => ({
+  email: 'Bounce@Example.jp',
+  timestamp: Math.floor(Date.now() / 1000),
+  event: 'bounce',
+  type: 'bounce',
+  status: '5.1.1',
+  reason: '550 5.1.1 no such user',
+  sg_event_id: `event-of-${messageId}`,
+  sg_message_id: `${messageId}.recvd-5b6594c664-csn64-1-65A9F4D1-A.0`,
+  ...change,
+});
+
+const logRow = (messageId: string) => ({
+  messageId,
+  entry: 'mail',
+  from: '{"email":"shop@example.com","name":"さくら商店"}',
+  to: '鈴木花子 <bounce@example.jp>',
+  subject: 'ご注文の確認',
+});
+
+describe("SendGrid's webhook", () => {
+  test('answers how many events it stored, and how', async () => {
+    const id = 'counts';
+    await expect(
+      stack().postSendGrid([
+        bounce(id),
+        bounce(id, { event: 'processed', sg_event_id: 'p' }),
+        bounce(id, { event: 'delivered', sg_event_id: 'd' }),
+        bounce(id, { event: 'open', sg_event_id: 'o' }),
+        bounce(id, { event: 'account_status_change', sg_event_id: 'a' }),
+        'not an event',
+      ]),
+    ).resolves.toEqual({
+      status: 200,
+      body: { received: 6, recorded: 1, progressed: 2, ignored: 1, unrecognized: 2 },
+    });
+  });
+
+  test('verifies the bytes as they were sent: CRLF, escapes and spaces as SendGrid writes them', async () => {
+    const body = `[${JSON.stringify(bounce('raw')).replaceAll('@', '\\u0040')},\r\n ${JSON.stringify(bounce('raw', { sg_event_id: 'raw-2', 'smtp-id': '\\u003ca\\u003e' }))}]\r\n`;
+    await expect(stack().postSendGrid(undefined, { body })).resolves.toMatchObject({
+      status: 200,
+      body: { recorded: 2 },
+    });
+  });
+
+  test('refuses what is not signed, or signed over other bytes, and records nothing', async () => {
+    const body = JSON.stringify([bounce('forged')]);
+    const url = stack().local.outputs['SendGridWebhookUrl'] ?? '';
+    const json = { 'content-type': 'application/json' };
+    await expect(post(url, body, { headers: json })).resolves.toMatchObject({ status: 401 });
+    await expect(post(url, `${body} `, { headers: { ...json, ...signatureHeaders(body) } })).resolves.toMatchObject({
+      status: 401,
+    });
+    expect(await stack().bounces('forged')).toEqual([]);
+  });
+
+  test.each([
+    ['not JSON', { body: '[{' }, 400, /it is not JSON/],
+    ['no array', { body: '{}' }, 400, /it is not an array of events/],
+    ['10,001 events', { body: `[${'1,'.repeat(10_000)}1]` }, 413, /at most 10000/],
+    ['another content type', { body: '[]', headers: { 'content-type': 'text/plain' } }, 415, /not application\/json/],
+    ['another method', { body: '[]', method: 'PUT' }, 405, /POST only/],
+  ])('%s is refused', async (_, change, status, words) => {
+    await expect(stack().postSendGrid(undefined, change)).resolves.toEqual({
+      status,
+      body: { error: expect.stringMatching(words) },
+    });
+  });
+
+  test('another path is answered by API Gateway itself', async () => {
+    const url = new URL('/v1/guessed', stack().local.outputs['SendGridWebhookUrl']);
+    await expect(post(url.href, '[]')).resolves.toMatchObject({ status: 403 });
+  });
+
+  test('a post that is too large for Lambda is answered by API Gateway itself', async () => {
+    const answer = await stack().postSendGrid(undefined, { body: `["${'x'.repeat(5 * 1024 * 1024)}"]` });
+    expect(answer.status).toBe(413);
+  });
+
+  test('an empty list is accepted', async () => {
+    await expect(stack().postSendGrid([])).resolves.toEqual({ status: 200, body: received(0) });
+  });
+
+  test('an early event is recorded as unmatched, and joined when its mail is logged', async () => {
+    await stack().postSendGrid([bounce('early')]);
+    expect(await stack().bounces('early')).toMatchObject([{ matched: false, toEmail: 'bounce@example.jp' }]);
+
+    await stack().log(logRow('early'));
+    const [row] = await until('the late join', async () => {
+      const rows = await stack().bounces('early');
+      return rows[0]?.['matched'] ? rows : undefined;
+    });
+    expect(row).toMatchObject({
+      toName: '鈴木花子',
+      fromEmail: 'shop@example.com',
+      fromName: 'さくら商店',
+      subject: 'ご注文の確認',
+    });
+    const log = await until('the log row to be completed', async () =>
+      (await stack().story('early')).find(({ entry, sentAt }) => entry === 'mail' && sentAt),
+    );
+    expect(log).toMatchObject({
+      sentAt: expect.stringMatching(/Z$/),
+      expiresAt: expect.any(Number),
+      day: expect.stringMatching(/#[0-7]$/),
+    });
+  });
+
+  test('the same post again, and twice at once, changes nothing but receivedAt', async () => {
+    await stack().log({
+      ...logRow('again'),
+      sentAt: '2026-11-01T00:00:00.000Z',
+      expiresAt: 2_000_000_000,
+      day: '2026-11-01#0',
+    });
+    const events = [bounce('again'), bounce('again'), bounce('again', { event: 'deferred', sg_event_id: 'again-2' })];
+    await stack().postSendGrid(events);
+    const rows = async () => (await stack().bounces('again')).map(({ receivedAt, ...row }) => row);
+    const [before, storyBefore] = [await rows(), await stack().story('again')];
+    expect(before).toMatchObject([{ matched: true }]);
+    await Promise.all([stack().postSendGrid(events), stack().postSendGrid(events)]);
+    expect(await rows()).toEqual(before);
+    expect(await stack().story('again')).toEqual(storyBefore);
+  });
+
+  test('an asynchronous bounce without a message id is kept under a key made of its content', async () => {
+    const event = bounce('', { sg_message_id: '', email: 'async@example.jp' });
+    await stack().postSendGrid([event]);
+    await stack().postSendGrid([event]);
+    const rows = (await stack().allBounces()).filter((row) => row['toEmail'] === 'async@example.jp');
+    expect(rows).toMatchObject([{ matched: false, fullMessageId: expect.stringMatching(/^sha256:[0-9a-f]{32}$/) }]);
+  });
+});
+
+describe("Customers Mail Cloud's webhook", () => {
+  const payloads: CustomersMailCloudPayload[] = JSON.parse(
+    readFileSync(new URL('../fixtures/customers-mail-cloud/deliveries-and-bounces.json', import.meta.url), 'utf8'),
+  );
+
+  test('records the documented payloads, as form and as JSON', async () => {
+    const url = stack().local.outputs['CustomersMailCloudWebhookUrl'] ?? '';
+    for (const payload of payloads) {
+      const asForm = await stack().postCustomersMailCloud(payload);
+      const asJson = await post(url, JSON.stringify({ ...payload, api_key: API_KEY }), {
+        headers: { 'content-type': 'application/json' },
+      });
+      expect(asForm).toMatchObject({ status: 200, body: { received: 1, unrecognized: 0 } });
+      expect(asJson).toEqual(asForm);
+    }
+    const rows = (await stack().allBounces()).filter((row) => row['provider'] === 'customers-mail-cloud');
+    const summary = rows.map((row) => [row['fullMessageId'], row['eventId'], row['outcome'], row['timestamp']]);
+    expect(summary.toSorted()).toEqual([
+      [
+        '<8f902ee7-ae65-8711-48a8-2f708cb14205@example.com>#user@example',
+        '2023-01-25 14:05:15#bounces#1',
+        'bounced',
+        1674623115,
+      ],
+      [
+        '<9e7e564c-ac83-8cd8-2cb4-b9ff2a9f168d@example.com>#no-user@example.jp',
+        '2023-01-25 14:06:06#deliveries#failed',
+        'failed',
+        1674623166,
+      ],
+      [
+        '<9e7e564c-ac83-8cd8-2cb4-b9ff2a9f168d@example.com>#no-user@example.jp',
+        '2023-01-25 14:06:07#bounces#2',
+        'bounced',
+        1674623167,
+      ],
+    ]);
+    const story = await stack().story('<031a32d4-06cd-b1ae-9526-011c0b9f1296@example.com>');
+    expect(story.map((row) => row['state'])).toEqual(['queued', 'delivered']);
+  });
+
+  test('takes Basic and Bearer as well as api_key, and refuses all else', async () => {
+    const url = stack().local.outputs['CustomersMailCloudWebhookUrl'] ?? '';
+    const body = '{"event_type":"deliveries","event":{"deliveries":[]}}';
+    const send = async (authorization?: string, change: object = {}) => {
+      const headers = { 'content-type': 'application/json', ...(authorization && { authorization }) };
+      return (await post(url, JSON.stringify({ ...JSON.parse(body), ...change }), { headers })).status;
+    };
+    const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+    expect(await send(basic(BASIC.user, BASIC.password))).toBe(200);
+    expect(await send(`Bearer ${BEARER_TOKEN}`)).toBe(200);
+    expect(await send(undefined, { api_key: API_KEY })).toBe(200);
+    expect(await send()).toBe(401);
+    expect(await send(basic(BASIC.user, 'wrong'))).toBe(401);
+    expect(await send('Bearer wrong')).toBe(401);
+    expect(await send(undefined, { api_key: 'wrong' })).toBe(401);
+    expect(await send(undefined, { api_key: '' })).toBe(401);
+  });
+
+  test.each([
+    ['another content type', 'text/plain', 'x', 415],
+    ['a form without event', 'application/x-www-form-urlencoded', `api_key=${API_KEY}`, 400],
+    ['a form whose event is not JSON', 'application/x-www-form-urlencoded', `api_key=${API_KEY}&event=%7B`, 400],
+    ['JSON without event', 'application/json', `{"api_key":"${API_KEY}"}`, 400],
+    ['JSON that is none', 'application/json', '{"api_key"', 401],
+  ])('%s is answered %s', async (_, contentType, body, status) => {
+    const url = stack().local.outputs['CustomersMailCloudWebhookUrl'] ?? '';
+    await expect(post(url, body, { headers: { 'content-type': contentType } })).resolves.toMatchObject({
+      status,
+      body: { error: expect.stringMatching(/^Cannot /) },
+    });
+  });
+
+  test('over 5 MiB are refused', async () => {
+    const url = stack().local.outputs['CustomersMailCloudWebhookUrl'] ?? '';
+    const body = JSON.stringify({ api_key: API_KEY, event: { deliveries: ['x'.repeat(5 * 1024 * 1024)] } });
+    const answer = await post(url, body, { headers: { 'content-type': 'application/json' } });
+    expect(answer).toEqual({ status: 413, body: { error: expect.stringMatching(/at most 5242880 are taken/) } });
+  });
+
+  test('joins on apiData where the message id joins nothing, also when the mail is logged later', async () => {
+    const entry = {
+      created: '2026-11-01 10:00:00',
+      messageId: '<set-by-somebody-else@example.com>',
+      apiData: 'order-4711',
+      status: '2',
+      reason: '550 5.1.1',
+      subject: 's',
+      from: 'shop@example.com',
+      to: 'bounce@example.jp',
+      returnPath: 'r@example.com',
+    };
+    await stack().postCustomersMailCloud({ event_type: 'bounces', event: { bounces: [entry] } });
+    await stack().log(logRow('order-4711'));
+    const [row] = await until('the join by apiData', async () => {
+      const rows = await stack().bounces('order-4711');
+      return rows.length > 0 ? rows : undefined;
+    });
+    expect(row).toMatchObject({
+      matched: true,
+      toName: '鈴木花子',
+      fullMessageId: '<set-by-somebody-else@example.com>#bounce@example.jp',
+    });
+  });
+
+  test('two recipients of one mail, in one second and of one status, are two events', async () => {
+    const entry = {
+      created: '2026-11-01 10:00:00',
+      messageId: '<two@example.com>',
+      status: 'succeeded',
+      reason: '',
+      subject: 's',
+      from: 'a@example.com',
+      apiData: '',
+    };
+    await stack().postCustomersMailCloud({
+      event_type: 'deliveries',
+      event: {
+        deliveries: [
+          { ...entry, to: 'a@example.jp' },
+          { ...entry, to: 'b@example.jp' },
+        ],
+      },
+    });
+    expect((await stack().story('<two@example.com>')).map(({ recipient }) => recipient)).toEqual([
+      'a@example.jp',
+      'b@example.jp',
+    ]);
+  });
+});

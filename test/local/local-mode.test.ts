@@ -1,0 +1,217 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { dynamoDbClients } from '../../local/dynamodb-clients.ts';
+import { type LocalModeOptions, startLocalMode } from '../../local/local-mode.ts';
+import { temporaryFolder, whenFinished } from './support.ts';
+
+const arnOf = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'Arn'] });
+const CODE = `
+exports.handler = async (event) => {
+  if (event.Records) {
+    const { id } = event.Records[0].dynamodb.Keys;
+    const response = await fetch(process.env.SENDGRID_API_URL, { method: 'POST', body: '{}' });
+    console.log('sent ' + id.S + ' ' + response.status);
+    return { batchItemFailures: [] };
+  }
+  return { statusCode: 200, body: event.rawPath };
+};`;
+
+/** The smallest stack that local mode can run, in the form of a cloud assembly. */
+async function writeAssembly(dir: string): Promise<void> {
+  const key = `${createHash('sha256').update(CODE).digest('hex')}.zip`;
+  await mkdir(join(dir, 'asset.code'), { recursive: true });
+  await writeFile(join(dir, 'asset.code', 'index.js'), CODE);
+  const template = {
+    Resources: {
+      Mail: {
+        Type: 'AWS::DynamoDB::Table',
+        Properties: {
+          AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+          BillingMode: 'PAY_PER_REQUEST',
+          KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+          StreamSpecification: { StreamViewType: 'NEW_IMAGE' },
+        },
+      },
+      WebhookSecret: { Type: 'AWS::SecretsManager::Secret' },
+      SenderSecret: { Type: 'AWS::SecretsManager::Secret' },
+      Work: {
+        Type: 'AWS::Lambda::Function',
+        Properties: {
+          Code: { S3Key: key },
+          Handler: 'index.handler',
+          Runtime: 'nodejs24.x',
+          Environment: { Variables: { SENDGRID_API_URL: 'https://api.sendgrid.com' } },
+        },
+      },
+      WorkUrl: {
+        Type: 'AWS::Lambda::Url',
+        Properties: { AuthType: 'NONE', TargetFunctionArn: arnOf('Work') },
+      },
+      UrlPermission: {
+        Type: 'AWS::Lambda::Permission',
+        Properties: {
+          Action: 'lambda:InvokeFunctionUrl',
+          FunctionName: arnOf('Work'),
+          FunctionUrlAuthType: 'NONE',
+          Principal: '*',
+        },
+      },
+      InvokePermission: {
+        Type: 'AWS::Lambda::Permission',
+        Properties: {
+          Action: 'lambda:InvokeFunction',
+          FunctionName: arnOf('Work'),
+          InvokedViaFunctionUrl: true,
+          Principal: '*',
+        },
+      },
+      WorkOnMail: {
+        Type: 'AWS::Lambda::EventSourceMapping',
+        Properties: {
+          EventSourceArn: { 'Fn::GetAtt': ['Mail', 'StreamArn'] },
+          FunctionName: { Ref: 'Work' },
+          StartingPosition: 'TRIM_HORIZON',
+        },
+      },
+    },
+    Outputs: {
+      MailTableName: { Value: { Ref: 'Mail' } },
+      SendGridWebhookUrl: { Value: { 'Fn::GetAtt': ['WorkUrl', 'FunctionUrl'] } },
+      CustomersMailCloudWebhookUrl: { Value: { 'Fn::GetAtt': ['WorkUrl', 'FunctionUrl'] } },
+    },
+  };
+  const files = {
+    'Todoke.template.json': template,
+    'Todoke.assets.json': {
+      files: {
+        code: {
+          source: { path: 'asset.code', packaging: 'zip' },
+          destinations: { current: { bucketName: 'assets', objectKey: key } },
+        },
+      },
+    },
+    'manifest.json': {
+      artifacts: {
+        'Todoke.assets': { type: 'cdk:asset-manifest', properties: { file: 'Todoke.assets.json' } },
+        Todoke: { type: 'aws:cloudformation:stack', properties: { templateFile: 'Todoke.template.json' } },
+      },
+    },
+  };
+  for (const [name, content] of Object.entries(files)) await writeFile(join(dir, name), JSON.stringify(content));
+}
+
+let assemblyDir: string;
+beforeAll(async () => {
+  assemblyDir = await temporaryFolder();
+  await writeAssembly(assemblyDir);
+});
+
+async function start(options: Partial<LocalModeOptions> = {}) {
+  const reported: string[] = [];
+  const local = await startLocalMode({
+    dir: options.dir ?? (await temporaryFolder()),
+    port: 0,
+    delayMs: 0,
+    assemblyDir,
+    timing: { pollIntervalMs: 10, retryDelayMs: () => 1 },
+    report: (line) => reported.push(line),
+    ...options,
+  });
+  whenFinished(local.stop);
+  return { ...local, reported };
+}
+
+describe('local mode', () => {
+  test('runs the stack, and writes its outputs in the form of a deployment’s', async () => {
+    const { outputs, outputsFile } = await start();
+    expect(JSON.parse(await readFile(outputsFile, 'utf8'))).toEqual({ Todoke: outputs });
+    expect(outputs).toEqual({
+      MailTableName: 'Todoke-Mail-local',
+      SendGridWebhookUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/function-url\/Work\/$/),
+      CustomersMailCloudWebhookUrl: expect.any(String),
+      DynamoDbEndpoint: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+      SendGridApiUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+      SmtpUrl: expect.stringMatching(/^smtp:\/\/127\.0\.0\.1:\d+$/),
+    });
+    const response = await fetch(`${outputs['SendGridWebhookUrl']}below`);
+    expect(await response.text()).toBe('/below');
+  });
+
+  test('brings a new item to the function, with the provider’s simulator in place of the provider', async () => {
+    const dir = await temporaryFolder();
+    const { outputs } = await start({ dir });
+    const { tables, close } = dynamoDbClients(outputs['DynamoDbEndpoint'] ?? '', 'ap-northeast-1');
+    whenFinished(close);
+    await tables.send(new PutItemCommand({ TableName: 'Todoke-Mail-local', Item: { id: { S: 'first' } } }));
+    await vi.waitFor(
+      async () => expect(await readFile(join(dir, 'logs', 'Work.log'), 'utf8')).toMatch(/sent first \d+/),
+      { timeout: 10_000, interval: 10 },
+    );
+  });
+
+  test('keeps secrets and addresses over a restart, and leaves nothing that runs', async () => {
+    const dir = await temporaryFolder();
+    const first = await start({ dir });
+    const webhookSecret = await readFile(join(dir, 'webhook-secret.json'), 'utf8');
+    const senderSecret = await readFile(join(dir, 'sender-secret.json'), 'utf8');
+    expect(JSON.parse(webhookSecret)).toEqual({
+      sendgridPublicKeys: [expect.stringMatching(/^MFkw/)],
+      customersMailCloud: { apiKeys: [expect.any(String)], basic: [], bearerTokens: [] },
+    });
+    expect(JSON.parse(senderSecret)).toMatchObject({
+      sendgridApiKey: expect.stringMatching(/^SG\.[\w-]{22}\.[\w-]{43}$/),
+      customersMailCloudSmtp: { host: 'localhost', port: Number(first.outputs['SmtpUrl']?.split(':').at(-1)) },
+    });
+    await Promise.all([first.stop(), first.stop()]);
+    expect(existsSync(first.outputsFile)).toBe(false);
+    await expect(fetch(first.outputs['DynamoDbEndpoint'] ?? '')).rejects.toThrow();
+    await start({ dir });
+    expect(await readFile(join(dir, 'webhook-secret.json'), 'utf8')).toBe(webhookSecret);
+  });
+
+  test('is refused on a folder on which it runs', async () => {
+    const dir = await temporaryFolder();
+    await start({ dir });
+    await expect(start({ dir })).rejects.toThrow(`Cannot use ${dir}: Todoke already runs on it`);
+  });
+
+  test('names a taken port and what wanted it, and leaves nothing behind', async () => {
+    const dir = await temporaryFolder();
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    whenFinished(() => other.close());
+    const address = other.address();
+    const taken = typeof address === 'object' ? (address?.port ?? 0) : 0;
+    await expect(start({ dir, port: taken - 1 })).rejects.toThrow(`Cannot listen on 127.0.0.1:${taken} for DynamoDB`);
+    expect(existsSync(join(dir, 'lock.json'))).toBe(false);
+  });
+
+  test('can be stopped while it starts', async () => {
+    const dir = await temporaryFolder();
+    const stopping = new AbortController();
+    const report = (line: string) => {
+      if (line.startsWith('Making the tables')) stopping.abort(new Error('Interrupted'));
+    };
+    await expect(start({ dir, signal: stopping.signal, report })).rejects.toThrow('Interrupted');
+    expect(existsSync(join(dir, 'lock.json'))).toBe(false);
+    expect(existsSync(join(dir, 'dynamodb', 'process.json'))).toBe(false);
+  });
+
+  test('uses a DynamoDB that runs already', async () => {
+    const host = await start();
+    const endpoint = host.outputs['DynamoDbEndpoint'];
+    const guest = await start({ dynamoDbEndpoint: endpoint });
+    expect(guest.outputs['DynamoDbEndpoint']).toBe(endpoint);
+  });
+
+  test('says where it looked for a DynamoDB that is not there', async () => {
+    const gone = start({ dynamoDbEndpoint: 'http://127.0.0.1:1' });
+    await expect(gone).rejects.toThrow('Cannot use DynamoDB at http://127.0.0.1:1: nothing answers there');
+  });
+});

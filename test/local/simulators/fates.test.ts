@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import { fateOf } from '../../../local/simulators/fates.ts';
+
+test.each([
+  ['bounce@example.com', 'bounce'],
+  ['blocked@example.com', 'blocked'],
+  ['dropped@example.com', 'dropped'],
+  ['deferred@example.com', 'deferred'],
+  ['complaint@example.com', 'complaint'],
+  ['Bounce+order-42@example.com', 'bounce'],
+  ['user@example.com', 'delivered'],
+  ['bounced@example.com', 'delivered'],
+  ['user+bounce@example.com', 'delivered'],
+  ['user@bounce', 'delivered'],
+])('%s is %s', (address, fate) => {
+  expect(fateOf(address)).toBe(fate);
+});

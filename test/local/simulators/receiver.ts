@@ -1,0 +1,35 @@
+import http from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { listenOnLoopback } from '../../../local/simulators/loopback.ts';
+
+/** A post as it arrived. */
+export interface ReceivedPost {
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** A webhook that keeps what it receives. */
+export interface Receiver {
+  readonly url: string;
+  readonly posts: readonly ReceivedPost[];
+  /** Answers the next requests with these statuses in turn, and 200 again afterwards. */
+  answerNext(...statuses: number[]): void;
+  close(): Promise<void>;
+}
+
+export async function startReceiver(): Promise<Receiver> {
+  const posts: ReceivedPost[] = [];
+  const statuses: number[] = [];
+  const server = http.createServer(async (request, response) => {
+    posts.push({ headers: request.headers, body: await buffer(request) });
+    // A redirect to itself shows whether it is followed.
+    response.writeHead(statuses.shift() ?? 200, { Location: '/' }).end();
+  });
+  const port = await listenOnLoopback(server, 0);
+  return {
+    url: `http://127.0.0.1:${port}/hook`,
+    posts,
+    answerNext: (...next) => statuses.push(...next),
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}

@@ -1,0 +1,88 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CreateTableCommand, DescribeTableCommand } from '@aws-sdk/client-dynamodb';
+import { afterAll, onTestFinished } from 'vitest';
+import { type DataFolder, openDataFolder } from '../../local/data-folder.ts';
+import { dynamoDbClients, SDK_WARNING_OFF } from '../../local/dynamodb-clients.ts';
+import { startEngine } from '../../local/engine.ts';
+import type { LocalStack } from '../../local/physical-resources.ts';
+import { physicalResources, pseudoParameters } from '../../local/physical-resources.ts';
+import { parseTemplate, ResolvedTemplate } from '../../local/template.ts';
+
+Object.assign(process.env, SDK_WARNING_OFF);
+
+export const REGION = 'ap-northeast-1';
+
+export const LOCAL_STACK: LocalStack = {
+  stackName: 'Todoke',
+  stackUuid: '11111111-2222-4333-8444-555555555555',
+  region: REGION,
+  gatewayOrigin: 'http://127.0.0.1:8787',
+  awsApiOrigin: 'http://127.0.0.1:9999',
+};
+
+/** A new folder, removed afterwards. */
+export async function temporaryFolder(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'todoke-local-'));
+  whenFinished(() => rm(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+export async function temporaryDataFolder(): Promise<DataFolder> {
+  const folder = await openDataFolder(await temporaryFolder());
+  whenFinished(folder.release);
+  return folder;
+}
+
+const undoAfterFile: (() => Promise<unknown> | unknown)[] = [];
+afterAll(async () => {
+  for (const undo of undoAfterFile.reverse()) await undo();
+});
+
+/** Undoes something after the test, or, where it was done for all tests of a file, after these. Last first. */
+export function whenFinished(undo: () => Promise<unknown> | unknown): void {
+  try {
+    onTestFinished(async () => void (await undo()));
+  } catch {
+    undoAfterFile.push(undo);
+  }
+}
+
+export function resolve(template: object, stack: Partial<LocalStack> = {}): ResolvedTemplate {
+  const parsed = parseTemplate(template);
+  const local = { ...LOCAL_STACK, ...stack };
+  return new ResolvedTemplate(parsed, physicalResources(parsed, local), pseudoParameters(local));
+}
+
+/** An engine with one table `Mail-test` (key `id`) that has a stream. */
+export async function engineWithStream() {
+  const folder = await temporaryDataFolder();
+  const engine = await startEngine({ folder, port: 0, report: () => undefined });
+  whenFinished(() => engine.stop());
+  const clients = dynamoDbClients(engine.endpoint, REGION);
+  whenFinished(clients.close);
+  return { folder, engine, ...clients };
+}
+
+/** Makes a table of its own for one test and returns its name and the engine's ARN of its stream. */
+export async function tableWithStream(tables: ReturnType<typeof dynamoDbClients>['tables'], name: string) {
+  await tables.send(
+    new CreateTableCommand({
+      TableName: name,
+      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+      BillingMode: 'PAY_PER_REQUEST',
+      StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_AND_OLD_IMAGES' },
+    }),
+  );
+  const { Table } = await tables.send(new DescribeTableCommand({ TableName: name }));
+  return { name, streamArn: Table?.LatestStreamArn ?? '' };
+}
+
+/** A function's bundle: `index.js`, CommonJS, with this body of `exports.handler = async (event, context) => {…}`. */
+export async function bundle(handlerBody: string, before = ''): Promise<string> {
+  const dir = await temporaryFolder();
+  await writeFile(join(dir, 'index.js'), `${before}\nexports.handler = async (event, context) => {${handlerBody}};\n`);
+  return dir;
+}
