@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
-import { dynamoDbClients } from '../../local/dynamodb-clients.ts';
+import { dynamoDbClients } from '../../local/database/dynamodb-clients.ts';
 import { type LocalModeOptions, startLocalMode } from '../../local/local-mode.ts';
 import { temporaryFolder, whenFinished } from './support.ts';
 

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { CreateTableCommand, DescribeTableCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, onTestFinished } from 'vitest';
 import { type DataFolder, openDataFolder } from '../../local/data-folder.ts';
-import { dynamoDbClients, SDK_WARNING_OFF } from '../../local/dynamodb-clients.ts';
-import { startEngine } from '../../local/engine.ts';
-import type { LocalStack } from '../../local/physical-resources.ts';
-import { physicalResources, pseudoParameters } from '../../local/physical-resources.ts';
-import { parseTemplate, ResolvedTemplate } from '../../local/template.ts';
+import { dynamoDbClients, SDK_WARNING_OFF } from '../../local/database/dynamodb-clients.ts';
+import { startEngine } from '../../local/database/engine.ts';
+import type { LocalStack } from '../../local/stack/physical-resources.ts';
+import { physicalResources, pseudoParameters } from '../../local/stack/physical-resources.ts';
+import { parseTemplate, ResolvedTemplate } from '../../local/stack/template.ts';
 
 Object.assign(process.env, SDK_WARNING_OFF);
 

@@ -1,0 +1,91 @@
+import { setInterval } from 'node:timers/promises';
+import { DescribeTableCommand, ResourceNotFoundException } from '@aws-sdk/client-dynamodb';
+import type { Cleanup } from '../cleanup.ts';
+import type { DataFolder } from '../data-folder.ts';
+import { isErrorWithCode, messageOf } from '../files.ts';
+import type { ResolvedTemplate } from '../stack/template.ts';
+import { type DynamoDbClients, dynamoDbClients } from './dynamodb-clients.ts';
+import { startEngine } from './engine.ts';
+import { createTables, type LocalTable } from './tables.ts';
+import { deleteExpiredItems } from './time-to-live.ts';
+
+const EXPIRY_INTERVAL_MS = 60_000;
+
+/** Somewhere that speaks DynamoDB. */
+export interface Database extends DynamoDbClients {
+  readonly endpoint: string;
+}
+
+export interface DatabaseOptions {
+  readonly folder: DataFolder;
+  /** Of the embedded engine; 0 takes a free one. */
+  readonly port: number;
+  /** One that runs already, in place of the embedded engine. */
+  readonly endpoint: string | undefined;
+  readonly region: string;
+  readonly cleanup: Cleanup;
+  readonly report: (line: string) => void;
+}
+
+/** Starts the embedded engine, or uses the endpoint that was given. */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const { folder, port, region, cleanup, report } = options;
+  let { endpoint } = options;
+  if (endpoint === undefined) {
+    const engine = await startEngine({ folder, port, report });
+    cleanup.defer('stop DynamoDB', () => engine.stop());
+    endpoint = engine.endpoint;
+  }
+  const clients = dynamoDbClients(endpoint, region);
+  cleanup.defer('close the connections to DynamoDB', clients.close);
+  return { endpoint, ...clients };
+}
+
+export interface PrepareTablesOptions {
+  readonly template: ResolvedTemplate;
+  readonly database: Database;
+  readonly region: string;
+  /** Where the data is, for errors. */
+  readonly dataHint: string;
+  readonly cleanup: Cleanup;
+  readonly report: (line: string) => void;
+}
+
+/** Makes the template's tables, and keeps deleting the items whose time has come. */
+export async function prepareTables(options: PrepareTablesOptions): Promise<LocalTable[]> {
+  const { template, database, region, dataHint, cleanup, report } = options;
+  const tables = await createTables(template, database.tables, dataHint).catch((cause: unknown) => {
+    if (!isErrorWithCode(cause, 'ECONNREFUSED')) throw cause;
+    throw new Error(`Cannot use DynamoDB at ${database.endpoint}: nothing answers there`, { cause });
+  });
+  await assertShared(database, region, tables[0]);
+
+  const stopping = new AbortController();
+  const sweeping = (async () => {
+    for await (const _ of setInterval(EXPIRY_INTERVAL_MS, undefined, { signal: stopping.signal })) {
+      for (const table of tables) {
+        await deleteExpiredItems(database.tables, table, Math.floor(Date.now() / 1000)).catch((error: unknown) =>
+          report(`Cannot delete what expired in ${table.name}: ${messageOf(error)}; trying again in a minute`),
+        );
+      }
+    }
+  })().catch(() => undefined);
+  cleanup.defer('stop deleting expired items', async () => {
+    stopping.abort();
+    await sweeping;
+  });
+  return tables;
+}
+
+/** DynamoDB Local gives every access key tables of its own, and each function has its own key. */
+async function assertShared({ endpoint }: Database, region: string, table: LocalTable | undefined): Promise<void> {
+  const other = dynamoDbClients(endpoint, region, 'another');
+  try {
+    await other.tables.send(new DescribeTableCommand({ TableName: table?.name }));
+  } catch (cause) {
+    if (!(cause instanceof ResourceNotFoundException)) throw cause;
+    throw new Error(`Cannot use DynamoDB at ${endpoint}: start DynamoDB Local with -sharedDb`, { cause });
+  } finally {
+    other.close();
+  }
+}

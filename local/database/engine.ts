@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DataFolder } from '../data-folder.ts';
+import { messageOf } from '../files.ts';
+import { assertPortFree, freePort, LOOPBACK } from '../ports.ts';
+import { type EngineProcess, endLeftoverEngine, startEngineProcess } from './engine-process.ts';
+
+const PURPOSE = 'DynamoDB';
+/** Another program may take a port between the moment when it was found free and the engine's start. */
+const FREE_PORT_ATTEMPTS = 5;
+const MAX_RESTART_DELAY_MS = 5_000;
+
+/** A running DynamoDB-compatible engine. */
+export interface Engine {
+  /** Such as `http://127.0.0.1:8788`. */
+  readonly endpoint: string;
+  /** The process that answers now; another one after a restart. */
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+export interface EngineOptions {
+  readonly folder: DataFolder;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly report: (line: string) => void;
+}
+
+/**
+ * Starts the embedded engine on the folder's data and returns when it answers. Should it die while it runs, it is
+ * started again on the same port and data.
+ *
+ * Its process group is its own, so that the terminal's Ctrl-C does not reach it before the functions have finished.
+ * Its id is kept in the folder: should this process be killed, the next start ends what it left.
+ *
+ * @throws Error where the port is taken, no engine is there, or it does not come up.
+ */
+export async function startEngine({ folder, port, report }: EngineOptions): Promise<Engine> {
+  await endLeftoverEngine(folder);
+  let current = port === 0 ? await startOnFreePort(folder) : await startOnPort(folder, port);
+  const stopping = new AbortController();
+
+  const supervision = (async () => {
+    for (;;) {
+      const how = await current.exited;
+      if (stopping.signal.aborted) return;
+      report(`DynamoDB stopped by itself (${how}); starting it again`);
+      const next = await restart(folder, current.port, report, stopping.signal);
+      if (next === undefined) return;
+      current = next;
+    }
+  })();
+
+  return {
+    endpoint: `http://${LOOPBACK}:${current.port}`,
+    get pid() {
+      return current.pid;
+    },
+    async stop() {
+      stopping.abort();
+      await current.end();
+      await supervision;
+    },
+  };
+}
+
+async function startOnPort(folder: DataFolder, port: number): Promise<EngineProcess> {
+  await assertPortFree(port, PURPOSE);
+  return startEngineProcess(folder, port);
+}
+
+async function startOnFreePort(folder: DataFolder): Promise<EngineProcess> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startEngineProcess(folder, await freePort(PURPOSE));
+    } catch (error) {
+      if (attempt === FREE_PORT_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Tries until it runs; undefined if it is to stop meanwhile. */
+async function restart(
+  folder: DataFolder,
+  port: number,
+  report: (line: string) => void,
+  stopping: AbortSignal,
+): Promise<EngineProcess | undefined> {
+  for (let delayMs = 100; !stopping.aborted; delayMs = Math.min(delayMs * 2, MAX_RESTART_DELAY_MS)) {
+    try {
+      const started = await startEngineProcess(folder, port);
+      if (!stopping.aborted) return started;
+      await started.end();
+    } catch (error) {
+      if (stopping.aborted) break;
+      report(messageOf(error));
+      await sleep(delayMs, undefined, { signal: stopping }).catch(() => undefined);
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,61 @@
+import * as z from 'zod';
+import { readJsonFile, toJson, writeFileAtomically } from '../files.ts';
+
+const shardCheckpoint = z.object({
+  /** The last sequence number that is done with; absent where nothing has been read. */
+  after: z.string().optional(),
+  /** Whether the shard was read to its end. */
+  closed: z.boolean(),
+});
+export type ShardCheckpoint = Readonly<z.infer<typeof shardCheckpoint>>;
+
+const checkpointFile = z.object({ streamArn: z.string(), shards: z.record(z.string(), shardCheckpoint) });
+
+/** How far an event source mapping has come in a stream, shard by shard; on disk before the next batch is read. */
+export class Checkpoints {
+  /** True if this stream has never been read. */
+  readonly isNew: boolean;
+  readonly #file: string;
+  readonly #streamArn: string;
+  readonly #shards: Map<string, ShardCheckpoint>;
+  /** Writes follow each other: an older state never lands on a newer one. */
+  #lastWrite: Promise<void> = Promise.resolve();
+
+  private constructor(file: string, streamArn: string, shards: Record<string, ShardCheckpoint> | undefined) {
+    this.#file = file;
+    this.#streamArn = streamArn;
+    this.#shards = new Map(Object.entries(shards ?? {}));
+    this.isNew = shards === undefined;
+  }
+
+  /** Those of another stream, such as that of a table which was made anew, mean nothing and are left behind. */
+  static async load(file: string, streamArn: string): Promise<Checkpoints> {
+    const kept = await readJsonFile(file, checkpointFile);
+    return new Checkpoints(file, streamArn, kept?.streamArn === streamArn ? kept.shards : undefined);
+  }
+
+  get(shardId: string): ShardCheckpoint | undefined {
+    return this.#shards.get(shardId);
+  }
+
+  async set(shardId: string, checkpoint: ShardCheckpoint): Promise<void> {
+    this.#shards.set(shardId, checkpoint);
+    await this.#write();
+  }
+
+  /** Forgets the shards that the stream has no more. */
+  async keepOnly(shardIds: ReadonlySet<string>): Promise<void> {
+    const gone = [...this.#shards.keys()].filter((shardId) => !shardIds.has(shardId));
+    for (const shardId of gone) this.#shards.delete(shardId);
+    if (gone.length > 0) await this.#write();
+  }
+
+  async #write(): Promise<void> {
+    const write = this.#lastWrite.then(() => {
+      const content = { streamArn: this.#streamArn, shards: Object.fromEntries(this.#shards) };
+      return writeFileAtomically(this.#file, toJson(content));
+    });
+    this.#lastWrite = write.catch(() => undefined);
+    await write;
+  }
+}

@@ -1,0 +1,104 @@
+import type { SQSRecord } from 'aws-lambda';
+import { messageOf } from '../files.ts';
+import { FunctionError, type Invocable } from '../functions/local-function.ts';
+import { failedItems } from './batch-response.ts';
+import type { MappingProperties, MappingTiming } from './mapping-settings.ts';
+import { pause } from './pause.ts';
+import { type LocalQueue, md5OfBody, type QueueMessage } from './queue.ts';
+
+const DEFAULT_BATCH_SIZE = 10;
+
+export interface QueueMappingOptions {
+  readonly queue: LocalQueue;
+  readonly properties: MappingProperties;
+  readonly target: Invocable;
+  readonly region: string;
+  readonly timing: MappingTiming;
+  readonly signal: AbortSignal;
+  readonly report: (line: string) => void;
+}
+
+/**
+ * Delivers a queue to a function until `signal` says stop, one batch at a time. What the function does not process
+ * comes into sight again after the queue's visibility timeout.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+ */
+export async function runQueueMapping(options: QueueMappingOptions): Promise<void> {
+  const { queue, timing, signal, report } = options;
+  while (!signal.aborted) {
+    try {
+      const messages = await gather(options);
+      if (messages.length === 0) await pause(timing.pollIntervalMs, signal);
+      else await deliver(messages, options);
+    } catch (error) {
+      if (signal.aborted) return;
+      report(`Cannot deliver ${queue.name}: ${messageOf(error)}; trying again`);
+      await pause(1_000, signal);
+    }
+  }
+}
+
+/** A batch: full, or what came within the batching window. */
+async function gather({ queue, properties, timing, signal }: QueueMappingOptions): Promise<QueueMessage[]> {
+  const batchSize = properties.BatchSize ?? DEFAULT_BATCH_SIZE;
+  const messages = await queue.receive(batchSize);
+  const windowEndsAt = Date.now() + properties.MaximumBatchingWindowInSeconds * 1000;
+  while (messages.length > 0 && messages.length < batchSize && Date.now() < windowEndsAt && !signal.aborted) {
+    await pause(Math.min(timing.pollIntervalMs, windowEndsAt - Date.now()), signal);
+    messages.push(...(await queue.receive(batchSize - messages.length)));
+  }
+  return messages;
+}
+
+async function deliver(messages: readonly QueueMessage[], options: QueueMappingOptions): Promise<void> {
+  const { queue, properties, target, region } = options;
+  const records = messages.map((message) => toRecord(message, queue.arn, region));
+  const wanted = records.filter((record) => properties.FilterCriteria({ ...record, body: jsonOrText(record.body) }));
+  const failed = wanted.length === 0 ? new Set<string>() : await invoke(wanted, target, properties);
+  for (const { messageId } of records) if (!failed.has(messageId)) await queue.delete(messageId);
+}
+
+/** @returns the ids of the messages that were not processed. */
+async function invoke(
+  records: readonly SQSRecord[],
+  target: Invocable,
+  properties: MappingProperties,
+): Promise<ReadonlySet<string>> {
+  const ids = records.map(({ messageId }) => messageId);
+  try {
+    const { payload } = await target.invoke({ Records: records });
+    return properties.FunctionResponseTypes.includes('ReportBatchItemFailures') ? failedItems(payload, ids) : new Set();
+  } catch (error) {
+    if (error instanceof FunctionError) return new Set(ids);
+    throw error;
+  }
+}
+
+function toRecord(message: QueueMessage, queueArn: string, region: string): SQSRecord {
+  return {
+    messageId: message.messageId,
+    receiptHandle: `${message.messageId}#${message.receiveCount}`,
+    body: message.body,
+    attributes: {
+      ApproximateReceiveCount: String(message.receiveCount),
+      SentTimestamp: String(message.sentAt),
+      SenderId: 'local',
+      ApproximateFirstReceiveTimestamp: String(message.firstReceivedAt ?? message.sentAt),
+    },
+    messageAttributes: {},
+    md5OfBody: md5OfBody(message.body),
+    eventSource: 'aws:sqs',
+    eventSourceARN: queueArn,
+    awsRegion: region,
+  };
+}
+
+/** Filters look into a body that is JSON. */
+function jsonOrText(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return body;
+  }
+}

@@ -1,0 +1,97 @@
+import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import type { Invocable } from '../functions/local-function.ts';
+import { Checkpoints } from './checkpoints.ts';
+import type { MappingProperties, MappingTiming } from './mapping-settings.ts';
+import { deliver } from './stream-delivery.ts';
+import { failureDocument } from './stream-failure.ts';
+import { readStream, type ShardConsumer } from './stream-reader.ts';
+import { type StreamRecord, toStreamRecord } from './stream-records.ts';
+
+const DEFAULT_BATCH_SIZE = 100;
+/** Lambda's quota for an invocation, less the frame around the records. */
+const MAX_BATCH_BYTES = 6 * 1024 * 1024 - 1024;
+
+export interface StreamMappingOptions {
+  readonly client: DynamoDBStreamsClient;
+  /** The engine's own ARN of the stream. */
+  readonly engineStreamArn: string;
+  readonly properties: MappingProperties;
+  readonly target: Invocable;
+  readonly region: string;
+  readonly checkpointFile: string;
+  /** Takes the documents about what was given up; they are dropped where there is no destination. */
+  readonly onFailure?: ((document: string) => Promise<unknown>) | undefined;
+  readonly timing: MappingTiming;
+  readonly signal: AbortSignal;
+  readonly report: (line: string) => void;
+}
+
+/** Delivers a table's stream to a function until `signal` says stop. */
+export async function runStreamMapping(options: StreamMappingOptions): Promise<void> {
+  const { client, engineStreamArn, properties, checkpointFile, timing, signal, report } = options;
+  const checkpoints = await Checkpoints.load(checkpointFile, engineStreamArn);
+  await readStream({
+    client,
+    streamArn: engineStreamArn,
+    checkpoints,
+    startingPosition: properties.StartingPosition ?? 'TRIM_HORIZON',
+    pollIntervalMs: timing.pollIntervalMs,
+    signal,
+    consumer: (shardId) => shardConsumer(shardId, checkpoints, options),
+    report,
+  });
+}
+
+/** Filters a shard's records and gathers them to batches. */
+function shardConsumer(shardId: string, checkpoints: Checkpoints, options: StreamMappingOptions): ShardConsumer {
+  const { properties, region, target, timing, signal } = options;
+  const batchSize = properties.BatchSize ?? DEFAULT_BATCH_SIZE;
+  const windowMs = properties.MaximumBatchingWindowInSeconds * 1000;
+  const checkpoint = (after: string) => checkpoints.set(shardId, { after, closed: false });
+  const delivery = {
+    target,
+    properties,
+    timing,
+    signal,
+    checkpoint: ({ sequenceNumber }: StreamRecord) => checkpoint(sequenceNumber),
+    discard: discardTo(shardId, options),
+  };
+  let gathered: StreamRecord[] = [];
+  let windowEndsAt = 0;
+
+  return async (records, isLast) => {
+    const read = records.map((record) => toStreamRecord(record, region, properties.EventSourceArn));
+    const wanted = read.filter(({ event }) => properties.FilterCriteria(event));
+    if (gathered.length === 0) windowEndsAt = Date.now() + windowMs;
+    gathered.push(...wanted);
+    while (gathered.length > 0 && (isLast || gathered.length >= batchSize || Date.now() >= windowEndsAt)) {
+      const batch = gathered.slice(0, batchLength(gathered, batchSize));
+      await deliver(batch, delivery);
+      if (signal.aborted) return;
+      gathered = gathered.slice(batch.length);
+    }
+    // What the filter keeps away is done with, as soon as nothing before it waits.
+    const last = read.at(-1);
+    if (last !== undefined && last !== wanted.at(-1) && gathered.length === 0) await checkpoint(last.sequenceNumber);
+  };
+}
+
+/** As many records as one invocation takes, by number and by size; at least one. */
+function batchLength(records: readonly StreamRecord[], batchSize: number): number {
+  let bytes = 0;
+  const tooMany = records.findIndex((record, index) => {
+    bytes += record.bytes + 1;
+    return index > 0 && (index >= batchSize || bytes > MAX_BATCH_BYTES);
+  });
+  return tooMany === -1 ? records.length : tooMany;
+}
+
+function discardTo(shardId: string, options: StreamMappingOptions): Parameters<typeof deliver>[1]['discard'] {
+  const { properties, target, onFailure, report } = options;
+  return async (discarded) => {
+    const { records, condition } = discarded;
+    const source = { functionArn: target.arn, streamArn: properties.EventSourceArn, shardId, now: new Date() };
+    await onFailure?.(JSON.stringify(failureDocument(discarded, source)));
+    report(`${target.arn.split(':').at(-1)} gave up ${records.length} record(s) of its stream: ${condition}`);
+  };
+}

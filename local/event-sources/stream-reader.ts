@@ -1,0 +1,133 @@
+import {
+  type _Record,
+  DescribeStreamCommand,
+  type DynamoDBStreamsClient,
+  GetRecordsCommand,
+  GetShardIteratorCommand,
+  type Shard,
+} from '@aws-sdk/client-dynamodb-streams';
+import { messageOf } from '../files.ts';
+import type { Checkpoints } from './checkpoints.ts';
+import { pause } from './pause.ts';
+
+/** How often a stream is asked for new shards while its shards are open. */
+const SHARD_DISCOVERY_MS = 1_000;
+/** Before a stream that cannot be read is tried again, such as while the engine starts again. */
+const ERROR_PAUSE_MS = 500;
+
+export interface StreamReaderOptions {
+  readonly client: DynamoDBStreamsClient;
+  /** The engine's own. */
+  readonly streamArn: string;
+  readonly checkpoints: Checkpoints;
+  /** Where to start in a stream that was never read. */
+  readonly startingPosition: 'TRIM_HORIZON' | 'LATEST';
+  readonly pollIntervalMs: number;
+  readonly signal: AbortSignal;
+  /** Makes what takes a shard's records, from the shard's checkpoint on. */
+  readonly consumer: (shardId: string) => ShardConsumer;
+  readonly report: (line: string) => void;
+}
+
+/** Gets every page of a shard in order, empty ones too, and sets the checkpoints. `isLast` if the shard is closed. */
+export type ShardConsumer = (records: readonly _Record[], isLast: boolean) => Promise<void>;
+
+/** Reads a stream's shards, children after their parents, until `signal` says stop. Errors are reported and retried. */
+export async function readStream(options: StreamReaderOptions): Promise<void> {
+  const { checkpoints, signal, report, startingPosition } = options;
+  const reading = new Map<string, Promise<void>>();
+  let skipPresent = checkpoints.isNew && startingPosition === 'LATEST';
+  let failing = false;
+
+  while (!signal.aborted) {
+    try {
+      const shards = await listShards(options);
+      await checkpoints.keepOnly(new Set(shards.map(({ ShardId = '' }) => ShardId)));
+      if (skipPresent) for (const { ShardId = '' } of shards) await skipToEnd(options, ShardId);
+      skipPresent = false;
+      failing = false;
+      for (const shardId of readable(shards, checkpoints)) {
+        if (reading.has(shardId)) continue;
+        const done = readShard(options, shardId).finally(() => reading.delete(shardId));
+        reading.set(shardId, done);
+      }
+    } catch (error) {
+      if (!signal.aborted && !failing) report(`Cannot read ${options.streamArn}: ${messageOf(error)}; trying again`);
+      failing = true;
+    }
+    await Promise.race([pause(SHARD_DISCOVERY_MS, signal), ...reading.values()]);
+  }
+  await Promise.all(reading.values());
+}
+
+async function listShards({ client, streamArn }: StreamReaderOptions): Promise<Shard[]> {
+  const shards: Shard[] = [];
+  let after: string | undefined;
+  do {
+    const command = new DescribeStreamCommand({ StreamArn: streamArn, ExclusiveStartShardId: after });
+    const { StreamDescription } = await client.send(command);
+    shards.push(...(StreamDescription?.Shards ?? []));
+    after = StreamDescription?.LastEvaluatedShardId;
+  } while (after !== undefined);
+  return shards;
+}
+
+/** The shards that are not done, and whose parents are: an item's changes are in order across them. */
+function readable(shards: readonly Shard[], checkpoints: Checkpoints): string[] {
+  const open = new Set(shards.flatMap(({ ShardId = '' }) => (checkpoints.get(ShardId)?.closed ? [] : [ShardId])));
+  return shards.flatMap(({ ShardId = '', ParentShardId = '' }) =>
+    open.has(ShardId) && !open.has(ParentShardId) ? [ShardId] : [],
+  );
+}
+
+async function readShard(options: StreamReaderOptions, shardId: string): Promise<void> {
+  const { client, checkpoints, signal, pollIntervalMs, report } = options;
+  try {
+    const consume = options.consumer(shardId);
+    // An open shard may name an ending sequence number: only the missing next iterator says that it is closed.
+    let iterator = await iteratorAt(options, shardId);
+    while (iterator !== undefined && !signal.aborted) {
+      const page = await client.send(new GetRecordsCommand({ ShardIterator: iterator }));
+      const records = page.Records ?? [];
+      iterator = page.NextShardIterator;
+      await consume(records, iterator === undefined);
+      if (iterator !== undefined && records.length === 0) await pause(pollIntervalMs, signal);
+    }
+    if (iterator === undefined) await checkpoints.set(shardId, { ...checkpoints.get(shardId), closed: true });
+  } catch (error) {
+    if (signal.aborted) return;
+    report(`Cannot read ${shardId}: ${messageOf(error)}; going on from the last checkpoint`);
+    await pause(ERROR_PAUSE_MS, signal);
+  }
+}
+
+async function iteratorAt({ client, streamArn, checkpoints }: StreamReaderOptions, shardId: string) {
+  const after = checkpoints.get(shardId)?.after;
+  const shard = { StreamArn: streamArn, ShardId: shardId };
+  const fromStart = new GetShardIteratorCommand({ ...shard, ShardIteratorType: 'TRIM_HORIZON' });
+  if (after === undefined) return (await client.send(fromStart)).ShardIterator;
+  const command = new GetShardIteratorCommand({
+    ...shard,
+    ShardIteratorType: 'AFTER_SEQUENCE_NUMBER',
+    SequenceNumber: after,
+  });
+  try {
+    return (await client.send(command)).ShardIterator;
+  } catch (error) {
+    // The stream keeps records for a day; what was not read within it is lost, as on AWS.
+    if (!(error instanceof Error) || error.name !== 'TrimmedDataAccessException') throw error;
+    return (await client.send(fromStart)).ShardIterator;
+  }
+}
+
+/** `LATEST`: what is there at the first start is not delivered; from then on the checkpoint decides. */
+async function skipToEnd(options: StreamReaderOptions, shardId: string): Promise<void> {
+  let iterator = await iteratorAt(options, shardId);
+  let after: string | undefined;
+  while (iterator !== undefined) {
+    const page = await options.client.send(new GetRecordsCommand({ ShardIterator: iterator }));
+    after = page.Records?.at(-1)?.dynamodb?.SequenceNumber ?? after;
+    iterator = page.Records?.length ? page.NextShardIterator : undefined;
+  }
+  await options.checkpoints.set(shardId, { ...(after !== undefined && { after }), closed: false });
+}

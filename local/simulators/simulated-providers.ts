@@ -1,0 +1,137 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import * as z from 'zod';
+import {
+  ensureSecretFile,
+  type LocalSecret,
+  readSenderSecret,
+  readWebhookSecret,
+  updateSenderSecret,
+  updateWebhookSecret,
+} from '../aws-api/secrets.ts';
+import { Cleanup } from '../cleanup.ts';
+import type { DataFolder } from '../data-folder.ts';
+import { readJsonFile, toJson, writeFileAtomically } from '../files.ts';
+import { LOOPBACK } from '../ports.ts';
+import { issueLocalCertificate } from './certificate.ts';
+import {
+  type CustomersMailCloudSimulator,
+  customersMailCloudPendingSchema,
+  startCustomersMailCloudSimulator,
+} from './customers-mail-cloud.ts';
+import { type SendGridSimulator, sendGridPendingSchema, startSendGridSimulator } from './sendgrid.ts';
+
+export interface SimulatedProvidersOptions {
+  readonly folder: DataFolder;
+  readonly webhookSecret: LocalSecret;
+  readonly senderSecret: LocalSecret;
+  /** 0 takes a free one. */
+  readonly sendGridPort: number;
+  readonly smtpPort: number;
+  readonly sendGridWebhookUrl: string;
+  readonly customersMailCloudWebhookUrl: string;
+  readonly customersMailCloudTimeZone: string | undefined;
+  /** Between two events of a mail. */
+  readonly delayMs: number;
+  readonly cleanup: Cleanup;
+  readonly report: (line: string) => void;
+}
+
+/** Both providers, simulated on this machine. */
+export interface SimulatedProviders {
+  readonly sendGrid: SendGridSimulator;
+  readonly customersMailCloud: CustomersMailCloudSimulator;
+  /** Such as `smtp://127.0.0.1:8790`; it wants STARTTLS. */
+  readonly smtpUrl: string;
+  /** A file with the certificate of the authority that vouches for the SMTP server. */
+  readonly caFile: string;
+  /** Posts nothing more, and keeps what has not been posted for the next start. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the providers' simulators with the secrets that the functions use, and makes these secrets at the first start.
+ * Events that had not been posted when local mode stopped are posted now.
+ */
+export async function startSimulatedProviders(options: SimulatedProvidersOptions): Promise<SimulatedProviders> {
+  const { folder, delayMs, cleanup, report, webhookSecret, senderSecret, customersMailCloudTimeZone } = options;
+  const identity = await simulatorsIdentity(folder);
+  const privateKey = createPrivateKey(identity.sendGridPrivateKey);
+  const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'der' }).toString('base64');
+  await ensureSecretFile(webhookSecret.file, firstWebhookSecret(publicKey));
+  await ensureSecretFile(senderSecret.file, firstSenderSecret());
+  await updateWebhookSecret(webhookSecret.file, publicKey);
+
+  const stops = new Cleanup();
+  const stop = () => stops.run(report);
+  cleanup.defer('stop the simulators', stop);
+
+  const sendGridPendingFile = folder.path('simulators', 'sendgrid-pending.json');
+  const sendGrid = await startSendGridSimulator({
+    port: options.sendGridPort,
+    apiKey: async () => (await readSenderSecret(senderSecret.file)).sendgridApiKey,
+    privateKey,
+    webhookUrl: () => options.sendGridWebhookUrl,
+    delayMs,
+    pending: (await readJsonFile(sendGridPendingFile, sendGridPendingSchema)) ?? [],
+    report,
+  });
+  stops.defer("stop SendGrid's simulator", async () => {
+    await sendGrid.close();
+    await writeFileAtomically(sendGridPendingFile, toJson(sendGrid.pending()));
+  });
+
+  const mailCloudPendingFile = folder.path('simulators', 'customers-mail-cloud-pending.json');
+  const customersMailCloud = await startCustomersMailCloudSimulator({
+    port: options.smtpPort,
+    certificate: identity.certificate,
+    credentials: async () => (await readSenderSecret(senderSecret.file)).customersMailCloudSmtp,
+    webhookUrl: () => options.customersMailCloudWebhookUrl,
+    apiKey: async () => (await readWebhookSecret(webhookSecret.file)).customersMailCloud.apiKeys[0] ?? '',
+    delayMs,
+    ...(customersMailCloudTimeZone !== undefined && { timeZone: customersMailCloudTimeZone }),
+    pending: (await readJsonFile(mailCloudPendingFile, customersMailCloudPendingSchema)) ?? [],
+    report,
+  });
+  stops.defer("stop Customers Mail Cloud's simulator", async () => {
+    await customersMailCloud.close();
+    await writeFileAtomically(mailCloudPendingFile, toJson(customersMailCloud.pending()));
+  });
+  await updateSenderSecret(senderSecret.file, customersMailCloud.port);
+
+  const caFile = folder.path('simulators', 'ca.pem');
+  await writeFileAtomically(caFile, identity.certificate.ca);
+  return { sendGrid, customersMailCloud, smtpUrl: `smtp://${LOOPBACK}:${customersMailCloud.port}`, caFile, stop };
+}
+
+const random = (bytes: number) => randomBytes(bytes).toString('base64url');
+
+const firstWebhookSecret = (publicKey: string) => ({
+  sendgridPublicKeys: [publicKey],
+  customersMailCloud: { apiKeys: [random(24)], basic: [], bearerTokens: [] },
+});
+
+/** SendGrid's keys have this form. The port comes with the simulator. */
+const firstSenderSecret = () => ({
+  sendgridApiKey: `SG.${random(16)}.${random(32)}`,
+  customersMailCloudSmtp: { host: 'localhost', port: 0, user: 'local', password: random(16) },
+});
+
+const identitySchema = z.object({
+  /** PEM (PKCS #8), on the curve P-256. */
+  sendGridPrivateKey: z.string(),
+  certificate: z.object({ ca: z.string(), cert: z.string(), key: z.string() }),
+});
+
+/** Keys and certificate of the simulators, made once: a webhook secret that was copied from here stays right. */
+async function simulatorsIdentity(folder: DataFolder): Promise<z.infer<typeof identitySchema>> {
+  const file = folder.path('simulators', 'identity.json');
+  const known = await readJsonFile(file, identitySchema);
+  if (known !== undefined) return known;
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const made = {
+    sendGridPrivateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    certificate: await issueLocalCertificate(),
+  };
+  await writeFileAtomically(file, toJson(made), 0o600);
+  return made;
+}

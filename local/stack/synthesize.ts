@@ -1,0 +1,119 @@
+import { spawn } from 'node:child_process';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import * as z from 'zod';
+import { readJsonFile } from '../files.ts';
+import { parseTemplate, type Template } from './template.ts';
+
+const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** One stack as it would be deployed. */
+export interface SynthesizedStack {
+  readonly stackName: string;
+  readonly template: Template;
+  /** The folders of the bundled functions by the key in S3 that the template gives them. */
+  readonly assetDirectories: ReadonlyMap<string, string>;
+}
+
+export interface SynthesizeOptions {
+  /** Where the cloud assembly goes. What was there is removed. */
+  readonly outDir: string;
+  /** The CDK app, if not the project's own. */
+  readonly app?: string;
+  /** CDK context on top of cdk.json's, such as settings. */
+  readonly context?: Readonly<Record<string, unknown>>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Runs the CDK app in a process of its own, without the CDK's command line, and reads what it made.
+ *
+ * @throws Error with what the app printed where it failed.
+ */
+export async function synthesize(options: SynthesizeOptions): Promise<SynthesizedStack> {
+  const { outDir, app = join(PROJECT, 'bin', 'todoke.ts'), context = {}, signal } = options;
+  await rm(outDir, { recursive: true, force: true });
+  await mkdir(outDir, { recursive: true });
+  const cdkJson = await readJsonFile(join(PROJECT, 'cdk.json'), cdkConfig);
+  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+  const child = spawn(process.execPath, ['--import', tsx, app], {
+    cwd: PROJECT,
+    env: {
+      ...process.env,
+      CDK_OUTDIR: outDir,
+      CDK_CONTEXT_JSON: JSON.stringify({ ...cdkJson?.context, ...context }),
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    signal,
+  });
+  const exited = new Promise<number | null>((done, fail) => child.once('error', fail).once('exit', done));
+  const [code, output, errors] = await Promise.all([exited, text(child.stdout), text(child.stderr)]);
+  if (code !== 0)
+    throw new Error(`Cannot synthesize the stack: ${app} ended with ${code}\n${output}${errors}`.trimEnd());
+  // The bundles are CommonJS, as the runtime takes them without a package.json; ours above them says otherwise.
+  await writeFile(join(outDir, 'package.json'), '{"type":"commonjs"}\n');
+  return readAssembly(outDir);
+}
+
+const cdkConfig = z.object({ context: z.record(z.string(), z.unknown()).default({}) });
+
+const manifest = z.object({
+  artifacts: z.record(
+    z.string(),
+    z.object({
+      type: z.string(),
+      properties: z
+        .object({ templateFile: z.string().optional(), file: z.string().optional(), stackName: z.string().optional() })
+        .default({}),
+    }),
+  ),
+});
+
+const assetManifest = z.object({
+  files: z.record(
+    z.string(),
+    z.object({
+      source: z.object({ path: z.string(), packaging: z.string() }),
+      destinations: z.record(z.string(), z.object({ objectKey: z.string() })),
+    }),
+  ),
+});
+
+/**
+ * Reads a cloud assembly: the folder that an app's synthesis leaves.
+ *
+ * @throws Error where it has not exactly one stack.
+ */
+export async function readAssembly(dir: string): Promise<SynthesizedStack> {
+  const { artifacts } = await readExisting(join(dir, 'manifest.json'), manifest);
+  const stacks = Object.entries(artifacts).filter(([, { type }]) => type === 'aws:cloudformation:stack');
+  const [stack, ...others] = stacks;
+  const templateFile = stack?.[1].properties.templateFile;
+  if (stack === undefined || templateFile === undefined || others.length > 0) {
+    throw new Error(`Cannot read the cloud assembly in ${dir}: expected one stack, found ${stacks.length}`);
+  }
+  const [artifactId, { properties }] = stack;
+  const template = parseTemplate(JSON.parse(await readFile(join(dir, templateFile), 'utf8')));
+
+  const assetDirectories = new Map<string, string>();
+  for (const { type, properties } of Object.values(artifacts)) {
+    if (type !== 'cdk:asset-manifest' || properties.file === undefined) continue;
+    const manifestFile = join(dir, properties.file);
+    for (const { source, destinations } of Object.values((await readExisting(manifestFile, assetManifest)).files)) {
+      if (source.packaging !== 'zip') continue;
+      for (const { objectKey } of Object.values(destinations)) {
+        assetDirectories.set(objectKey, resolve(dirname(manifestFile), source.path));
+      }
+    }
+  }
+  return { stackName: properties.stackName ?? artifactId, template, assetDirectories };
+}
+
+async function readExisting<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+  const content = await readJsonFile(path, schema);
+  if (content === undefined) throw new Error(`Cannot read the cloud assembly: there is no ${path}`);
+  return content;
+}

@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import type { APIGatewayProxyEvent } from 'aws-lambda';
+import * as z from 'zod';
+import { LOCAL_ACCOUNT } from '../stack/physical-resources.ts';
+import { type HttpAnswer, type HttpRequest, header, jsonAnswer, queryOf } from './http.ts';
+import type { RestApi, RestApiMethod } from './rest-api.ts';
+
+export interface RestApiRequest {
+  readonly api: RestApi;
+  readonly request: HttpRequest;
+  readonly method: RestApiMethod;
+  /** Without the stage. */
+  readonly path: string;
+  readonly pathParameters: Record<string, string> | null;
+  readonly now: Date;
+}
+
+/**
+ * The event that API Gateway hands to a function behind a REST API with proxy integration.
+ *
+ * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+ */
+export function restApiEvent(options: RestApiRequest): APIGatewayProxyEvent {
+  const { api, request, method, path, pathParameters, now } = options;
+  const requestId = randomUUID();
+  const domainName = `${api.apiId}.execute-api.${api.region}.amazonaws.com`;
+  const headers = groups([
+    ...request.headers,
+    [
+      'X-Amzn-Trace-Id',
+      `Root=1-${Math.floor(now.getTime() / 1000).toString(16)}-${requestId.replaceAll('-', '').slice(0, 24)}`,
+    ],
+    ['X-Forwarded-For', request.sourceIp],
+    ['X-Forwarded-Port', '443'],
+    ['X-Forwarded-Proto', 'https'],
+  ]);
+  const query = queryOf(request);
+  const isBase64Encoded = request.body.length > 0 && isBinary(api.binaryMediaTypes, header(request, 'content-type'));
+  return {
+    resource: method.resourcePath,
+    path,
+    httpMethod: request.method,
+    headers: lastOfEach(headers),
+    multiValueHeaders: Object.fromEntries(headers),
+    queryStringParameters: query.size === 0 ? null : lastOfEach(query),
+    multiValueQueryStringParameters: query.size === 0 ? null : Object.fromEntries(query),
+    pathParameters,
+    stageVariables: null,
+    requestContext: {
+      accountId: LOCAL_ACCOUNT,
+      apiId: api.apiId,
+      authorizer: undefined,
+      domainName,
+      domainPrefix: api.apiId,
+      extendedRequestId: requestId.replaceAll('-', '').slice(0, 16),
+      httpMethod: request.method,
+      identity: { ...NOBODY, sourceIp: request.sourceIp, userAgent: header(request, 'user-agent') ?? null },
+      path: `/${api.stage}${path}`,
+      protocol: request.protocol,
+      requestId,
+      requestTime: commonLogTime(now),
+      requestTimeEpoch: now.getTime(),
+      resourceId: method.resourceId,
+      resourcePath: method.resourcePath,
+      stage: api.stage,
+    },
+    body: request.body.length === 0 ? null : request.body.toString(isBase64Encoded ? 'base64' : 'utf8'),
+    isBase64Encoded,
+  };
+}
+
+const NOBODY = {
+  accessKey: null,
+  accountId: null,
+  apiKey: null,
+  apiKeyId: null,
+  caller: null,
+  clientCert: null,
+  cognitoAuthenticationProvider: null,
+  cognitoAuthenticationType: null,
+  cognitoIdentityId: null,
+  cognitoIdentityPoolId: null,
+  principalOrgId: null,
+  user: null,
+  userArn: null,
+};
+
+const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+
+/** Whatever else a function returns is a malformed answer to API Gateway. */
+const functionAnswer = z.strictObject({
+  statusCode: z.coerce.number().int().min(100).max(599),
+  headers: z.record(z.string(), scalar).nullish(),
+  multiValueHeaders: z.record(z.string(), z.array(scalar)).nullish(),
+  body: z.string().nullish(),
+  isBase64Encoded: z.boolean().nullish(),
+});
+
+/** What the client gets for what the function returned: 502 if that has not the form of an answer. */
+export function restApiAnswer(payload: unknown, requestId: string): HttpAnswer {
+  const parsed = functionAnswer.safeParse(payload);
+  if (!parsed.success) return jsonAnswer(502, { message: 'Internal server error' });
+  const { statusCode, headers, multiValueHeaders, body, isBase64Encoded } = parsed.data;
+  const multiple = Object.entries(multiValueHeaders ?? {});
+  const single = Object.entries(headers ?? {}).filter(([name]) => !multiple.some(([other]) => sameName(other, name)));
+  const all = [...multiple.flatMap(([name, values]) => values.map((value) => [name, value] as const)), ...single];
+  const contentType = all.some(([name]) => sameName(name, 'content-type'))
+    ? []
+    : [['Content-Type', 'application/json'] as const];
+  return {
+    status: statusCode,
+    headers: [...all, ...contentType, ['x-amzn-RequestId', requestId]],
+    body: Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8'),
+  };
+}
+
+/** `*` may stand for either half of a media type. */
+function isBinary(binaryMediaTypes: readonly string[], contentType = 'application/json'): boolean {
+  const [type, subtype] = (contentType.split(';')[0] ?? '').trim().toLowerCase().split('/');
+  return binaryMediaTypes.some((binary) => {
+    const [binaryType, binarySubtype] = binary.toLowerCase().split('/');
+    return [type, '*'].includes(binaryType) && [subtype, '*'].includes(binarySubtype);
+  });
+}
+
+/** Values by name, the name as it was sent first. */
+function groups(headers: readonly (readonly [string, string])[]): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const [name, value] of headers) {
+    const known = Array.from(found.keys()).find((other) => sameName(other, name));
+    found.set(known ?? name, [...(found.get(known ?? name) ?? []), value]);
+  }
+  return found;
+}
+
+const lastOfEach = (values: ReadonlyMap<string, readonly string[]>) =>
+  Object.fromEntries(Array.from(values, ([name, all]) => [name, all.at(-1) ?? '']));
+
+const sameName = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
+
+/** Such as `09/Apr/2015:12:34:56 +0000`. */
+export function commonLogTime(time: Date): string {
+  const [, day, month, year, clock] = time.toUTCString().split(' ');
+  return `${day}/${month}/${year}:${clock} +0000`;
+}

@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { GetSecretValueCommand, PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SendMessageBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { startAwsApi } from '../../../local/aws-api/aws-api.ts';
+import {
+  ensureSecretFile,
+  type LocalSecret,
+  localSecrets,
+  secretsManagerCalls,
+  updateSenderSecret,
+  updateWebhookSecret,
+} from '../../../local/aws-api/secrets.ts';
+import { sqsCalls } from '../../../local/aws-api/sqs-calls.ts';
+import { openQueues } from '../../../local/event-sources/queues.ts';
+import { REGION, resolve, temporaryDataFolder, temporaryFolder, whenFinished } from '../support.ts';
+
+const template = {
+  Resources: {
+    WebhookSecret: { Type: 'AWS::SecretsManager::Secret' },
+    SpillQueue: { Type: 'AWS::SQS::Queue' },
+  },
+};
+
+let secret: LocalSecret;
+let queues: Awaited<ReturnType<typeof openQueues>>;
+let queueUrl: string;
+let secretsManager: SecretsManagerClient;
+let sqs: SQSClient;
+beforeAll(async () => {
+  const api = await startAwsApi();
+  whenFinished(api.stop);
+  const folder = await temporaryDataFolder();
+  const resolved = resolve(template, { awsApiOrigin: api.origin });
+  const secrets = [...localSecrets(resolved, folder).values()];
+  queues = await openQueues(resolved, folder);
+  api.answer({ ...secretsManagerCalls(secrets), ...sqsCalls([...queues.values()]) });
+  secret = secrets[0] ?? expect.unreachable();
+  queueUrl = resolved.ref('SpillQueue');
+  const config = {
+    endpoint: api.origin,
+    region: REGION,
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    maxAttempts: 1,
+  };
+  secretsManager = new SecretsManagerClient(config);
+  sqs = new SQSClient(config);
+});
+
+describe('Secrets Manager', () => {
+  test('gives what is in the file now, by ARN and by name', async () => {
+    await writeFile(secret.file, '{"a":1}');
+    const byArn = await secretsManager.send(new GetSecretValueCommand({ SecretId: secret.arn }));
+    expect(byArn).toMatchObject({ SecretString: '{"a":1}', ARN: secret.arn, Name: 'WebhookSecret-local' });
+    await writeFile(secret.file, '{"a":2}');
+    const byName = await secretsManager.send(new GetSecretValueCommand({ SecretId: 'WebhookSecret-local' }));
+    expect(byName.SecretString).toBe('{"a":2}');
+    expect(byName.VersionId).not.toBe(byArn.VersionId);
+  });
+
+  test('knows no other secret', async () => {
+    const other = secretsManager.send(new GetSecretValueCommand({ SecretId: 'other' }));
+    await expect(other).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+  });
+
+  test('answers any other call with an error that names it', async () => {
+    const put = secretsManager.send(new PutSecretValueCommand({ SecretId: secret.arn, SecretString: '' }));
+    await expect(put).rejects.toThrow('Local mode does not answer secretsmanager.PutSecretValue');
+  });
+});
+
+describe('SQS', () => {
+  const kept = () => queues.get('SpillQueue')?.messages() ?? [];
+
+  test('takes a message; the SDK finds its checksum right', async () => {
+    const sent = await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: '届け' }));
+    expect(kept()).toMatchObject([{ messageId: sent.MessageId, body: '届け' }]);
+  });
+
+  test('takes 1 MiB and not a byte more', async () => {
+    const body = randomBytes(512 * 1024).toString('hex');
+    await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body }));
+    const longer = sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: `${body}x` }));
+    await expect(longer).rejects.toThrow('1048577 bytes are more than 1048576');
+  });
+
+  test('takes a batch', async () => {
+    const Entries = ['a', 'b'].map((Id) => ({ Id, MessageBody: `body ${Id}` }));
+    const sent = await sqs.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
+    expect(sent.Successful?.map(({ Id }) => Id)).toEqual(['a', 'b']);
+    expect(kept().map(({ body }) => body)).toEqual(expect.arrayContaining(['body a', 'body b']));
+  });
+
+  test('knows no other queue', async () => {
+    const other = sqs.send(new SendMessageCommand({ QueueUrl: `${queueUrl}-other`, MessageBody: 'a' }));
+    await expect(other).rejects.toThrow('There is no queue');
+  });
+});
+
+describe('the files of secrets', () => {
+  const first = { sendgridPublicKeys: ['ours'], customersMailCloud: { apiKeys: ['key'], basic: [], bearerTokens: [] } };
+
+  test('are made once, for their owner only, and never written over', async () => {
+    const file = `${await temporaryFolder()}/webhook-secret.json`;
+    await ensureSecretFile(file, first);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    await ensureSecretFile(file, { other: true });
+    expect(JSON.parse(await readFile(file, 'utf8'))).toEqual(first);
+  });
+
+  test('get the simulator’s key where it is missing, and keep everything else', async () => {
+    const file = `${await temporaryFolder()}/webhook-secret.json`;
+    await writeFile(file, '{"sendgridPublicKeys":["theirs"],"note":"mine"}');
+    await updateWebhookSecret(file, 'ours');
+    await updateWebhookSecret(file, 'ours');
+    expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({
+      sendgridPublicKeys: ['theirs', 'ours'],
+      note: 'mine',
+    });
+  });
+
+  test.each([
+    ['localhost', 2525],
+    ['smtp.example.com', 587],
+  ])('with the SMTP host %s have the port %i afterwards', async (host, port) => {
+    const file = `${await temporaryFolder()}/sender-secret.json`;
+    await ensureSecretFile(file, { customersMailCloudSmtp: { host, port: 587, user: 'u', password: 'p' } });
+    const { customersMailCloudSmtp } = await updateSenderSecret(file, 2525);
+    expect(customersMailCloudSmtp).toEqual({ host, port, user: 'u', password: 'p' });
+    expect(JSON.parse(await readFile(file, 'utf8')).customersMailCloudSmtp.port).toBe(port);
+  });
+
+  test('that are not JSON are an error that names the file', async () => {
+    const file = `${await temporaryFolder()}/webhook-secret.json`;
+    await writeFile(file, '{"sendgridPublicKeys":');
+    await expect(updateWebhookSecret(file, 'ours')).rejects.toThrow(`Cannot use ${file}`);
+  });
+});

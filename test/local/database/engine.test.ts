@@ -1,0 +1,193 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { DescribeTableCommand, GetItemCommand, ListTablesCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { describe, expect, test, vi } from 'vitest';
+import { openDataFolder } from '../../../local/data-folder.ts';
+import { dynamoDbClients } from '../../../local/database/dynamodb-clients.ts';
+import { startEngine } from '../../../local/database/engine.ts';
+import { startEngineProcess } from '../../../local/database/engine-process.ts';
+import { createTables } from '../../../local/database/tables.ts';
+import { deleteExpiredItems } from '../../../local/database/time-to-live.ts';
+import { freePort } from '../../../local/ports.ts';
+import { identifyProcess } from '../../../local/processes.ts';
+import { REGION, resolve, tableWithStream, temporaryDataFolder, temporaryFolder, whenFinished } from '../support.ts';
+
+async function start(folder = temporaryDataFolder(), port = 0) {
+  const reported: string[] = [];
+  const opened = await folder;
+  const engine = await startEngine({ folder: opened, port, report: (line) => reported.push(line) });
+  whenFinished(() => engine.stop());
+  const { tables, close } = dynamoDbClients(engine.endpoint, REGION);
+  whenFinished(close);
+  return { folder: opened, engine, reported, tables };
+}
+
+const isAlive = (pid: number) => identifyProcess(pid) !== undefined;
+
+describe('the engine', () => {
+  test('is started again on the same port and data when it dies', async () => {
+    const { engine, tables, reported } = await start();
+    await tableWithStream(tables, 'Kept');
+    const before = engine.pid;
+    process.kill(before, 'SIGKILL');
+    await vi.waitFor(() => expect(engine.pid).not.toBe(before), { timeout: 10_000, interval: 5 });
+    expect((await tables.send(new ListTablesCommand())).TableNames).toEqual(['Kept']);
+    expect(reported).toEqual(['DynamoDB stopped by itself (signal SIGKILL); starting it again']);
+  });
+
+  test('leaves no process and keeps its data when it is stopped', async () => {
+    const { engine, tables, folder } = await start();
+    await tableWithStream(tables, 'Kept');
+    await engine.stop();
+    expect(isAlive(engine.pid)).toBe(false);
+    const again = await start(Promise.resolve(folder));
+    expect((await again.tables.send(new ListTablesCommand())).TableNames).toEqual(['Kept']);
+  });
+
+  test('that an earlier run left behind is ended by the next start', async () => {
+    const folder = await temporaryDataFolder();
+    const left = await startEngineProcess(folder, await freePort('a test'));
+    const { engine } = await start(Promise.resolve(folder));
+    expect([isAlive(left.pid), isAlive(engine.pid)]).toEqual([false, true]);
+  });
+
+  test('names the port that it could not have', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    whenFinished(() => other.close());
+    const address = other.address();
+    const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+    await expect(start(temporaryDataFolder(), port)).rejects.toThrow(
+      `Cannot listen on 127.0.0.1:${port} for DynamoDB: another program has the port`,
+    );
+  });
+});
+
+describe('the data folder', () => {
+  test('is for one running process only', async () => {
+    const dir = await temporaryFolder();
+    const folder = await openDataFolder(dir);
+    await expect(openDataFolder(dir)).rejects.toThrow(`Todoke already runs on it (process ${process.pid})`);
+    await folder.release();
+    await (await openDataFolder(dir)).release();
+  });
+
+  test('is taken over from a process that is gone, even if another has its id now', async () => {
+    const dir = await temporaryFolder();
+    await writeFile(`${dir}/lock.json`, JSON.stringify({ pid: process.pid, startedAt: 'another time' }));
+    await (await openDataFolder(dir)).release();
+  });
+
+  test('keeps the stack’s UUID', async () => {
+    const dir = await temporaryFolder();
+    const first = await openDataFolder(dir);
+    await first.release();
+    const second = await openDataFolder(dir);
+    await second.release();
+    expect(second.stackUuid).toBe(first.stackUuid);
+  });
+
+  test('is released by a process that is killed', async () => {
+    const dir = await temporaryFolder();
+    const holder = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+    await once(holder, 'spawn');
+    await writeFile(`${dir}/lock.json`, JSON.stringify(identifyProcess(holder.pid ?? 0)));
+    await expect(openDataFolder(dir)).rejects.toThrow('Todoke already runs');
+    holder.kill('SIGKILL');
+    await once(holder, 'exit');
+    await (await openDataFolder(dir)).release();
+  });
+});
+
+describe('the tables', () => {
+  const string = (AttributeName: string) => ({ AttributeName, AttributeType: 'S' });
+  const byDay = {
+    IndexName: 'byDay',
+    KeySchema: [
+      { AttributeName: 'day', KeyType: 'HASH' },
+      { AttributeName: 'sentAt', KeyType: 'RANGE' },
+    ],
+    Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['subject', 'from'] },
+  };
+  const template = (properties: object = {}) =>
+    resolve({
+      Resources: {
+        Key: { Type: 'AWS::KMS::Key' },
+        Mail: {
+          Type: 'AWS::DynamoDB::Table',
+          Properties: {
+            AttributeDefinitions: [string('id'), string('day'), string('sentAt')],
+            BillingMode: 'PAY_PER_REQUEST',
+            DeletionProtectionEnabled: true,
+            GlobalSecondaryIndexes: [byDay],
+            KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+            PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+            SSESpecification: { SSEEnabled: true, SSEType: 'KMS', KMSMasterKeyId: { 'Fn::GetAtt': ['Key', 'Arn'] } },
+            StreamSpecification: { StreamViewType: 'NEW_IMAGE' },
+            TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+            ...properties,
+          },
+        },
+      },
+    });
+
+  test('are made from the template, and again made nothing of', async () => {
+    const { tables } = await start();
+    const made = await createTables(template(), tables, '.local');
+    expect(made).toEqual([
+      {
+        logicalId: 'Mail',
+        name: 'Todoke-Mail-local',
+        timeToLiveAttribute: 'expiresAt',
+        keyAttributes: ['id'],
+        streamArn: expect.stringContaining('/stream/'),
+      },
+    ]);
+    expect(await createTables(template(), tables, '.local')).toEqual(made);
+  });
+
+  test('get the indexes that the template has now', async () => {
+    const { tables } = await start();
+    await createTables(template({ GlobalSecondaryIndexes: [{ ...byDay, IndexName: 'old' }] }), tables, '.local');
+    await createTables(template(), tables, '.local');
+    const { Table } = await tables.send(new DescribeTableCommand({ TableName: 'Todoke-Mail-local' }));
+    expect(Table?.GlobalSecondaryIndexes?.map(({ IndexName }) => IndexName)).toEqual(['byDay']);
+  });
+
+  test('with another key than before are an error that says what to do', async () => {
+    const { tables } = await start();
+    const keyed = (name: string) =>
+      template({
+        AttributeDefinitions: [string(name)],
+        GlobalSecondaryIndexes: [],
+        KeySchema: [{ AttributeName: name, KeyType: 'HASH' }],
+      });
+    await createTables(keyed('id'), tables, '.local');
+    const changed = keyed('day');
+    await expect(createTables(changed, tables, '.local')).rejects.toThrow(
+      'Cannot use the table Todoke-Mail-local that is in .local: its key is id, the template says day. Move that data away',
+    );
+  });
+
+  test('lose the items whose time has come, and no others', async () => {
+    const { tables } = await start();
+    const [mail] = await createTables(template(), tables, '.local');
+    if (mail === undefined) return expect.unreachable();
+    const now = 1_800_000_000;
+    const put = (id: string, expiresAt?: number) =>
+      tables.send(
+        new PutItemCommand({
+          TableName: mail.name,
+          Item: { id: { S: id }, ...(expiresAt && { expiresAt: { N: String(expiresAt) } }) },
+        }),
+      );
+    await Promise.all([put('expired', now - 1), put('alive', now + 1), put('for ever'), put('ancient', 1)]);
+    expect(await deleteExpiredItems(tables, mail, now)).toBe(1);
+    const get = async (id: string) =>
+      (await tables.send(new GetItemCommand({ TableName: mail.name, Key: { id: { S: id } } }))).Item?.['id']?.S;
+    const left = await Promise.all(['expired', 'alive', 'for ever', 'ancient'].map(get));
+    expect(left).toEqual([undefined, 'alive', 'for ever', 'ancient']);
+  });
+});

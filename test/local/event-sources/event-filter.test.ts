@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import { eventFilter } from '../../../local/event-sources/event-filter.ts';
+
+const insert = (newImage: object) => ({ eventName: 'INSERT', dynamodb: { NewImage: newImage } });
+const waiting = {
+  eventName: ['INSERT', 'MODIFY'],
+  dynamodb: { NewImage: { id: { S: [{ exists: true }] }, status: { S: [{ exists: false }] } } },
+};
+
+describe('the filter of mail that waits to be sent', () => {
+  test.each([
+    ['an inserted item without status', insert({ id: { S: 'a' } }), true],
+    ['an edited item without status', { ...insert({ id: { S: 'a' } }), eventName: 'MODIFY' }, true],
+    ['an item with a status', insert({ id: { S: 'a' }, status: { S: 'sent' } }), false],
+    ['a status of another type, which has no leaf S', insert({ id: { S: 'a' }, status: { NULL: true } }), true],
+    ['a removed item', { eventName: 'REMOVE', dynamodb: { OldImage: { id: { S: 'a' } } } }, false],
+    ['a record without an image', { eventName: 'MODIFY', dynamodb: {} }, false],
+  ])('%s', (_, record, passes) => {
+    expect(eventFilter([JSON.stringify(waiting)])(record)).toBe(passes);
+  });
+});
+
+describe('conditions', () => {
+  test.each([
+    ['an exact value', { a: ['x'] }, { a: 'x' }, true],
+    ['another value', { a: ['x'] }, { a: 'y' }, false],
+    ['one of several values', { a: ['x', 'y'] }, { a: 'y' }, true],
+    ['a number is not its text', { a: [1] }, { a: '1' }, false],
+    ['null', { a: [null] }, { a: null }, true],
+    ['null is not absence', { a: [null] }, {}, false],
+    ['all fields must match', { a: ['x'], b: ['y'] }, { a: 'x' }, false],
+    ['a list in the record matches by one item', { a: ['x'] }, { a: ['w', 'x'] }, true],
+    ['exists', { a: [{ exists: true }] }, { a: '' }, true],
+    ['exists looks at leaves only', { a: [{ exists: true }] }, { a: { S: 'x' } }, false],
+    ['so that a map does not count as existing', { a: [{ exists: false }] }, { a: { S: 'x' } }, true],
+    ['prefix', { a: [{ prefix: 'event#' }] }, { a: 'event#1' }, true],
+    ['suffix', { a: [{ suffix: '.jp' }] }, { a: 'a.jp' }, true],
+    ['equals-ignore-case', { a: [{ 'equals-ignore-case': 'MAIL' }] }, { a: 'mail' }, true],
+    ['anything-but', { a: [{ 'anything-but': ['x', 'y'] }] }, { a: 'z' }, true],
+    ['anything-but what is there', { a: [{ 'anything-but': 'x' }] }, { a: 'x' }, false],
+    ['anything-but wants a value', { a: [{ 'anything-but': 'x' }] }, {}, false],
+    ['numeric range', { a: [{ numeric: ['>', 0, '<=', 5] }] }, { a: 5 }, true],
+    ['outside of the range', { a: [{ numeric: ['>', 0, '<=', 5] }] }, { a: 0 }, false],
+    ['numbers of DynamoDB are text', { a: { N: [{ numeric: ['>', 0] }] } }, { a: { N: '1' } }, false],
+  ])('%s', (_, pattern, record, passes) => {
+    expect(eventFilter([JSON.stringify(pattern)])(record)).toBe(passes);
+  });
+});
+
+test('one of several patterns is enough, and without a pattern everything passes', () => {
+  expect(eventFilter(['{"a":["x"]}', '{"a":["y"]}'])({ a: 'y' })).toBe(true);
+  expect(eventFilter([])({})).toBe(true);
+});
+
+test('a pattern that is not known is an error, not a filter that lets everything pass', () => {
+  expect(() => eventFilter(['{"a":[{"cidr":"10.0.0.0/8"}]}'])).toThrow('Cannot use the event filter {"a":[{"cidr"');
+});

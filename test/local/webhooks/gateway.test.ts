@@ -1,0 +1,322 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: this is how CloudFormation writes variables
+import { request as httpRequest } from 'node:http';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { FunctionError, type Invocable, ThrottledError } from '../../../local/functions/local-function.ts';
+import { readPermissions } from '../../../local/stack/permissions.ts';
+import { functionUrlRoutes } from '../../../local/webhooks/function-url.ts';
+import { type Gateway, startGateway } from '../../../local/webhooks/gateway.ts';
+import { restApiRoutes } from '../../../local/webhooks/rest-api.ts';
+import { REGION, resolve, whenFinished } from '../support.ts';
+
+const arnOf = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'Arn'] });
+const integration = (logicalId: string) => ({
+  Type: 'AWS_PROXY',
+  Uri: {
+    'Fn::Join': [
+      '',
+      ['arn:aws:apigateway:ap-northeast-1:lambda:path/2015-03-31/functions/', arnOf(logicalId), '/invocations'],
+    ],
+  },
+});
+const method = (resource: unknown, HttpMethod: string, logicalId = 'Receive') => ({
+  Type: 'AWS::ApiGateway::Method',
+  Properties: {
+    AuthorizationType: 'NONE',
+    HttpMethod,
+    Integration: integration(logicalId),
+    ResourceId: resource,
+    RestApiId: { Ref: 'Api' },
+  },
+});
+const apiResource = (PathPart: unknown, ParentId: unknown = { 'Fn::GetAtt': ['Api', 'RootResourceId'] }) => ({
+  Type: 'AWS::ApiGateway::Resource',
+  Properties: { ParentId, PathPart, RestApiId: { Ref: 'Api' } },
+});
+const functionUrl = (logicalId: string) => ({
+  Type: 'AWS::Lambda::Url',
+  Properties: { AuthType: 'NONE', TargetFunctionArn: arnOf(logicalId) },
+});
+const permission = (properties: object) => ({ Type: 'AWS::Lambda::Permission', Properties: properties });
+
+const template = {
+  Resources: {
+    Receive: { Type: 'AWS::Lambda::Function' },
+    Closed: { Type: 'AWS::Lambda::Function' },
+    Api: { Type: 'AWS::ApiGateway::RestApi', Properties: { BinaryMediaTypes: ['*/*'] } },
+    Stage: { Type: 'AWS::ApiGateway::Stage', Properties: { RestApiId: { Ref: 'Api' }, StageName: 'v1' } },
+    Hook: apiResource({ 'Fn::Select': [2, { 'Fn::Split': ['/', { Ref: 'AWS::StackId' }] }] }),
+    HookAny: method({ Ref: 'Hook' }, 'ANY'),
+    Mails: apiResource('mails'),
+    Mail: apiResource('{id}', { Ref: 'Mails' }),
+    MailGet: method({ Ref: 'Mail' }, 'GET'),
+    Unpermitted: apiResource('unpermitted'),
+    UnpermittedAny: method({ Ref: 'Unpermitted' }, 'ANY', 'Closed'),
+    ApiMayInvoke: permission({
+      Action: 'lambda:InvokeFunction',
+      FunctionName: arnOf('Receive'),
+      Principal: 'apigateway.amazonaws.com',
+      SourceArn: { 'Fn::Sub': 'arn:aws:execute-api:ap-northeast-1:000000000000:${Api}/${Stage}/*/*' },
+    }),
+    Url: functionUrl('Receive'),
+    AnybodyMayUseUrl: permission({
+      Action: 'lambda:InvokeFunctionUrl',
+      FunctionName: arnOf('Receive'),
+      FunctionUrlAuthType: 'NONE',
+      Principal: '*',
+    }),
+    AnybodyMayInvokeByUrl: permission({
+      Action: 'lambda:InvokeFunction',
+      FunctionName: arnOf('Receive'),
+      InvokedViaFunctionUrl: true,
+      Principal: '*',
+    }),
+    ClosedUrl: functionUrl('Closed'),
+  },
+};
+const HOOK = '/v1/11111111-2222-4333-8444-555555555555';
+const URL_PATH = '/function-url/Receive';
+
+let gateway: Gateway;
+/** What the function does with the event. */
+let handle: (event: unknown) => unknown;
+beforeAll(async () => {
+  gateway = await startGateway(0, () => undefined);
+  whenFinished(() => gateway.stop(0));
+  const resolved = resolve(template, { gatewayOrigin: gateway.origin });
+  const functions = new Map(
+    ['Receive', 'Closed'].map((logicalId): [string, Invocable] => {
+      const arn = resolved.attribute(logicalId, 'Arn');
+      return [arn, { arn, invoke: async (event) => ({ requestId: 'request', payload: await handle(event) }) }];
+    }),
+  );
+  const permissions = readPermissions(resolved);
+  gateway.serve([
+    ...restApiRoutes(resolved, REGION, functions, permissions),
+    ...functionUrlRoutes(resolved, REGION, functions, permissions),
+  ]);
+});
+
+/** Posts, and returns the event that the function got. */
+async function eventOf(path: string, init: RequestInit): Promise<unknown> {
+  let got: unknown;
+  handle = (event) => {
+    got = JSON.parse(JSON.stringify(event));
+    return { statusCode: 204 };
+  };
+  expect((await fetch(gateway.origin + path, init)).status).toBe(204);
+  return got;
+}
+
+describe('a REST API', () => {
+  test('hands over the event of a proxy integration, the body in base64', async () => {
+    const event = await eventOf(`${HOOK}?a=1&a=2&b=%E5%B1%8A`, {
+      method: 'POST',
+      body: '[{"event":"bounce"}]\r\n',
+      headers: { 'Content-Type': 'application/json;charset=utf-8', 'User-Agent': 'SendGrid Event API' },
+    });
+    expect(event).toMatchObject({
+      resource: '/11111111-2222-4333-8444-555555555555',
+      path: '/11111111-2222-4333-8444-555555555555',
+      httpMethod: 'POST',
+      headers: { 'X-Forwarded-Proto': 'https' },
+      queryStringParameters: { a: '2', b: '届' },
+      multiValueQueryStringParameters: { a: ['1', '2'], b: ['届'] },
+      pathParameters: null,
+      stageVariables: null,
+      requestContext: {
+        accountId: '000000000000',
+        apiId: 'api',
+        domainName: 'api.execute-api.ap-northeast-1.amazonaws.com',
+        httpMethod: 'POST',
+        identity: { sourceIp: '127.0.0.1', userAgent: 'SendGrid Event API', user: null },
+        path: HOOK,
+        protocol: 'HTTP/1.1',
+        requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        requestTime: expect.stringMatching(/^\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d \+0000$/),
+        requestTimeEpoch: expect.any(Number),
+        resourcePath: '/11111111-2222-4333-8444-555555555555',
+        stage: 'v1',
+      },
+      body: Buffer.from('[{"event":"bounce"}]\r\n').toString('base64'),
+      isBase64Encoded: true,
+    });
+  });
+
+  test('hands over header names as they were sent, and all values of one', async () => {
+    const sent = new Promise((resolve) => {
+      handle = (event) => {
+        resolve(event);
+        return { statusCode: 200 };
+      };
+    });
+    const headers = { 'X-Twilio-Email-Event-Webhook-Timestamp': '1600112502', 'X-Twice': ['1', '2'] };
+    httpRequest(gateway.origin + HOOK, { method: 'GET', headers }, (response) => response.resume()).end();
+    expect(await sent).toMatchObject({
+      headers: { 'X-Twilio-Email-Event-Webhook-Timestamp': '1600112502', 'X-Twice': '2' },
+      multiValueHeaders: { 'X-Twice': ['1', '2'] },
+      body: null,
+      isBase64Encoded: false,
+    });
+  });
+
+  test('finds the method and its path parameters', async () => {
+    expect(await eventOf('/v1/mails/a%2Fb', { method: 'GET' })).toMatchObject({
+      resource: '/mails/{id}',
+      path: '/mails/a%2Fb',
+      pathParameters: { id: 'a/b' },
+    });
+  });
+
+  test('answers with what the function returned', async () => {
+    handle = () => ({
+      statusCode: 201,
+      headers: { 'Content-Type': 'text/plain' },
+      multiValueHeaders: { 'X-Many': ['1', '2'] },
+      body: Buffer.from('届け').toString('base64'),
+      isBase64Encoded: true,
+    });
+    const response = await fetch(gateway.origin + HOOK, { method: 'POST' });
+    expect(response.status).toBe(201);
+    expect(response.headers.get('content-type')).toBe('text/plain');
+    expect(response.headers.get('x-many')).toBe('1, 2');
+    expect(await response.text()).toBe('届け');
+  });
+
+  test.each<[string, string, RequestInit, () => unknown, number, string]>([
+    ['an unknown path', '/v1/nothing', {}, () => null, 403, 'Missing Authentication Token'],
+    ['another method', '/v1/mails/1', { method: 'DELETE' }, () => null, 403, 'Missing Authentication Token'],
+    ['an unknown stage', '/v2', {}, () => null, 403, 'Missing Authentication Token'],
+    ['a missing permission', '/v1/unpermitted', {}, () => ({ statusCode: 200 }), 500, 'Internal server error'],
+    ['a malformed answer', HOOK, {}, () => 'OK', 502, 'Internal server error'],
+    [
+      'an answer with more than an answer has',
+      HOOK,
+      {},
+      () => ({ statusCode: 200, status: 200 }),
+      502,
+      'Internal server error',
+    ],
+    ['a failure', HOOK, {}, () => fail(), 502, 'Internal server error'],
+    ['too many at once', HOOK, {}, () => throttle(), 500, 'Internal server error'],
+    [
+      'a body over 10 MB',
+      HOOK,
+      { method: 'POST', body: 'x'.repeat(10 * 1024 * 1024 + 1) },
+      () => null,
+      413,
+      'Request Too Long',
+    ],
+    [
+      'an event over 6 MB',
+      HOOK,
+      { method: 'POST', body: 'x'.repeat(5 * 1024 * 1024) },
+      () => null,
+      413,
+      'Request Too Long',
+    ],
+  ])('answers %s as AWS does', async (_, path, init, does, status, message) => {
+    handle = does;
+    const response = await fetch(gateway.origin + path, init);
+    expect(response.status).toBe(status);
+    expect(await response.json()).toEqual({ message });
+  });
+});
+
+describe('a function URL', () => {
+  test('hands over payload format 2.0, a form in base64', async () => {
+    const event = await eventOf(`${URL_PATH}/?a=1&a=2`, {
+      method: 'POST',
+      body: new URLSearchParams({ event_type: 'bounces' }),
+      headers: { 'X-Custom': 'Yes', Cookie: 'a=1; b=2', 'User-Agent': 'test' },
+    });
+    const domainPrefix = 'todoke-url-local';
+    expect(event).toMatchObject({
+      version: '2.0',
+      routeKey: '$default',
+      rawPath: '/',
+      rawQueryString: 'a=1&a=2',
+      cookies: ['a=1', 'b=2'],
+      headers: { 'x-custom': 'Yes', 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' },
+      queryStringParameters: { a: '1,2' },
+      requestContext: {
+        accountId: 'anonymous',
+        apiId: domainPrefix,
+        domainName: `${domainPrefix}.lambda-url.ap-northeast-1.on.aws`,
+        domainPrefix,
+        http: { method: 'POST', path: '/', protocol: 'HTTP/1.1', sourceIp: '127.0.0.1', userAgent: 'test' },
+        requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        routeKey: '$default',
+        stage: '$default',
+        time: expect.stringMatching(/^\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d \+0000$/),
+        timeEpoch: expect.any(Number),
+      },
+      body: Buffer.from('event_type=bounces').toString('base64'),
+      isBase64Encoded: true,
+    });
+  });
+
+  test.each([
+    ['application/json', false],
+    ['application/json; charset=utf-8', false],
+    ['application/vnd.api+json', false],
+    ['text/plain', false],
+    ['application/xml', false],
+    ['application/x-www-form-urlencoded', true],
+    ['multipart/form-data; boundary=x', true],
+    ['application/octet-stream', true],
+  ])('hands over a body of %s as AWS does', async (contentType, isBase64Encoded) => {
+    const event = await eventOf(URL_PATH, { method: 'POST', body: '届け', headers: { 'Content-Type': contentType } });
+    const body = isBase64Encoded ? Buffer.from('届け').toString('base64') : '届け';
+    expect(event).toMatchObject({ body, isBase64Encoded });
+  });
+
+  test('hands over no body where there is none', async () => {
+    const event = await eventOf(`${URL_PATH}/deeper/path`, {});
+    expect(event).toMatchObject({ rawPath: '/deeper/path', rawQueryString: '', isBase64Encoded: false });
+    expect(event).not.toHaveProperty('body');
+    expect(event).not.toHaveProperty('queryStringParameters');
+  });
+
+  test.each([
+    ['parts of an answer', { statusCode: 400, headers: { 'X-A': 1 }, body: 'no' }, 400, 'no'],
+    ['any other value', { received: 1 }, 200, '{"received":1}'],
+    ['text', 'hello', 200, 'hello'],
+    ['nothing', null, 200, 'null'],
+  ])('answers %s', async (_, payload, status, body) => {
+    handle = () => payload;
+    const response = await fetch(gateway.origin + URL_PATH);
+    expect([response.status, await response.text()]).toEqual([status, body]);
+    expect(response.headers.get('content-type')).toBe('application/json');
+  });
+
+  test.each<[string, string, RequestInit, () => unknown, number]>([
+    ['a missing permission', '/function-url/Closed/', {}, () => null, 403],
+    ['a failure', URL_PATH, {}, () => fail(), 502],
+    ['too many at once', URL_PATH, {}, () => throttle(), 429],
+    ['an event over 6 MB', URL_PATH, { method: 'POST', body: 'x'.repeat(6 * 1024 * 1024) }, () => null, 413],
+  ])('answers %s as AWS does', async (_, path, init, does, status) => {
+    handle = does;
+    expect((await fetch(gateway.origin + path, init)).status).toBe(status);
+  });
+});
+
+test('what is no webhook goes to the fallback', async () => {
+  const withPage = await startGateway(0, () => undefined);
+  whenFinished(() => withPage.stop(0));
+  expect((await fetch(withPage.origin)).status).toBe(503);
+  withPage.serve([], (_, response) => response.end('page'));
+  expect(await (await fetch(withPage.origin)).text()).toBe('page');
+});
+
+test('a taken port is an error that names it and what wanted it', async () => {
+  const second = startGateway(gateway.port, () => undefined);
+  await expect(second).rejects.toThrow(`Cannot listen on 127.0.0.1:${gateway.port} for the webhooks`);
+});
+
+function fail(): never {
+  throw new FunctionError({ errorType: 'Error', errorMessage: 'no', trace: [] }, 'request');
+}
+
+function throttle(): never {
+  throw new ThrottledError('busy');
+}
