@@ -1,0 +1,196 @@
+import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { readOutputs, type StackOutputs } from '../../bin/support/outputs.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+let dir: string;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'todoke-commands-'));
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+const outputsFile = () => join(dir, 'outputs.json');
+
+describe.sequential('npm start', () => {
+  test('shows how far it is, prints what it started and what to try, and both walk-throughs can be played', async () => {
+    const start = await startCommand('--port', '0', '--dir', dir, '--delay-ms', '50');
+    const outputs = await readOutputs(outputsFile());
+    expect(start.output()).toMatch(/Synthesizing the stack[\s\S]*Starting DynamoDB[\s\S]*Ready/);
+    for (const address of [
+      outputs.SendGridWebhookUrl,
+      outputs.CustomersMailCloudWebhookUrl,
+      outputs.DynamoDbEndpoint,
+      outputs.SendGridApiUrl,
+      outputs.SmtpUrl,
+    ]) {
+      expect(start.output()).toContain(address);
+    }
+    expect(start.output()).toContain('npm run try');
+
+    for (const provider of ['sendgrid', 'customers-mail-cloud']) {
+      const played = await run('bin/try.ts', '--outputs', outputsFile(), '--provider', provider);
+      expect(played).toMatchObject({ code: 0, stderr: '' });
+      expect(played.stdout.match(/joined with the mail that was sent/g)).toHaveLength(provider === 'sendgrid' ? 2 : 4);
+      expect(played.stdout).toMatch(/✓ and no row in Bounce/);
+      expect(played.stdout).toMatch(/Go on from here[\s\S]*npx cdk deploy --outputs-file cdk-outputs\.json/);
+    }
+
+    const second = await run('bin/start.ts', '--port', '0', '--dir', dir);
+    expect(second).toMatchObject({ code: 1, stderr: expect.stringContaining(dir) });
+    expect(existsSync(outputsFile())).toBe(true);
+
+    expect(await start.interrupt()).toBe(0);
+    expect(start.errors()).toBe('');
+    expect(existsSync(outputsFile())).toBe(false);
+    await expectNothingLeft(outputs);
+    const leftovers = (await readdir(dir, { recursive: true })).filter((name) => name.endsWith('.tmp'));
+    expect(leftovers).toEqual([]);
+  });
+
+  test('a second start has the data of the first, and the same webhook path and secrets', async () => {
+    const secretBefore = await readFile(join(dir, 'webhook-secret.json'), 'utf8');
+    const start = await startCommand('--port', '0', '--dir', dir);
+    const outputs = await readOutputs(outputsFile());
+    expect(await count(outputs, outputs.MailTableName)).toBe(4);
+    // Two bounces by SendGrid, and two by Customers Mail Cloud, which reports each failure twice.
+    expect(await count(outputs, outputs.BounceTableName)).toBe(6);
+    expect(await readFile(join(dir, 'webhook-secret.json'), 'utf8')).toBe(secretBefore);
+    expect(await start.interrupt()).toBe(0);
+  });
+
+  test('interrupted while it starts, it leaves nothing', async () => {
+    const start = spawnCommand('--port', '0', '--dir', dir);
+    await start.printed(/Synthesizing/);
+    await start.interrupt();
+    expect(existsSync(outputsFile())).toBe(false);
+    const again = await startCommand('--port', '0', '--dir', dir);
+    expect(await again.interrupt()).toBe(0);
+  });
+
+  test('a port that is taken is named', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void taken.close());
+    await new Promise((resolve) => taken.once('listening', resolve));
+    const address = taken.address();
+    const port = typeof address === 'object' && address ? address.port : 0;
+    const refused = await run('bin/start.ts', '--port', String(port), '--dir', dir);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(String(port)) });
+  });
+
+  test.each([
+    [['--port', 'x'], /--port is x, it must be a whole number/],
+    [['--colour', 'red'], /--colour/],
+  ])('%j is refused in one sentence', async (args, words) => {
+    const refused = await run('bin/start.ts', ...args);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(words) });
+    expect(refused.stderr).not.toMatch(/\n\s+at /);
+  });
+});
+
+describe('npm run try', () => {
+  test('without a running stack it says what to do', async () => {
+    const refused = await run('bin/try.ts', '--outputs', join(dir, 'nothing.json'));
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/Run `npm start` in another terminal/) });
+  });
+
+  test('--help lists its options', async () => {
+    expect(await run('bin/try.ts', '--help')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/--outputs[\s\S]*--provider/),
+    });
+  });
+});
+
+async function count(outputs: StackOutputs, table: string): Promise<number> {
+  const client = new DynamoDBClient({
+    endpoint: outputs.DynamoDbEndpoint ?? '',
+    region: 'ap-northeast-1',
+    credentials: { accessKeyId: 'tests', secretAccessKey: 'tests' },
+  });
+  onTestFinished(() => client.destroy());
+  const { Count } = await DynamoDBDocumentClient.from(client).send(
+    new ScanCommand({ TableName: table, Select: 'COUNT' }),
+  );
+  return Count ?? 0;
+}
+
+async function expectNothingLeft(outputs: StackOutputs): Promise<void> {
+  for (const url of [outputs.SendGridWebhookUrl, outputs.DynamoDbEndpoint, outputs.SendGridApiUrl]) {
+    await expect(fetch(url ?? '')).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } });
+  }
+  const { stdout } = await promisify(execFile)('ps', ['-eo', 'args']);
+  expect(stdout.split('\n').filter((line) => line.includes(dir))).toEqual([]);
+}
+
+async function run(file: string, ...args: string[]) {
+  const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exit(child)]);
+  return { stdout, stderr, code };
+}
+
+async function startCommand(...args: string[]) {
+  const command = spawnCommand(...args);
+  await command.printed(/Ctrl-C stops/);
+  return command;
+}
+
+function spawnCommand(...args: string[]) {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'bin/start.ts', ...args], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const exited = exit(child);
+  let output = '';
+  let errors = '';
+  child.stderr.on('data', (chunk) => {
+    errors += chunk;
+  });
+  const watchers = new Set<() => void>();
+  child.stdout.on('data', (chunk) => {
+    output += chunk;
+    for (const look of watchers) look();
+  });
+  return {
+    output: () => output,
+    errors: () => errors,
+    printed: (pattern: RegExp) =>
+      new Promise<void>((resolve, reject) => {
+        const look = () => {
+          if (pattern.test(output)) resolve();
+        };
+        watchers.add(look);
+        look();
+        void exited.then((code) =>
+          reject(new Error(`It ended with ${code} before it printed ${pattern}: ${output}${errors}`)),
+        );
+      }),
+    interrupt: () => {
+      child.kill('SIGINT');
+      return exited;
+    },
+  };
+}
+
+function exit(child: ChildProcessByStdio<null, Readable, Readable>): Promise<number | null> {
+  return new Promise((resolve) => child.once('close', resolve));
+}
+
+async function text(stream: Readable): Promise<string> {
+  let all = '';
+  for await (const chunk of stream) all += chunk;
+  return all;
+}

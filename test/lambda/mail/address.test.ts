@@ -1,0 +1,261 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  type Address,
+  addressesToJson,
+  addressToJson,
+  mailboxKey,
+  parseAddresses,
+  quotedIfNeeded,
+  readAddresses,
+} from '../../../lambda/mail/address.ts';
+import { anyJson, anyText, holdsForAll } from './property.ts';
+
+const ann = { email: 'ann@example.com', name: 'Ann' };
+const bob = { email: 'bob@example.com' };
+
+const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,5}[a-z0-9])?$/);
+const email = fc
+  .tuple(fc.stringMatching(/^[\w!#$%&'*+/=?^`{|}~.-]{1,20}$/), fc.array(label, { minLength: 1, maxLength: 4 }))
+  .map(([local, labels]) => `${local}@${labels.join('.')}`);
+const name = anyText.map((text) => text.replace(/[\p{Cc}\s]+/gu, ' ').trim());
+const address = fc.tuple(email, name).map(([email, name]): Address => (name === '' ? { email } : { email, name }));
+
+describe('an address is read', () => {
+  test.each<[string, unknown, Address[]]>([
+    ['from a JSON string', '{"email":"ann@example.com","name":"Ann"}', [ann]],
+    ['from a JSON string without a name', '{"email":"bob@example.com"}', [bob]],
+    ['from a JSON string with more fields', '{"email":"bob@example.com","id":7}', [bob]],
+    ['from a JSON array', '[{"email":"ann@example.com","name":"Ann"},{"email":"bob@example.com"}]', [ann, bob]],
+    ['from a JSON array of plain addresses', '["Ann <ann@example.com>","bob@example.com"]', [ann, bob]],
+    ['from JSON between spaces', ' \n{"email":"bob@example.com"} ', [bob]],
+    ['from a map', ann, [ann]],
+    ['from a map whose name is null', { email: 'bob@example.com', name: null }, [bob]],
+    ['from a map whose name is empty', { email: 'bob@example.com', name: ' ' }, [bob]],
+    ['from a list of maps', [ann, bob], [ann, bob]],
+    ['from a list of JSON strings', ['{"email":"bob@example.com"}', 'Ann <ann@example.com>'], [bob, ann]],
+    ['from a set of strings', new Set(['bob@example.com', 'Ann <ann@example.com>']), [bob, ann]],
+    ['as it is', 'bob@example.com', [bob]],
+    ['between spaces', '  bob@example.com\t', [bob]],
+    ['in angle brackets', '<bob@example.com>', [bob]],
+    ['with a name', 'Ann <ann@example.com>', [ann]],
+    ['with a name and no space', 'Ann<ann@example.com>', [ann]],
+    ['with spaces everywhere', '  Ann   < ann@example.com > ', [ann]],
+    ['with a name in quotation marks', '"Ann" <ann@example.com>', [ann]],
+    ['with a comma in its name', '"Doe, Ann" <ann@example.com>', [{ ...ann, name: 'Doe, Ann' }]],
+    [
+      'with quotation marks in its name',
+      String.raw`"Ann \"A\\B\" Doe" <ann@example.com>`,
+      [{ ...ann, name: 'Ann "A\\B" Doe' }],
+    ],
+    ['with angle brackets in its name', '"Ann <A>" <ann@example.com>', [{ ...ann, name: 'Ann <A>' }]],
+    ['with a Japanese name', '山田 太郎 <taro@example.jp>', [{ email: 'taro@example.jp', name: '山田 太郎' }]],
+    ['among others', 'Ann <ann@example.com>, bob@example.com', [ann, bob]],
+    ['between superfluous commas', ', bob@example.com,, ', [bob]],
+    [
+      'among others with commas in their names',
+      '"Doe, Ann" <ann@example.com>,bob@example.com',
+      [{ ...ann, name: 'Doe, Ann' }, bob],
+    ],
+  ])('%s', (_, typed, expected) => {
+    expect(parseAddresses(typed)).toEqual(expected);
+  });
+
+  test.each([undefined, null, '', '   ', [], '[]', [[], '', null], new Set()])('not from %j', (typed) => {
+    expect(parseAddresses(typed)).toEqual([]);
+  });
+
+  test.each([
+    "o'neil+tag_1=x/y@mail.example.co.jp",
+    '!#$%&*-?^`{|}~@example.com',
+    'a..b@example.jp',
+    'user@localhost',
+    'user@xn--r8jz45g.jp',
+    'ユーザー@例え.jp',
+    'USER@EXAMPLE.COM',
+    `${'a'.repeat(64)}@example.com`,
+    `a@${'b'.repeat(63)}.example.com`,
+    `a@${'b.'.repeat(126)}`.slice(0, 253),
+  ])('as it was typed: %s', (email) => {
+    expect(parseAddresses(email)).toEqual([{ email }]);
+  });
+});
+
+describe('what is no address is refused with a quotation', () => {
+  test.each([
+    ['ann', 'Cannot use "ann": it is not an e-mail address'],
+    ['ann@', 'Cannot use "ann@": it is not an e-mail address'],
+    ['@example.com', 'Cannot use "@example.com": it is not an e-mail address'],
+    ['ann@@example.com', 'Cannot use "ann@@example.com": it is not an e-mail address'],
+    ['ann@example..com', 'Cannot use "ann@example..com": it is not an e-mail address'],
+    ['ann@-example.com', 'Cannot use "ann@-example.com": it is not an e-mail address'],
+    ['ann@exam_ple.com', 'Cannot use "ann@exam_ple.com": it is not an e-mail address'],
+    ['ann smith@example.com', 'Cannot use "ann smith@example.com": it is not an e-mail address'],
+    ['ann@example.com bob@example.com', 'Cannot use "ann@example.com bob@example.com": it is not an e-mail address'],
+    ['ann@example.com; bob@example.com', 'Cannot use "ann@example.com; bob@example.com": it is not an e-mail address'],
+    ['ann@example.com, bob', 'Cannot use "bob": it is not an e-mail address'],
+    ['Ann <ann>', 'Cannot use "ann": it is not an e-mail address'],
+    ['Ann <>', 'Cannot use "Ann <>": it is not an e-mail address'],
+    [`${'a'.repeat(65)}@b.c`, `Cannot use "${'a'.repeat(65)}@b.c": it is not an e-mail address`],
+    [`a@${'b.'.repeat(130)}c`, `Cannot use "a@${'b.'.repeat(39)}…": it is not an e-mail address`],
+    ['{"email":"ann"}', 'Cannot use "ann": it is not an e-mail address'],
+    ['{"email":', 'Cannot read "{\\"email\\":" as an address: it starts like JSON and is none'],
+    [
+      '[Team] <team@example.com>',
+      'Cannot read "[Team] <team@example.com>" as an address: it starts like JSON and is none',
+    ],
+    ['{"mail":"ann@example.com"}', 'Cannot read "{\\"mail\\":\\"ann@example.com\\"}" as an address: it has no email'],
+    [{ name: 'Ann' }, 'Cannot read "{\\"name\\":\\"Ann\\"}" as an address: it has no email'],
+    [{ email: null }, 'Cannot read "{\\"email\\":null}" as an address: it has no email'],
+    [7, 'Cannot read "7" as an address: it has no email'],
+    [true, 'Cannot read "true" as an address: it has no email'],
+    [[['ann@example.com'], false], 'Cannot read "false" as an address: it has no email'],
+  ])('%j', (typed, message) => {
+    expect(() => parseAddresses(typed)).toThrow(new Error(message));
+  });
+
+  test('a number that DynamoDB holds and JavaScript cannot', () => {
+    expect(() => parseAddresses(12345678901234567890n)).toThrow(/^Cannot read "12345678901234567890" as an address/);
+  });
+
+  test('lists in lists, 20,000 deep', () => {
+    expect(() => parseAddresses('['.repeat(20_000) + ']'.repeat(20_000))).toThrow(/^Cannot read /);
+  });
+
+  test.each([
+    ['spaces', `a${' '.repeat(60_000)}b`],
+    ['angle brackets', '<'.repeat(60_000)],
+    ['escaped quotation marks', '\\"'.repeat(60_000)],
+  ])('60,000 %s, without a long search', (_, typed) => {
+    const startMs = performance.now();
+    expect(() => parseAddresses(typed)).toThrow(/^Cannot use /);
+    expect(performance.now() - startMs).toBeLessThan(500);
+  });
+});
+
+describe('no header can be forged', () => {
+  test.each([
+    'Ann\r\nBcc: eve@example.com',
+    'Ann\nBcc: eve@example.com',
+    'Ann\0\r\n\tBcc: eve@example.com',
+    'Ann\u2028Bcc: eve@example.com',
+    'Ann\u0085Bcc: eve@example.com',
+  ])('by a line break in a name: %j', (name) => {
+    expect(parseAddresses({ email: 'ann@example.com', name })).toEqual([
+      { email: 'ann@example.com', name: 'Ann Bcc: eve@example.com' },
+    ]);
+  });
+
+  test.each([
+    'ann@example.com\r\nBcc: eve@example.com',
+    'ann\r\n@example.com',
+    'ann@example.com\0',
+    'ann@example.com>\r\nBcc:<eve@example.com',
+    '"ann\n"@example.com',
+    'ann@example.com\u2028',
+  ])('by a line break in an address: %j', (email) => {
+    expect(() => parseAddresses([{ email: `${email}x` }])).toThrow(/^Cannot use /);
+  });
+
+  test('by any text at all', () => {
+    holdsForAll(
+      fc.oneof(
+        anyText,
+        anyText.map((name) => ({ email: 'ann@example.com', name })),
+      ),
+      (typed) => {
+        for (const { email, name = '' } of readAddresses(typed)) {
+          expect(email).toMatch(/^[^\s\p{Cc}<>,;"]+@[^\s\p{Cc}<>,;"]+$/u);
+          expect(name).not.toMatch(/[\p{Cc}\r\n\u2028\u2029]/u);
+        }
+      },
+    );
+  });
+});
+
+test('whatever is read, either it gives addresses or it throws the documented error', () => {
+  holdsForAll(
+    fc.oneof(
+      anyText,
+      anyJson,
+      anyJson.map((value) => JSON.stringify(value)),
+    ),
+    (typed) => {
+      try {
+        parseAddresses(typed);
+      } catch (error) {
+        expect(error).toBeInstanceOf(Error);
+        expect(String(error)).toMatch(/^Error: Cannot (use|read) "/);
+      }
+    },
+  );
+});
+
+describe('what is written is read again', () => {
+  const quoted = ({ email, name = '' }: Address) => `"${name.replace(/[\\"]/g, '\\$&')}" <${email}>`;
+
+  test('as JSON of one address, as log rows have it', () => {
+    expect(addressToJson(ann)).toBe('{"email":"ann@example.com","name":"Ann"}');
+    expect(addressToJson(bob)).toBe('{"email":"bob@example.com"}');
+    holdsForAll(address, (value) => expect(parseAddresses(addressToJson(value))).toEqual([value]));
+  });
+
+  test('as JSON of several addresses', () => {
+    expect(addressesToJson([ann, bob])).toBe(`[${addressToJson(ann)},${addressToJson(bob)}]`);
+    holdsForAll(fc.array(address), (values) => expect(parseAddresses(addressesToJson(values))).toEqual(values));
+  });
+
+  test('as a name in quotation marks before an address in angle brackets', () => {
+    holdsForAll(address, (value) => expect(parseAddresses(quoted(value))).toEqual([value]));
+  });
+
+  test('as a list of these', () => {
+    holdsForAll(fc.array(address), (values) => {
+      expect(parseAddresses(values.map(quoted).join(', '))).toEqual(values);
+    });
+  });
+});
+
+describe('rows of other programs', () => {
+  test('are read like any other', () => {
+    expect(readAddresses('Ann <ann@example.com>, bob@example.com')).toEqual([ann, bob]);
+  });
+
+  test.each([undefined, 'ann', '{"email":', 7, { name: 'Ann' }, [[]]])('%j gives no address', (value) => {
+    expect(readAddresses(value)).toEqual([]);
+  });
+
+  test('keep their good addresses beside a bad one', () => {
+    expect(readAddresses([ann, { email: 'ann' }, bob])).toEqual([ann, bob]);
+  });
+});
+
+describe('a mailbox has one key', () => {
+  test.each([
+    ['Ann@Example.COM', 'ann@example.com'],
+    ['a..b@docomo.ne.jp', 'a..b@docomo.ne.jp'],
+    ['"A..b"@docomo.ne.jp', 'a..b@docomo.ne.jp'],
+    [String.raw`"a\"b"@example.jp`, 'a"b@example.jp'],
+    ['', ''],
+    ['no address', 'no address'],
+  ])('%j is looked up as %j', (email, key) => {
+    expect(mailboxKey(email)).toBe(key);
+  });
+
+  test('whether quotation marks were put around it for a provider or not', () => {
+    holdsForAll(email, (value) => expect(mailboxKey(quotedIfNeeded(value))).toBe(mailboxKey(value)));
+  });
+});
+
+describe('what only quotation marks make an address gets them', () => {
+  test.each([
+    ['a..b@docomo.ne.jp', '"a..b"@docomo.ne.jp'],
+    ['.a@docomo.ne.jp', '".a"@docomo.ne.jp'],
+    ['a.@docomo.ne.jp', '"a."@docomo.ne.jp'],
+    ["o'neil+tag_1=x/y@example.co.jp", "o'neil+tag_1=x/y@example.co.jp"],
+    ['a.b@example.com', 'a.b@example.com'],
+    ['ユーザー@例え.jp', 'ユーザー@例え.jp'],
+  ])('%s goes out as %s', (email, sent) => {
+    expect(quotedIfNeeded(email)).toBe(sent);
+  });
+});

@@ -1,0 +1,192 @@
+import { describe, expect, test } from 'vitest';
+import { MAX_RECIPIENTS, outgoingMail } from '../../../lambda/mail/outgoing-mail.ts';
+import { anyJson, holdsForAll } from './property.ts';
+
+/** An item as somebody types it into the Mail table. */
+const item = (attributes: Record<string, unknown> = {}) => ({
+  id: 'welcome-1',
+  from: 'Shop <shop@example.com>',
+  to: 'ann@example.com',
+  subject: 'Hello',
+  content: 'Hello Ann',
+  ...attributes,
+});
+
+const addresses = (count: number, domain = 'example.com') =>
+  Array.from({ length: count }, (_, i) => `user${i}@${domain}`);
+
+describe('an item is a mail', () => {
+  test('with the least that is needed', () => {
+    expect(outgoingMail(item())).toEqual({
+      id: 'welcome-1',
+      provider: 'sendgrid',
+      from: { email: 'shop@example.com', name: 'Shop' },
+      to: [{ email: 'ann@example.com' }],
+      cc: [],
+      bcc: [],
+      replyTo: [],
+      subject: 'Hello',
+      content: 'Hello Ann',
+      html: '',
+    });
+  });
+
+  test('with everything, in every form of address', () => {
+    expect(
+      outgoingMail(
+        item({
+          provider: 'customers-mail-cloud',
+          from: '{"email":"shop@example.com","name":"Shop"}',
+          to: '[{"email":"ann@example.com","name":"Ann"},{"email":"bob@example.com"}]',
+          cc: [{ email: 'cc@example.com', name: 'Carl' }],
+          bcc: 'Dora <bcc@example.com>, bcc2@example.com',
+          replyTo: { email: 'reply@example.com' },
+          html: '<p>Hello Ann</p>',
+        }),
+      ),
+    ).toEqual({
+      id: 'welcome-1',
+      provider: 'customers-mail-cloud',
+      from: { email: 'shop@example.com', name: 'Shop' },
+      to: [{ email: 'ann@example.com', name: 'Ann' }, { email: 'bob@example.com' }],
+      cc: [{ email: 'cc@example.com', name: 'Carl' }],
+      bcc: [{ email: 'bcc@example.com', name: 'Dora' }, { email: 'bcc2@example.com' }],
+      replyTo: [{ email: 'reply@example.com' }],
+      subject: 'Hello',
+      content: 'Hello Ann',
+      html: '<p>Hello Ann</p>',
+    });
+  });
+
+  test('of HTML only', () => {
+    expect(outgoingMail(item({ content: undefined, html: '<p>Hello</p>' }))).toMatchObject({
+      content: '',
+      html: '<p>Hello</p>',
+    });
+  });
+
+  test.each([
+    [2024, '2024'],
+    [0, '0'],
+    [true, 'true'],
+    [12345678901234567890n, '12345678901234567890'],
+  ])('whose subject and content were typed as %s', (typed, text) => {
+    expect(outgoingMail(item({ subject: typed, content: typed }))).toMatchObject({ subject: text, content: text });
+  });
+
+  test.each([undefined, '', '  ', 'sendgrid', ' sendgrid '])('for SendGrid where its provider is %j', (provider) => {
+    expect(outgoingMail(item({ provider })).provider).toBe('sendgrid');
+  });
+
+  test('with attributes of other programs', () => {
+    expect(outgoingMail(item({ status: 'sending', attempts: 3, campaign: 'spring' }))).toEqual(outgoingMail(item()));
+  });
+
+  test(`to ${MAX_RECIPIENTS} recipients`, () => {
+    expect(outgoingMail(item({ to: addresses(1_000) })).to).toHaveLength(1_000);
+    const { to, cc, bcc } = outgoingMail(
+      item({ to: addresses(998), cc: 'cc@example.com', bcc: [{ email: 'bcc@example.com' }] }),
+    );
+    expect(to.length + cc.length + bcc.length).toBe(1_000);
+  });
+});
+
+describe('a recipient gets a mail once', () => {
+  test('though it stands twice', () => {
+    const mail = outgoingMail(
+      item({
+        to: 'Ann <ann@example.com>, bob@example.com, Annie <ann@example.com>, ANN@Example.com',
+        cc: 'bob@example.com, carl@example.com',
+        bcc: 'carl@example.com, ann@example.com, dora@example.com',
+      }),
+    );
+    expect(mail.to).toEqual([{ email: 'ann@example.com', name: 'Ann' }, { email: 'bob@example.com' }]);
+    expect(mail.cc).toEqual([{ email: 'carl@example.com' }]);
+    expect(mail.bcc).toEqual([{ email: 'dora@example.com' }]);
+  });
+
+  test('and counts once', () => {
+    expect(outgoingMail(item({ to: [...addresses(1_000), ...addresses(1_000)], cc: addresses(500) })).to).toHaveLength(
+      1_000,
+    );
+  });
+});
+
+describe('a bad item says in one sentence what to mend', () => {
+  test.each<[string, Record<string, unknown>, string]>([
+    ['no recipient', { to: undefined }, 'Cannot send: to has no recipient'],
+    ['an empty recipient', { to: ' ' }, 'Cannot send: to has no recipient'],
+    ['an empty list of recipients', { to: [] }, 'Cannot send: to has no recipient'],
+    ['copies only', { to: '', cc: 'cc@example.com' }, 'Cannot send: to has no recipient'],
+    ['an invalid recipient', { to: 'ann' }, 'Cannot send: to: cannot use "ann": it is not an e-mail address'],
+    [
+      'one invalid recipient among others',
+      { to: [...addresses(3), 'ann@@example.com'] },
+      'Cannot send: to: cannot use "ann@@example.com": it is not an e-mail address',
+    ],
+    ['an invalid copy', { cc: 'carl' }, 'Cannot send: cc: cannot use "carl": it is not an e-mail address'],
+    [
+      'an invalid blind copy',
+      { bcc: 'b c@d.e' },
+      'Cannot send: bcc: cannot use "b c@d.e": it is not an e-mail address',
+    ],
+    ['an invalid reply address', { replyTo: '@' }, 'Cannot send: replyTo: cannot use "@": it is not an e-mail address'],
+    [
+      'half a JSON text',
+      { to: '[{"email":' },
+      'Cannot send: to: cannot read "[{\\"email\\":" as an address: it starts like JSON and is none',
+    ],
+    ['a number as recipient', { to: 7 }, 'Cannot send: to: cannot read "7" as an address: it has no email'],
+    [
+      '1,001 recipients',
+      { to: addresses(1_001) },
+      'Cannot send: it has 1001 recipients, at most 1000 are taken; split it into several items',
+    ],
+    [
+      '1,001 recipients with the copies',
+      { to: addresses(999), cc: 'cc@example.com', bcc: 'bcc@example.com' },
+      'Cannot send: it has 1001 recipients, at most 1000 are taken; split it into several items',
+    ],
+    ['no content', { content: undefined }, 'Cannot send: content (or html) is missing'],
+    ['empty content', { content: '', html: '' }, 'Cannot send: content (or html) is missing'],
+    ['no subject', { subject: undefined }, 'Cannot send: subject is missing'],
+    ['a subject of spaces', { subject: '  ' }, 'Cannot send: subject is missing'],
+    ['a list as subject', { subject: ['Hello'] }, 'Cannot send: subject is not text'],
+    ['maps as contents', { content: {}, html: {} }, 'Cannot send: content, html is not text'],
+    [
+      'an unknown provider',
+      { provider: 'mailgun' },
+      'Cannot send: provider is "mailgun", it must be sendgrid or customers-mail-cloud',
+    ],
+    [
+      'a provider that means something to JavaScript',
+      { provider: 'constructor' },
+      'Cannot send: provider is "constructor", it must be sendgrid or customers-mail-cloud',
+    ],
+    ['a number as provider', { provider: 1 }, 'Cannot send: provider is not text'],
+    ['no sender', { from: undefined }, 'Cannot send: from is missing'],
+    ['an invalid sender', { from: 'shop' }, 'Cannot send: from: cannot use "shop": it is not an e-mail address'],
+    [
+      'several senders',
+      { from: 'a@example.com, b@example.com' },
+      'Cannot send: from has 2 addresses, it must have one',
+    ],
+  ])('%s', (_, attributes, message) => {
+    expect(() => outgoingMail(item(attributes))).toThrow(new Error(message));
+  });
+
+  test('whatever its attributes are', () => {
+    const names = ['provider', 'from', 'to', 'cc', 'bcc', 'replyTo', 'subject', 'content', 'html'];
+    holdsForAll(anyJson, (value) => {
+      for (const name of names) {
+        try {
+          outgoingMail(item({ [name]: value }));
+        } catch (error) {
+          expect(error).toBeInstanceOf(Error);
+          expect(String(error)).toMatch(/^Error: Cannot send: /);
+          expect(String(error)).not.toContain('\n');
+        }
+      }
+    });
+  });
+});

@@ -1,0 +1,60 @@
+import fc from 'fast-check';
+
+/** The same examples in every run, so that a test that fails can be run again. */
+const SETTINGS = { seed: 20230125, numRuns: 300 };
+
+/** Fails with the smallest value of `arbitrary` for which `assertion` throws. */
+export function holdsForAll<Value>(
+  arbitrary: fc.Arbitrary<Value>,
+  assertion: (value: Value) => void,
+  numRuns = SETTINGS.numRuns,
+): void {
+  fc.assert(
+    fc.property(arbitrary, (value) => {
+      assertion(value);
+    }),
+    { ...SETTINGS, numRuns },
+  );
+}
+
+const codeUnit = fc.oneof(
+  { weight: 8, arbitrary: fc.integer({ min: 0x20, max: 0x7e }) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 0x1f }) },
+  { weight: 1, arbitrary: fc.integer({ min: 0xd800, max: 0xdfff }) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 0xffff }) },
+);
+
+/** Any text that JSON can carry: control characters, halves of surrogate pairs, all. */
+export const anyText = fc.string({ unit: codeUnit.map((unit) => String.fromCharCode(unit)) });
+
+/** Text as UTF-8 can carry it. */
+export const wellFormedText = fc.string({ unit: 'binary' });
+
+/** Words that mean something to JavaScript, and to the providers. */
+const word = fc.constantFrom(
+  '__proto__',
+  'constructor',
+  'toString',
+  'hasOwnProperty',
+  '',
+  '0',
+  'length',
+  'event',
+  'email',
+);
+
+/** Any value that JSON.parse can give. */
+export const anyJson: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    fc.constantFrom(null, true, false, 0, -1, 1e300, 5e-324, Number.MAX_SAFE_INTEGER + 1),
+    fc.double({ noNaN: true }),
+    anyText,
+    word,
+    fc.array(tie('value'), { maxLength: 5 }),
+    // As JSON.parse does: `__proto__` is a name like any other.
+    fc
+      .array(fc.tuple(fc.oneof(word, anyText), tie('value')), { maxLength: 5 })
+      .map((entries) => Object.fromEntries(entries)),
+  ),
+})).value;

@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import * as z from 'zod/mini';
+
+/** Whole payloads, each with its source: see the README of each folder. */
+function fixture<Schema extends z.ZodMiniType>(path: string, schema: Schema): z.infer<Schema> {
+  return schema.parse(JSON.parse(readFileSync(new URL(`../../fixtures/${path}`, import.meta.url), 'utf8')));
+}
+
+const eventsSchema = z.object({ events: z.array(z.record(z.string(), z.unknown())) });
+
+/** Events of SendGrid's, as they are after the JSON was parsed. */
+export function sendGridEvents(name: string): Record<string, unknown>[] {
+  return fixture(`sendgrid/${name}.json`, eventsSchema).events;
+}
+
+const vectorSchema = z.object({
+  publicKey: z.string(),
+  signature: z.string(),
+  timestamp: z.string(),
+  body: z.string(),
+});
+export type SignatureVector = z.infer<typeof vectorSchema>;
+
+/** A published signature with what was signed. */
+export function signatureVector(name: string): SignatureVector {
+  return fixture(`sendgrid/signed-${name}.json`, vectorSchema);
+}
+
+const postsSchema = z.array(
+  z.object({
+    event_type: z.string(),
+    server_composition: z.string(),
+    event: z.record(z.string(), z.array(z.record(z.string(), z.string()))),
+  }),
+);
+
+/** The five posts that Customers Mail Cloud published. */
+export function customersMailCloudPosts(): z.infer<typeof postsSchema> {
+  return fixture('customers-mail-cloud/deliveries-and-bounces.json', postsSchema);
+}
+
+const formSchema = z.object({ contentType: z.string(), body: z.string() });
+
+/** A form post of Customers Mail Cloud's, as it is on the wire. */
+export function customersMailCloudForm(name: string): z.infer<typeof formSchema> {
+  return fixture(`customers-mail-cloud/form-${name}.json`, formSchema);
+}
