@@ -4,6 +4,8 @@ import { startLocalMode } from '../local/local-mode.ts';
 import { runCommand } from './support/command.ts';
 import { duration, heading } from './support/talk.ts';
 
+const DEFAULT_DIR = '.local';
+
 await runCommand(
   {
     command: 'npm start --',
@@ -13,7 +15,7 @@ await runCommand(
         default: '8787',
         help: 'of the webhooks; DynamoDB, SendGrid and SMTP take the next three; 0: any that are free',
       },
-      dir: { default: '.local', help: 'keeps the tables, secrets and logs between starts' },
+      dir: { default: DEFAULT_DIR, help: 'keeps the tables, secrets and logs between starts' },
       'delay-ms': { default: '1000', help: 'how long the simulated providers take to deliver' },
       'dynamodb-endpoint': { default: '', help: 'a DynamoDB that runs already, such as http://127.0.0.1:8000' },
     },
@@ -55,7 +57,8 @@ function wholeNumber(name: string, text: string, max: number): number {
 }
 
 function welcome(outputs: Readonly<Record<string, string>>, dir: string): string {
-  const logs = join(dir, 'logs');
+  const outputsFile = join(dir, 'outputs.json');
+  const tryCommand = dir === DEFAULT_DIR ? 'npm run try' : `npm run try -- --outputs ${outputsFile}`;
   return `
 ${heading('Addresses')}
   SendGrid webhook              ${outputs['SendGridWebhookUrl']}
@@ -65,12 +68,12 @@ ${heading('Addresses')}
   SMTP, simulated               ${outputs['SmtpUrl']}
 
 ${heading('Kept')}
-  outputs   ${join(dir, 'outputs.json')}, as \`cdk deploy --outputs-file\` writes them
+  outputs   ${outputsFile}, as \`cdk deploy --outputs-file\` writes them
   secrets   ${join(dir, 'webhook-secret.json')}, ${join(dir, 'sender-secret.json')}
-  logs      ${logs}
+  logs      ${join(dir, 'logs')}
 
 ${heading('Try')}
-  npm run try        in another terminal: sends mail, and shows each row as it appears
+  ${tryCommand}   in another terminal: sends mail, and shows each row as it appears
 
   or put an item into the Mail table yourself:
 
