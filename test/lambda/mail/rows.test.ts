@@ -500,7 +500,7 @@ describe('a log row', () => {
         recipients: [{ email: 'a@example.com' }, { email: 'b@example.com' }, { email: 'c@example.com' }],
       },
     ],
-    ['nothing', {}, { from: undefined, recipients: [], subject: undefined }],
+    ['nothing', { subject: undefined }, { from: undefined, recipients: [], subject: undefined }],
     [
       'nonsense',
       { from: 7, to: { a: 1 }, subject: ['x'], mailId: 3 },
