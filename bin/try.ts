@@ -1,9 +1,15 @@
 /** `npm run try`: the two walk-throughs, beside a running `npm start`. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import {
+  type DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb';
 import { runCommand } from './support/command.ts';
 import { readOutputs, type StackOutputs } from './support/outputs.ts';
+import { tablesOf } from './support/tables.ts';
 import { faint, good, heading, rowText } from './support/talk.ts';
 
 type Row = Record<string, unknown>;
@@ -26,7 +32,7 @@ await runCommand(
     if (outputs.DynamoDbEndpoint === undefined) {
       throw new Error(`Cannot try ${file}: it is of a deployed stack, and this command only plays beside npm start`);
     }
-    await play(outputs, provider, tables(outputs.DynamoDbEndpoint));
+    await play(outputs, provider, tablesOf(outputs));
   },
 );
 
@@ -186,16 +192,6 @@ function say(title: string, text: string): void {
 
 function show(table: string, what: string, row: Row, attributes: readonly string[]): void {
   console.log(`\n  ${faint('→')} ${table}: ${what}\n${rowText(row, attributes)}`);
-}
-
-function tables(endpoint: string): DynamoDBDocumentClient {
-  return DynamoDBDocumentClient.from(
-    new DynamoDBClient({
-      endpoint,
-      region: process.env['AWS_REGION'] ?? 'ap-northeast-1',
-      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-    }),
-  );
 }
 
 function goOn(outputs: StackOutputs, provider: string): string {

@@ -3,8 +3,11 @@ import { parseArgs } from 'node:util';
 // Node 20 is enough for local mode, and deployed functions run on Node 24: the SDK's warning is for neither.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
 
-type Options = Readonly<Record<string, { readonly default: string; readonly help: string }>>;
-type Values<Given extends Options> = { readonly [Name in keyof Given]: string };
+/** An option whose default is `false` is a switch; all others take a value. */
+type Options = Readonly<Record<string, { readonly default: string | false; readonly help: string }>>;
+type Values<Given extends Options> = {
+  readonly [Name in keyof Given]: Given[Name]['default'] extends false ? boolean : string;
+};
 
 /**
  * Runs a command of `npm run`: reads its options (`--name value`), answers `--help`, and shows an error as one sentence,
@@ -23,7 +26,7 @@ export async function runCommand<Given extends Options>(
     const { values } = parseArgs({
       options: {
         help: { type: 'boolean', short: 'h' },
-        ...Object.fromEntries(names.map((name) => [name, { type: 'string' as const }])),
+        ...Object.fromEntries(Object.entries(usage.options).map(([name, option]) => [name, { type: typeOf(option) }])),
       },
     });
     if (values.help) {
@@ -37,6 +40,10 @@ export async function runCommand<Given extends Options>(
     console.error(`\n${error instanceof Error ? error.message : String(error)}`);
     process.exitCode = 1;
   }
+}
+
+function typeOf(option: Options[string]): 'boolean' | 'string' {
+  return option.default === false ? 'boolean' : 'string';
 }
 
 function helpText({ command, does, options }: { command: string; does: string; options: Options }): string {

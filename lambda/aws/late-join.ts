@@ -20,7 +20,7 @@ const storyFailureSchema = z.object({
   eventId: z.string(),
   recipient: z.optional(z.string()),
 });
-type StoryFailure = z.infer<typeof storyFailureSchema>;
+export type StoryFailure = z.infer<typeof storyFailureSchema>;
 
 /**
  * Completes what was recorded of a mail before it was logged: gives the log row what its application left out, and joins
@@ -85,7 +85,8 @@ async function failuresInStory(messageId: string, store: EventStore): Promise<St
   return failures;
 }
 
-async function completeBounceRow(failure: StoryFailure, mail: LoggedMail, store: EventStore): Promise<void> {
+/** Joins a Bounce row with its mail, unless it is joined already or not there. */
+export async function completeBounceRow(failure: StoryFailure, mail: LoggedMail, store: EventStore): Promise<void> {
   await unlessConditionFails(
     store.client.send(
       new UpdateCommand({

@@ -1,6 +1,7 @@
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { type FailureEvent, type MailEvent, PROVIDERS, type ProgressEvent } from '../mail/event.ts';
-import { jsonText, keyOfContent } from '../mail/keys.ts';
+import { jsonText } from '../mail/json.ts';
+import { keyOfContent } from '../mail/keys.ts';
 import {
   bounceRow,
   LOG_ROW_ENTRY,
@@ -106,7 +107,7 @@ function refusedRow(row: Row, time: RecordingTime): Row {
   );
 }
 
-type Mails = ReadonlyMap<string, LoggedMail>;
+export type Mails = ReadonlyMap<string, LoggedMail>;
 
 function mailOf(event: FailureEvent | ProgressEvent, mails: Mails): LoggedMail | undefined {
   for (const messageId of event.messageIds) {
@@ -116,8 +117,9 @@ function mailOf(event: FailureEvent | ProgressEvent, mails: Mails): LoggedMail |
   return undefined;
 }
 
-async function findMails(
-  events: readonly (FailureEvent | ProgressEvent)[],
+/** The mails that these events may be about, by the message id under which they are logged. */
+export async function findMails(
+  events: readonly Pick<FailureEvent, 'messageIds'>[],
   { consistent }: { consistent: boolean },
   store: EventStore,
   signal: AbortSignal,

@@ -3,6 +3,9 @@ import type * as z from 'zod/mini';
 import { CLIENT_SETTINGS } from './clients.ts';
 import { errorName, log } from './log.ts';
 
+/** A secret cannot be read, and never was. Its message says why, and holds nothing of the secret. */
+export class UnreadableSecret extends Error {}
+
 /** A changed secret is in use everywhere after this time. */
 const MAX_AGE_MS = 60_000;
 
@@ -11,7 +14,7 @@ const MAX_AGE_MS = 60_000;
  * answer, the last value that was read stays in use.
  *
  * @param nameOrArn of the secret
- * @throws Error where it was never read, or its value is not of the schema's shape; the message holds nothing of it
+ * @throws UnreadableSecret where it was never read, or its value is not of the schema's shape
  */
 export function cachedSecret<Schema extends z.ZodMiniType>(
   nameOrArn: string,
@@ -25,7 +28,10 @@ export function cachedSecret<Schema extends z.ZodMiniType>(
       const answer = await client.send(new GetSecretValueCommand({ SecretId: nameOrArn }));
       cached = { value: parse(answer.SecretString ?? '', schema), readAtMs: Date.now() };
     } catch (error) {
-      if (!cached) throw error;
+      if (!cached)
+        throw error instanceof UnreadableSecret
+          ? error
+          : new UnreadableSecret('Secrets Manager did not answer', { cause: error });
       log('warn', 'Cannot read a secret again: its last value stays in use', { error: errorName(error) });
     }
     return cached.value;
@@ -38,10 +44,10 @@ function parse<Schema extends z.ZodMiniType>(text: string, schema: Schema): z.in
   try {
     value = JSON.parse(text);
   } catch {
-    throw new Error('Cannot read the secret: its value is not JSON');
+    throw new UnreadableSecret('its value is not JSON');
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const places = result.error.issues.map(({ path }) => path.join('.') || 'the whole value').join(', ');
-  throw new Error(`Cannot read the secret: not of the documented shape: ${places}`);
+  throw new UnreadableSecret(`its value is not of the documented shape at ${places}`);
 }

@@ -99,7 +99,7 @@ async function putChunk(client: DynamoDBDocumentClient, chunk: readonly Put[], s
 }
 
 function isRefusedItem(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'ValidationException';
+  return error instanceof Error && (error.name === 'ValidationException' || error.name === 'SerializationException');
 }
 
 /** Waits before the second try and every further one: exponentially longer, up to 1 s, with full jitter. */

@@ -1,7 +1,8 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context, LambdaFunctionURLEvent } from 'aws-lambda';
-import { Refusal, type WebhookRequest } from '../providers/webhook-request.ts';
+import { Refusal, type WebhookRequest } from '../mail/webhook-request.ts';
 import { errorName, log } from './log.ts';
 import type { RecordedCounts } from './record-events.ts';
+import { UnreadableSecret } from './secrets.ts';
 
 /** A post that is larger than this is refused. Both AWS services in front of the functions take at least as much. */
 const MAX_BODY_BYTES = 5 * 1024 * 1024;
@@ -47,6 +48,12 @@ async function answer(work: () => Promise<WebhookAnswer>) {
     return { status: 200, body: await work() };
   } catch (error) {
     if (error instanceof Refusal) return { status: error.status, body: { error: error.message } };
+    if (error instanceof UnreadableSecret) {
+      return {
+        status: 503,
+        body: { error: `Cannot verify the post: the webhook secret cannot be read: ${error.message}` },
+      };
+    }
     return {
       status: 503,
       body: { error: 'Cannot record the post: storage did not answer in time; send it again', cause: errorName(error) },

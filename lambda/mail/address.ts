@@ -8,13 +8,12 @@ export interface Address {
 
 /**
  * One `@`, no space or control character, a domain of dot-separated labels: what a mail system can take as
- * `local-part@domain` (RFC 5321, 4.1.2) without quoting. Limits: 64 octets before the `@`, 254 in all (RFC 5321, 4.5.3.1).
+ * `local-part@domain` (RFC 5321, 4.1.2) without quoting.
  */
 const EMAIL =
   /^[^\s@"(),:;<>[\\\]\p{Cc}]{1,64}@(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.)*[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?$/u;
-
-/** `Name <a@example.com>` or `"Name, with a comma" <a@example.com>`. */
-const NAMED = /^\s*(?:"((?:[^"\\]|\\.)*)"|([^<>"]*?))\s*<\s*([^<>\s]+)\s*>\s*$/;
+/** RFC 5321, 4.5.3.1.3: a path has 256 octets, its angle brackets included. */
+const EMAIL_MAX_LENGTH = 254;
 
 const addressObject = z.object({ email: z.string(), name: z.optional(z.nullable(z.string())) });
 
@@ -25,62 +24,106 @@ const addressObject = z.object({ email: z.string(), name: z.optional(z.nullable(
  * @throws Error that quotes what is no address.
  */
 export function parseAddresses(value: unknown): Address[] {
-  if (value === undefined || value === null || value === '') return [];
-  if (value instanceof Set) return parseAddresses([...value]);
-  if (Array.isArray(value)) return value.flatMap(parseAddresses);
-  if (typeof value === 'string') return parseText(value);
-  const parsed = addressObject.safeParse(value);
-  if (!parsed.success) throw new Error(`Cannot read ${quote(value)} as an address: it has no email`);
-  return [address(parsed.data.email, parsed.data.name ?? '')];
+  return [...candidates(value, 0)].map((read) => read());
 }
 
 /** Like parseAddresses, but what is no address is left out: for rows that other programs wrote. */
 export function readAddresses(value: unknown): Address[] {
-  try {
-    return parseAddresses(value);
-  } catch {
-    return [];
-  }
-}
-
-function parseText(text: string): Address[] {
-  const trimmed = text.trim();
-  if (trimmed === '') return [];
-  if (trimmed.startsWith('{') || trimmed.startsWith('[')) return parseAddresses(parseJson(trimmed));
-  return splitAtCommas(trimmed).map((part) => {
-    const named = NAMED.exec(part);
-    if (!named) return address(part, '');
-    return address(named[3] ?? '', named[1]?.replace(/\\(.)/g, '$1') ?? named[2] ?? '');
+  return [...candidates(value, 0)].flatMap((read) => {
+    try {
+      return [read()];
+    } catch {
+      return [];
+    }
   });
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new Error(`Cannot read ${quote(text)} as an address: it starts like JSON and is none`, { cause });
+/** DynamoDB nests no deeper; what JSON nests deeper is no list of addresses. */
+const MAX_DEPTH = 32;
+
+/** What may be an address, one by one: each is read, or refused, when it is called. */
+function* candidates(value: unknown, depth: number): Iterable<() => Address> {
+  if (value === undefined || value === null || value === '') return;
+  if (depth > MAX_DEPTH)
+    yield () => refuse('read', 'lists in lists in lists', 'as an address: it is nested too deeply');
+  else if (Array.isArray(value) || value instanceof Set) for (const part of value) yield* candidates(part, depth + 1);
+  else if (typeof value === 'string') yield* candidatesInText(value.trim(), depth);
+  else yield () => addressOf(value);
+}
+
+function* candidatesInText(text: string, depth: number): Iterable<() => Address> {
+  if (!/^[{[]/.test(text) || text.endsWith('>')) {
+    for (const part of splitAtCommas(text)) yield () => mailbox(part);
+    return;
   }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    yield () => refuse('read', text, 'as an address: it starts like JSON and is none');
+    return;
+  }
+  yield* candidates(parsed, depth + 1);
+}
+
+function addressOf(value: unknown): Address {
+  const parsed = addressObject.safeParse(value);
+  return parsed.success
+    ? address(parsed.data.email, parsed.data.name ?? '')
+    : refuse('read', value, 'as an address: it has no email');
 }
 
 /** Commas inside quotation marks or angle brackets separate nothing. */
 function splitAtCommas(text: string): string[] {
-  const parts = text.match(/(?:"(?:[^"\\]|\\.)*"|<[^>]*>|[^,])+/g) ?? [];
+  const parts: string[] = [];
+  let start = 0;
+  let quoted = false;
+  let angled = false;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (quoted && character === '\\') at++;
+    else if (character === '"') quoted = !quoted;
+    else if (quoted) continue;
+    else if (character === '<' || character === '>') angled = character === '<';
+    else if (character === ',' && !angled) {
+      parts.push(text.slice(start, at));
+      start = at + 1;
+    }
+  }
+  parts.push(text.slice(start));
   return parts.map((part) => part.trim()).filter((part) => part !== '');
 }
 
-function address(email: string, name: string): Address {
+/** `a@example.com`, `Name <a@example.com>` or `"Name, with a comma" <a@example.com>`. */
+function mailbox(text: string): Address {
+  if (!text.endsWith('>')) return address(text, '');
+  const open = text.lastIndexOf('<');
+  const name = text.slice(0, Math.max(0, open)).trim();
+  const quoted = name.length > 1 && name.startsWith('"') && name.endsWith('"');
+  if (open === -1 || (!quoted && /[<>"]/.test(name))) refuse('use', text, ': it is not an e-mail address');
+  return address(text.slice(open + 1, -1), quoted ? name.slice(1, -1).replace(/\\(.)/g, '$1') : name, text);
+}
+
+/** @param shown what a refusal quotes */
+function address(email: string, name: string, shown = email): Address {
   const trimmedEmail = email.trim();
-  if (!EMAIL.test(trimmedEmail) || trimmedEmail.length > 254) {
-    throw new Error(`Cannot use ${quote(email)}: it is not an e-mail address`);
-  }
+  if (trimmedEmail.length > EMAIL_MAX_LENGTH || !EMAIL.test(trimmedEmail))
+    refuse('use', shown, ': it is not an e-mail address');
   // A line break in a name would end the header that it is written into.
-  const trimmedName = name.replace(/[\p{Cc}\s]+/gu, ' ').trim();
+  const trimmedName = name
+    .replace(/[\p{Cc}\s]/gu, ' ')
+    .replace(/ {2,}/g, ' ')
+    .trim();
   return trimmedName === '' ? { email: trimmedEmail } : { email: trimmedEmail, name: trimmedName };
 }
 
-function quote(value: unknown): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+function refuse(what: 'read' | 'use', value: unknown, why: string): never {
+  const text =
+    typeof value === 'object'
+      ? JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? String(part) : part))
+      : String(value);
+  const quoted = JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+  throw new Error(`Cannot ${what} ${quoted}${why.startsWith(':') ? '' : ' '}${why}`);
 }
 
 /**

@@ -24,7 +24,8 @@ export interface ReplyCodes {
   readonly enhancedStatusCode: string | undefined;
 }
 
-const SMTP_CODE = /(?:^|[^\d.])([245][0-5]\d)(?=[ -]|$)/;
+/** Where a reply begins, or before an enhanced status code: elsewhere three digits may count anything. */
+const SMTP_CODE = /(?:^|[:;(])\s*([245][0-5]\d)(?=[ :-]|$)|(?:^|[^\d.])([245][0-5]\d)[ -](?=[245]\.\d)/;
 const ENHANCED_STATUS_CODE = /(?:^|[^\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)/;
 /** Replies may be long; their codes stand at the front. */
 const REPLY_HEAD_LENGTH = 512;
@@ -32,9 +33,13 @@ const REPLY_HEAD_LENGTH = 512;
 /** The codes in a reply text, and in a status field of its own where the provider has one (`5.1.1`, sometimes `550`). */
 export function replyCodes(reply: string, status = ''): ReplyCodes {
   const head = reply.slice(0, REPLY_HEAD_LENGTH);
+  const [, atStart, beforeEnhanced] = SMTP_CODE.exec(head) ?? [];
+  const inStatus = /^[245]\.\d{1,3}\.\d{1,3}$/.exec(status)?.[0];
+  const inReply = ENHANCED_STATUS_CODE.exec(head)?.[1];
   return {
-    smtpCode: SMTP_CODE.exec(head)?.[1] ?? /^[245]\d\d$/.exec(status)?.[0],
-    enhancedStatusCode: /^[245]\.\d{1,3}\.\d{1,3}$/.exec(status)?.[0] ?? ENHANCED_STATUS_CODE.exec(head)?.[1],
+    smtpCode: atStart ?? beforeEnhanced ?? /^[245]\d\d$/.exec(status)?.[0],
+    // `5.0.0` says no more than that it failed.
+    enhancedStatusCode: inStatus?.endsWith('.0.0') ? (inReply ?? inStatus) : (inStatus ?? inReply),
   };
 }
 
@@ -95,6 +100,7 @@ export const SENDGRID_BOUNCE_CLASSIFICATIONS: Readonly<Record<string, BounceClas
 export const SENDGRID_DROP_REASONS: Readonly<Record<string, BounceClass>> = {
   'bounced address': 'hard',
   invalid: 'hard',
+  'invalid address': 'hard',
   'unsubscribed address': 'undetermined',
   'spam reporting address': 'undetermined',
   'spam content': 'undetermined',

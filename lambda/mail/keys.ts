@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { canonicalJson } from './json.ts';
 
 /** DynamoDB's limits on key attributes, in bytes of UTF-8 (Developer Guide, "Quotas"). */
 export const PARTITION_KEY_MAX_BYTES = 2048;
@@ -13,9 +14,16 @@ export function boundedKey(value: string, maxBytes: number): string {
   // UTF-8 takes at most three bytes for a UTF-16 unit: most keys are seen to fit without counting.
   if (key.length * 3 <= maxBytes || Buffer.byteLength(key) <= maxBytes) return key;
   const mark = `…sha256:${sha256(key)}`;
-  const beginning = Buffer.from(key).subarray(0, maxBytes - Buffer.byteLength(mark));
-  // A character that the cut divided is replaced by U+FFFD, which takes up to two bytes more than was left of it.
-  return beginning.toString().replace(/\uFFFD+$/, '') + mark;
+  return utf8Beginning(key, maxBytes - Buffer.byteLength(mark)) + mark;
+}
+
+/** The beginning of a text that takes at most `maxBytes` in UTF-8, no character of it divided. */
+export function utf8Beginning(text: string, maxBytes: number): string {
+  const bytes = Buffer.from(text);
+  let end = Math.min(maxBytes, bytes.length);
+  // Bytes 10xxxxxx continue a character.
+  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
+  return bytes.subarray(0, end).toString();
 }
 
 /** The key of an event that carries none: the same event has the same key whenever it comes. */
@@ -25,25 +33,6 @@ export function keyOfContent(event: unknown): string {
 
 function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 32);
-}
-
-/** JSON with the keys of every object in order, so that equal values have equal texts. */
-export function canonicalJson(value: unknown): string {
-  return jsonText(value, (_, part: unknown) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
-}
-
-/** JSON.stringify for anything that JSON.parse can give: also for what is nested too deeply to be written again. */
-export function jsonText(value: unknown, replacer?: (key: string, part: unknown) => unknown): string {
-  try {
-    return JSON.stringify(value, replacer) ?? 'null';
-  } catch (error) {
-    if (error instanceof RangeError) return '"(nested too deeply to be kept)"';
-    throw error;
-  }
 }
 
 /** How many partitions a day is spread over in the `byDay` indexes, so that none of them is hot. */

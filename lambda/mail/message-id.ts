@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { domainToASCII } from 'node:url';
 
 /** SendGrid's custom argument that names the Mail item; it comes back with every event but asynchronous bounces. */
 export const MAIL_ID_ARGUMENT = 'todoke_mail_id';
@@ -11,8 +12,11 @@ export const MAIL_ID_ARGUMENT = 'todoke_mail_id';
  * `14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0` → `14c5d75ce93.dfd.64b469`.
  *
  * Sender and receiver both take their key from here.
+ *
+ * @returns `""` where there is no such part: what is dropped before it gets an id has `filter0093p1las1.9128.5717FB8127.0`
  */
 export function sendGridMessageId(sgMessageId: string): string {
+  if (/^(?:filter|recvd)\d+\w*\./.test(sgMessageId)) return '';
   const suffix = /\.(?:filter|recvd)/.exec(sgMessageId);
   const end = suffix ? suffix.index : sgMessageId.indexOf('.');
   return end === -1 ? sgMessageId : sgMessageId.slice(0, end);
@@ -39,5 +43,6 @@ export function customersMailCloudMessageId(messageId: string): string {
 export function messageIdFor(seed: string, domain: string): string {
   const hex = createHash('sha256').update(seed).digest('hex');
   const uuid = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
-  return `<${uuid}@${domain}>`;
+  // Headers are ASCII: an internationalized domain goes in its A-label form (RFC 5890).
+  return `<${uuid}@${domainToASCII(domain) || 'localhost'}>`;
 }

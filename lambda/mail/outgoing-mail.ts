@@ -23,7 +23,7 @@ export interface OutgoingMail {
 /** Numbers typed into the console as a subject or content are meant as text. */
 const text = z._default(
   z.pipe(
-    z.union([z.string(), z.number(), z.boolean(), z.null()]),
+    z.union([z.string(), z.number(), z.bigint(), z.boolean(), z.null()]),
     z.transform((value) => String(value ?? '')),
   ),
   '',

@@ -1,7 +1,7 @@
 import { type Address, addressToJson, mailboxKey, readAddresses } from './address.ts';
 import type { FailureEvent, ProgressEvent, Provider, UnrecognizedEvent } from './event.ts';
 import { boundedKey, dayKey, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from './keys.ts';
-import { RAW_EVENT_MAX_BYTES, storable, storableText } from './storable.ts';
+import { RAW_EVENT_MAX_BYTES, storable, storableLine, storableText } from './storable.ts';
 
 /** `entry` of a log row: the row of a mail's story that says that it was sent. */
 export const LOG_ROW_ENTRY = 'mail';
@@ -58,11 +58,11 @@ export function joinedAttributes(mail: LoggedMail, recipient: string | undefined
   return {
     messageId: mail.messageId,
     matched: true,
-    mailId: mail.mailId,
-    toName: recipient && mail.recipients.find(({ email }) => mailboxKey(email) === recipient)?.name,
+    mailId: storableLine(mail.mailId),
+    toName: storableLine(mail.recipients.find(({ email }) => mailboxKey(email) === recipient)?.name),
     fromEmail: mail.from?.email,
-    fromName: mail.from?.name,
-    subject: mail.subject,
+    fromName: storableLine(mail.from?.name),
+    subject: storableLine(mail.subject),
   };
 }
 
@@ -78,7 +78,7 @@ export function bounceRow(event: FailureEvent, mail: LoggedMail | undefined, tim
     messageId: event.messageIds[0],
     provider: event.provider,
     event: event.event,
-    type: event.type,
+    type: storableLine(event.type),
     outcome,
     bounceClass,
     smtpCode,
@@ -86,9 +86,9 @@ export function bounceRow(event: FailureEvent, mail: LoggedMail | undefined, tim
     reason: reason.value,
     timestamp: event.timestamp,
     toEmail: event.recipient,
-    fromEmail: event.fromEmail,
-    subject: event.subject,
-    mailId: event.mailId,
+    fromEmail: storableLine(event.fromEmail),
+    subject: storableLine(event.subject),
+    mailId: storableLine(event.mailId),
     matched: false,
     ...(mail && withoutUndefined(joinedAttributes(mail, event.recipient))),
     occurredAt,

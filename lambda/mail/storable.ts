@@ -1,4 +1,5 @@
-import { jsonText } from './keys.ts';
+import { jsonText } from './json.ts';
+import { utf8Beginning } from './keys.ts';
 
 /** DynamoDB refuses an item over 400 KB; what is shortened leaves room for the rest of its row. */
 const TEXT_MAX_BYTES = 100_000;
@@ -9,6 +10,7 @@ const DETAIL_TEXT_MAX_BYTES = 2_000;
 /** DynamoDB refuses more than 32 levels. */
 const MAX_DEPTH = 16;
 const MAX_FIELDS = 2_000;
+const NAME_MAX_BYTES = 1_000;
 
 /** A value in a form that DynamoDB takes, and whether anything of it was left out for that. */
 export interface Storable<Value> {
@@ -22,11 +24,12 @@ export function storableText(text: string, maxBytes = TEXT_MAX_BYTES): Storable<
   if (value.length * 3 <= maxBytes) return { value, shortened: false };
   const bytes = Buffer.byteLength(value);
   if (bytes <= maxBytes) return { value, shortened: false };
-  const beginning = Buffer.from(value)
-    .subarray(0, maxBytes)
-    .toString()
-    .replace(/\uFFFD+$/, '');
-  return { value: `${beginning}… (shortened, ${bytes} bytes)`, shortened: true };
+  return { value: `${utf8Beginning(value, maxBytes)}… (shortened, ${bytes} bytes)`, shortened: true };
+}
+
+/** A text of a line or so, such as a subject: well-formed, and at most 2,000 bytes of it. */
+export function storableLine(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : storableText(text, DETAIL_TEXT_MAX_BYTES).value;
 }
 
 /** The other fields of an event as a map that DynamoDB takes: within its limits on size, depth, numbers and names. */
@@ -63,25 +66,32 @@ class Walk {
     return kept;
   }
 
-  /** The SDK would take `__proto__` for the map's prototype; DynamoDB takes no empty name. */
+  /** The SDK would take the first two for what JavaScript means by them; DynamoDB takes no empty name. */
   #name(name: string): string {
-    this.bytes += name.length;
-    if (name === '' || name === '__proto__') return `(${name})`;
-    return this.#text(name);
+    return name === '__proto__' || name === 'constructor' || name === ''
+      ? `(${name})`
+      : this.#text(name, NAME_MAX_BYTES);
   }
 
   #value(value: unknown, depth: number): unknown {
     this.bytes += 3;
     if (typeof value === 'string') return this.#text(value);
-    if (typeof value === 'number') return isStorableNumber(value) ? value : String(value);
+    if (typeof value === 'number') {
+      // DynamoDB takes a byte for two digits, and one more (Developer Guide, "Item sizes"): this is never less.
+      this.bytes += 21;
+      return isStorableNumber(value) ? value : String(value);
+    }
     if (typeof value !== 'object' || value === null) return value;
-    if (depth >= MAX_DEPTH) return this.#text(jsonText(value));
+    if (depth >= MAX_DEPTH) {
+      this.shortened = true;
+      return this.#text(jsonText(value));
+    }
     if (Array.isArray(value)) return value.map((part) => this.#value(part, depth + 1));
     return this.fields(value, depth + 1);
   }
 
-  #text(text: string): string {
-    const stored = storableText(text, this.#textMaxBytes);
+  #text(text: string, maxBytes = this.#textMaxBytes): string {
+    const stored = storableText(text, maxBytes);
     this.bytes += Buffer.byteLength(stored.value);
     this.shortened ||= stored.shortened;
     return stored.value;

@@ -11,7 +11,10 @@ const FIRST_MILLISECOND = 100_000_000_000;
 export function usableTimestamp(value: unknown): number | undefined {
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
   if (typeof number !== 'number' || !Number.isFinite(number) || number <= 0) return undefined;
-  const seconds = Math.floor(number >= FIRST_MILLISECOND ? number / 1000 : number);
+  return withinIsoYears(Math.floor(number >= FIRST_MILLISECOND ? number / 1000 : number));
+}
+
+function withinIsoYears(seconds: number): number | undefined {
   return seconds >= 1 && seconds <= LAST_SECOND ? seconds : undefined;
 }
 
@@ -28,14 +31,16 @@ export function usableTimestamp(value: unknown): number | undefined {
 export function zonedTimestamp(wallClock: string, timeZone: string): number | undefined {
   if (!/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(wallClock)) return undefined;
   const asIfUtcMs = Date.parse(`${wallClock.replace(' ', 'T')}Z`);
-  if (Number.isNaN(asIfUtcMs)) return undefined;
+  // Date.parse takes the 30th of February for a day in March.
+  if (Number.isNaN(asIfUtcMs) || new Date(asIfUtcMs).toISOString().slice(0, 10) !== wallClock.slice(0, 10))
+    return undefined;
   // The zone's offset is looked up a day before and after: around a change they differ, and one of them is right.
   const before = offsetMs(asIfUtcMs - DAY_MS, timeZone);
   const early = asIfUtcMs - before;
-  if (offsetMs(early, timeZone) === before) return usableTimestamp(early / 1000);
+  if (offsetMs(early, timeZone) === before) return withinIsoYears(early / 1000);
   const after = offsetMs(asIfUtcMs + DAY_MS, timeZone);
   const late = asIfUtcMs - after;
-  return usableTimestamp((offsetMs(late, timeZone) === after ? late : early) / 1000);
+  return withinIsoYears((offsetMs(late, timeZone) === after ? late : early) / 1000);
 }
 
 const DAY_MS = 86_400_000;

@@ -8,10 +8,11 @@ import * as z from 'zod/mini';
 import { mailboxKey } from '../mail/address.ts';
 import { classifyCustomersMailCloud } from '../mail/classification.ts';
 import type { MailEvent, ProgressState } from '../mail/event.ts';
-import { boundedKey, jsonText, keyOfContent, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from '../mail/keys.ts';
+import { jsonText } from '../mail/json.ts';
+import { boundedKey, keyOfContent, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from '../mail/keys.ts';
 import { customersMailCloudMessageId } from '../mail/message-id.ts';
 import { zonedTimestamp } from '../mail/timestamp.ts';
-import { mediaType, parseJson, Refusal, refuseTooManyEvents, type WebhookRequest } from './webhook-request.ts';
+import { mediaType, parseJson, Refusal, refuseTooManyEvents, type WebhookRequest } from '../mail/webhook-request.ts';
 
 /** What a post may prove itself with: any one value of any list. */
 export interface CustomersMailCloudCredentials {
@@ -35,7 +36,10 @@ export function acceptCustomersMailCloud(
   request: WebhookRequest,
   credentials: CustomersMailCloudCredentials,
 ): CustomersMailCloudEntry[] {
-  if (credentials.apiKeys.length + credentials.basic.length + credentials.bearerTokens.length === 0) {
+  const apiKeys = credentials.apiKeys.filter(Boolean);
+  const bearerTokens = credentials.bearerTokens.filter(Boolean);
+  const basic = credentials.basic.filter(({ user, password }) => user !== '' && password !== '');
+  if (apiKeys.length + basic.length + bearerTokens.length === 0) {
     throw new Refusal(
       503,
       'Cannot verify the post: put an api_key, a Basic user or a Bearer token under customersMailCloud in the webhook secret',
@@ -48,9 +52,9 @@ export function acceptCustomersMailCloud(
       'Cannot read the post: its content type is neither application/x-www-form-urlencoded nor application/json',
     );
   }
-  const authorized = hasRightAuthorization(request.headers['authorization'], credentials);
+  const authorized = hasRightAuthorization(request.headers['authorization'], { apiKeys, basic, bearerTokens });
   const fields = readFields(request, form, authorized);
-  if (!authorized && !isOneOf(fields['api_key'], credentials.apiKeys)) {
+  if (!authorized && !isOneOf(fields['api_key'], apiKeys)) {
     throw new Refusal(
       401,
       'Cannot accept the post: neither its Authorization header nor its api_key is in the webhook secret',
@@ -86,15 +90,12 @@ function hasRightAuthorization(header: string | undefined, credentials: Customer
   }
 }
 
-/** Compares every secret, and each in constant time: hashes are of one length. An empty secret is none. */
+/** Compares every secret, and each in constant time: hashes are of one length. */
 function isOneOf(given: unknown, secrets: readonly string[]): boolean {
   if (typeof given !== 'string') return false;
   const digest = (text: string) => createHash('sha256').update(text).digest();
   const givenDigest = digest(given);
-  return secrets.reduce(
-    (found, secret) => (timingSafeEqual(givenDigest, digest(secret)) && secret !== '') || found,
-    false,
-  );
+  return secrets.reduce((found, secret) => timingSafeEqual(givenDigest, digest(secret)) || found, false);
 }
 
 /** `event` is keyed by event type; in a form it is JSON text. */
@@ -154,16 +155,19 @@ export function normalizeCustomersMailCloud(received: CustomersMailCloudEntry, t
   const parsed = entrySchema.safeParse(received.entry);
   if (!parsed.success || !isFailureType(eventType)) return unrecognized(received);
   const entry = parsed.data;
+  const facts = common(entry, received, timeZone);
   const state = Object.hasOwn(PROGRESS, entry.status) ? PROGRESS[entry.status] : undefined;
-  if (eventType === 'deliveries' && state !== undefined && entry.messageId !== '') {
-    return { kind: 'progress', state, ...common(entry, received, timeZone) };
+  // Progress is kept in the story of its mail; without a message id there is no story.
+  if (eventType === 'deliveries' && state !== undefined && facts.messageIds.length > 0) {
+    return { kind: 'progress', state, ...facts };
   }
   if (eventType === 'deliveries' && entry.status !== 'failed') return unrecognized(received);
+  if (facts.messageIds.length === 0 && facts.recipient === undefined) return unrecognized(received);
   const classification = classifyCustomersMailCloud(eventType, entry.status, entry.reason);
   return {
     kind: 'failure',
     state: classification.outcome === 'unrecognized' ? 'failed' : classification.outcome,
-    ...common(entry, received, timeZone),
+    ...facts,
     event: FAILURES[eventType],
     type: eventType === 'deliveries' ? '' : entry.status,
     classification,

@@ -8,10 +8,11 @@ import * as z from 'zod/mini';
 import { mailboxKey } from '../mail/address.ts';
 import { classifySendGrid } from '../mail/classification.ts';
 import type { MailEvent } from '../mail/event.ts';
-import { boundedKey, jsonText, keyOfContent, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from '../mail/keys.ts';
+import { jsonText } from '../mail/json.ts';
+import { boundedKey, keyOfContent, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from '../mail/keys.ts';
 import { MAIL_ID_ARGUMENT, sendGridMessageId } from '../mail/message-id.ts';
 import { usableTimestamp } from '../mail/timestamp.ts';
-import { mediaType, parseJson, Refusal, refuseTooManyEvents, type WebhookRequest } from './webhook-request.ts';
+import { mediaType, parseJson, Refusal, refuseTooManyEvents, type WebhookRequest } from '../mail/webhook-request.ts';
 
 const SIGNATURE_HEADER = 'x-twilio-email-event-webhook-signature';
 const TIMESTAMP_HEADER = 'x-twilio-email-event-webhook-timestamp';
@@ -42,7 +43,9 @@ export function verifySendGrid(request: WebhookRequest, publicKeys: readonly str
   }
   const signed = Buffer.concat([Buffer.from(timestamp), request.body]);
   const signatureBytes = Buffer.from(signature, 'base64');
-  if (!keys.some((key) => verify('sha256', signed, key, signatureBytes))) {
+  // Node reads base64 leniently: one signature would have many spellings.
+  const wellFormed = /^\d+$/.test(timestamp) && signatureBytes.toString('base64') === signature;
+  if (!wellFormed || !keys.some((key) => verify('sha256', signed, key, signatureBytes))) {
     throw new Refusal(401, 'Cannot accept the post: its signature fits none of the public keys in the webhook secret');
   }
 }
@@ -130,9 +133,10 @@ export function normalizeSendGrid(received: unknown): MailEvent {
 }
 
 function progress(event: SendGridEvent, received: unknown, state: 'queued' | 'deferred' | 'delivered'): MailEvent {
+  const facts = common(event, received);
   // Progress is kept in the story of its mail; without a message id there is no story.
-  if (event.sg_message_id === '') return unrecognized(received, '', event.sg_event_id);
-  return { kind: 'progress', state, ...common(event, received), reason: event.response || event.reason };
+  if (facts.messageIds.length === 0) return unrecognized(received, event.sg_message_id, event.sg_event_id);
+  return { kind: 'progress', state, ...facts, reason: event.response || event.reason };
 }
 
 function failure(
@@ -141,10 +145,11 @@ function failure(
   name: 'bounce' | 'dropped' | 'spamreport',
   state: 'bounced' | 'dropped' | 'complained',
 ): MailEvent {
+  const facts = common(event, received);
   return {
     kind: 'failure',
     state,
-    ...common(event, received),
+    ...facts,
     reason: event.reason,
     event: name,
     type: event.type,
@@ -156,15 +161,16 @@ function failure(
       reason: event.reason,
     }),
     mailId: event[MAIL_ID_ARGUMENT] || undefined,
-    details: details(received),
+    details: details(received, facts.timestamp),
   };
 }
 
 function common(event: SendGridEvent, received: unknown) {
   const { sg_message_id: fullMessageId, sg_event_id: eventId } = event;
+  const messageId = sendGridMessageId(fullMessageId);
   return {
     provider: 'sendgrid',
-    messageIds: fullMessageId === '' ? [] : [boundedKey(sendGridMessageId(fullMessageId), PARTITION_KEY_MAX_BYTES)],
+    messageIds: messageId === '' ? [] : [boundedKey(messageId, PARTITION_KEY_MAX_BYTES)],
     ...keys(received, fullMessageId, eventId),
     recipient: event.email === '' ? undefined : boundedKey(mailboxKey(event.email), PARTITION_KEY_MAX_BYTES),
     timestamp: usableTimestamp(event.timestamp),
@@ -191,10 +197,10 @@ function unrecognized(received: unknown, fullMessageId: string, eventId: string)
 /** These stand in the Bounce row under names of their own; of another type than documented they stay among the details. */
 const OWN_ATTRIBUTES = new Set(['event', 'email', 'sg_event_id', 'sg_message_id', 'reason', 'type']);
 
-function details(received: unknown): Record<string, unknown> {
+function details(received: unknown, timestamp: number | undefined): Record<string, unknown> {
   const kept = Object.entries(received as object).filter(
     ([name, value]) =>
-      !(OWN_ATTRIBUTES.has(name) && typeof value === 'string') && !(name === 'timestamp' && typeof value === 'number'),
+      !(OWN_ATTRIBUTES.has(name) && typeof value === 'string') && !(name === 'timestamp' && value === timestamp),
   );
   return Object.fromEntries(kept);
 }

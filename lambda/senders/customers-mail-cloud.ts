@@ -20,8 +20,12 @@ const smtpErrorSchema = z.object({
 });
 const rejectedSchema = z.object({ recipient: z.optional(z.string()), response: z.optional(z.string()) });
 
-/** nodemailer's codes for a server whose identity or encryption cannot be relied on. */
-const UNTRUSTED = new Set(['ETLS', 'EREQUIRETLS']);
+/** A server whose encryption or identity cannot be relied on. Of a certificate that does not verify, only words remain. */
+function isUntrusted(code: string, replyCode: number, message: string): boolean {
+  if (code === 'ETLS' || code === 'EREQUIRETLS') return replyCode === 0 || replyCode >= 500;
+  return code === 'ESOCKET' && /certificate/i.test(message);
+}
+
 const UNAUTHORIZED = new Set(['EAUTH', 'ENOAUTH']);
 const NETWORK = new Set(['ECONNECTION', 'ETIMEDOUT', 'ESOCKET', 'EDNS', 'EPROTOCOL', 'EMAXLIMIT']);
 
@@ -93,6 +97,11 @@ function handoverError(error: unknown): HandoverError {
   const parsed = smtpErrorSchema.safeParse(error);
   const { code = '', response, responseCode = 0, message } = parsed.success ? parsed.data : { message: String(error) };
   const words = response ?? message;
+  if (isTemporary(code, responseCode) && !isUntrusted(code, responseCode, message)) {
+    return new HandoverError('temporary', `Customers Mail Cloud could not take the mail now (${words})`, {
+      cause: error,
+    });
+  }
   if (UNAUTHORIZED.has(code)) {
     return new HandoverError(
       'unauthorized',
@@ -100,14 +109,12 @@ function handoverError(error: unknown): HandoverError {
       { cause: error },
     );
   }
-  if (UNTRUSTED.has(code)) {
+  if (isUntrusted(code, responseCode, message)) {
     return new HandoverError(
       'unauthorized',
       `The SMTP server did not prove itself by TLS (${words}): check host and port in customersMailCloudSmtp of the sender secret`,
       { cause: error },
     );
   }
-  return isTemporary(code, responseCode)
-    ? new HandoverError('temporary', `Customers Mail Cloud could not take the mail now (${words})`, { cause: error })
-    : new HandoverError('refused', `Customers Mail Cloud refused the mail (${words})`, { cause: error });
+  return new HandoverError('refused', `Customers Mail Cloud refused the mail (${words})`, { cause: error });
 }

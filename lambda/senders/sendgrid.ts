@@ -36,7 +36,8 @@ export interface SendGridSenderOptions {
 export function sendGridSender(options: SendGridSenderOptions): Sender {
   const service = new MailService();
   const client = new Client();
-  client.setApiKey(options.apiKey);
+  // Of an empty key the library would complain each time.
+  if (options.apiKey !== '') client.setApiKey(options.apiKey);
   // Only now: setApiKey overwrites it.
   client.setDefaultRequest('baseUrl', options.apiUrl);
   service.setClient(client);

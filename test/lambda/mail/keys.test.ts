@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { canonicalJson, jsonText } from '../../../lambda/mail/json.ts';
 import {
   boundedKey,
-  canonicalJson,
   dayKey,
-  jsonText,
   keyOfContent,
   PARTITION_KEY_MAX_BYTES,
   SORT_KEY_MAX_BYTES,

@@ -61,6 +61,10 @@ describe('the message id that the sender chooses', () => {
     expect(messageIdFor('event 1', 'example.com')).not.toBe(messageIdFor('event 2', 'example.com'));
   });
 
+  test('is ASCII, as headers are, also at an international domain', () => {
+    expect(messageIdFor('event 1', '例え.jp')).toMatch(/^<[\x21-\x7e]+@[\x21-\x7e]+>$/);
+  });
+
   test('comes back as it was sent', () => {
     const sent = messageIdFor('event 1', 'example.com');
     expect(customersMailCloudMessageId(sent)).toBe(sent);

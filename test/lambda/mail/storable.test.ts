@@ -86,7 +86,7 @@ describe('the fields of an event are stored', () => {
     expect(Object.entries(value)).toEqual([
       ['()', 1],
       ['(__proto__)', { '()': 2 }],
-      ['constructor', 3],
+      ['(constructor)', 3],
       ['toString', { '(__proto__)': 4 }],
     ]);
     expect(Object.getPrototypeOf(value)).toBe(Object.prototype);

@@ -1,0 +1,155 @@
+/** `npm run replay`: gives what was not understood, and what joined nothing, another try. */
+import { DeleteCommand, type DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb';
+import { completeBounceRow } from '../lambda/aws/late-join.ts';
+import { type EventStore, findMails, recordEvents } from '../lambda/aws/record-events.ts';
+import { forEachConcurrently } from '../lambda/aws/tables.ts';
+import { isConditionFailure, updateExpression } from '../lambda/aws/update.ts';
+import type { MailEvent } from '../lambda/mail/event.ts';
+import { normalizeCustomersMailCloud } from '../lambda/providers/customers-mail-cloud.ts';
+import { normalizeSendGrid } from '../lambda/providers/sendgrid.ts';
+import { runCommand } from './support/command.ts';
+import { readOutputs } from './support/outputs.ts';
+import { tablesOf } from './support/tables.ts';
+
+type Row = Readonly<Record<string, unknown>>;
+
+await runCommand(
+  {
+    command: 'npm run replay --',
+    does: 'runs unrecognized and unmatched Bounce rows through the code and the sent log of today',
+    options: {
+      outputs: { default: '.local/outputs.json', help: 'the outputs of the stack: local mode’s, or of cdk deploy' },
+      'message-id': { default: '', help: 'only rows with this fullMessageId' },
+      'time-zone': { default: 'Asia/Tokyo', help: 'of the Customers Mail Cloud account' },
+      'dry-run': { default: false, help: 'only says what would be done' },
+    },
+  },
+  async (options) => {
+    const outputs = await readOutputs(options.outputs);
+    const client = tablesOf(outputs);
+    const store = { client, sentLogTable: outputs.SentLogTableName, bounceTable: outputs.BounceTableName };
+    const counts = { looked: 0, recognized: 0, stillUnrecognized: 0, joined: 0, stillUnmatched: 0 };
+    for await (const rows of pages(client, outputs.BounceTableName, options['message-id'])) {
+      counts.looked += rows.length;
+      const unrecognized = rows.filter((row) => row['outcome'] === 'unrecognized');
+      const unmatched = rows.filter((row) => row['outcome'] !== 'unrecognized');
+      const recognized = await replayUnrecognized(unrecognized, store, options['time-zone'], options['dry-run']);
+      const joined = await joinUnmatched(unmatched, store, options['dry-run']);
+      counts.recognized += recognized;
+      counts.stillUnrecognized += unrecognized.length - recognized;
+      counts.joined += joined;
+      counts.stillUnmatched += unmatched.length - joined;
+      if (counts.looked > rows.length) console.log(`… ${counts.looked} rows`);
+    }
+    console.log(`Looked at ${counts.looked} rows of ${outputs.BounceTableName} that were unrecognized or unmatched.`);
+    const done = options['dry-run'] ? 'would now be' : 'now';
+    console.log(`  ${counts.recognized} ${done} recognized, ${counts.stillUnrecognized} still unrecognized`);
+    console.log(
+      `  ${counts.joined} ${done} joined with their mail, ${counts.stillUnmatched} whose mail is not in the sent log`,
+    );
+    if (options['dry-run']) console.log('Nothing was changed. Without --dry-run it will be.');
+  },
+);
+
+async function* pages(client: DynamoDBDocumentClient, table: string, fullMessageId: string): AsyncIterable<Row[]> {
+  const scan = paginateScan(
+    { client },
+    {
+      TableName: table,
+      ConsistentRead: true,
+      FilterExpression: `#matched = :false${fullMessageId && ' AND #fullMessageId = :fullMessageId'}`,
+      ExpressionAttributeNames: { '#matched': 'matched', ...(fullMessageId && { '#fullMessageId': 'fullMessageId' }) },
+      ExpressionAttributeValues: { ':false': false, ...(fullMessageId && { ':fullMessageId': fullMessageId }) },
+    },
+  );
+  for await (const page of scan) yield page.Items ?? [];
+}
+
+/** @returns how many rows are understood now: each is recorded as what it is, and then removed as what it was */
+async function replayUnrecognized(rows: Row[], store: EventStore, timeZone: string, dryRun: boolean): Promise<number> {
+  const understood = rows.flatMap((row) => {
+    const events = normalize(row, timeZone);
+    return events.length > 0 && events.every(({ kind }) => kind !== 'unrecognized') ? [{ row, events }] : [];
+  });
+  if (dryRun) return understood.length;
+  await forEachConcurrently(understood, async ({ row, events }) => {
+    const receivedAtMs = Date.parse(String(row['receivedAt']));
+    await recordEvents(
+      events,
+      { receivedAtMs, retentionDays: retentionDaysOf(row) },
+      store,
+      AbortSignal.timeout(60_000),
+    );
+    await removeUnrecognized(row, store);
+  });
+  return understood.length;
+}
+
+function normalize(row: Row, timeZone: string): MailEvent[] {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(String(row['rawEvent']));
+  } catch {
+    // It was shortened: what is left of it is for people only.
+    return [];
+  }
+  if (row['provider'] === 'sendgrid') return [normalizeSendGrid(raw)];
+  if (typeof raw !== 'object' || raw === null) return [];
+  return Object.entries(raw).flatMap(([eventType, entries]) =>
+    [entries].flat().map((entry: unknown) => normalizeCustomersMailCloud({ eventType, entry }, timeZone)),
+  );
+}
+
+/** Rows live as long as the stack's setting said when they were written. */
+function retentionDaysOf(row: Row): number {
+  if (typeof row['expiresAt'] !== 'number') return 0;
+  return Math.round((row['expiresAt'] - Date.parse(String(row['receivedAt'])) / 1000) / 86_400);
+}
+
+/** Unless the event was recorded under the same key, in place of what it was. */
+async function removeUnrecognized({ fullMessageId, eventId }: Row, store: EventStore): Promise<void> {
+  const { UpdateExpression: _, ...condition } = updateExpression({
+    set: {},
+    condition: '#outcome = :unrecognized',
+    names: ['outcome'],
+    values: { unrecognized: 'unrecognized' },
+  });
+  try {
+    await store.client.send(
+      new DeleteCommand({ TableName: store.bounceTable, Key: { fullMessageId, eventId }, ...condition }),
+    );
+  } catch (error) {
+    if (!isConditionFailure(error)) throw error;
+  }
+}
+
+/** @returns how many rows have a mail in the sent log now */
+async function joinUnmatched(rows: Row[], store: EventStore, dryRun: boolean): Promise<number> {
+  const mails = await findMails(
+    rows.map((row) => ({ messageIds: messageIdsOf(row) })),
+    { consistent: true },
+    store,
+    AbortSignal.timeout(60_000),
+  );
+  const matched = rows.flatMap((row) => {
+    const mail = messageIdsOf(row).flatMap((messageId) => mails.get(messageId) ?? [])[0];
+    return mail ? [{ row, mail }] : [];
+  });
+  if (dryRun) return matched.length;
+  await forEachConcurrently(matched, async ({ row, mail }) => {
+    const recipient = typeof row['toEmail'] === 'string' ? row['toEmail'] : undefined;
+    await completeBounceRow(
+      { fullMessageId: String(row['fullMessageId']), eventId: String(row['eventId']), recipient },
+      mail,
+      store,
+    );
+  });
+  return matched.length;
+}
+
+/** Under which ids the mail may be logged: as the receiver looked for it. */
+function messageIdsOf(row: Row): string[] {
+  const details = row['details'];
+  const apiData = typeof details === 'object' && details !== null && 'apiData' in details ? details.apiData : undefined;
+  return [...new Set([row['messageId'], apiData])].filter((id) => typeof id === 'string').filter((id) => id !== '');
+}

@@ -1,0 +1,40 @@
+/**
+ * JSON of anything that JSON.parse can give, however deeply it is nested: JSON.stringify runs out of stack at some
+ * thousand levels, JSON.parse does not.
+ */
+export function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? 'null';
+  } catch (error) {
+    if (error instanceof RangeError) return writeJson(value, (object) => Object.entries(object));
+    throw error;
+  }
+}
+
+/** JSON with the keys of every object in order, so that equal values have equal texts. */
+export function canonicalJson(value: unknown): string {
+  return writeJson(value, (object) => Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Without recursion: what is still to be written waits on a stack of its own, texts as they are, values in a box. */
+function writeJson(value: unknown, entriesOf: (object: object) => [string, unknown][]): string {
+  const written: string[] = [];
+  const waiting: (string | { readonly value: unknown })[] = [{ value }];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (typeof next === 'string') written.push(next);
+    else if (typeof next.value !== 'object' || next.value === null) written.push(JSON.stringify(next.value) ?? 'null');
+    else for (const part of partsOf(next.value, entriesOf).reverse()) waiting.push(part);
+  }
+  return written.join('');
+}
+
+function partsOf(value: object, entriesOf: (object: object) => [string, unknown][]) {
+  const list = Array.isArray(value);
+  const parts: (string | { readonly value: unknown })[] = [list ? '[' : '{'];
+  const entries: [string, unknown][] = list ? value.map((part) => ['', part]) : entriesOf(value);
+  for (const [index, [key, part]] of entries.entries()) {
+    parts.push(`${index === 0 ? '' : ','}${list ? '' : `${JSON.stringify(key)}:`}`, { value: part });
+  }
+  parts.push(list ? ']' : '}');
+  return parts;
+}

@@ -1,0 +1,132 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
+import { expect, test } from 'vitest';
+import { readOutputs } from '../../bin/support/outputs.ts';
+import { tablesOf } from '../../bin/support/tables.ts';
+import { runningStack } from './running-stack.ts';
+
+const stack = runningStack();
+
+const receivedAt = '2026-11-01T00:00:00.000Z';
+const bounce = {
+  email: 'taro@example.jp',
+  timestamp: 1793491200,
+  event: 'bounce',
+  type: 'bounce',
+  reason: '550 5.1.1 no such user',
+  sg_event_id: 'replayed-event',
+  sg_message_id: 'replayed.recvd-1',
+};
+const entry = {
+  created: '2026-11-01 09:00:00',
+  messageId: '<m@example.com>',
+  status: '2',
+  reason: '550 5.1.1',
+  to: 'a@example.jp',
+};
+
+function replay(...args: string[]): string {
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', 'bin/replay.ts', '--outputs', stack().local.outputsFile, ...args],
+    { cwd: join(import.meta.dirname, '../..'), encoding: 'utf8' },
+  );
+  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  return stdout;
+}
+
+test('what is understood by now becomes a proper row, what is logged by now is joined, and all else stays', async () => {
+  const unrecognized = (key: string, provider: string, raw: unknown) => ({
+    fullMessageId: key,
+    eventId: key,
+    provider,
+    outcome: 'unrecognized',
+    matched: false,
+    receivedAt,
+    occurredAt: receivedAt,
+    expiresAt: 1793491200 + 180 * 86_400,
+    rawEvent: typeof raw === 'string' ? raw : JSON.stringify(raw),
+  });
+  const outputs = await readOutputs(stack().local.outputsFile);
+  const client = tablesOf(outputs);
+  for (const row of [
+    unrecognized('old-sendgrid', 'sendgrid', bounce),
+    unrecognized('old-cmc', 'customers-mail-cloud', { bounces: [entry] }),
+    unrecognized('still-unknown', 'sendgrid', { event: 'levitated' }),
+    unrecognized('cut', 'sendgrid', '{"event":"bounce","reason":"… (shortened'),
+    // A crash of its receiver, just before the second look for the mail, would leave such a row.
+    {
+      fullMessageId: 'f',
+      eventId: 'e',
+      provider: 'sendgrid',
+      messageId: 'logged',
+      outcome: 'bounced',
+      matched: false,
+      toEmail: 'taro@example.jp',
+      receivedAt,
+    },
+    {
+      fullMessageId: 'g',
+      eventId: 'e',
+      provider: 'sendgrid',
+      messageId: 'never-logged',
+      outcome: 'bounced',
+      matched: false,
+      receivedAt,
+    },
+  ]) {
+    await client.send(new PutCommand({ TableName: outputs.BounceTableName, Item: row }));
+  }
+  const mail = {
+    entry: 'mail',
+    from: 'shop@example.com',
+    to: '山田太郎 <taro@example.jp>',
+    subject: 's',
+    sentAt: receivedAt,
+    expiresAt: 1,
+    day: '2026-11-01#0',
+  };
+  await stack().log({ ...mail, messageId: 'logged' });
+  await stack().log({ ...mail, messageId: 'replayed' });
+  const before = await stack().allBounces();
+
+  const dry = replay('--dry-run');
+  expect(dry).toMatch(
+    /2 would now be recognized, 2 still unrecognized[\s\S]*1 would now be joined with their mail, 1 whose mail is not[\s\S]*Nothing was changed/,
+  );
+  expect(await stack().allBounces()).toEqual(before);
+
+  expect(replay()).toMatch(
+    /2 now recognized, 2 still unrecognized[\s\S]*1 now joined with their mail, 1 whose mail is not/,
+  );
+  const rows = new Map((await stack().allBounces()).map((row) => [row['fullMessageId'], row]));
+  expect([...rows.keys()].toSorted()).toEqual([
+    '<m@example.com>#a@example.jp',
+    'cut',
+    'f',
+    'g',
+    'replayed.recvd-1',
+    'still-unknown',
+  ]);
+  expect(rows.get('replayed.recvd-1')).toMatchObject({
+    outcome: 'bounced',
+    matched: true,
+    toName: '山田太郎',
+    receivedAt,
+    expiresAt: 1793491200 + 180 * 86_400,
+  });
+  expect(rows.get('<m@example.com>#a@example.jp')).toMatchObject({
+    outcome: 'bounced',
+    matched: false,
+    timestamp: 1793491200,
+  });
+  expect(rows.get('f')).toMatchObject({ matched: true, toName: '山田太郎', fromEmail: 'shop@example.com' });
+  expect((await stack().story('replayed')).map((row) => row['state'])).toEqual(['bounced', undefined]);
+
+  const again = await stack().allBounces();
+  expect(replay()).toMatch(/0 now recognized, 2 still unrecognized[\s\S]*0 now joined/);
+  expect(await stack().allBounces()).toEqual(again);
+
+  expect(replay('--message-id', 'cut')).toMatch(/Looked at 1 rows/);
+});

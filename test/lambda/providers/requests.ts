@@ -1,0 +1,19 @@
+import { expect } from 'vitest';
+import { Refusal, type WebhookRequest } from '../../../lambda/mail/webhook-request.ts';
+
+/** A post as a receiver gets it. */
+export function post(body: string | Buffer, headers: Readonly<Record<string, string>> = {}): WebhookRequest {
+  return { method: 'POST', headers, body: Buffer.from(body) };
+}
+
+/** Fails unless `work` refuses with this status; gives the message. */
+export function refusalOf(work: () => unknown, status: number): string {
+  try {
+    work();
+  } catch (error) {
+    expect(error).toBeInstanceOf(Refusal);
+    expect(error).toMatchObject({ status, message: expect.stringMatching(/^Cannot .+: .+/) });
+    return String(error);
+  }
+  return expect.fail(`was accepted instead of refused with ${status}`);
+}

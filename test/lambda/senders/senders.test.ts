@@ -1,0 +1,26 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { PROVIDERS } from '../../../lambda/mail/event.ts';
+import { openSenders } from '../../../lambda/senders/senders.ts';
+import { failureOf, mail } from './mails.ts';
+
+afterEach(() => vi.restoreAllMocks());
+
+/** The first value of the secret. */
+const nothingSetUp = { sendgridApiKey: '', customersMailCloudSmtp: { host: '', port: 587, user: '', password: '' } };
+
+test('every provider has a sender', () => {
+  vi.spyOn(console, 'warn').mockReturnValue();
+  const senders = openSenders(nothingSetUp, 'https://api.sendgrid.com');
+  expect(Object.keys(senders).toSorted()).toEqual(PROVIDERS.toSorted());
+});
+
+test('a provider that is not set up refuses, and says what to set', async () => {
+  vi.spyOn(console, 'warn').mockReturnValue();
+  const senders = openSenders(nothingSetUp, 'https://api.sendgrid.com');
+  for (const sender of Object.values(senders)) {
+    const error = await failureOf(sender.send(mail(), '<id@example.com>'));
+    expect(error.kind).toBe('unauthorized');
+    expect(error.message).toMatch(/^Cannot send: put .* of the sender secret$/);
+    sender.close();
+  }
+});

@@ -1,0 +1,94 @@
+import net from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import type { LocalCertificate } from '../../../local/simulators/certificate.ts';
+import { listenOnLoopback } from '../../../local/simulators/loopback.ts';
+
+export const ACCOUNT = { user: 'smtp-user', password: 'correct horse' };
+
+/** A server's reply other than 250. */
+export function reply(responseCode: number, message: string): Error {
+  return Object.assign(new Error(message), { responseCode });
+}
+
+/** A message as it was taken. */
+export interface TakenMessage {
+  readonly from: string;
+  readonly recipients: readonly string[];
+  readonly source: Buffer;
+}
+
+export interface TestServer {
+  readonly port: number;
+  close(): void;
+}
+
+export interface MailServer extends TestServer {
+  readonly messages: readonly TakenMessage[];
+  /** How often somebody signed in. */
+  readonly logins: () => number;
+}
+
+/** A mail server with STARTTLS and one account, which takes everything but what `options` refuse. */
+export async function startMailServer(
+  certificate: Pick<LocalCertificate, 'cert' | 'key'>,
+  options: SMTPServerOptions = {},
+): Promise<MailServer> {
+  const messages: TakenMessage[] = [];
+  let logins = 0;
+  const server = new SMTPServer({
+    key: certificate.key,
+    cert: certificate.cert,
+    logger: false,
+    closeTimeout: 1,
+    async onData(stream, { envelope }, callback) {
+      const source = await buffer(stream);
+      const from = envelope.mailFrom === false ? '' : envelope.mailFrom.address;
+      messages.push({ from, recipients: envelope.rcptTo.map(({ address }) => address), source });
+      callback();
+    },
+    ...options,
+    onAuth(auth, session, callback) {
+      logins++;
+      if (options.onAuth) return options.onAuth(auth, session, callback);
+      const right = auth.username === ACCOUNT.user && auth.password === ACCOUNT.password;
+      callback(
+        right ? null : reply(535, '5.7.8 Authentication credentials invalid'),
+        right ? { user: auth.username } : undefined,
+      );
+    },
+  });
+  // A client that breaks off is part of the tests.
+  server.on('error', () => undefined);
+  const port = await listenOnLoopback(server.server, 0);
+  return { port, messages, logins: () => logins, close: () => server.close() };
+}
+
+export interface ScriptedServer extends TestServer {
+  /** All that the client wrote. */
+  heard(): string;
+}
+
+/**
+ * A server that speaks no TLS and keeps what it hears: answers each line with the reply whose key begins it.
+ *
+ * @param replies `end` ends the connection
+ */
+export async function startScriptedServer(replies: Readonly<Record<string, string>>): Promise<ScriptedServer> {
+  let heard = '';
+  const server = net.createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.write('220 mail.example.com ESMTP\r\n');
+    socket.setEncoding('latin1').on('data', (chunk) => {
+      heard += chunk;
+      for (const line of String(chunk).split('\r\n')) {
+        const known = Object.keys(replies).find((command) => line.startsWith(command));
+        if (known === undefined) continue;
+        if (replies[known] === 'end') socket.end();
+        else socket.write(`${replies[known]}\r\n`);
+      }
+    });
+  });
+  const port = await listenOnLoopback(server, 0);
+  return { port, heard: () => heard, close: () => server.close() };
+}
