@@ -63,6 +63,11 @@ async function sendItem(record: StreamRecord, invocation: Invocation): Promise<v
   if (nowMs > invocation.endsAtMs - RESERVE_MS) throw new Error('Cannot begin: too little of the invocation is left');
 
   const result = await mails.claim(id, nowMs, invocation.endsAtMs + CLAIM_MARGIN_MS);
+  if (result.kind === 'unclaimable') {
+    // Nothing can be written into the item, and trying again would hold up those behind it.
+    log('error', 'Cannot send: the item leaves no room for a status; make it smaller', { mailId: id });
+    return;
+  }
   if (result.kind === 'done') return;
   if (result.kind === 'busy') {
     invocation.heldUntilMs = Math.max(invocation.heldUntilMs, result.untilMs);

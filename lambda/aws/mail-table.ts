@@ -3,6 +3,12 @@ import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { Row } from './tables.ts';
 import { isConditionFailure, updateExpression } from './update.ts';
 
+/** A person reads it in a table's cell; a thousand refused recipients would fill the item. */
+const ERROR_MAX_LENGTH = 2_000;
+
+/** DynamoDB refuses an item over 400 KB with this. */
+const isTooLarge = (error: unknown) => error instanceof Error && error.name === 'ValidationException';
+
 /** A Mail item that this invocation alone may send, until the claim lapses. */
 export interface Claim {
   readonly id: string;
@@ -19,7 +25,9 @@ export type ClaimResult =
   /** Another invocation is sending it; its claim lapses then (Unix milliseconds). */
   | { readonly kind: 'busy'; readonly untilMs: number }
   /** It is sent, failed, or gone: nothing is to be done. */
-  | { readonly kind: 'done' };
+  | { readonly kind: 'done' }
+  /** The item is so large that DynamoDB takes no status into it. */
+  | { readonly kind: 'unclaimable' };
 
 /** What a mail's sending ended with. */
 export type SendingResult =
@@ -46,7 +54,11 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
         remove: ['messageId', 'sentAt', 'error', 'expiresAt'],
         condition: 'attribute_exists(#id) AND attribute_not_exists(#status)',
         names: ['id'],
+      }).catch((error) => {
+        if (isTooLarge(error)) return undefined;
+        throw error;
       });
+      if (!first) return { kind: 'unclaimable' };
       if (first.item) return claimed(id, first.item, sendingUntil);
 
       const { status, sendingUntil: heldUntil, attempts } = first.refused;
@@ -65,10 +77,17 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
 
     /** Writes what became of a claimed item. Changes nothing where the claim is no longer ours. */
     async finish(claim: Claim, result: SendingResult, expiresAt: number | undefined): Promise<void> {
-      await updateClaimed(claim, {
-        set: { ...result, expiresAt },
-        remove: result.error === undefined ? ['sendingUntil', 'error'] : ['sendingUntil'],
-      });
+      const error = result.error?.slice(0, ERROR_MAX_LENGTH);
+      try {
+        await updateClaimed(claim, {
+          set: { ...result, error, expiresAt },
+          remove: error === undefined ? ['sendingUntil', 'error'] : ['sendingUntil'],
+        });
+      } catch (error) {
+        if (!isTooLarge(error)) throw error;
+        // The item leaves no room for more. That it is done must be written all the same, or it would be sent again.
+        await updateClaimed(claim, { set: { status: result.status }, remove: ['sendingUntil', 'error'] });
+      }
     },
 
     /** Gives a claim back, so that the item is tried again at once when its record comes again. */

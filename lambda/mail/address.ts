@@ -101,7 +101,8 @@ function mailbox(text: string): Address {
   const name = text.slice(0, Math.max(0, open)).trim();
   const quoted = name.length > 1 && name.startsWith('"') && name.endsWith('"');
   if (open === -1 || (!quoted && /[<>"]/.test(name))) refuse('use', text, ': it is not an e-mail address');
-  return address(text.slice(open + 1, -1), quoted ? name.slice(1, -1).replace(/\\(.)/g, '$1') : name, text);
+  const email = text.slice(open + 1, -1);
+  return address(email, quoted ? name.slice(1, -1).replace(/\\(.)/g, '$1') : name, email || text);
 }
 
 /** @param shown what a refusal quotes */

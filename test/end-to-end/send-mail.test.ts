@@ -149,3 +149,28 @@ test('an edit that leaves the status alone sends nothing', async () => {
   await stack().settled('after the edit');
   expect(await stack().mail('edited')).toEqual({ ...sent, subject: 'Changed' });
 });
+
+describe('items that fill what DynamoDB takes', () => {
+  const LIMIT = 400 * 1024;
+  /** All but `room` bytes of what an item may take, its names included. */
+  const full = (id: string, room: number) => {
+    const item = { id, ...letter, to: 'a@example.jp', html: '' };
+    const used = Object.entries(item).reduce((bytes, [name, value]) => bytes + name.length + value.length, 0);
+    return { ...item, html: 'x'.repeat(LIMIT - used - room) };
+  };
+
+  test('without room for a status, an item holds up nobody', async () => {
+    await stack().insert(full('no room', 5));
+    await stack().insert({ id: 'behind no room', ...letter, to: 'a@example.jp' });
+    expect(await stack().settled('behind no room')).toMatchObject({ status: 'sent' });
+    expect(await stack().mail('no room')).not.toHaveProperty('status');
+  });
+
+  test('with room for a status but not for a message id, an item is sent once', async () => {
+    await stack().insert(full('little room', 130));
+    const mail = await stack().settled('little room');
+    expect(mail).toMatchObject({ status: 'sent', attempts: 1 });
+    expect(mail).not.toHaveProperty('sendingUntil');
+    expect(mail).not.toHaveProperty('messageId');
+  });
+});
