@@ -13,7 +13,10 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, inject } from 'vitest';
+import { openDataFolder } from '../../local/data-folder.ts';
+import { startEngine } from '../../local/database/engine.ts';
 import { type LocalMode, startLocalMode } from '../../local/local-mode.ts';
+import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
 
 export type Row = Record<string, unknown>;
 
@@ -30,6 +33,8 @@ export const BEARER_TOKEN = 'token-of-the-tests';
 /** The stack of this repository, running on this machine for the tests of one file. */
 export interface RunningStack {
   readonly local: LocalMode;
+  /** In front of the tables, where the stack was started with it. */
+  readonly storage: FaultProxy;
   readonly dir: string;
   /** Everything that local mode had to say. */
   readonly reported: readonly string[];
@@ -69,11 +74,20 @@ export interface CustomersMailCloudPayload {
   readonly server_composition?: string;
 }
 
+export interface StackOptions {
+  /** Of the simulated providers. */
+  readonly delayMs?: number;
+  /** Whether a proxy that can let storage fail stands before the engine. */
+  readonly faults?: boolean;
+  /** What the webhook secret holds; by default the keys of the tests. */
+  readonly webhookSecret?: object;
+}
+
 /** Starts the stack before the tests of a file, and stops it after them. */
-export function runningStack(options: { delayMs?: number } = {}): () => RunningStack {
+export function runningStack(options: StackOptions = {}): () => RunningStack {
   let stack: (RunningStack & { stop(): Promise<void> }) | undefined;
   beforeAll(async () => {
-    stack = await start(options.delayMs ?? 0);
+    stack = await start(options);
   });
   afterAll(() => stack?.stop());
   return () => {
@@ -82,20 +96,24 @@ export function runningStack(options: { delayMs?: number } = {}): () => RunningS
   };
 }
 
-async function start(delayMs: number): Promise<RunningStack & { stop(): Promise<void> }> {
+async function start(options: StackOptions): Promise<RunningStack & { stop(): Promise<void> }> {
   const dir = await mkdtemp(join(tmpdir(), 'todoke-end-to-end-'));
+  const storage = options.faults ? await startStorageWithProxy(join(dir, 'engine')) : undefined;
   await writeFile(
     join(dir, 'webhook-secret.json'),
-    JSON.stringify({
-      sendgridPublicKeys: [publicKey],
-      customersMailCloud: { apiKeys: [API_KEY], basic: [BASIC], bearerTokens: [BEARER_TOKEN] },
-    }),
+    JSON.stringify(
+      options.webhookSecret ?? {
+        sendgridPublicKeys: [publicKey],
+        customersMailCloud: { apiKeys: [API_KEY], basic: [BASIC], bearerTokens: [BEARER_TOKEN] },
+      },
+    ),
   );
   const reported: string[] = [];
   const local = await startLocalMode({
     dir,
     port: 0,
-    delayMs,
+    delayMs: options.delayMs ?? 0,
+    dynamoDbEndpoint: storage?.proxy.endpoint,
     assemblyDir: inject('assemblyDir'),
     report: (line) => reported.push(line),
   });
@@ -128,6 +146,10 @@ async function start(delayMs: number): Promise<RunningStack & { stop(): Promise<
 
   return {
     local,
+    get storage() {
+      if (!storage) throw new Error('The stack was started without faults');
+      return storage.proxy;
+    },
     dir,
     reported,
     mail,
@@ -181,9 +203,22 @@ async function start(delayMs: number): Promise<RunningStack & { stop(): Promise<
     async stop() {
       client.destroy();
       await local.stop();
+      await storage?.stop();
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+async function startStorageWithProxy(dir: string) {
+  const folder = await openDataFolder(dir);
+  const engine = await startEngine({ folder, port: 0, report: () => undefined });
+  const proxy = await startFaultProxy(engine.endpoint);
+  const stop = async () => {
+    await proxy.close();
+    await engine.stop();
+    await folder.release();
+  };
+  return { proxy, stop };
 }
 
 /** The headers with which SendGrid signs a body. */
