@@ -28,29 +28,25 @@ const CONCURRENCY = 10;
 /** A mail whose sending was begun this often without coming to an end is given up. */
 const MAX_ATTEMPTS = 5;
 /** What is left of the invocation's time when no further try is begun: longer than one handover with its log row. */
-const RESERVE_MS = 40_000;
+export const RESERVE_MS = 40_000;
 /** How long a claim outlives the invocation that made it. */
-const CLAIM_MARGIN_MS = 10_000;
+export const CLAIM_MARGIN_MS = 10_000;
+/** Between two looks at a claim that another invocation holds. */
+const LONGEST_CLAIM_WAIT_MS = 5_000;
 
 /** One delivery of a batch. */
 interface Invocation {
   readonly senders: Senders;
   /** Unix milliseconds. */
   readonly endsAtMs: number;
-  /** Until when other invocations hold items of this batch; Unix milliseconds, 0 for none. */
-  heldUntilMs: number;
 }
 
 export async function handler(event: DynamoDBStreamEvent, context: Context): Promise<DynamoDBBatchResponse> {
   const endsAtMs = Date.now() + context.getRemainingTimeInMillis();
   const senders = openSenders(await senderSecret(), sendGridApiUrl);
-  const invocation: Invocation = { senders, endsAtMs, heldUntilMs: 0 };
+  const invocation: Invocation = { senders, endsAtMs };
   try {
-    const response = await forEachRecord(event, CONCURRENCY, (record) => sendItem(record, invocation));
-    // Lambda delivers what failed again at once, and only so many times: the tries must outlast the other's claim.
-    const waitMs = Math.min(invocation.heldUntilMs, endsAtMs - CLAIM_MARGIN_MS) - Date.now();
-    if (response.batchItemFailures.length > 0 && waitMs > 0) await sleep(waitMs);
-    return response;
+    return await forEachRecord(event, CONCURRENCY, (record) => sendItem(record, invocation));
   } finally {
     for (const sender of Object.values(senders)) sender.close();
   }
@@ -59,20 +55,13 @@ export async function handler(event: DynamoDBStreamEvent, context: Context): Pro
 /** @throws Error where the record is to be delivered again */
 async function sendItem(record: StreamRecord, invocation: Invocation): Promise<void> {
   const id = String(record.row['id']);
-  const nowMs = Date.now();
-  if (nowMs > invocation.endsAtMs - RESERVE_MS) throw new Error('Cannot begin: too little of the invocation is left');
-
-  const result = await mails.claim(id, nowMs, invocation.endsAtMs + CLAIM_MARGIN_MS);
+  const result = await claimWhenFree(id, invocation);
   if (result.kind === 'unclaimable') {
     // Nothing can be written into the item, and trying again would hold up those behind it.
     log('error', 'Cannot send: the item leaves no room for a status; make it smaller', { mailId: id });
     return;
   }
   if (result.kind === 'done') return;
-  if (result.kind === 'busy') {
-    invocation.heldUntilMs = Math.max(invocation.heldUntilMs, result.untilMs);
-    throw new Error('Cannot begin: another invocation is sending this mail');
-  }
 
   const { claim } = result;
   const mail = readItem(claim);
@@ -86,6 +75,22 @@ async function sendItem(record: StreamRecord, invocation: Invocation): Promise<v
       throw error;
     }
     await finish(claim, { status: 'failed', error: `${error.message}. ${HOW_TO_SEND_AGAIN}` });
+  }
+}
+
+/**
+ * Claims an item, where another invocation holds it as soon as its claim lapses. Lambda delivers what failed again at
+ * once, and only so many times: so the waiting is done here, or the tries would be over before the claim.
+ *
+ * @throws Error where too little of the invocation is left to begin
+ */
+async function claimWhenFree(id: string, { endsAtMs }: Invocation) {
+  for (let waitMs = 250; ; waitMs = Math.min(waitMs * 2, LONGEST_CLAIM_WAIT_MS)) {
+    const nowMs = Date.now();
+    if (nowMs > endsAtMs - RESERVE_MS) throw new Error('Cannot begin: too little of the invocation is left');
+    const result = await mails.claim(id, nowMs, endsAtMs + CLAIM_MARGIN_MS);
+    if (result.kind !== 'busy') return result;
+    await sleep(Math.min(waitMs, Math.max(0, result.untilMs - nowMs) + 1));
   }
 }
 

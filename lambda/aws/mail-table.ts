@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { Row } from './tables.ts';
@@ -48,7 +49,7 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
      * @param untilMs when the claim lapses; Unix milliseconds
      */
     async claim(id: string, nowMs: number, untilMs: number): Promise<ClaimResult> {
-      const sendingUntil = new Date(untilMs).toISOString();
+      const sendingUntil = claimTime(untilMs);
       const first = await update(id, {
         set: { status: 'sending', sendingUntil, attempts: 1 },
         remove: ['messageId', 'sentAt', 'error', 'expiresAt'],
@@ -63,6 +64,8 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
 
       const { status, sendingUntil: heldUntil, attempts } = first.refused;
       if (status !== 'sending' || typeof heldUntil !== 'string') return { kind: 'done' };
+      // The claim was made, its answer was lost, and the SDK asked again.
+      if (heldUntil === sendingUntil) return claimed(id, first.refused, sendingUntil);
       const heldUntilMs = Date.parse(heldUntil);
       if (heldUntilMs > nowMs) return { kind: 'busy', untilMs: heldUntilMs };
 
@@ -72,7 +75,10 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
         names: ['status'],
         values: { sending: 'sending', held: heldUntil },
       });
-      return again.item ? claimed(id, again.item, sendingUntil) : { kind: 'busy', untilMs };
+      if (again.item) return claimed(id, again.item, sendingUntil);
+      return again.refused['sendingUntil'] === sendingUntil
+        ? claimed(id, again.refused, sendingUntil)
+        : { kind: 'busy', untilMs };
     },
 
     /** Writes what became of a claimed item. Changes nothing where the claim is no longer ours. */
@@ -126,6 +132,12 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
       return { refused: error.Item ? unmarshall(error.Item) : {} };
     }
   }
+}
+
+/** The time with six more digits, by which a claim is told from every other that lapses in the same millisecond. */
+function claimTime(untilMs: number): string {
+  const digits = String(randomInt(1_000_000)).padStart(6, '0');
+  return new Date(untilMs).toISOString().replace('Z', `${digits}Z`);
 }
 
 function claimed(id: string, item: Row, sendingUntil: string): ClaimResult {

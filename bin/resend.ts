@@ -1,0 +1,85 @@
+/** `npm run resend`: finds the mails that are stuck, and sends them again. */
+import { paginateScan, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { isConditionFailure, updateExpression } from '../lambda/aws/update.ts';
+import { runCommand } from './support/command.ts';
+import { readOutputs } from './support/outputs.ts';
+import { tablesOf } from './support/tables.ts';
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** An item that has waited longer was missed: its record was given up, or came before the function was there. */
+const MISSED_AFTER_MS = 3_600_000;
+
+await runCommand(
+  {
+    command: 'npm run resend --',
+    does: 'sends again what failed, what was begun and never ended, and what has waited for an hour',
+    options: {
+      outputs: { default: '.local/outputs.json', help: 'the outputs of the stack: local mode’s, or of cdk deploy' },
+      id: { default: '', help: 'only the item with this id' },
+      error: { default: '', help: 'only items whose error contains this text' },
+      'dry-run': { default: false, help: 'only says what would be sent' },
+    },
+  },
+  async (options) => {
+    const outputs = await readOutputs(options.outputs);
+    const client = tablesOf(outputs);
+    const nowMs = Date.now();
+    const counts = { looked: 0, stuck: 0, again: 0 };
+    for await (const page of paginateScan({ client }, { TableName: outputs.MailTableName, ConsistentRead: true })) {
+      for (const item of page.Items ?? []) {
+        counts.looked++;
+        const why = whyStuck(item, nowMs);
+        if (why === undefined || !isWanted(item, options)) continue;
+        counts.stuck++;
+        console.log(`${String(item['id'])}: ${why}${item['error'] ? `: ${String(item['error'])}` : ''}`);
+        if (!options['dry-run'] && (await sendAgain(item))) counts.again++;
+      }
+    }
+    console.log(
+      `Looked at ${counts.looked} items of ${outputs.MailTableName}: ${counts.stuck} stuck, ${counts.again} sent again.`,
+    );
+    if (options['dry-run'] && counts.stuck > 0) console.log('Nothing was changed. Without --dry-run they are sent.');
+
+    /** Deletes the status, or touches an item that has none: either is a change by which the stream brings it again. */
+    async function sendAgain(item: Row): Promise<boolean> {
+      const waiting = item['status'] === undefined;
+      try {
+        await client.send(
+          new UpdateCommand({
+            TableName: outputs.MailTableName,
+            Key: { id: item['id'] },
+            ...updateExpression({
+              set: { resentAt: new Date(nowMs).toISOString() },
+              remove: waiting ? [] : ['status'],
+              // As it was found: somebody may have sent or deleted it since.
+              condition: waiting ? 'attribute_exists(#id) AND attribute_not_exists(#status)' : '#status = :found',
+              names: waiting ? ['id', 'status'] : ['status'],
+              values: waiting ? {} : { found: item['status'] },
+            }),
+          }),
+        );
+        return true;
+      } catch (error) {
+        if (isConditionFailure(error)) return false;
+        throw error;
+      }
+    }
+  },
+);
+
+function whyStuck(item: Row, nowMs: number): string | undefined {
+  if (item['status'] === 'failed') return 'failed';
+  if (item['status'] === 'sending') {
+    return Date.parse(String(item['sendingUntil'])) < nowMs
+      ? `was being sent until ${String(item['sendingUntil'])}`
+      : undefined;
+  }
+  if (item['status'] !== undefined) return undefined;
+  const triedMs = Date.parse(String(item['resentAt']));
+  return Number.isNaN(triedMs) || triedMs < nowMs - MISSED_AFTER_MS ? 'has no status' : undefined;
+}
+
+function isWanted(item: Row, { id, error }: { readonly id: string; readonly error: string }): boolean {
+  return (id === '' || item['id'] === id) && (error === '' || String(item['error'] ?? '').includes(error));
+}

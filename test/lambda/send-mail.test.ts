@@ -1,0 +1,273 @@
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { resources, synthesized } from '../lib/synthesized.ts';
+import { recordOf, senderAtWork } from './sender-at-work.ts';
+
+let at: Awaited<ReturnType<typeof senderAtWork>>;
+beforeAll(async () => {
+  at = await senderAtWork();
+});
+beforeEach(() => {
+  at.api.answer = () => undefined;
+  at.proxy.plan = () => undefined;
+});
+
+let count = 0;
+const unique = (name: string) => `${name}-${++count}`;
+const letter = (id: string, change: object = {}) => ({
+  id,
+  from: 'shop@example.com',
+  to: `${id}@example.jp`,
+  subject: 'S',
+  content: 'C',
+  ...change,
+});
+const mailsTo = (id: string) => at.handedOver.filter((to) => to === `${id}@example.jp`).length;
+const logRowsOf = async (id: string) => (await at.sentLog()).filter((row) => row['mailId'] === id);
+
+async function waiting(name: string, change: object = {}) {
+  const item = letter(unique(name), change);
+  await at.put(item);
+  return { id: item.id, record: recordOf(item) };
+}
+
+describe('streams deliver at least once, and a mail is sent once', () => {
+  test('a record that comes again, a batch that comes again, and a record twice in a batch', async () => {
+    const { id, record } = await waiting('twice');
+    expect(await at.deliver([record, record])).toEqual([]);
+    expect(await at.deliver([record])).toEqual([]);
+    expect(mailsTo(id)).toBe(1);
+    expect(await logRowsOf(id)).toHaveLength(1);
+    expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 1 });
+  });
+
+  test('ten invocations at once', async () => {
+    const { id, record } = await waiting('ten');
+    const answers = await Promise.all(Array.from({ length: 10 }, () => at.deliver([record])));
+    expect(answers.flat()).toEqual([]);
+    expect(mailsTo(id)).toBe(1);
+  });
+
+  test("a record that meets another's live claim, with no time to wait for it, is delivered again", async () => {
+    const { id, record } = await waiting('held', {
+      status: 'sending',
+      attempts: 1,
+      sendingUntil: new Date(Date.now() + 60_000).toISOString(),
+    });
+    expect(await at.deliver([record], 300)).toEqual([record.dynamodb?.SequenceNumber]);
+    expect(mailsTo(id)).toBe(0);
+  });
+
+  test('a record whose invocation was killed waits for the claim to lapse, and its mail is sent again', async () => {
+    const { id, record } = await waiting('killed', {
+      status: 'sending',
+      attempts: 1,
+      sendingUntil: new Date(Date.now() + 600).toISOString(),
+    });
+    expect(await at.deliver([record])).toEqual([]);
+    expect(mailsTo(id)).toBe(1);
+    expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 2 });
+  });
+
+  test('by SMTP it goes out again under the same Message-ID, and has one log row', async () => {
+    const { id, record } = await waiting('smtp', { provider: 'customers-mail-cloud' });
+    await at.deliver([record]);
+    const first = await at.mail(id);
+    await at.put({
+      ...letter(id, { provider: 'customers-mail-cloud' }),
+      status: 'sending',
+      attempts: 1,
+      sendingUntil: '2020-01-01T00:00:00.000Z',
+    });
+    await at.deliver([record]);
+    expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 2, messageId: first?.['messageId'] });
+    expect(at.smtp.messages.filter(({ recipients }) => recipients.includes(`${id}@example.jp`))).toHaveLength(2);
+    expect(await logRowsOf(id)).toHaveLength(1);
+  });
+
+  test('what was begun five times without coming to an end is given up', async () => {
+    const { id, record } = await waiting('given-up', {
+      status: 'sending',
+      attempts: 5,
+      sendingUntil: '2020-01-01T00:00:00.000Z',
+    });
+    expect(await at.deliver([record])).toEqual([]);
+    expect(mailsTo(id)).toBe(0);
+    expect(await at.mail(id)).toMatchObject({
+      status: 'failed',
+      error: expect.stringMatching(/begun 5 times.*delete status/),
+    });
+  });
+
+  test('retries outlast the claim', () => {
+    const template = synthesized();
+    const timeoutMs = Number(resources(template, 'AWS::Lambda::Function')['SendMail']?.Properties['Timeout']) * 1000;
+    const [mapping] = Object.values(resources(template, 'AWS::Lambda::EventSourceMapping')).filter(
+      ({ Properties }) => JSON.stringify(Properties['FunctionName']) === '{"Ref":"SendMail"}',
+    );
+    const retries = Number(mapping?.Properties['MaximumRetryAttempts']);
+    const recordAgeMs = Number(mapping?.Properties['MaximumRecordAgeInSeconds']) * 1000;
+    const longestClaimMs = timeoutMs + at.CLAIM_MARGIN_MS;
+    // A try that meets a live claim waits until its invocation is near its end.
+    expect(retries * (timeoutMs - at.RESERVE_MS)).toBeGreaterThan(longestClaimMs);
+    expect(recordAgeMs).toBeGreaterThan(longestClaimMs);
+  });
+});
+
+describe('what may pass is tried again', () => {
+  const firstTimes = (times: number, status: number, headers: Record<string, string> = {}) => {
+    const before = at.api.requests;
+    at.api.answer = ({ number }) => (number - before <= times ? { status, headers } : undefined);
+  };
+
+  test.each([500, 502, 503, 429])('%i, twice', async (status) => {
+    firstTimes(2, status);
+    const { id, record } = await waiting('later');
+    expect(await at.deliver([record])).toEqual([]);
+    expect(mailsTo(id)).toBe(1);
+    expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 1 });
+  });
+
+  test('429: not before the time that SendGrid names', async () => {
+    const reset = Math.ceil(Date.now() / 1000) + 1;
+    firstTimes(1, 429, { 'x-ratelimit-reset': String(reset) });
+    const { record } = await waiting('limited');
+    await at.deliver([record]);
+    expect(Date.now()).toBeGreaterThanOrEqual(reset * 1000);
+  });
+
+  test('a connection that breaks', async () => {
+    const before = at.api.requests;
+    at.api.answer = ({ number, socket }) => {
+      if (number - before <= 2) socket.destroy();
+      return undefined;
+    };
+    const { id, record } = await waiting('broken');
+    expect(await at.deliver([record])).toEqual([]);
+    expect(await at.mail(id)).toMatchObject({ status: 'sent' });
+  });
+
+  test('as long as it does not pass, its record comes again, and none of the others is sent twice', async () => {
+    const [first, middle, last] = [await waiting('first'), await waiting('middle'), await waiting('last')];
+    at.api.answer = ({ to }) => (to.startsWith('middle') ? { status: 500 } : undefined);
+    const batch = [first.record, middle.record, last.record];
+    for (let attempt = 1; attempt < 5; attempt++) {
+      expect(await at.deliver(batch, 300)).toEqual([middle.record.dynamodb?.SequenceNumber]);
+      expect(await at.mail(middle.id)).toMatchObject({
+        status: 'sending',
+        attempts: attempt,
+        error: expect.stringMatching(/\(500\).*it will be tried again/),
+      });
+    }
+    // The fifth time it is given up: it holds up its shard no longer.
+    expect(await at.deliver(batch, 300)).toEqual([]);
+    expect(await at.mail(middle.id)).toMatchObject({ status: 'failed', attempts: 5 });
+    expect([mailsTo(first.id), mailsTo(middle.id), mailsTo(last.id)]).toEqual([1, 0, 1]);
+  });
+});
+
+describe('what will not pass ends at once, in words for a person', () => {
+  test.each([
+    [
+      400,
+      '{"errors":[{"message":"The from address does not match a verified Sender Identity.","field":"from"}]}',
+      /^SendGrid refused the mail \(400: from: The from address does not match a verified Sender Identity\.\)\. To send it again, mend this and delete status$/,
+    ],
+    [413, '<html>413</html>', /^SendGrid refused the mail \(413\)/],
+    [
+      401,
+      '{"errors":[{"message":"The provided authorization grant is invalid, expired, or revoked"}]}',
+      /^SendGrid refused the API key \(401: .*\): check sendgridApiKey of the sender secret/,
+    ],
+    [403, '{"errors":[{"message":"access forbidden"}]}', /^SendGrid refused the API key \(403/],
+  ])('%i', async (status, body, words) => {
+    at.api.answer = () => ({ status, body });
+    const before = at.api.requests;
+    const { id, record } = await waiting('refused-by-api');
+    expect(await at.deliver([record])).toEqual([]);
+    expect(await at.mail(id)).toMatchObject({ status: 'failed', attempts: 1, error: expect.stringMatching(words) });
+    expect(at.api.requests - before).toBe(1);
+  });
+
+  test('a recipient refused in an SMTP session, others taken: sent, with a failed event and its name in error', async () => {
+    const { id, record } = await waiting('partly', {
+      provider: 'customers-mail-cloud',
+      to: 'refused-1@example.jp, taken@example.jp',
+    });
+    expect(await at.deliver([record])).toEqual([]);
+    const mail = await at.mail(id);
+    expect(mail).toMatchObject({
+      status: 'sent',
+      error: expect.stringMatching(/^Sent, but refused-1@example\.jp was refused: 550 5\.1\.1 No such user here/),
+    });
+    const story = (await at.sentLog()).filter((row) => row['messageId'] === mail?.['messageId']);
+    expect(story.map(({ state, recipient }) => [state, recipient])).toEqual([
+      ['failed', 'refused-1@example.jp'],
+      [undefined, undefined],
+    ]);
+  });
+
+  test('all recipients refused: failed, and the story says of whom', async () => {
+    const { id, record } = await waiting('wholly', {
+      provider: 'customers-mail-cloud',
+      to: 'refused-1@example.jp, refused-2@example.jp',
+    });
+    expect(await at.deliver([record])).toEqual([]);
+    expect(await at.mail(id)).toMatchObject({ status: 'failed' });
+    const [log] = await logRowsOf(id);
+    const story = (await at.sentLog()).filter((row) => row['messageId'] === log?.['messageId'] && row['state']);
+    expect(story.map(({ recipient }) => recipient)).toEqual(['refused-1@example.jp', 'refused-2@example.jp']);
+  });
+});
+
+describe('while storage fails', () => {
+  test('after the 202 the log row is written as soon as it can be, and the mail is not sent again', async () => {
+    let failures = 4;
+    at.proxy.plan = ({ action }) => (action === 'PutItem' && failures-- > 0 ? 'error 500' : undefined);
+    const { id, record } = await waiting('log-late');
+    expect(await at.deliver([record])).toEqual([]);
+    expect(mailsTo(id)).toBe(1);
+    expect(await logRowsOf(id)).toHaveLength(1);
+    expect(await at.mail(id)).toMatchObject({ status: 'sent' });
+  });
+
+  test.each(['throttle', 'error 500', 'reset', 'lost answer'] as const)(
+    '%s at each call: one mail, one log row, and the item says so',
+    async (fault) => {
+      for (const k of [1, 2, 3]) {
+        const { id, record } = await waiting(`fault-${k}`);
+        const before = at.proxy.calls.length;
+        at.proxy.plan = () => (at.proxy.calls.length - before === k ? fault : undefined);
+        let left = await at.deliver([record]);
+        for (let again = 0; left.length > 0 && again < 5; again++) left = await at.deliver([record]);
+        expect({ k, mails: mailsTo(id), logRows: (await logRowsOf(id)).length, item: await at.mail(id) }).toMatchObject(
+          { k, mails: 1, logRows: 1, item: { status: 'sent' } },
+        );
+      }
+    },
+  );
+});
+
+test('an edit while it is being sent loses neither the edit nor the result', async () => {
+  const { id, record } = await waiting('edited');
+  at.api.answer = async () => {
+    await at.put({
+      ...letter(id, { subject: 'Edited' }),
+      note: 'mine',
+      ...pick(await at.mail(id), ['status', 'sendingUntil', 'attempts']),
+    });
+    return undefined;
+  };
+  await at.deliver([record]);
+  expect(await at.mail(id)).toMatchObject({ status: 'sent', subject: 'Edited', note: 'mine' });
+});
+
+test('deleted while it waits: nothing is sent, and no item comes back', async () => {
+  const id = unique('gone');
+  expect(await at.deliver([recordOf(letter(id))])).toEqual([]);
+  expect(mailsTo(id)).toBe(0);
+  expect(await at.mail(id)).toBeUndefined();
+});
+
+function pick(row: Record<string, unknown> | undefined, names: string[]): Record<string, unknown> {
+  return Object.fromEntries(names.map((name) => [name, row?.[name]]));
+}

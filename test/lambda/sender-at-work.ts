@@ -1,0 +1,166 @@
+/** send-mail as Lambda would call it, over real tables, and a mail API that does as it is told. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import tls from 'node:tls';
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { marshall } from '@aws-sdk/util-dynamodb';
+import type { Context, DynamoDBRecord } from 'aws-lambda';
+import { vi } from 'vitest';
+import { startEngine } from '../../local/database/engine.ts';
+import { issueLocalCertificate } from '../../local/simulators/certificate.ts';
+import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
+import { temporaryDataFolder, whenFinished } from '../local/support.ts';
+import { ACCOUNT, startMailServer } from './senders/smtp.ts';
+
+type Row = Record<string, unknown>;
+
+/** Answers a request for sending; undefined is SendGrid's 202. */
+export type ApiAnswer = (request: {
+  readonly number: number;
+  readonly to: string;
+  readonly socket: IncomingMessage['socket'];
+}) =>
+  | Promise<{ status: number; headers?: Record<string, string>; body?: string } | undefined>
+  | { status: number; headers?: Record<string, string>; body?: string }
+  | undefined;
+
+const MAIL = 'Mail-under-test';
+const SENT_LOG = 'SentLog-under-test';
+
+/** Starts everything for the tests of one file, in which `lambda/send-mail.ts` is loaded once. */
+export async function senderAtWork() {
+  const engine = await startEngine({ folder: await temporaryDataFolder(), port: 0, report: () => undefined });
+  whenFinished(() => engine.stop());
+  const proxy = await startFaultProxy(engine.endpoint);
+  whenFinished(() => proxy.close());
+  const credentials = { accessKeyId: 'tests', secretAccessKey: 'tests' };
+  const client = new DynamoDBClient({ endpoint: engine.endpoint, region: 'ap-northeast-1', credentials });
+  whenFinished(() => client.destroy());
+  const db = DynamoDBDocumentClient.from(client);
+  await createTable(client, MAIL, ['id']);
+  await createTable(client, SENT_LOG, ['messageId', 'entry']);
+
+  const certificate = await issueLocalCertificate();
+  // What NODE_EXTRA_CA_CERTS does to a process when it starts.
+  const { createSecureContext } = tls;
+  vi.spyOn(tls, 'createSecureContext').mockImplementation((options) =>
+    createSecureContext({ ...options, ca: certificate.ca }),
+  );
+  const smtp = await startMailServer(certificate, {
+    onRcptTo: ({ address }, _, callback) =>
+      callback(
+        address.startsWith('refused')
+          ? Object.assign(new Error('5.1.1 No such user here'), { responseCode: 550 })
+          : null,
+      ),
+  });
+  whenFinished(() => smtp.close());
+
+  const handedOver: string[] = [];
+  const api = { answer: (() => undefined) as ApiAnswer, requests: 0 };
+  const apiUrl = await listen(async (request, response) => {
+    const to = JSON.parse(await text(request)).personalizations[0].to[0].email;
+    const answer = await api.answer({ number: ++api.requests, to, socket: request.socket });
+    if (response.destroyed) return;
+    if (answer) {
+      response
+        .writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers })
+        .end(answer.body ?? '{}');
+      return;
+    }
+    handedOver.push(to);
+    response.writeHead(202, { 'x-message-id': `id-of-${to}-${handedOver.length}` }).end();
+  });
+  const secretsUrl = await listen((_, response) => {
+    const secret = {
+      sendgridApiKey: 'SG.key',
+      customersMailCloudSmtp: { host: 'localhost', port: smtp.port, ...ACCOUNT },
+    };
+    response
+      .writeHead(200, { 'content-type': 'application/x-amz-json-1.1' })
+      .end(JSON.stringify({ SecretString: JSON.stringify(secret) }));
+  });
+
+  Object.assign(process.env, {
+    AWS_REGION: 'ap-northeast-1',
+    AWS_ACCESS_KEY_ID: 'SendMail',
+    AWS_SECRET_ACCESS_KEY: 'tests',
+    AWS_ENDPOINT_URL_DYNAMODB: proxy.endpoint,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsUrl,
+    MAIL_TABLE: MAIL,
+    SENT_LOG_TABLE: SENT_LOG,
+    SENDER_SECRET: 'SenderSecret',
+    SENDGRID_API_URL: apiUrl,
+    RETENTION_DAYS: '180',
+  });
+  const { handler, RESERVE_MS, CLAIM_MARGIN_MS } = await import('../../lambda/send-mail.ts');
+
+  return {
+    proxy: proxy as FaultProxy,
+    api,
+    /** Whom SendGrid took a mail for, in order. */
+    handedOver,
+    smtp,
+    RESERVE_MS,
+    CLAIM_MARGIN_MS,
+    put: async (item: Row) => void (await db.send(new PutCommand({ TableName: MAIL, Item: item }))),
+    mail: async (id: string) =>
+      (await db.send(new GetCommand({ TableName: MAIL, Key: { id }, ConsistentRead: true }))).Item,
+    sentLog: async () => (await db.send(new ScanCommand({ TableName: SENT_LOG, ConsistentRead: true }))).Items ?? [],
+    /**
+     * Delivers records, with this much time for retries before the invocation gives up.
+     *
+     * @returns the sequence numbers that are to be delivered again
+     */
+    async deliver(records: readonly DynamoDBRecord[], retryMs = 20_000): Promise<string[]> {
+      const endsAtMs = Date.now() + RESERVE_MS + retryMs;
+      const context = { getRemainingTimeInMillis: () => endsAtMs - Date.now() } as Context;
+      const { batchItemFailures } = await handler({ Records: [...records] }, context);
+      return batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
+    },
+  };
+}
+
+let sequence = 0;
+
+/** A stream record of an item that was put or edited. */
+export function recordOf(item: Row): DynamoDBRecord {
+  const number = String(++sequence);
+  return {
+    eventID: `event-${number}`,
+    eventName: 'INSERT',
+    dynamodb: {
+      SequenceNumber: number,
+      ApproximateCreationDateTime: 1_790_000_000,
+      NewImage: marshall(item) as NonNullable<NonNullable<DynamoDBRecord['dynamodb']>['NewImage']>,
+    },
+  };
+}
+
+async function createTable(client: DynamoDBClient, name: string, keys: string[]): Promise<void> {
+  await client.send(
+    new CreateTableCommand({
+      TableName: name,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: keys.map((key) => ({ AttributeName: key, AttributeType: 'S' })),
+      KeySchema: keys.map((key, index) => ({ AttributeName: key, KeyType: index === 0 ? 'HASH' : 'RANGE' })),
+    }),
+  );
+}
+
+async function listen(handle: (request: IncomingMessage, response: ServerResponse) => unknown): Promise<string> {
+  const server = createServer((request, response) => void handle(request, response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  whenFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function text(stream: AsyncIterable<Buffer>): Promise<string> {
+  let all = '';
+  for await (const chunk of stream) all += chunk;
+  return all;
+}
