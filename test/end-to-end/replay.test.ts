@@ -1,9 +1,8 @@
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { expect, test } from 'vitest';
 import { readOutputs } from '../../bin/support/outputs.ts';
 import { tablesOf } from '../../bin/support/tables.ts';
+import { runOn } from './command.ts';
 import { runningStack } from './running-stack.ts';
 
 const stack = runningStack();
@@ -26,15 +25,7 @@ const entry = {
   to: 'a@example.jp',
 };
 
-function replay(...args: string[]): string {
-  const { stdout, stderr, status } = spawnSync(
-    process.execPath,
-    ['--import', 'tsx', 'bin/replay.ts', '--outputs', stack().local.outputsFile, ...args],
-    { cwd: join(import.meta.dirname, '../..'), encoding: 'utf8' },
-  );
-  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
-  return stdout;
-}
+const replay = (...args: string[]) => runOn(stack().local.outputsFile, 'replay', ...args);
 
 test('what is understood by now becomes a proper row, what is logged by now is joined, and all else stays', async () => {
   const unrecognized = (key: string, provider: string, raw: unknown) => ({

@@ -1,7 +1,8 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { post, runningStack } from './running-stack.ts';
 
-// The simulator's own public key is added to every local secret: it is not the one that signed these posts.
 const stack = runningStack({
   webhookSecret: { sendgridPublicKeys: [], customersMailCloud: { apiKeys: [''], basic: [], bearerTokens: [] } },
 });
@@ -17,4 +18,26 @@ test('with nothing configured Customers Mail Cloud is refused, and the answer sa
       ),
     },
   });
+});
+
+test('with nothing configured SendGrid is refused, and the answer says what to set', async () => {
+  // Local mode adds its simulator's key when it starts; no post of SendGrid's has come since.
+  const empty = { sendgridPublicKeys: [], customersMailCloud: { apiKeys: [], basic: [], bearerTokens: [] } };
+  await writeFile(join(stack().dir, 'webhook-secret.json'), JSON.stringify(empty));
+  await expect(stack().postSendGrid([])).resolves.toEqual({
+    status: 503,
+    body: {
+      error: expect.stringMatching(
+        /put the public key of the signed Event Webhook into sendgridPublicKeys of the webhook secret/,
+      ),
+    },
+  });
+});
+
+test('with a secret that cannot be read, the answer says so, and repeats nothing of it', async () => {
+  await writeFile(join(stack().dir, 'webhook-secret.json'), '{"sendgridPublicKeys": "MFkw-secret"');
+  const url = stack().local.outputs['CustomersMailCloudWebhookUrl'] ?? '';
+  const answer = await post(url, '{}', { headers: { 'content-type': 'application/json' } });
+  expect(answer.status).toBe(503);
+  expect(JSON.stringify(answer.body)).not.toContain('MFkw');
 });
