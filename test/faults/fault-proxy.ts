@@ -1,3 +1,4 @@
+/** A proxy in front of the engine that lets any request fail in the ways in which requests to DynamoDB do. */
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -15,68 +16,80 @@ export interface StorageCall {
 /**
  * What happens to a call instead of what it asks for. `lost answer`: it is done, and nobody hears of it. `refused item`:
  * the whole request is refused for one of its items. `unprocessed`: half of a batch is done, and the rest given back.
+ * `stale read`: a read that need not be consistent finds nothing.
  */
-export const FAULTS = ['throttle', 'error 500', 'hang', 'reset', 'lost answer', 'refused item', 'unprocessed'] as const;
+export const FAULTS = [
+  'throttle',
+  'error 500',
+  'hang',
+  'reset',
+  'lost answer',
+  'refused item',
+  'unprocessed',
+  'stale read',
+] as const;
 export type Fault = (typeof FAULTS)[number];
 
-/** Says what happens to each call; undefined lets it through. */
-export type Plan = (call: StorageCall) => Fault | undefined;
+/** Says, at once or later, what happens to each call; undefined lets it through, and so does what cannot happen to it. */
+export type Plan = (call: StorageCall) => Fault | undefined | Promise<Fault | undefined>;
+/** Says what a call asks for in place of its body; undefined leaves it as it is. */
+export type Rewrite = (call: StorageCall) => Record<string, unknown> | undefined;
 
 export interface FaultProxy {
   readonly endpoint: string;
   /** From the next call on. */
   plan: Plan;
+  rewrite: Rewrite;
   /** Every call since the start or the last `calls.length = 0`. */
   readonly calls: StorageCall[];
-  /** How many faults were injected. */
+  /** How many calls came, and how many faults were injected. */
+  readonly requests: () => number;
   readonly injected: () => number;
+  /** Resolves when the engine works at nothing that came through here: what was given up has taken effect by then. */
+  settled(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A proxy in front of a DynamoDB-compatible engine that can let any call fail in the ways in which DynamoDB's do. */
-export async function startFaultProxy(engineEndpoint: string): Promise<FaultProxy> {
+export interface FaultProxyOptions {
+  /**
+   * Whether the items of a BatchWriteItem take effect one by one, each after the plan was asked again, as they may: a
+   * batch is no transaction. `backwards` begins with the last.
+   */
+  readonly batches?: 'at once' | 'item by item' | 'backwards';
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: Buffer;
+}
+
+type Batch = Record<string, unknown[] | { Keys: unknown[]; ConsistentRead?: boolean }>;
+
+export async function startFaultProxy(engineEndpoint: string, options: FaultProxyOptions = {}): Promise<FaultProxy> {
   const engine = new URL(engineEndpoint);
   const calls: StorageCall[] = [];
+  const { batches = 'at once' } = options;
   let count = 0;
   let injected = 0;
+  const forwarded = new Set<Promise<Answer>>();
 
-  const server = createServer(async (incoming, outgoing) => {
-    const bytes = await readAll(incoming);
-    const call = readCall(incoming, bytes, ++count);
-    calls.push(call);
-    const fault = proxy.plan(call);
-    if (fault === undefined) return pass(incoming, bytes, outgoing);
-    injected++;
-    switch (fault) {
-      case 'hang':
-        return;
-      case 'reset':
-        return void incoming.socket.destroy();
-      case 'lost answer':
-        await forward(incoming, bytes);
-        return void incoming.socket.destroy();
-      case 'throttle':
-        return refuse(
-          outgoing,
-          400,
-          'ProvisionedThroughputExceededException',
-          'The level of configured provisioned throughput was exceeded',
-        );
-      case 'error 500':
-        return refuse(outgoing, 500, 'InternalServerError', 'The request could not be completed');
-      case 'refused item':
-        return refuse(outgoing, 400, 'ValidationException', 'One or more parameter values were invalid');
-      case 'unprocessed':
-        return passHalf(incoming, call, outgoing);
-    }
+  const server = createServer((incoming, outgoing) => {
+    // Where the engine or the caller is gone there is nobody left to answer.
+    handle(incoming, outgoing).catch(() => incoming.socket.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 
   const proxy: FaultProxy = {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     plan: () => undefined,
+    rewrite: () => undefined,
     calls,
+    requests: () => count,
     injected: () => injected,
+    async settled() {
+      while (forwarded.size > 0) await Promise.allSettled(forwarded);
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -85,27 +98,84 @@ export async function startFaultProxy(engineEndpoint: string): Promise<FaultProx
   };
   return proxy;
 
-  async function pass(incoming: IncomingMessage, bytes: Buffer, outgoing: ServerResponse): Promise<void> {
-    const { status, headers, body } = await forward(incoming, bytes);
-    outgoing.writeHead(status, headers).end(body);
+  async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const call = readCall(incoming, await readAll(incoming), ++count);
+    calls.push(call);
+    const body = proxy.rewrite(call) ?? call.body;
+    for (const part of parts(call.action, body)) {
+      const fault = await proxy.plan({ ...call, body: part });
+      const answer = await outcome(incoming, call.action, part, canHappen(fault, call.action, part) ? fault : undefined);
+      if (answer === 'none') return;
+      if (answer === 'cut off') return void incoming.socket.destroy();
+      if (part !== body && answer.status === 200) continue;
+      return void outgoing.writeHead(answer.status, answer.headers).end(answer.body);
+    }
+    outgoing.writeHead(200, { 'content-type': JSON_TYPE }).end('{"UnprocessedItems":{}}');
   }
 
-  function forward(
+  function parts(action: string, body: Record<string, unknown>): Record<string, unknown>[] {
+    if (action !== 'BatchWriteItem' || batches === 'at once') return [body];
+    const items = Object.entries(body['RequestItems'] as Batch).flatMap(([table, list]) =>
+      Array.isArray(list) ? list.map((item) => ({ ...body, RequestItems: { [table]: [item] } })) : [],
+    );
+    return batches === 'backwards' ? items.reverse() : items;
+  }
+
+  async function outcome(
     incoming: IncomingMessage,
-    bytes: Buffer,
-  ): Promise<{ status: number; headers: Record<string, string>; body: Buffer }> {
+    action: string,
+    body: Record<string, unknown>,
+    fault: Fault | undefined,
+  ): Promise<Answer | 'none' | 'cut off'> {
+    if (fault === undefined) return forward(incoming, body);
+    injected++;
+    switch (fault) {
+      case 'hang':
+        return 'none';
+      case 'reset':
+        return 'cut off';
+      case 'lost answer':
+        await forward(incoming, body);
+        return 'cut off';
+      case 'throttle':
+        return refusal(
+          400,
+          'ProvisionedThroughputExceededException',
+          'The level of configured provisioned throughput was exceeded',
+        );
+      case 'error 500':
+        return refusal(500, 'InternalServerError', 'The request could not be completed');
+      case 'refused item':
+        return refusal(400, 'ValidationException', 'One or more parameter values were invalid');
+      case 'unprocessed':
+        return forwardHalf(incoming, action, body);
+      case 'stale read':
+        return jsonAnswer(200, { Responses: {}, UnprocessedKeys: {} });
+    }
+  }
+
+  function forward(incoming: IncomingMessage, body: Record<string, unknown>): Promise<Answer> {
+    const answer = ask(incoming, body);
+    forwarded.add(answer);
+    const forget = () => forwarded.delete(answer);
+    answer.then(forget, forget);
+    return answer;
+  }
+
+  function ask(incoming: IncomingMessage, body: Record<string, unknown>): Promise<Answer> {
+    const bytes = Buffer.from(JSON.stringify(body));
     return new Promise((resolve, reject) => {
       const headers = { ...incoming.headers, host: engine.host, 'content-length': String(bytes.length) };
       const onward = request(
         { host: engine.hostname, port: engine.port, method: 'POST', path: '/', headers },
         (answer) => {
-          readAll(answer).then((body) => {
-            const contentType = answer.headers['content-type'] ?? 'application/x-amz-json-1.0';
+          readAll(answer).then((answerBytes) => {
+            const contentType = answer.headers['content-type'] ?? JSON_TYPE;
             const crc = answer.headers['x-amz-crc32'];
             resolve({
               status: answer.statusCode ?? 500,
               headers: { 'content-type': contentType, ...(typeof crc === 'string' && { 'x-amz-crc32': crc }) },
-              body,
+              body: answerBytes,
             });
           }, reject);
         },
@@ -116,25 +186,30 @@ export async function startFaultProxy(engineEndpoint: string): Promise<FaultProx
   }
 
   /** Does the first half of a batch, rounded down, and gives the rest back, as DynamoDB does when it is short of capacity. */
-  async function passHalf(incoming: IncomingMessage, call: StorageCall, outgoing: ServerResponse): Promise<void> {
-    const write = call.action === 'BatchWriteItem';
-    const items = call.body['RequestItems'] as Record<string, unknown[] | { Keys: unknown[] }>;
+  async function forwardHalf(incoming: IncomingMessage, action: string, body: Record<string, unknown>): Promise<Answer> {
     const now: Record<string, unknown> = {};
     const later: Record<string, unknown> = {};
-    for (const [table, part] of Object.entries(items)) {
+    for (const [table, part] of Object.entries(body['RequestItems'] as Batch)) {
       const list = Array.isArray(part) ? part : part.Keys;
       const half = Math.floor(list.length / 2);
       const wrap = (some: unknown[]) => (Array.isArray(part) ? some : { ...part, Keys: some });
       if (half > 0) now[table] = wrap(list.slice(0, half));
       later[table] = wrap(list.slice(half));
     }
-    const done =
-      Object.keys(now).length === 0
-        ? '{}'
-        : String((await forward(incoming, Buffer.from(JSON.stringify({ ...call.body, RequestItems: now })))).body);
-    const answer = { ...JSON.parse(done), [write ? 'UnprocessedItems' : 'UnprocessedKeys']: later };
-    outgoing.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(answer));
+    const nothing = Object.keys(now).length === 0;
+    const done = nothing ? '{}' : String((await forward(incoming, { ...body, RequestItems: now })).body);
+    const rest = action === 'BatchWriteItem' ? 'UnprocessedItems' : 'UnprocessedKeys';
+    return jsonAnswer(200, { ...JSON.parse(done), [rest]: later });
   }
+}
+
+function canHappen(fault: Fault | undefined, action: string, body: Record<string, unknown>): boolean {
+  if (fault === 'unprocessed') return action.startsWith('Batch');
+  if (fault !== 'stale read') return true;
+  return (
+    action === 'BatchGetItem' &&
+    Object.values(body['RequestItems'] as Batch).every((part) => !('ConsistentRead' in part && part.ConsistentRead))
+  );
 }
 
 function readCall(incoming: IncomingMessage, bytes: Buffer, number: number): StorageCall {
@@ -146,10 +221,14 @@ function readCall(incoming: IncomingMessage, bytes: Buffer, number: number): Sto
   };
 }
 
-function refuse(outgoing: ServerResponse, status: number, type: string, message: string): void {
-  outgoing
-    .writeHead(status, { 'content-type': 'application/x-amz-json-1.0' })
-    .end(JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${type}`, message }));
+const JSON_TYPE = 'application/x-amz-json-1.0';
+
+function refusal(status: number, type: string, message: string): Answer {
+  return jsonAnswer(status, { __type: `com.amazonaws.dynamodb.v20120810#${type}`, message });
+}
+
+function jsonAnswer(status: number, body: unknown): Answer {
+  return { status, headers: { 'content-type': JSON_TYPE }, body: Buffer.from(JSON.stringify(body)) };
 }
 
 async function readAll(stream: AsyncIterable<Buffer>): Promise<Buffer> {
