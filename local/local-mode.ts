@@ -172,6 +172,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
     ],
     options.fallback,
   );
+  await providers.resume();
   const mappings = startEventSourceMappings({
     template: resolved,
     region,

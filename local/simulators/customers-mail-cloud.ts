@@ -24,8 +24,8 @@ export interface CustomersMailCloudSimulatorOptions
   readonly serverComposition?: string;
   /** The account's, an IANA name; `Asia/Tokyo` unless given. */
   readonly timeZone?: string;
-  /** What another simulator left over. */
-  readonly pending?: readonly Pending<CustomersMailCloudEvent>[];
+  /** Keeps what is pending whenever it changes, so that a simulator that is killed loses nothing that it took. */
+  readonly keep?: (pending: readonly Pending<CustomersMailCloudEvent>[]) => void;
   /** Takes a line for a person to read when the webhook did not take a post. */
   readonly report?: (line: string) => void;
 }
@@ -36,6 +36,8 @@ export interface CustomersMailCloudSimulator {
   readonly port: number;
   /** The events that wait to be posted; after `close()`, what to start the next simulator with. */
   pending(): readonly Pending<CustomersMailCloudEvent>[];
+  /** Adds what another simulator left over; what is overdue is posted at once. */
+  restore(pending: readonly Pending<CustomersMailCloudEvent>[]): void;
   /** How many events the webhook did not take. */
   lost(): number;
   /** Resolves once no event is pending. */
@@ -75,6 +77,7 @@ export async function startCustomersMailCloudSimulator(
     },
     retryAfterMs: () => undefined,
     report: (line) => options.report?.(`Customers Mail Cloud simulator: ${line}`),
+    keep: options.keep,
   });
   const smtp = submissionServer({
     certificate: options.certificate,
@@ -82,10 +85,10 @@ export async function startCustomersMailCloudSimulator(
     accept: (mail) => outbox.add(eventsOf(mail, Date.now(), delayMs, timeZone)),
   });
   const port = await listenOnLoopback(smtp.server, options.port);
-  outbox.restore(options.pending ?? []);
   return {
     port,
     pending: () => outbox.pending,
+    restore: (pending) => outbox.restore(pending),
     lost: () => outbox.lost,
     idle: () => outbox.idle(),
     close: async () => {

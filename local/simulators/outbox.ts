@@ -28,6 +28,8 @@ export interface OutboxOptions<Event> {
   readonly retryAfterMs: (refused: Pending<Event>, now: number) => number | undefined;
   /** Takes one line for a person to read about each post that was not taken. */
   readonly report: (line: string) => void;
+  /** Keeps what is pending, before `add` returns and whenever it changes: a provider loses nothing that it took. */
+  readonly keep?: ((pending: readonly Pending<Event>[]) => void) | undefined;
 }
 
 /** Posts events to a webhook when they are due, one post at a time; what is due together goes together. */
@@ -64,6 +66,7 @@ export class Outbox<Event> {
   /** Adds what another outbox left over; what is overdue is posted at once. */
   restore(pending: readonly Pending<Event>[]): void {
     this.#waiting = [...this.#waiting, ...pending].sort((a, b) => a.dueAt - b.dueAt);
+    if (pending.length > 0) this.#options.keep?.(this.pending);
     this.#wake();
   }
 
@@ -115,6 +118,7 @@ export class Outbox<Event> {
       if (this.#closing.signal.aborted) return;
       this.#leaving = this.#leaving.slice(post.length);
       if (refusal !== undefined) this.#repeat(post, refusal);
+      this.#options.keep?.(this.pending);
     }
   }
 

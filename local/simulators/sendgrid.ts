@@ -22,8 +22,8 @@ export interface SendGridSimulatorOptions {
   readonly delayMs: number;
   /** Before a refused post is repeated, 1 s by default; each further wait is twice as long, up to a minute. */
   readonly firstRetryMs?: number;
-  /** What another simulator left over. */
-  readonly pending?: readonly Pending<SendGridEvent>[];
+  /** Keeps what is pending whenever it changes, so that a simulator that is killed loses nothing that it took. */
+  readonly keep?: (pending: readonly Pending<SendGridEvent>[]) => void;
   /** Takes a line for a person to read when the webhook did not take a post. */
   readonly report?: (line: string) => void;
 }
@@ -34,6 +34,8 @@ export interface SendGridSimulator {
   readonly url: string;
   /** The events that wait to be posted or to be posted again; after `close()`, what to start the next one with. */
   pending(): readonly Pending<SendGridEvent>[];
+  /** Adds what another simulator left over; what is overdue is posted at once. */
+  restore(pending: readonly Pending<SendGridEvent>[]): void;
   /** Resolves once no event is pending. */
   idle(): Promise<void>;
   /** Stops at once. */
@@ -61,6 +63,7 @@ export async function startSendGridSimulator(options: SendGridSimulatorOptions):
     retryAfterMs: ({ attempts, since }, now) =>
       now - since < GIVE_UP_AFTER_MS ? Math.min(firstRetryMs * 2 ** (attempts - 1), MAX_RETRY_MS) : undefined,
     report: (line) => options.report?.(`SendGrid simulator: ${line}`),
+    keep: options.keep,
   });
   const server = mailSendServer({
     apiKey: async () => (typeof apiKey === 'string' ? apiKey : apiKey()),
@@ -71,10 +74,10 @@ export async function startSendGridSimulator(options: SendGridSimulatorOptions):
     },
   });
   const port = await listenOnLoopback(server, options.port);
-  outbox.restore(options.pending ?? []);
   return {
     url: `http://${LOOPBACK}:${port}`,
     pending: () => outbox.pending,
+    restore: (pending) => outbox.restore(pending),
     idle: () => outbox.idle(),
     close: async () => {
       await Promise.all([once(server.close(), 'close'), server.closeAllConnections(), outbox.close()]);

@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { renameSync, writeFileSync } from 'node:fs';
 import * as z from 'zod';
 import {
   ensureSecretFile,
@@ -44,13 +45,18 @@ export interface SimulatedProviders {
   readonly smtpUrl: string;
   /** A file with the certificate of the authority that vouches for the SMTP server. */
   readonly caFile: string;
+  /**
+   * Posts what was pending when local mode ended. Once the webhooks answer, and before any mail is taken over: Customers
+   * Mail Cloud posts nothing twice.
+   */
+  resume(): Promise<void>;
   /** Posts nothing more, and keeps what has not been posted for the next start. */
   stop(): Promise<void>;
 }
 
 /**
  * Starts the providers' simulators with the secrets that the functions use, and makes these secrets at the first start.
- * Events that had not been posted when local mode stopped are posted now.
+ * Events that had not been posted when local mode ended are kept until `resume`.
  */
 export async function startSimulatedProviders(options: SimulatedProvidersOptions): Promise<SimulatedProviders> {
   const { folder, delayMs, cleanup, report, webhookSecret, senderSecret, customersMailCloudTimeZone } = options;
@@ -72,13 +78,10 @@ export async function startSimulatedProviders(options: SimulatedProvidersOptions
     privateKey,
     webhookUrl: () => options.sendGridWebhookUrl,
     delayMs,
-    pending: (await readJsonFile(sendGridPendingFile, sendGridPendingSchema)) ?? [],
+    keep: (pending) => keepNow(sendGridPendingFile, pending),
     report,
   });
-  stops.defer("stop SendGrid's simulator", async () => {
-    await sendGrid.close();
-    await writeFileAtomically(sendGridPendingFile, toJson(sendGrid.pending()));
-  });
+  stops.defer("stop SendGrid's simulator", () => sendGrid.close());
 
   const mailCloudPendingFile = folder.path('simulators', 'customers-mail-cloud-pending.json');
   const customersMailCloud = await startCustomersMailCloudSimulator({
@@ -89,18 +92,32 @@ export async function startSimulatedProviders(options: SimulatedProvidersOptions
     apiKey: async () => (await readWebhookSecret(webhookSecret.file)).customersMailCloud.apiKeys[0] ?? '',
     delayMs,
     ...(customersMailCloudTimeZone !== undefined && { timeZone: customersMailCloudTimeZone }),
-    pending: (await readJsonFile(mailCloudPendingFile, customersMailCloudPendingSchema)) ?? [],
+    keep: (pending) => keepNow(mailCloudPendingFile, pending),
     report,
   });
-  stops.defer("stop Customers Mail Cloud's simulator", async () => {
-    await customersMailCloud.close();
-    await writeFileAtomically(mailCloudPendingFile, toJson(customersMailCloud.pending()));
-  });
+  stops.defer("stop Customers Mail Cloud's simulator", () => customersMailCloud.close());
   await updateSenderSecret(senderSecret.file, customersMailCloud.port);
 
   const caFile = folder.path('simulators', 'ca.pem');
   await writeFileAtomically(caFile, identity.certificate.ca);
-  return { sendGrid, customersMailCloud, smtpUrl: `smtp://${LOOPBACK}:${customersMailCloud.port}`, caFile, stop };
+  const resume = async () => {
+    sendGrid.restore((await readJsonFile(sendGridPendingFile, sendGridPendingSchema)) ?? []);
+    customersMailCloud.restore((await readJsonFile(mailCloudPendingFile, customersMailCloudPendingSchema)) ?? []);
+  };
+  return {
+    resume,
+    sendGrid,
+    customersMailCloud,
+    smtpUrl: `smtp://${LOOPBACK}:${customersMailCloud.port}`,
+    caFile,
+    stop,
+  };
+}
+
+/** Synchronous: what is taken over is on the disk before anybody is told so. */
+function keepNow(file: string, pending: readonly unknown[]): void {
+  writeFileSync(`${file}.tmp`, JSON.stringify(pending));
+  renameSync(`${file}.tmp`, file);
 }
 
 const random = (bytes: number) => randomBytes(bytes).toString('base64url');

@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { type DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { readOutputs, type StackOutputs } from '../../bin/support/outputs.ts';
+import { tablesOf } from '../../bin/support/tables.ts';
+import { until } from './running-stack.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -77,6 +78,34 @@ describe.sequential('npm start', () => {
     expect(await again.interrupt()).toBe(0);
   });
 
+  test('killed at any moment, it goes on where it was: no mail and no event is missing', async () => {
+    const killed = await startCommand('--port', '0', '--dir', dir, '--delay-ms', '2000');
+    const outputs = await readOutputs(outputsFile());
+    const db = tables(outputs);
+    const letter = { from: 'a@example.com', to: 'bounce@example.jp', subject: 's', content: 'c' };
+    for (const provider of ['sendgrid', 'customers-mail-cloud']) {
+      await db.send(
+        new PutCommand({ TableName: outputs.MailTableName, Item: { id: `killed ${provider}`, provider, ...letter } }),
+      );
+      await until('the mail to be handed over', async () => {
+        const { Item } = await db.send(
+          new GetCommand({ TableName: outputs.MailTableName, Key: { id: `killed ${provider}` } }),
+        );
+        return Item?.['status'] === 'sent' || undefined;
+      });
+    }
+    await killed.kill();
+
+    const again = await startCommand('--port', '0', '--dir', dir, '--delay-ms', '2000');
+    const dbAgain = tables(await readOutputs(outputsFile()));
+    await until('both mails to bounce', async () => {
+      const { Items = [] } = await dbAgain.send(new ScanCommand({ TableName: outputs.BounceTableName }));
+      const mails = new Set(Items.filter((row) => row['outcome'] === 'bounced').map((row) => row['mailId']));
+      return (mails.has('killed sendgrid') && mails.has('killed customers-mail-cloud')) || undefined;
+    });
+    expect(await again.interrupt()).toBe(0);
+  }, 120_000);
+
   test('a port that is taken is named', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void taken.close());
@@ -112,16 +141,14 @@ describe('npm run try', () => {
 });
 
 async function count(outputs: StackOutputs, table: string): Promise<number> {
-  const client = new DynamoDBClient({
-    endpoint: outputs.DynamoDbEndpoint ?? '',
-    region: 'ap-northeast-1',
-    credentials: { accessKeyId: 'tests', secretAccessKey: 'tests' },
-  });
-  onTestFinished(() => client.destroy());
-  const { Count } = await DynamoDBDocumentClient.from(client).send(
-    new ScanCommand({ TableName: table, Select: 'COUNT' }),
-  );
+  const { Count } = await tables(outputs).send(new ScanCommand({ TableName: table, Select: 'COUNT' }));
   return Count ?? 0;
+}
+
+function tables(outputs: StackOutputs): DynamoDBDocumentClient {
+  const client = tablesOf(outputs);
+  onTestFinished(() => client.destroy());
+  return client;
 }
 
 async function expectNothingLeft(outputs: StackOutputs): Promise<void> {
@@ -181,6 +208,11 @@ function spawnCommand(...args: string[]) {
     interrupt: () => {
       child.kill('SIGINT');
       return exited;
+    },
+    /** What it started holds its output open a little longer. */
+    kill: () => {
+      child.kill('SIGKILL');
+      return new Promise((resolve) => child.once('exit', resolve));
     },
   };
 }

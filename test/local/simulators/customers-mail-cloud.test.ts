@@ -292,7 +292,8 @@ describe('close', () => {
     const saved = JSON.stringify(simulator.pending().map((pending) => ({ ...pending, dueAt: 0 })));
 
     const { port } = simulator;
-    await start({ port, pending: customersMailCloudPendingSchema.parse(JSON.parse(saved)) });
+    await start({ port });
+    simulator.restore(customersMailCloudPendingSchema.parse(JSON.parse(saved)));
     expect(simulator.port).toBe(port);
     await simulator.idle();
     expect(outcomes()).toEqual(expect.arrayContaining(['deliveries/deferred', 'deliveries/succeeded']));

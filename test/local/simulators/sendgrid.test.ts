@@ -395,7 +395,8 @@ describe('Event Webhook', () => {
     receiver.answerNext(500);
     const since = Date.now() - 24 * 3_600_000;
     await simulator.close();
-    await start({ pending: [{ event: { event: 'delivered' }, dueAt: 0, since, attempts: 1_440 }] });
+    await start({});
+    simulator.restore([{ event: { event: 'delivered' }, dueAt: 0, since, attempts: 1_440 }]);
     await simulator.idle();
     expect(lines).toEqual(['SendGrid simulator: webhook answered 500, 1 event lost']);
   });
@@ -411,7 +412,8 @@ describe('close', () => {
     const saved = JSON.stringify(simulator.pending().map((pending) => ({ ...pending, dueAt: 0 })));
 
     const port = Number(new URL(simulator.url).port);
-    await start({ port, pending: sendGridPendingSchema.parse(JSON.parse(saved)) });
+    await start({ port });
+    simulator.restore(sendGridPendingSchema.parse(JSON.parse(saved)));
     await simulator.idle();
     expect(eventsIn(receiver.posts).map(({ event }) => event)).toEqual(
       expect.arrayContaining(['dropped', 'processed', 'delivered']),
