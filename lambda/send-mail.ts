@@ -4,6 +4,7 @@ import type { Context, DynamoDBBatchResponse, DynamoDBStreamEvent } from 'aws-la
 import { environmentVariable } from './aws/environment.ts';
 import { errorName, log } from './aws/log.ts';
 import { type Claim, mailTable, type SendingResult } from './aws/mail-table.ts';
+import { countMetric } from './aws/metric.ts';
 import { senderSecretSchema } from './aws/secret-shapes.ts';
 import { cachedSecret } from './aws/secrets.ts';
 import { sentLog } from './aws/sent-log.ts';
@@ -74,6 +75,8 @@ async function sendItem(record: StreamRecord, invocation: Invocation): Promise<v
       await mails.release(claim, Date.now(), `${error.message}; it will be tried again`);
       throw error;
     }
+    // A key that was revoked stops all mail: that is for an alarm, not for an item.
+    if (error.kind === 'unauthorized') countMetric('UnauthorizedHandovers');
     await finish(claim, { status: 'failed', error: `${error.message}. ${HOW_TO_SEND_AGAIN}` });
   }
 }

@@ -1,4 +1,4 @@
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { resources, synthesized } from '../lib/synthesized.ts';
 import { recordOf, senderAtWork } from './sender-at-work.ts';
 
@@ -182,10 +182,16 @@ describe('what will not pass ends at once, in words for a person', () => {
   ])('%i', async (status, body, words) => {
     at.api.answer = () => ({ status, body });
     const before = at.api.requests;
+    const written = vi.spyOn(process.stdout, 'write');
+    onTestFinished(() => written.mockRestore());
     const { id, record } = await waiting('refused-by-api');
     expect(await at.deliver([record])).toEqual([]);
     expect(await at.mail(id)).toMatchObject({ status: 'failed', attempts: 1, error: expect.stringMatching(words) });
     expect(at.api.requests - before).toBe(1);
+    const counted = written.mock.calls
+      .map(([line]) => String(line))
+      .filter((line) => line.includes('"UnauthorizedHandovers":1'));
+    expect(counted).toHaveLength(status === 401 || status === 403 ? 1 : 0);
   });
 
   test('a recipient refused in an SMTP session, others taken: sent, with a failed event and its name in error', async () => {
