@@ -6,7 +6,7 @@ import { errorName, log } from './aws/log.ts';
 import { type Claim, mailTable, type SendingResult } from './aws/mail-table.ts';
 import { countMetric } from './aws/metric.ts';
 import { senderSecretSchema } from './aws/secret-shapes.ts';
-import { cachedSecret } from './aws/secrets.ts';
+import { cachedSecret, UnreadableSecret } from './aws/secrets.ts';
 import { sentLog } from './aws/sent-log.ts';
 import { forEachRecord, type StreamRecord } from './aws/stream-record.ts';
 import { documentClient } from './aws/tables.ts';
@@ -15,7 +15,7 @@ import { type OutgoingMail, outgoingMail } from './mail/outgoing-mail.ts';
 import { expiresAt } from './mail/rows.ts';
 import { HandoverError } from './senders/handover.ts';
 import { persist, retryHandover } from './senders/retry.ts';
-import { openSenders, type Senders } from './senders/senders.ts';
+import { openSenders, type Senders, unavailableSenders } from './senders/senders.ts';
 
 const senderSecret = cachedSecret(environmentVariable('SENDER_SECRET'), senderSecretSchema);
 const sendGridApiUrl = environmentVariable('SENDGRID_API_URL');
@@ -44,13 +44,23 @@ interface Invocation {
 
 export async function handler(event: DynamoDBStreamEvent, context: Context): Promise<DynamoDBBatchResponse> {
   const endsAtMs = Date.now() + context.getRemainingTimeInMillis();
-  const senders = openSenders(await senderSecret(), sendGridApiUrl);
+  const senders = await senderSecret().then(
+    (secret) => openSenders(secret, sendGridApiUrl),
+    (error) => sendersWithout(error),
+  );
   const invocation: Invocation = { senders, endsAtMs };
   try {
     return await forEachRecord(event, CONCURRENCY, (record) => sendItem(record, invocation));
   } finally {
     for (const sender of Object.values(senders)) sender.close();
   }
+}
+
+/** Without the secret every mail says why it was not sent, and none holds up the others. */
+function sendersWithout(error: unknown): Senders {
+  if (!(error instanceof UnreadableSecret)) throw error;
+  const kind = error.temporary ? 'temporary' : 'unauthorized';
+  return unavailableSenders(kind, `Cannot send: the sender secret cannot be read: ${error.message}`);
 }
 
 /** @throws Error where the record is to be delivered again */

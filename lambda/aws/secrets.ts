@@ -4,7 +4,15 @@ import { CLIENT_SETTINGS } from './clients.ts';
 import { errorName, log } from './log.ts';
 
 /** A secret cannot be read, and never was. Its message says why, and holds nothing of the secret. */
-export class UnreadableSecret extends Error {}
+export class UnreadableSecret extends Error {
+  /** Whether it may be read later: Secrets Manager did not answer. Else somebody must mend its value. */
+  readonly temporary: boolean;
+
+  constructor(message: string, options: ErrorOptions & { temporary?: boolean } = {}) {
+    super(message, options);
+    this.temporary = options.temporary ?? false;
+  }
+}
 
 /** A changed secret is in use everywhere after this time. */
 const MAX_AGE_MS = 60_000;
@@ -28,10 +36,10 @@ export function cachedSecret<Schema extends z.ZodMiniType>(
       const answer = await client.send(new GetSecretValueCommand({ SecretId: nameOrArn }));
       cached = { value: parse(answer.SecretString ?? '', schema), readAtMs: Date.now() };
     } catch (error) {
-      if (!cached)
-        throw error instanceof UnreadableSecret
-          ? error
-          : new UnreadableSecret('Secrets Manager did not answer', { cause: error });
+      if (!cached) {
+        if (error instanceof UnreadableSecret) throw error;
+        throw new UnreadableSecret('Secrets Manager did not answer', { cause: error, temporary: true });
+      }
       log('warn', 'Cannot read a secret again: its last value stays in use', { error: errorName(error) });
     }
     return cached.value;

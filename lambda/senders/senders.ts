@@ -1,6 +1,6 @@
 import type { Provider } from '../mail/event.ts';
 import { customersMailCloudSender } from './customers-mail-cloud.ts';
-import type { Sender } from './handover.ts';
+import { HandoverError, type Sender } from './handover.ts';
 import { sendGridSender } from './sendgrid.ts';
 
 /** What the senders sign in with; an empty key or host means that the provider is not set up. */
@@ -15,6 +15,16 @@ export interface SenderCredentials {
 }
 
 export type Senders = Readonly<Record<Provider, Sender>>;
+
+/** In place of senders that cannot be opened: every handover fails with this. */
+export function unavailableSenders(kind: HandoverError['kind'], message: string): Senders {
+  const sender: Sender = {
+    choosesMessageId: false,
+    send: () => Promise.reject(new HandoverError(kind, message)),
+    close() {},
+  };
+  return { sendgrid: sender, 'customers-mail-cloud': sender };
+}
 
 /** A sender for each provider. Close them: connections are kept open between mails. */
 export function openSenders(credentials: SenderCredentials, sendGridApiUrl: string): Senders {

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { runningStack, until } from './running-stack.ts';
 
@@ -172,5 +174,21 @@ describe('items that fill what DynamoDB takes', () => {
     expect(mail).toMatchObject({ status: 'sent', attempts: 1 });
     expect(mail).not.toHaveProperty('sendingUntil');
     expect(mail).not.toHaveProperty('messageId');
+  });
+});
+
+describe('without its secret a mail says why it was not sent', () => {
+  const broken = runningStack();
+
+  test('a secret that is not JSON', async () => {
+    await writeFile(join(broken().dir, 'sender-secret.json'), '{"sendgridApiKey": "SG.secret"');
+    for (const provider of ['sendgrid', 'customers-mail-cloud']) {
+      await broken().insert({ id: provider, provider, ...letter, to: 'a@example.jp' });
+      expect(await broken().settled(provider)).toMatchObject({
+        status: 'failed',
+        error:
+          'Cannot send: the sender secret cannot be read: its value is not JSON. To send it again, mend this and delete status',
+      });
+    }
   });
 });
