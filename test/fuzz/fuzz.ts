@@ -34,9 +34,10 @@ await runCommand(
       requests: { default: '100000', help: 'to each receiver' },
       seed: { default: '1', help: 'the same seed makes the same requests' },
       concurrency: { default: '8', help: 'requests at one time' },
+      receiver: { default: '', help: 'only ReceiveSendGrid or ReceiveCustomersMailCloud' },
     },
   },
-  async ({ requests, seed, concurrency }) => {
+  async ({ requests, seed, concurrency, receiver }) => {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const dir = await mkdtemp(join(tmpdir(), 'todoke-fuzz-'));
     const spki = createPublicKey(publicKey.export({ type: 'spki', format: 'pem' })).export({
@@ -60,7 +61,7 @@ await runCommand(
         ['ReceiveSendGrid', local.outputs['SendGridWebhookUrl'], (random: Random) => sendGridPost(random, signWith)],
         ['ReceiveCustomersMailCloud', local.outputs['CustomersMailCloudWebhookUrl'], customersMailCloudPost],
       ] as const;
-      for (const [name, url = '', makePost] of receivers) {
+      for (const [name, url = '', makePost] of receivers.filter(([name]) => receiver === '' || name === receiver)) {
         // Every process of the receiver's has worked before the first look at its memory.
         await fuzz(url, makePost, 500, Number(seed) + 1, Number(concurrency));
         const before = await processMemoryMb(dir, name);
