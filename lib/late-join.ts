@@ -36,10 +36,17 @@ export class LateJoin extends Construct {
 
     join.addEventSource(
       streamSource(storage.sentLog, {
-        filter: {
-          eventName: FilterRule.isEqual('INSERT'),
-          dynamodb: { NewImage: { entry: { S: FilterRule.isEqual('mail') } } },
-        },
+        filters: [
+          {
+            eventName: FilterRule.isEqual('INSERT'),
+            dynamodb: { NewImage: { entry: { S: FilterRule.isEqual('mail') } } },
+          },
+          // An application that puts its log row again wipes what was added to it.
+          {
+            eventName: FilterRule.isEqual('MODIFY'),
+            dynamodb: { NewImage: { entry: { S: FilterRule.isEqual('mail') }, day: { S: FilterRule.notExists() } } },
+          },
+        ],
         queues,
       }),
     );

@@ -44,10 +44,12 @@ export class MailSender extends Construct {
     send.addEventSource(
       streamSource(storage.mail, {
         // `exists` looks at leaves only, and `status` alone would match a removed item, which has no NewImage.
-        filter: {
-          eventName: FilterRule.or('INSERT', 'MODIFY'),
-          dynamodb: { NewImage: { id: { S: FilterRule.exists() }, status: { S: FilterRule.notExists() } } },
-        },
+        filters: [
+          {
+            eventName: FilterRule.or('INSERT', 'MODIFY'),
+            dynamodb: { NewImage: { id: { S: FilterRule.exists() }, status: { S: FilterRule.notExists() } } },
+          },
+        ],
         queues,
       }),
     );

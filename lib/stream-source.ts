@@ -5,8 +5,8 @@ import { DynamoEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import type { Queues } from './queues.ts';
 
 export interface StreamSourceProps {
-  /** What of a stream record must hold for the function to see it. */
-  readonly filter: Record<string, unknown>;
+  /** The function sees the records of which one of these holds. */
+  readonly filters: readonly Record<string, unknown>[];
   readonly queues: Queues;
 }
 
@@ -21,7 +21,7 @@ export function streamSource(table: Table, props: StreamSourceProps): DynamoEven
     retryAttempts: 10,
     maxRecordAge: Duration.hours(12),
     onFailure: props.queues.failureDestination,
-    filters: [FilterCriteria.filter(props.filter)],
+    filters: props.filters.map((filter) => FilterCriteria.filter(filter)),
   });
 }
 

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import type { Row } from './tables.ts';
+import { type Row, UNMARSHALL_OPTIONS } from './tables.ts';
 import { isConditionFailure, updateExpression } from './update.ts';
 
 /** A person reads it in a table's cell; a thousand refused recipients would fill the item. */
@@ -129,7 +129,7 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
       return { item: answer.Attributes ?? {}, refused: {} };
     } catch (error) {
       if (!isConditionFailure(error)) throw error;
-      return { refused: error.Item ? unmarshall(error.Item) : {} };
+      return { refused: error.Item ? unmarshall(error.Item, UNMARSHALL_OPTIONS) : {} };
     }
   }
 }

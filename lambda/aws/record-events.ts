@@ -99,7 +99,8 @@ export async function recordEvents(
 }
 
 function refusedRow(row: Row, time: RecordingTime): Row {
-  const key = keyOfContent(row);
+  // Not of the whole row: when it came differs from one delivery to the next.
+  const key = keyOfContent([row['fullMessageId'], row['eventId'], row['messageId'], row['entry']]);
   const provider = PROVIDERS.find((name) => name === row['provider']) ?? 'sendgrid';
   return unrecognizedRow(
     { kind: 'unrecognized', provider, fullMessageId: key, eventId: key, rawEvent: jsonText(row) },

@@ -3,7 +3,7 @@ import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
 import { errorName, log } from './log.ts';
 import type { Row } from './tables.ts';
-import { forEachConcurrently } from './tables.ts';
+import { forEachConcurrently, UNMARSHALL_OPTIONS } from './tables.ts';
 
 /** A record of a table's stream with the row as it was after the change. */
 export interface StreamRecord {
@@ -52,6 +52,6 @@ function readRecord({ eventID, dynamodb }: DynamoDBRecord): StreamRecord | undef
     eventId: eventID ?? '',
     writtenAtMs: (dynamodb.ApproximateCreationDateTime ?? 0) * 1000,
     // The event's own type differs from the SDK's only in what of a value is optional.
-    row: unmarshall(dynamodb.NewImage as Record<string, AttributeValue>),
+    row: unmarshall(dynamodb.NewImage as Record<string, AttributeValue>, UNMARSHALL_OPTIONS),
   };
 }

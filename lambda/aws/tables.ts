@@ -8,10 +8,22 @@ export interface Put {
   readonly row: Row;
 }
 
-/** The client that all functions use: attributes that are undefined are left out. */
+/** The client that all functions use: attributes that are undefined are left out, and every number can be read. */
 export function documentClient(client = new DynamoDBClient(CLIENT_SETTINGS)): DynamoDBDocumentClient {
-  return DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+  return DynamoDBDocumentClient.from(client, {
+    marshallOptions: { removeUndefinedValues: true },
+    // A copy: the client adds to what it is given.
+    unmarshallOptions: { ...UNMARSHALL_OPTIONS },
+  });
 }
+
+/** DynamoDB's numbers have 38 digits. Those that JavaScript cannot hold are read as text; the SDK would refuse the row. */
+export const UNMARSHALL_OPTIONS = {
+  wrapNumbers: (digits: string) => {
+    const number = Number(digits);
+    return Number.isSafeInteger(number) || (!Number.isInteger(number) && String(number) === digits) ? number : digits;
+  },
+};
 
 /** DynamoDB's limits (API reference, BatchGetItem and BatchWriteItem). */
 const GETS_PER_REQUEST = 100;

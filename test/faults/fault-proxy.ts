@@ -45,7 +45,7 @@ export interface FaultProxy {
   /** How many calls came, and how many faults were injected. */
   readonly requests: () => number;
   readonly injected: () => number;
-  /** Resolves when the engine works at nothing that came through here: what was given up has taken effect by then. */
+  /** Resolves when no call is under way: what a caller gave up has taken effect by then, or never will. */
   settled(): Promise<void>;
   close(): Promise<void>;
 }
@@ -72,11 +72,13 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
   const { batches = 'at once' } = options;
   let count = 0;
   let injected = 0;
-  const forwarded = new Set<Promise<Answer>>();
+  const underWay = new Set<Promise<void>>();
 
   const server = createServer((incoming, outgoing) => {
     // Where the engine or the caller is gone there is nobody left to answer.
-    handle(incoming, outgoing).catch(() => incoming.socket.destroy());
+    const handled = handle(incoming, outgoing).catch(() => void incoming.socket.destroy());
+    underWay.add(handled);
+    handled.then(() => underWay.delete(handled));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 
@@ -88,7 +90,9 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
     requests: () => count,
     injected: () => injected,
     async settled() {
-      while (forwarded.size > 0) await Promise.allSettled(forwarded);
+      // What a caller gave up may still have to be read from its connection.
+      await new Promise(setImmediate);
+      while (underWay.size > 0) await Promise.all(underWay);
     },
     close: () =>
       new Promise((resolve) => {
@@ -104,7 +108,14 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
     const body = proxy.rewrite(call) ?? call.body;
     for (const part of parts(call.action, body)) {
       const fault = await proxy.plan({ ...call, body: part });
-      const answer = await outcome(incoming, call.action, part, canHappen(fault, call.action, part) ? fault : undefined);
+      // Its caller has given it up while it waited.
+      if (incoming.socket.destroyed) return;
+      const answer = await outcome(
+        incoming,
+        call.action,
+        part,
+        canHappen(fault, call.action, part) ? fault : undefined,
+      );
       if (answer === 'none') return;
       if (answer === 'cut off') return void incoming.socket.destroy();
       if (part !== body && answer.status === 200) continue;
@@ -155,14 +166,6 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
   }
 
   function forward(incoming: IncomingMessage, body: Record<string, unknown>): Promise<Answer> {
-    const answer = ask(incoming, body);
-    forwarded.add(answer);
-    const forget = () => forwarded.delete(answer);
-    answer.then(forget, forget);
-    return answer;
-  }
-
-  function ask(incoming: IncomingMessage, body: Record<string, unknown>): Promise<Answer> {
     const bytes = Buffer.from(JSON.stringify(body));
     return new Promise((resolve, reject) => {
       const headers = { ...incoming.headers, host: engine.host, 'content-length': String(bytes.length) };
@@ -186,7 +189,11 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
   }
 
   /** Does the first half of a batch, rounded down, and gives the rest back, as DynamoDB does when it is short of capacity. */
-  async function forwardHalf(incoming: IncomingMessage, action: string, body: Record<string, unknown>): Promise<Answer> {
+  async function forwardHalf(
+    incoming: IncomingMessage,
+    action: string,
+    body: Record<string, unknown>,
+  ): Promise<Answer> {
     const now: Record<string, unknown> = {};
     const later: Record<string, unknown> = {};
     for (const [table, part] of Object.entries(body['RequestItems'] as Batch)) {

@@ -204,11 +204,17 @@ describe('streams and the queue', () => {
     });
   });
 
-  test('join-late-events sees new log rows', () => {
+  test('join-late-events sees new log rows, and those that were put again without what it had added', () => {
     expect(mapping('JoinLateEvents')).toMatchObject({
       EventSourceArn: { 'Fn::GetAtt': ['SentLog', 'StreamArn'] },
       FilterCriteria: {
-        Filters: [{ Pattern: '{"eventName":["INSERT"],"dynamodb":{"NewImage":{"entry":{"S":["mail"]}}}}' }],
+        Filters: [
+          { Pattern: '{"eventName":["INSERT"],"dynamodb":{"NewImage":{"entry":{"S":["mail"]}}}}' },
+          {
+            Pattern:
+              '{"eventName":["MODIFY"],"dynamodb":{"NewImage":{"entry":{"S":["mail"]},"day":{"S":[{"exists":false}]}}}}',
+          },
+        ],
       },
     });
   });

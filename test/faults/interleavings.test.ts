@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { isAsItMustBe } from './expected-rows.ts';
+import type { FaultProxyOptions } from './fault-proxy.ts';
+import { type Guard, WITHOUT } from './guards.ts';
+import { type Cast, explore } from './interleavings.ts';
+import { withStorage } from './with-storage.ts';
+
+const storage = withStorage();
+const LANES = 4;
+
+/** The schedules that do not end as they must, and how many there are in all. */
+async function explored(cast: Cast, batches: FaultProxyOptions['batches'] = 'at once', guard: Guard = 'none') {
+  const lanes = await Promise.all(Array.from({ length: LANES }, () => storage().lane({ batches })));
+  for (const { proxy } of lanes) proxy.rewrite = WITHOUT[guard];
+  const { schedules, ends } = await explore(cast, lanes, storage());
+  return { schedules, troubles: ends.filter(({ verdict }) => !isAsItMustBe(verdict)) };
+}
+
+test('a failure is joined in every interleaving of receiver, sender and late join with a crash of one of them', async () => {
+  const { schedules, troubles } = await explored({ receivers: 1, logRow: 'whole', crashes: 1 });
+  expect(schedules).toBeGreaterThan(2_000);
+  expect(troubles).toEqual([]);
+});
+
+test('and where the items of a batch take effect one by one', async () => {
+  for (const batches of ['item by item', 'backwards'] as const) {
+    const { troubles } = await explored({ receivers: 1, logRow: 'whole', crashes: 1 }, batches);
+    expect(troubles).toEqual([]);
+  }
+});
+
+test('and where two receivers are given the same event', async () => {
+  const { troubles } = await explored({ receivers: 2, logRow: 'whole', crashes: 0 });
+  expect(troubles).toEqual([]);
+});
+
+test('and where an application logs the mail', async () => {
+  const { troubles } = await explored({ receivers: 1, logRow: 'of an application', crashes: 0 });
+  expect(troubles).toEqual([]);
+});
+
+test('an application that has to put its log row again leaves it complete', async () => {
+  const { troubles } = await explored({ receivers: 1, logRow: 'of an application', crashes: 1 });
+  expect(troubles.slice(0, 1)).toEqual([]);
+});
+
+test('without the second look it is not', async () => {
+  const { troubles } = await explored({ receivers: 1, logRow: 'whole', crashes: 0 }, 'at once', 'second-read');
+  expect(troubles).not.toEqual([]);
+});

@@ -1,0 +1,278 @@
+import { DeleteItemCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { describe, expect, test } from 'vitest';
+import { CLIENT_SETTINGS } from '../../lambda/aws/clients.ts';
+import { spillMessages } from '../../lambda/aws/spill-queue.ts';
+import { documentClient, forEachConcurrently } from '../../lambda/aws/tables.ts';
+import type { MailEvent } from '../../lambda/mail/event.ts';
+import { LOG_ROW_ENTRY } from '../../lambda/mail/rows.ts';
+import { normalizeCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud.ts';
+import { normalizeSendGrid } from '../../lambda/providers/sendgrid.ts';
+import { randomFrom } from '../fuzz/mutate.ts';
+import type { Facts } from './expected-rows.ts';
+import { type Guard, WITHOUT } from './guards.ts';
+import {
+  customersMailCloudEntriesOf,
+  newTag,
+  type Scenario,
+  scenario,
+  sendGridEventsOf,
+  TIME_ZONE,
+  testMail,
+} from './posts.ts';
+import { playRandom } from './random-schedules.ts';
+import {
+  AGAIN,
+  allCases,
+  type Case,
+  callsOf,
+  FIRST_TIME,
+  joinLate,
+  judge,
+  type Outcome,
+  play,
+  playEach,
+  putLogRow,
+  record,
+  recordSpilled,
+  sampleOf,
+  smallPages,
+  troubles,
+  WAYS,
+} from './recording.ts';
+import type { Lane } from './storage.ts';
+import { withStorage } from './with-storage.ts';
+
+const storage = withStorage();
+const LANES = 4;
+const NEVER = new AbortController().signal;
+
+const lanesWithout = (guard: Guard, requestTimeoutMs = 2_000) =>
+  Promise.all(
+    Array.from({ length: LANES }, async () => {
+      const lane = await storage().lane({ requestTimeoutMs });
+      lane.proxy.rewrite = WITHOUT[guard];
+      return lane;
+    }),
+  );
+
+/** Which of these are not as they must be, and how. */
+async function troublesOf(outcomes: readonly Outcome[]): Promise<string[]> {
+  return troubles(judge(outcomes, await storage().rows()));
+}
+
+const playCases = (cases: readonly Case[], lanes: readonly Lane[]) =>
+  playEach(cases, lanes, (kase, lane) => play(kase, lane, storage()));
+
+function outcomeOf({ tag, events, refusals }: Scenario, facts: Partial<Facts>): Outcome {
+  const all = { events, refusals, logRows: [], receivedAtMs: [FIRST_TIME], ...facts };
+  return { label: 'the post', tag, events: all.events.length, facts: all };
+}
+
+const loggedBefore = ({ mails }: Scenario) => mails.filter(({ logged }) => logged === 'before').map(({ row }) => row);
+
+describe('whatever call fails, in whatever way, the rows are complete in the end', () => {
+  // The receivers share their code; `npm run torture` plays every case of all.
+  const share = { 'receive-sendgrid': 1, 'receive-customers-mail-cloud': 5, 'record-spilled-posts': 5, 'late-join': 5 };
+  test.each(WAYS)('of %s', async (way) => {
+    const lanes = await lanesWithout('none');
+    const calls = await callsOf(way, await storage().lane(), storage());
+    expect(calls).toBeGreaterThanOrEqual(way === 'late-join' ? 4 : 5);
+    const outcomes = await playCases(sampleOf(allCases(way, calls), share[way]), lanes);
+    expect(await troublesOf(outcomes)).toEqual([]);
+  });
+
+  test('in random schedules', async () => {
+    const lanes = await lanesWithout('none', 20_000);
+    const seeds = Array.from({ length: 12 }, (_, n) => n);
+    const outcomes = await playEach(seeds, lanes, (seed, lane) => playRandom(seed, lane, storage()));
+    expect(await troublesOf(outcomes)).toEqual([]);
+  });
+
+  test('when the story is read in pages', async () => {
+    const lane = await storage().lane();
+    lane.proxy.rewrite = smallPages;
+    const kase: Case = { way: 'late-join', failing: { fault: 'reset', k: 3, rounds: 1 }, patient: false };
+    expect(await troublesOf([await play(kase, lane, storage())])).toEqual([]);
+  });
+});
+
+describe('without a guard something is lost, doubled or wrong:', () => {
+  const fine = { fault: 'reset', k: Number.POSITIVE_INFINITY, rounds: 1 } as const;
+  test.each(['condition', 'second-read', 'dedupe'] as const)('%s', async (guard) => {
+    const lanes = await lanesWithout(guard);
+    const cases: Case[] = [{ way: 'receive-sendgrid', failing: fine, patient: false }];
+    expect(await troublesOf(await playCases(cases, lanes))).not.toEqual([]);
+  });
+});
+
+describe('the same rows, however often it comes:', () => {
+  test('a post 46 times, 10 of them at once', async () => {
+    const { store } = storage();
+    const post = scenario('sendgrid');
+    await forEachConcurrently(loggedBefore(post), (row) => putLogRow(row, store));
+    const deliveries = Array.from({ length: 46 }, (_, n) => (n % 2 ? AGAIN : FIRST_TIME));
+    await forEachConcurrently(
+      deliveries,
+      async (atMs) => {
+        await record(post.events, atMs, store);
+      },
+      10,
+    );
+    await forEachConcurrently(post.mails.slice(0, 1), (mail) => joinLate(mail, store));
+    const facts = { logRows: loggedBefore(post), receivedAtMs: [FIRST_TIME, AGAIN], refusals: [] };
+    expect(await troublesOf([outcomeOf(post, facts)])).toEqual([]);
+  });
+
+  test('an event in two posts', async () => {
+    const { store } = storage();
+    const post = scenario('customers-mail-cloud');
+    await Promise.all([
+      record(post.events.slice(0, 20), FIRST_TIME, store),
+      record(post.events.slice(10), AGAIN, store),
+    ]);
+    const facts = { receivedAtMs: [FIRST_TIME, AGAIN], refusals: [] };
+    expect(await troublesOf([outcomeOf(post, facts)])).toEqual([]);
+  });
+
+  test('events in any order, late and repeated', async () => {
+    const { store } = storage();
+    const orders = permutations([0, 1, 2, 3, 4, 5]).filter((_, n) => n % 12 === 0);
+    const outcomes: Outcome[] = [];
+    await forEachConcurrently(
+      orders,
+      async (order) => {
+        const tag = newTag();
+        const all = storyOf(tag);
+        const mail = testMail('sendgrid', tag, 'later');
+        const events = order.flatMap((n) => all[n] ?? []);
+        // The first comes once more in the end, and the mail is logged in between.
+        for (const [n, event] of [...events, ...events.slice(0, 1)].entries()) {
+          if (n === order[0]) {
+            await putLogRow(mail.row, store);
+            await joinLate(mail, store);
+          }
+          await record([event], FIRST_TIME, store);
+        }
+        const facts = { events: all, logRows: [mail.row], receivedAtMs: [FIRST_TIME] };
+        outcomes.push({ label: `in the order ${order}`, tag, events: events.length, facts });
+      },
+      4,
+    );
+    expect(await troublesOf(outcomes)).toEqual([]);
+  });
+
+  test('a post with rows that storage never takes', async () => {
+    const lane = await storage().lane();
+    const [event] = storyOf(newTag()).slice(-2);
+    if (!event) throw new Error('no event');
+    const before = (await storage().rows()).length;
+    lane.proxy.plan = ({ action, body }) =>
+      action === 'BatchGetItem' || JSON.stringify(body).includes('rawEvent') ? undefined : 'refused item';
+    for (const atMs of [FIRST_TIME, AGAIN]) await record([event], atMs, lane.impatient);
+    // What is kept in place of the Bounce row and of the one in the story.
+    expect((await storage().rows()).length - before).toBe(2);
+  });
+});
+
+test('a number in a log row that JavaScript cannot hold keeps no event from being recorded', async () => {
+  const { store } = storage();
+  const tag = newTag();
+  const row = { messageId: { S: tag }, entry: { S: LOG_ROW_ENTRY }, amount: { N: '12345678901234567890.5' } };
+  await store.client.send(new PutItemCommand({ TableName: store.sentLogTable, Item: row }));
+  const recorded = record(storyOf(tag), FIRST_TIME, store).finally(() =>
+    // No other test could read the table.
+    store.client.send(
+      new DeleteItemCommand({ TableName: store.sentLogTable, Key: { messageId: row.messageId, entry: row.entry } }),
+    ),
+  );
+  await expect(recorded).resolves.toMatchObject({ recorded: 2 });
+});
+
+test('100 posts at once for one message are all recorded', async () => {
+  const { store } = storage();
+  const tag = newTag();
+  const [bounce] = sendGridEventsOf(tag).filter(({ event }) => event === 'bounce');
+  const events = Array.from({ length: 100 }, (_, n) =>
+    normalizeSendGrid({ ...bounce, email: `ann+${n}@example.com`, sg_event_id: `${tag}-of-${n}` }),
+  );
+  const mail = testMail('sendgrid', tag, 'meanwhile');
+  await Promise.all([
+    ...events.map((event) => record([event], FIRST_TIME, store)),
+    putLogRow(mail.row, store).then(() => joinLate(mail, store)),
+  ]);
+  const facts = { events, logRows: [mail.row], receivedAtMs: [FIRST_TIME] };
+  expect(await troublesOf([{ label: '100 posts', tag, events: 100, facts }])).toEqual([]);
+});
+
+test('a post of 5 MB outlives storage that is down, and is recorded from the queue', async () => {
+  const lane = await storage().lane();
+  const tag = newTag();
+  const random = randomFrom(1);
+  const noise = (length: number) => Array.from({ length }, () => Math.floor(random() * 36).toString(36)).join('');
+  const entries = Array.from({ length: 100 }, (_, n) => {
+    const { eventType, entry } = customersMailCloudEntriesOf(`<${tag}-${n}@example.com>`)[5] ?? {
+      eventType: '',
+      entry: {},
+    };
+    return { eventType, entry: { ...(entry as object), reason: `550 ${noise(50_000)}` } };
+  });
+  const events = entries.map((entry) => normalizeCustomersMailCloud(entry, TIME_ZONE));
+  lane.proxy.plan = () => 'error 500';
+  await expect(record(events, FIRST_TIME, lane.impatient)).rejects.toThrow();
+
+  lane.proxy.plan = () => undefined;
+  const messages = spillMessages({ receivedAtMs: FIRST_TIME, entries });
+  expect(Math.max(...messages.map((message) => Buffer.byteLength(message)))).toBeLessThanOrEqual(1024 * 1024);
+  for (const message of messages) await recordSpilled(message, storage().store, NEVER);
+  const facts = { events, logRows: [], receivedAtMs: [FIRST_TIME] };
+  // Small pages: the engine loses a row where a page of a scan ends for its size.
+  const judged = judge([{ label: '5 MB', tag, events: 100, facts }], await storage().rows(15));
+  expect(troubles(judged)).toEqual([]);
+}, 60_000);
+
+describe('a delivery ends when its time is up', () => {
+  const TIME_MS = 500;
+  const SLACK_MS = 1_000;
+  test.each(['hang', 'throttle', 'error 500', 'unprocessed'] as const)(
+    'where storage does nothing but %s',
+    async (fault) => {
+      const { proxy } = await storage().lane();
+      proxy.plan = () => fault;
+      const client = new DynamoDBClient({
+        ...CLIENT_SETTINGS,
+        endpoint: proxy.endpoint,
+        region: 'ap-northeast-1',
+        credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+      });
+      const startedAtMs = Date.now();
+      const delivery = record(
+        scenario('sendgrid').events,
+        FIRST_TIME,
+        { ...storage().store, client: documentClient(client) },
+        AbortSignal.timeout(TIME_MS),
+      );
+      await expect(delivery).rejects.toThrow();
+      expect(Date.now() - startedAtMs).toBeLessThan(TIME_MS + SLACK_MS);
+    },
+  );
+});
+
+/** Queued, deferred twice, delivered, bounced, complained. */
+function storyOf(messageId: string): MailEvent[] {
+  const documented = sendGridEventsOf(messageId);
+  const of = (name: string) => documented.filter(({ event }) => event === name).slice(0, 1);
+  const again = of('deferred').map((event) => ({ ...event, sg_event_id: `${messageId}-again`, timestamp: 1674623999 }));
+  return [
+    ...of('processed'),
+    ...of('deferred'),
+    ...again,
+    ...of('delivered'),
+    ...of('bounce'),
+    ...of('spamreport'),
+  ].map(normalizeSendGrid);
+}
+
+function permutations<Item>(items: readonly Item[]): Item[][] {
+  if (items.length < 2) return [[...items]];
+  return items.flatMap((item, n) => permutations(items.toSpliced(n, 1)).map((rest) => [item, ...rest]));
+}

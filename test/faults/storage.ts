@@ -1,0 +1,113 @@
+/** Storage that can fail: the engine with the stack's two tables of records, and lanes that reach it through proxies. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import { paginateScan } from '@aws-sdk/lib-dynamodb';
+import type { EventStore } from '../../lambda/aws/record-events.ts';
+import { documentClient, type Row } from '../../lambda/aws/tables.ts';
+import { openDataFolder } from '../../local/data-folder.ts';
+import { dynamoDbClients } from '../../local/database/dynamodb-clients.ts';
+import { startEngine } from '../../local/database/engine.ts';
+import { createTables } from '../../local/database/tables.ts';
+import { physicalResources, pseudoParameters } from '../../local/stack/physical-resources.ts';
+import { ResolvedTemplate, type Template } from '../../local/stack/template.ts';
+import { type FaultProxy, type FaultProxyOptions, startFaultProxy } from './fault-proxy.ts';
+
+const REGION = 'ap-northeast-1';
+const STACK = {
+  stackName: 'Todoke',
+  stackUuid: '11111111-2222-4333-8444-555555555555',
+  region: REGION,
+  gatewayOrigin: 'http://127.0.0.1:8787',
+  awsApiOrigin: 'http://127.0.0.1:9999',
+};
+
+export interface TestStorage {
+  /** Without faults. */
+  readonly store: EventStore;
+  /** A way to the tables on which requests can be made to fail, without any effect on the others. */
+  lane(options?: LaneOptions): Promise<Lane>;
+  /** Every row of both tables, read so many at a time. */
+  rows(pageRows?: number): Promise<StoredRow[]>;
+  close(): Promise<void>;
+}
+
+export interface StoredRow {
+  readonly table: 'SentLog' | 'Bounce';
+  readonly row: Row;
+}
+
+export interface Lane {
+  readonly proxy: FaultProxy;
+  /** As the functions' clients are set, but with less patience: three attempts at a request. */
+  readonly patient: EventStore;
+  /** One attempt: every fault comes through to the code. */
+  readonly impatient: EventStore;
+  /** A store of its own for a caller, known to the proxy by name: one attempt, and no limit to its time. */
+  storeOf(caller: string): EventStore;
+}
+
+/** Longer than any request takes on a busy machine: one that was given up must not take effect later. */
+const REQUEST_TIMEOUT_MS = 2_000;
+
+export interface LaneOptions extends FaultProxyOptions {
+  /** When a request is given up. */
+  readonly requestTimeoutMs?: number;
+}
+
+/** @param stack the template that says what the tables are like */
+export async function startStorage(stack: Template): Promise<TestStorage> {
+  const dir = await mkdtemp(join(tmpdir(), 'todoke-faults-'));
+  const folder = await openDataFolder(dir);
+  const engine = await startEngine({ folder, port: 0, report: (line) => console.error(line) });
+  const { tables, close } = dynamoDbClients(engine.endpoint, REGION);
+  const template = new ResolvedTemplate(stack, physicalResources(stack, STACK), pseudoParameters(STACK));
+  await createTables(template, tables, dir);
+  const tableNames = { sentLogTable: template.ref('SentLog'), bounceTable: template.ref('Bounce') };
+  const store = storeAt(engine.endpoint, {});
+  const undo: (() => unknown)[] = [() => rm(dir, { recursive: true, force: true }), () => engine.stop(), close];
+
+  return {
+    store,
+    async lane({ requestTimeoutMs = REQUEST_TIMEOUT_MS, ...options } = {}) {
+      const proxy = await startFaultProxy(engine.endpoint, options);
+      undo.push(() => proxy.close());
+      const requestHandler = {
+        connectionTimeout: requestTimeoutMs,
+        requestTimeout: requestTimeoutMs,
+        throwOnRequestTimeout: true,
+      };
+      return {
+        proxy,
+        patient: storeAt(proxy.endpoint, { maxAttempts: 3, requestHandler }),
+        impatient: storeAt(proxy.endpoint, { maxAttempts: 1, requestHandler }),
+        storeOf: (caller) => storeAt(proxy.endpoint, { maxAttempts: 1 }, caller),
+      };
+    },
+    async rows(pageRows) {
+      const found: StoredRow[] = [];
+      for (const [table, name] of [
+        ['SentLog', tableNames.sentLogTable],
+        ['Bounce', tableNames.bounceTable],
+      ] as const) {
+        const scan = paginateScan({ client: store.client }, { TableName: name, ConsistentRead: true, Limit: pageRows });
+        for await (const page of scan) found.push(...(page.Items ?? []).map((row) => ({ table, row })));
+      }
+      return found;
+    },
+    async close() {
+      for (const step of undo.reverse()) await step();
+    },
+  };
+
+  function storeAt(endpoint: string, settings: DynamoDBClientConfig, accessKeyId = 'test'): EventStore {
+    const client = new DynamoDBClient({
+      endpoint,
+      region: REGION,
+      credentials: { accessKeyId, secretAccessKey: 'test' },
+      ...settings,
+    });
+    return { client: documentClient(client), ...tableNames };
+  }
+}

@@ -1,0 +1,16 @@
+import { afterAll, beforeAll, inject } from 'vitest';
+import { readAssembly } from '../../local/stack/synthesize.ts';
+import { startStorage, type TestStorage } from './storage.ts';
+
+/** Starts storage that can fail before the tests of a file, and stops it after them. */
+export function withStorage(): () => TestStorage {
+  let storage: TestStorage | undefined;
+  beforeAll(async () => {
+    storage = await startStorage((await readAssembly(inject('assemblyDir'))).template);
+  });
+  afterAll(() => storage?.close());
+  return () => {
+    if (!storage) throw new Error('Storage is there only while the tests run');
+    return storage;
+  };
+}
