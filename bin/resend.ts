@@ -13,7 +13,7 @@ const MISSED_AFTER_MS = 3_600_000;
 await runCommand(
   {
     command: 'npm run resend --',
-    does: 'sends again what failed, what was begun and never ended, and what has waited for an hour',
+    does: 'sends again what failed, what was begun and never ended, and what has no status',
     options: {
       outputs: { default: '.local/outputs.json', help: 'the outputs of the stack: local mode’s, or of cdk deploy' },
       id: { default: '', help: 'only the item with this id' },

@@ -21,6 +21,7 @@ await runCommand(
     },
   },
   async (values) => {
+    if (values.dir === '') throw new Error('Cannot start: --dir is empty, it must name a folder');
     const startedAtMs = Date.now();
     const interrupted = new AbortController();
     const stopped = new Promise<void>((resolve) => {

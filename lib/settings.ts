@@ -40,8 +40,6 @@ const settingsSchema = z.strictObject({
       error: `must be one of ${LOG_RETENTION_DAYS.join(', ')}`,
     })
     .default(90),
-  /** Gets the alarms; nobody does if left out. */
-  alarmEmail: z.email('must be an e-mail address').optional(),
   /** Upper bound on SendGrid's receivers at one time; unlimited if left out. */
   sendgridReceiverReservedConcurrency: wholeNumber.pipe(z.number().min(1, 'must be at least 1')).optional(),
   /** Where the SendGrid account lives. */

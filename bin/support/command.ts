@@ -19,8 +19,11 @@ export async function runCommand<Given extends Options>(
   usage: { readonly command: string; readonly does: string; readonly options: Given },
   run: (values: Values<Given>) => Promise<void>,
 ): Promise<void> {
-  // Whoever reads the output may stop, as `head` does.
-  process.stdout.on('error', () => process.exit());
+  // Whoever reads the output may stop, as `head` does, and as a terminal does that is closed.
+  process.stdout.on('error', () => {
+    if (!process.emit('SIGHUP')) process.exit();
+  });
+  process.stderr.on('error', () => undefined);
   try {
     const names = Object.keys(usage.options);
     const { values } = parseArgs({
@@ -48,7 +51,7 @@ function typeOf(option: Options[string]): 'boolean' | 'string' {
 
 function helpText({ command, does, options }: { command: string; does: string; options: Options }): string {
   const lines = Object.entries(options).map(
-    ([name, option]) => `  --${name.padEnd(18)} ${option.help}${option.default && ` (${option.default})`}`,
+    ([name, option]) => `  --${name.padEnd(18)} ${option.help}${option.default ? ` (${option.default})` : ''}`,
   );
   return [`${command}: ${does}`, '', ...lines, `  --${'help'.padEnd(18)} this text`].join('\n');
 }

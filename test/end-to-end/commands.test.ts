@@ -79,7 +79,8 @@ describe.sequential('npm start', () => {
   });
 
   test('killed at any moment, it goes on where it was: no mail and no event is missing', async () => {
-    const killed = await startCommand('--port', '0', '--dir', dir, '--delay-ms', '2000');
+    const port = await freePorts();
+    const killed = await startCommand('--port', String(port), '--dir', dir, '--delay-ms', '2000');
     const outputs = await readOutputs(outputsFile());
     const db = tables(outputs);
     const letter = { from: 'a@example.com', to: 'bounce@example.jp', subject: 's', content: 'c' };
@@ -96,7 +97,8 @@ describe.sequential('npm start', () => {
     }
     await killed.kill();
 
-    const again = await startCommand('--port', '0', '--dir', dir, '--delay-ms', '2000');
+    // What it left behind has the ports: the next start, on the same ones, ends it.
+    const again = await startCommand('--port', String(port), '--dir', dir, '--delay-ms', '2000');
     const dbAgain = tables(await readOutputs(outputsFile()));
     await until('both mails to bounce', async () => {
       const { Items = [] } = await dbAgain.send(new ScanCommand({ TableName: outputs.BounceTableName }));
@@ -149,6 +151,28 @@ function tables(outputs: StackOutputs): DynamoDBDocumentClient {
   const client = tablesOf(outputs);
   onTestFinished(() => client.destroy());
   return client;
+}
+
+/** The first of four ports in a row that nobody has. */
+async function freePorts(): Promise<number> {
+  for (;;) {
+    const servers = [createServer().listen(0, '127.0.0.1')];
+    await new Promise((resolve) => servers[0]?.once('listening', resolve));
+    const address = servers[0]?.address();
+    const first = typeof address === 'object' && address ? address.port : 0;
+    for (const offset of [1, 2, 3]) servers.push(createServer().listen(first + offset, '127.0.0.1'));
+    const all = await Promise.all(
+      servers.slice(1).map(
+        (server) =>
+          new Promise<boolean>((resolve) => {
+            server.once('listening', () => resolve(true));
+            server.once('error', () => resolve(false));
+          }),
+      ),
+    );
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+    if (all.every(Boolean) && first < 65_000) return first;
+  }
 }
 
 async function expectNothingLeft(outputs: StackOutputs): Promise<void> {

@@ -34,7 +34,6 @@ test.each([
   [{ customersMailCloudTimeZone: 'Tokyo' }, /customersMailCloudTimeZone must be an IANA time zone.*got "Tokyo"/],
   [{ sendgridRegion: 'us' }, /sendgridRegion must be global or eu, got "us"/],
   [{ apiGatewayAccountRole: 'yes' }, /apiGatewayAccountRole must be create or existing, got "yes"/],
-  [{ alarmEmail: 'nobody' }, /alarmEmail must be an e-mail address, got "nobody"/],
   [{ sendgridReceiverReservedConcurrency: '0' }, /sendgridReceiverReservedConcurrency must be at least 1/],
   [{ stackName: 'to doke' }, /stackName must start with a letter/],
 ])('%o is refused in a sentence that names it and what is allowed', (context, message) => {
