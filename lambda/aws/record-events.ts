@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { type FailureEvent, type MailEvent, PROVIDERS, type ProgressEvent } from '../mail/event.ts';
 import { jsonText } from '../mail/json.ts';
@@ -48,6 +49,8 @@ export async function recordEvents(
   store: EventStore,
   signal: AbortSignal,
 ): Promise<RecordedCounts> {
+  // Every request under way listens to it; Node warns of a leak from the eleventh on.
+  setMaxListeners(0, signal);
   const failures = events.filter((event) => event.kind === 'failure');
   const progress = events.filter((event) => event.kind === 'progress');
   const unrecognized = events.filter((event) => event.kind === 'unrecognized');
