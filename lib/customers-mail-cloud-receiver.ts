@@ -1,15 +1,15 @@
 import { Duration } from 'aws-cdk-lib';
-import { FunctionUrlAuthType } from 'aws-cdk-lib/aws-lambda';
-import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import { EventSourceMapping, FunctionUrlAuthType } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
+import type { LogDefaults } from './encrypted-log-group.ts';
 import type { Queues } from './queues.ts';
 import type { Secrets } from './secrets.ts';
 import type { Settings } from './settings.ts';
 import type { Storage } from './storage.ts';
-import { type FunctionDefaults, TodokeFunction } from './todoke-function.ts';
+import { TodokeFunction } from './todoke-function.ts';
 
 export interface CustomersMailCloudReceiverProps {
-  readonly defaults: FunctionDefaults;
+  readonly defaults: LogDefaults;
   readonly settings: Settings;
   readonly storage: Storage;
   readonly secrets: Secrets;
@@ -53,7 +53,13 @@ export class CustomersMailCloudReceiver extends Construct {
       timeout: Duration.minutes(1),
       environment: recording,
     });
-    recordSpilled.addEventSource(new SqsEventSource(queues.spill, { batchSize: 5, reportBatchItemFailures: true }));
+    queues.grantConsume(recordSpilled, queues.spill);
+    new EventSourceMapping(recordSpilled, 'Queue', {
+      target: recordSpilled,
+      eventSourceArn: queues.spill.queueArn,
+      batchSize: 5,
+      reportBatchItemFailures: true,
+    });
 
     for (const recorder of [receive, recordSpilled]) {
       storage.grant(recorder, storage.sentLog, 'BatchGetItem', 'BatchWriteItem', 'PutItem');

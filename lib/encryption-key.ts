@@ -31,10 +31,10 @@ export class EncryptionKey extends Key {
 }
 
 /** Lets `grantee` use the key, but only by way of one AWS service (`dynamodb`, `sqs`, `secretsmanager`). */
-export function grantKey(grantee: IGrantable, key: IKey, service: string, actions: string[]): void {
+export function grantKey(grantee: IGrantable, key: IKey, service: string, actions: readonly string[]): void {
   Grant.addToPrincipal({
     grantee,
-    actions,
+    actions: [...actions],
     resourceArns: [key.keyArn],
     conditions: { StringEquals: { 'kms:ViaService': `${service}.${key.stack.region}.amazonaws.com` } },
   });

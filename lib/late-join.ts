@@ -1,14 +1,15 @@
 import { Duration } from 'aws-cdk-lib';
 import { FilterRule } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
+import type { LogDefaults } from './encrypted-log-group.ts';
 import type { Queues } from './queues.ts';
+import { readStream } from './read-stream.ts';
 import type { Settings } from './settings.ts';
 import type { Storage } from './storage.ts';
-import { streamSource } from './stream-source.ts';
-import { type FunctionDefaults, TodokeFunction } from './todoke-function.ts';
+import { TodokeFunction } from './todoke-function.ts';
 
 export interface LateJoinProps {
-  readonly defaults: FunctionDefaults;
+  readonly defaults: LogDefaults;
   readonly settings: Settings;
   readonly storage: Storage;
   readonly queues: Queues;
@@ -34,21 +35,20 @@ export class LateJoin extends Construct {
     storage.grant(join, storage.sentLog, 'Query', 'UpdateItem');
     storage.grant(join, storage.bounce, 'UpdateItem');
 
-    join.addEventSource(
-      streamSource(storage.sentLog, {
-        filters: [
-          {
-            eventName: FilterRule.isEqual('INSERT'),
-            dynamodb: { NewImage: { entry: { S: FilterRule.isEqual('mail') } } },
-          },
-          // An application that puts its log row again wipes what was added to it.
-          {
-            eventName: FilterRule.isEqual('MODIFY'),
-            dynamodb: { NewImage: { entry: { S: FilterRule.isEqual('mail') }, day: { S: FilterRule.notExists() } } },
-          },
-        ],
-        queues,
-      }),
-    );
+    readStream(join, storage.sentLog, {
+      storage,
+      queues,
+      filters: [
+        {
+          eventName: FilterRule.isEqual('INSERT'),
+          dynamodb: { NewImage: { entry: { S: FilterRule.isEqual('mail') } } },
+        },
+        // An application that puts its log row again wipes what was added to it.
+        {
+          eventName: FilterRule.isEqual('MODIFY'),
+          dynamodb: { NewImage: { entry: { S: FilterRule.isEqual('mail') }, day: { S: FilterRule.notExists() } } },
+        },
+      ],
+    });
   }
 }

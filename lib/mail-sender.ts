@@ -1,17 +1,18 @@
 import { Duration } from 'aws-cdk-lib';
 import { FilterRule } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
+import type { LogDefaults } from './encrypted-log-group.ts';
 import type { Queues } from './queues.ts';
+import { readStream } from './read-stream.ts';
 import type { Secrets } from './secrets.ts';
 import type { Settings } from './settings.ts';
 import type { Storage } from './storage.ts';
-import { streamSource } from './stream-source.ts';
-import { type FunctionDefaults, TodokeFunction } from './todoke-function.ts';
+import { TodokeFunction } from './todoke-function.ts';
 
 const SENDGRID_API_URLS = { global: 'https://api.sendgrid.com', eu: 'https://api.eu.sendgrid.com' } as const;
 
 export interface MailSenderProps {
-  readonly defaults: FunctionDefaults;
+  readonly defaults: LogDefaults;
   readonly settings: Settings;
   readonly storage: Storage;
   readonly secrets: Secrets;
@@ -41,17 +42,16 @@ export class MailSender extends Construct {
     storage.grant(send, storage.sentLog, 'PutItem');
     secrets.grantRead(send, secrets.sender);
 
-    send.addEventSource(
-      streamSource(storage.mail, {
-        // `exists` looks at leaves only, and `status` alone would match a removed item, which has no NewImage.
-        filters: [
-          {
-            eventName: FilterRule.or('INSERT', 'MODIFY'),
-            dynamodb: { NewImage: { id: { S: FilterRule.exists() }, status: { S: FilterRule.notExists() } } },
-          },
-        ],
-        queues,
-      }),
-    );
+    readStream(send, storage.mail, {
+      storage,
+      queues,
+      // `exists` looks at leaves only, and `status` alone would match a removed item, which has no NewImage.
+      filters: [
+        {
+          eventName: FilterRule.or('INSERT', 'MODIFY'),
+          dynamodb: { NewImage: { id: { S: FilterRule.exists() }, status: { S: FilterRule.notExists() } } },
+        },
+      ],
+    });
   }
 }

@@ -33,6 +33,16 @@ export class Queues extends Construct {
     grantKey(grantee, this.#key, 'sqs', ['kms:Decrypt', 'kms:GenerateDataKey']);
   }
 
+  /** Lets a function be called with the messages of `queue`; Lambda takes and deletes them in the function's name. */
+  grantConsume(grantee: IGrantable, queue: Queue): void {
+    Grant.addToPrincipal({
+      grantee,
+      actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],
+      resourceArns: [queue.queueArn],
+    });
+    grantKey(grantee, this.#key, 'sqs', ['kms:Decrypt']);
+  }
+
   /** Where a stream's event source reports what it gave up; Lambda does so in the function's name. */
   get failureDestination(): IEventSourceDlq {
     return {

@@ -4,6 +4,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { EMPTY_SENDER_SECRET, EMPTY_WEBHOOK_SECRET } from '../lambda/aws/secret-shapes.ts';
+import { acknowledge } from './acknowledge.ts';
 import { grantKey } from './encryption-key.ts';
 import { fixLogicalId } from './logical-id.ts';
 
@@ -29,6 +30,11 @@ export class Secrets extends Construct {
         removalPolicy: RemovalPolicy.RETAIN,
       });
       fixLogicalId(created, logicalId);
+      acknowledge(
+        created,
+        'SMG4',
+        'The values are issued by SendGrid and Customers Mail Cloud: a person rotates them.',
+      );
       return created;
     };
     this.webhook = secret(

@@ -1,14 +1,38 @@
-import { Duration, Fn, Stack } from 'aws-cdk-lib';
-import { CfnResource, EndpointType, LambdaIntegration, RestApi } from 'aws-cdk-lib/aws-apigateway';
+import { Duration, Fn, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import {
+  AccessLogFormat,
+  CfnResource,
+  EndpointType,
+  LambdaIntegration,
+  LogGroupLogDestination,
+  RestApi,
+} from 'aws-cdk-lib/aws-apigateway';
 import { Construct } from 'constructs';
+import { acknowledge } from './acknowledge.ts';
+import { encryptedLogGroup, type LogDefaults } from './encrypted-log-group.ts';
 import { fixLogicalId } from './logical-id.ts';
 import type { Secrets } from './secrets.ts';
 import type { Settings } from './settings.ts';
 import type { Storage } from './storage.ts';
-import { type FunctionDefaults, TodokeFunction } from './todoke-function.ts';
+import { TodokeFunction } from './todoke-function.ts';
+
+/** A line of the access log. Not the path, which is not to be known; no header and no content. */
+const ACCESS_LOG = {
+  requestId: '$context.requestId',
+  requestTime: '$context.requestTime',
+  ip: '$context.identity.sourceIp',
+  method: '$context.httpMethod',
+  status: '$context.status',
+  responseLength: '$context.responseLength',
+  latencyMs: '$context.responseLatency',
+  integrationStatus: '$context.integration.status',
+  error: '$context.error.responseType',
+};
+const PUSH_TO_CLOUDWATCH_LOGS =
+  'arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs';
 
 export interface SendGridReceiverProps {
-  readonly defaults: FunctionDefaults;
+  readonly defaults: LogDefaults;
   readonly settings: Settings;
   readonly storage: Storage;
   readonly secrets: Secrets;
@@ -42,14 +66,24 @@ export class SendGridReceiver extends Construct {
     storage.grant(receive, storage.bounce, 'BatchWriteItem', 'PutItem');
     secrets.grantRead(receive, secrets.webhook);
 
+    const accessLogs = encryptedLogGroup(this, 'SendGridWebhookLogs', defaults);
     const api = new RestApi(this, 'SendGridWebhook', {
       restApiName: `${Stack.of(this).stackName} SendGrid webhook`,
       description: "Receives SendGrid's Event Webhook",
       endpointTypes: [EndpointType.REGIONAL],
       // The signature covers the bytes as they were sent: nothing on the way may decode them.
       binaryMediaTypes: ['*/*'],
-      cloudWatchRole: settings.apiGatewayAccountRole === 'create',
-      deployOptions: { stageName: 'v1', throttlingRateLimit: 1000, throttlingBurstLimit: 2000 },
+      // The role is the account's: when the stack goes, other APIs may have come to write their logs by it.
+      ...(settings.apiGatewayAccountRole === 'create'
+        ? { cloudWatchRole: true, cloudWatchRoleRemovalPolicy: RemovalPolicy.RETAIN }
+        : { cloudWatchRole: false }),
+      deployOptions: {
+        stageName: 'v1',
+        throttlingRateLimit: 1000,
+        throttlingBurstLimit: 2000,
+        accessLogDestination: new LogGroupLogDestination(accessLogs),
+        accessLogFormat: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
+      },
     });
     fixLogicalId(api, 'SendGridWebhook');
     // The CDK's own output shows the address without its path, which answers nobody.
@@ -58,11 +92,33 @@ export class SendGridReceiver extends Construct {
     // The stack id's UUID: nobody can guess it, and it never changes while the stack lives. A path part cannot be made
     // of a token, so a placeholder stands in for it; its braces make the function's permission fit any path.
     const hook = api.root.addResource('{unguessable}');
-    hook.addMethod('ANY', new LambdaIntegration(receive, { allowTestInvoke: false }));
+    const method = hook.addMethod('ANY', new LambdaIntegration(receive, { allowTestInvoke: false }));
     const unguessable = Fn.select(2, Fn.split('/', Stack.of(this).stackId));
     const resource = hook.node.defaultChild;
     if (!(resource instanceof CfnResource)) throw new Error('Cannot set the path of the webhook: it has no resource');
     resource.pathPart = unguessable;
     this.webhookUrl = `${api.url}${unguessable}`;
+
+    acknowledge(
+      api,
+      'APIG2',
+      'The function verifies the signature over the bytes first, and then validates what they say.',
+    );
+    const stage = api.deploymentStage;
+    acknowledge(
+      stage,
+      'APIG3',
+      'Throttled, and only what SendGrid signed is read. A web ACL can be attached at any time.',
+    );
+    acknowledge(stage, 'APIG6', 'There are access logs. Execution logs would hold the unguessable path, unencrypted.');
+    acknowledge(
+      method,
+      'APIG4',
+      "SendGrid cannot sign in to AWS. The function verifies SendGrid's signature of each post.",
+    );
+    acknowledge(method, 'COG4', "SendGrid cannot sign in to Cognito. The function verifies SendGrid's signature.");
+    const role = api.node.tryFindChild('CloudWatchRole');
+    if (role)
+      acknowledge(role, `IAM4[Policy::${PUSH_TO_CLOUDWATCH_LOGS}]`, 'AWS made it for just this role, the account’s.');
   }
 }

@@ -19,6 +19,22 @@ type TableAction = 'BatchGetItem' | 'BatchWriteItem' | 'GetItem' | 'PutItem' | '
 
 const READS = new Set<TableAction>(['BatchGetItem', 'GetItem', 'Query']);
 
+/**
+ * What DynamoDB asks of the key in the caller's name (Developer Guide, "Using AWS KMS to encrypt DynamoDB data", without
+ * its wildcards).
+ */
+const KEY_READS = ['kms:Decrypt', 'kms:DescribeKey'];
+const KEY_WRITES = [
+  'kms:Encrypt',
+  'kms:GenerateDataKey',
+  'kms:GenerateDataKeyWithoutPlaintext',
+  'kms:ReEncryptFrom',
+  'kms:ReEncryptTo',
+];
+
+/** The indexes of Bounce, each with its partition key; their sort key is `occurredAt`. */
+const BOUNCE_INDEXES = { byRecipient: 'toEmail', byDay: 'day' };
+
 /** The three tables: what to send, what became of it, and what went wrong. */
 export class Storage extends Construct {
   readonly mail: Table;
@@ -52,33 +68,55 @@ export class Storage extends Construct {
       partitionKey: { name: 'fullMessageId', type: AttributeType.STRING },
       sortKey: { name: 'eventId', type: AttributeType.STRING },
     });
-    this.bounce.addGlobalSecondaryIndex({
-      indexName: 'byRecipient',
-      partitionKey: { name: 'toEmail', type: AttributeType.STRING },
-      sortKey: { name: 'occurredAt', type: AttributeType.STRING },
-      projectionType: ProjectionType.ALL,
-    });
-    this.bounce.addGlobalSecondaryIndex({
-      indexName: 'byDay',
-      partitionKey: { name: 'day', type: AttributeType.STRING },
-      sortKey: { name: 'occurredAt', type: AttributeType.STRING },
-      projectionType: ProjectionType.ALL,
-    });
+    for (const [indexName, name] of Object.entries(BOUNCE_INDEXES)) {
+      this.bounce.addGlobalSecondaryIndex({
+        indexName,
+        partitionKey: { name, type: AttributeType.STRING },
+        sortKey: { name: 'occurredAt', type: AttributeType.STRING },
+        projectionType: ProjectionType.ALL,
+      });
+    }
   }
 
-  /** Lets a function do `actions` on `table`, and use the table's key for them, through DynamoDB only. */
+  /** Lets somebody do `actions` on `table`, and use the table's key for them, through DynamoDB only. */
   grant(grantee: IGrantable, table: Table, ...actions: TableAction[]): void {
     Grant.addToPrincipal({
       grantee,
       actions: actions.map((action) => `dynamodb:${action}`),
       resourceArns: [table.tableArn],
     });
-    // DynamoDB asks for these in the caller's name (Developer Guide, "DynamoDB encryption at rest: usage notes").
-    const keyActions = ['kms:Decrypt', 'kms:DescribeKey'];
-    if (actions.some((action) => !READS.has(action))) {
-      keyActions.push('kms:Encrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*');
-    }
-    grantKey(grantee, this.#key, 'dynamodb', keyActions);
+    this.#grantKey(grantee, actions.every((action) => READS.has(action)) ? KEY_READS : [...KEY_READS, ...KEY_WRITES]);
+  }
+
+  /** Lets somebody look bounces up, by key, recipient or day. */
+  grantReadBounces(grantee: IGrantable): void {
+    this.grant(grantee, this.bounce, 'BatchGetItem', 'GetItem', 'Query');
+    const resourceArns = Object.keys(BOUNCE_INDEXES).map((index) => `${this.bounce.tableArn}/index/${index}`);
+    Grant.addToPrincipal({ grantee, actions: ['dynamodb:Query'], resourceArns });
+  }
+
+  /**
+   * Lets a function read what changes in `table`.
+   *
+   * @returns the stream's ARN
+   * @throws Error where the table has no stream
+   */
+  grantStream(grantee: IGrantable, table: Table): string {
+    if (table.tableStreamArn === undefined)
+      throw new Error(`Cannot read the stream of ${table.node.path}: it has none`);
+    Grant.addToPrincipal({
+      grantee,
+      actions: ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'],
+      resourceArns: [table.tableStreamArn],
+    });
+    // Lambda asks for it, and IAM knows it for no single stream.
+    Grant.addToPrincipal({ grantee, actions: ['dynamodb:ListStreams'], resourceArns: ['*'] });
+    this.#grantKey(grantee, KEY_READS);
+    return table.tableStreamArn;
+  }
+
+  #grantKey(grantee: IGrantable, actions: readonly string[]): void {
+    grantKey(grantee, this.#key, 'dynamodb', actions);
   }
 
   #table(id: string, props: Omit<TableProps, 'tableName'>): Table {

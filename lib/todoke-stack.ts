@@ -1,5 +1,6 @@
-import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import { ApplicationAccess } from './application-access.ts';
 import { CustomersMailCloudReceiver } from './customers-mail-cloud-receiver.ts';
 import { EncryptionKey } from './encryption-key.ts';
 import { LateJoin } from './late-join.ts';
@@ -40,6 +41,9 @@ export class TodokeStack extends Stack {
     new MailSender(this, 'MailSender', { defaults, settings, storage, secrets, queues });
     new LateJoin(this, 'LateJoin', { defaults, settings, storage, queues });
 
+    const applications = new ApplicationAccess(this, 'ApplicationAccess', { storage });
+    Tags.of(this).add('Application', 'Todoke');
+
     const output = (name: string, value: string, description: string) =>
       new CfnOutput(this, name, { value, description });
     output('MailTableName', storage.mail.tableName, 'Put an item here, and it is sent');
@@ -51,6 +55,12 @@ export class TodokeStack extends Stack {
       customersMailCloud.webhookUrl,
       "Enter this as Customers Mail Cloud's webhook",
     );
+    output(
+      'LogMailPolicyArn',
+      applications.logMail.managedPolicyArn,
+      'Attach this to an application that logs its mail',
+    );
+    output('ReadBouncesPolicyArn', applications.readBounces.managedPolicyArn, 'Attach this to what reads the bounces');
     output('WebhookSecretName', secrets.webhook.secretName, 'Holds what webhooks are verified with');
     output('SenderSecretName', secrets.sender.secretName, 'Holds what mail is sent with');
   }

@@ -60,6 +60,10 @@ function physicalResource(
       const table = arn('dynamodb', `table/${name}`);
       return { ref: name, attributes: { Arn: table, StreamArn: `${table}/stream/local` } };
     }
+    case 'AWS::IAM::ManagedPolicy': {
+      const policy = arn('iam', `policy/${name}`, '');
+      return { ref: policy, attributes: { PolicyArn: policy } };
+    }
     case 'AWS::IAM::Role':
       return { ref: name, attributes: { Arn: arn('iam', `role/${name}`, '') } };
     case 'AWS::KMS::Key':

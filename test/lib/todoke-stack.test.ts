@@ -134,7 +134,7 @@ describe('least privilege: a function may do on tables, secrets and queues just 
       {
         SentLog: 'BatchGetItem BatchWriteItem PutItem',
         Bounce: 'BatchWriteItem PutItem',
-        SpillQueue: 'ReceiveMessage ChangeMessageVisibility GetQueueUrl DeleteMessage GetQueueAttributes',
+        SpillQueue: 'ReceiveMessage DeleteMessage GetQueueAttributes',
       },
     ],
     [
@@ -308,7 +308,9 @@ test('the outputs are those of the design', () => {
   expect(Object.keys(template.toJSON().Outputs).toSorted()).toEqual([
     'BounceTableName',
     'CustomersMailCloudWebhookUrl',
+    'LogMailPolicyArn',
     'MailTableName',
+    'ReadBouncesPolicyArn',
     'SendGridWebhookUrl',
     'SenderSecretName',
     'SentLogTableName',

@@ -1,0 +1,27 @@
+import { ManagedPolicy } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import { fixLogicalId } from './logical-id.ts';
+import type { Storage } from './storage.ts';
+
+/** Policies to attach to the roles of applications that send by themselves and only want the join. */
+export class ApplicationAccess extends Construct {
+  /** May put log rows, and read nothing. */
+  readonly logMail: ManagedPolicy;
+  /** May look bounces up, and change nothing. */
+  readonly readBounces: ManagedPolicy;
+
+  constructor(scope: Construct, id: string, { storage }: { storage: Storage }) {
+    super(scope, id);
+    this.logMail = this.#policy('LogMailPolicy', 'May log the mail that it sends, in the sent log of Todoke');
+    storage.grant(this.logMail, storage.sentLog, 'PutItem');
+
+    this.readBounces = this.#policy('ReadBouncesPolicy', 'May read what bounced, was dropped or failed, in Todoke');
+    storage.grantReadBounces(this.readBounces);
+  }
+
+  #policy(logicalId: string, description: string): ManagedPolicy {
+    const policy = new ManagedPolicy(this, logicalId, { description });
+    fixLogicalId(policy, logicalId);
+    return policy;
+  }
+}

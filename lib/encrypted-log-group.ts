@@ -1,0 +1,23 @@
+import { RemovalPolicy } from 'aws-cdk-lib';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import type { Construct } from 'constructs';
+import { fixLogicalId } from './logical-id.ts';
+
+/** What all log groups share. */
+export interface LogDefaults {
+  readonly key: IKey;
+  /** Days; one of those that CloudWatch Logs takes. */
+  readonly logRetentionDays: number;
+}
+
+/** A log group that goes with the stack. */
+export function encryptedLogGroup(scope: Construct, id: string, { key, logRetentionDays }: LogDefaults): LogGroup {
+  const logGroup = new LogGroup(scope, id, {
+    retention: logRetentionDays,
+    encryptionKey: key,
+    removalPolicy: RemovalPolicy.DESTROY,
+  });
+  fixLogicalId(logGroup, id);
+  return logGroup;
+}

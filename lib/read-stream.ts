@@ -1,0 +1,39 @@
+import { Duration } from 'aws-cdk-lib';
+import type { Table } from 'aws-cdk-lib/aws-dynamodb';
+import { EventSourceMapping, FilterCriteria, StartingPosition } from 'aws-cdk-lib/aws-lambda';
+import { acknowledge } from './acknowledge.ts';
+import type { Queues } from './queues.ts';
+import type { Storage } from './storage.ts';
+import type { TodokeFunction } from './todoke-function.ts';
+
+export interface StreamSourceProps {
+  readonly storage: Storage;
+  readonly queues: Queues;
+  /** The function sees the records of which one of these holds. */
+  readonly filters: readonly Record<string, unknown>[];
+}
+
+/**
+ * Makes a table's stream a function's event source: every record, in order, tried again for hours, one by one in the
+ * end. Not the CDK's own event source, which lets the function use the key for anything.
+ */
+export function readStream(reader: TodokeFunction, table: Table, props: StreamSourceProps): void {
+  const { storage, queues, filters } = props;
+  new EventSourceMapping(reader, 'Stream', {
+    target: reader,
+    eventSourceArn: storage.grantStream(reader, table),
+    startingPosition: StartingPosition.TRIM_HORIZON,
+    batchSize: 100,
+    reportBatchItemFailures: true,
+    bisectBatchOnError: true,
+    retryAttempts: 10,
+    maxRecordAge: Duration.hours(12),
+    onFailure: queues.failureDestination,
+    filters: filters.map((filter) => FilterCriteria.filter(filter)),
+  });
+  acknowledge(
+    reader.defaultPolicy,
+    'IAM5[Resource::*]',
+    'Only dynamodb:ListStreams, which Lambda asks for, which shows no data, and which IAM knows for no single stream.',
+  );
+}
