@@ -1,6 +1,6 @@
 import { RemovalPolicy, SecretValue } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { EMPTY_SENDER_SECRET, EMPTY_WEBHOOK_SECRET } from '../lambda/aws/secret-shapes.ts';
@@ -20,10 +20,12 @@ export class Secrets extends Construct {
   constructor(scope: Construct, id: string, props: { key: IKey }) {
     super(scope, id);
     this.#key = props.key;
+    // By its ARN only: the CDK would write into the key's policy what the account may do with it anyway.
+    const encryptionKey = Key.fromKeyArn(this, 'EncryptionKey', props.key.keyArn);
     const secret = (logicalId: string, description: string, emptyShape: object) => {
       const created = new Secret(this, logicalId, {
         description,
-        encryptionKey: props.key,
+        encryptionKey,
         // Not `generateSecretString`: that is random text. CloudFormation writes a value only when this one changes,
         // so it must stay as it is for ever.
         secretStringValue: SecretValue.unsafePlainText(JSON.stringify(emptyShape)),

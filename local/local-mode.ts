@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { ALLOW_ALL, type Authorize } from './access.ts';
 import { startAwsApi } from './aws-api/aws-api.ts';
 import { localSecrets, secretsManagerCalls } from './aws-api/secrets.ts';
 import { sqsCalls } from './aws-api/sqs-calls.ts';
@@ -40,6 +41,8 @@ export interface LocalModeOptions {
   /** CDK context on top of cdk.json's, such as settings of the stack. */
   readonly context?: Readonly<Record<string, unknown>>;
   readonly timing?: Partial<MappingTiming>;
+  /** Of calls to Secrets Manager, SQS, and of what Lambda does for event source mappings; DynamoDB asks nobody. */
+  readonly authorize?: Authorize;
   /** Serves what is not a webhook on the webhooks' port, such as a page. */
   readonly fallback?: Fallback;
   /** Stops the start: what was started is stopped, and `startLocalMode` rejects. */
@@ -133,7 +136,11 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   const tables = await prepareTables({ template: resolved, database, region, dataHint, cleanup, report });
   const queues = await openQueues(resolved, folder);
   const secrets = localSecrets(resolved, folder);
-  awsApi.answer({ ...secretsManagerCalls([...secrets.values()]), ...sqsCalls([...queues.values()]) });
+  const { authorize = ALLOW_ALL } = options;
+  awsApi.answer({
+    ...secretsManagerCalls([...secrets.values()], authorize),
+    ...sqsCalls([...queues.values()], authorize),
+  });
 
   step('Starting the simulators of the providers');
   const providers = await startSimulatedProviders({
@@ -180,11 +187,12 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
     template: resolved,
     region,
     folder,
-    streams: database.streams,
+    streamsAs: database.streamsAs,
     tables,
     queues,
     functions,
     timing: { ...DEFAULT_TIMING, ...options.timing },
+    authorize,
     report,
   });
   cleanup.defer('finish what runs', async () => {

@@ -15,8 +15,8 @@ export class AwsApiError extends Error {
   }
 }
 
-/** One call, such as `AmazonSQS.SendMessage`: what it takes as JSON, and what it answers. */
-export type AwsCall = (input: unknown) => Promise<Record<string, unknown>>;
+/** One call, such as `AmazonSQS.SendMessage`: what it takes as JSON, by whose access key, and what it answers. */
+export type AwsCall = (input: unknown, caller: string) => Promise<Record<string, unknown>>;
 
 /** Longer than any call here may be: SQS takes 1 MiB, in JSON that may have escaped every character. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
@@ -38,7 +38,8 @@ export async function startAwsApi(): Promise<AwsApi> {
     const target = String(message.headers['x-amz-target'] ?? `${message.method} ${message.url}`);
     try {
       const { body } = await readRequest(message, MAX_BODY_BYTES);
-      sendAnswer(response, await answerCall(calls[target], target, body));
+      const caller = /Credential=([^/]+)/.exec(message.headers.authorization ?? '')?.[1] ?? 'nobody';
+      sendAnswer(response, await answerCall(calls[target], target, body, caller));
     } catch (error) {
       sendAnswer(response, errorAnswer(500, 'InternalFailure', messageOf(error)));
     }
@@ -58,13 +59,18 @@ export async function startAwsApi(): Promise<AwsApi> {
   };
 }
 
-async function answerCall(call: AwsCall | undefined, target: string, body: Buffer): Promise<HttpAnswer> {
+async function answerCall(
+  call: AwsCall | undefined,
+  target: string,
+  body: Buffer,
+  caller: string,
+): Promise<HttpAnswer> {
   if (call === undefined) return errorAnswer(400, 'UnknownOperationException', `Local mode does not answer ${target}`);
   try {
     return {
       status: 200,
       headers: [['Content-Type', 'application/x-amz-json-1.0']],
-      body: JSON.stringify(await call(JSON.parse(body.toString()))),
+      body: JSON.stringify(await call(JSON.parse(body.toString()), caller)),
     };
   } catch (error) {
     if (error instanceof AwsApiError) return errorAnswer(400, error.code, error.message);

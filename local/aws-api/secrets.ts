@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import * as z from 'zod';
+import type { Authorize } from '../access.ts';
 import type { DataFolder } from '../data-folder.ts';
 import { isErrorWithCode, readJsonFile, toJson, writeFileAtomically } from '../files.ts';
 import type { ResolvedTemplate } from '../stack/template.ts';
@@ -29,12 +30,13 @@ export function localSecrets(template: ResolvedTemplate, folder: DataFolder): Ma
 }
 
 /** Secrets Manager's one call: what is in the file now, by the secret's ARN or name. */
-export function secretsManagerCalls(secrets: readonly LocalSecret[]): Record<string, AwsCall> {
+export function secretsManagerCalls(secrets: readonly LocalSecret[], authorize: Authorize): Record<string, AwsCall> {
   return {
-    async 'secretsmanager.GetSecretValue'(input) {
+    async 'secretsmanager.GetSecretValue'(input, caller) {
       const { SecretId } = z.object({ SecretId: z.string() }).parse(input);
       const secret = secrets.find(({ arn, name }) => SecretId === arn || SecretId === name);
       if (secret === undefined) throw new AwsApiError('ResourceNotFoundException', `There is no secret ${SecretId}`);
+      await authorize(caller, 'secretsmanager:GetSecretValue', secret.arn);
       try {
         const SecretString = await readFile(secret.file, 'utf8');
         return {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { Authorize } from '../access.ts';
 import { type LocalQueue, md5OfBody } from '../event-sources/queue.ts';
 import { messageOf } from '../files.ts';
 import { AwsApiError, type AwsCall } from './aws-api.ts';
@@ -18,7 +19,7 @@ const sendMessageBatch = z.strictObject({
  *
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
  */
-export function sqsCalls(queues: readonly LocalQueue[]): Record<string, AwsCall> {
+export function sqsCalls(queues: readonly LocalQueue[], authorize: Authorize): Record<string, AwsCall> {
   const queueAt = (url: string): LocalQueue => {
     const queue = queues.find(({ name }) => name === url.split('/').at(-1));
     if (queue === undefined) throw new AwsApiError('QueueDoesNotExist', `There is no queue ${url}`);
@@ -29,16 +30,18 @@ export function sqsCalls(queues: readonly LocalQueue[]): Record<string, AwsCall>
     return { MessageId: messageId, MD5OfMessageBody: md5OfBody(body) };
   };
   return {
-    async 'AmazonSQS.SendMessage'(input) {
+    async 'AmazonSQS.SendMessage'(input, caller) {
       const { QueueUrl, MessageBody } = sendMessage.parse(input);
       const queue = queueAt(QueueUrl);
+      await authorize(caller, 'sqs:SendMessage', queue.arn);
       assertSize(MessageBody, 'InvalidParameterValue');
       return send(queue, MessageBody);
     },
 
-    async 'AmazonSQS.SendMessageBatch'(input) {
+    async 'AmazonSQS.SendMessageBatch'(input, caller) {
       const { QueueUrl, Entries } = sendMessageBatch.parse(input);
       const queue = queueAt(QueueUrl);
+      await authorize(caller, 'sqs:SendMessage', queue.arn);
       if (Entries.length === 0) throw new AwsApiError('EmptyBatchRequest', 'There are no entries');
       if (Entries.length > MAX_BATCH_ENTRIES) {
         throw new AwsApiError('TooManyEntriesInBatchRequest', `More than ${MAX_BATCH_ENTRIES} entries`);

@@ -1,10 +1,11 @@
 import { setInterval } from 'node:timers/promises';
-import { DescribeTableCommand, ResourceNotFoundException } from '@aws-sdk/client-dynamodb';
+import { DescribeTableCommand, type DynamoDBClient, ResourceNotFoundException } from '@aws-sdk/client-dynamodb';
+import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import type { Cleanup } from '../cleanup.ts';
 import type { DataFolder } from '../data-folder.ts';
 import { isErrorWithCode, messageOf } from '../files.ts';
 import type { ResolvedTemplate } from '../stack/template.ts';
-import { type DynamoDbClients, dynamoDbClients } from './dynamodb-clients.ts';
+import { dynamoDbClients } from './dynamodb-clients.ts';
 import { startEngine } from './engine.ts';
 import { createTables, type LocalTable } from './tables.ts';
 import { deleteExpiredItems } from './time-to-live.ts';
@@ -12,8 +13,11 @@ import { deleteExpiredItems } from './time-to-live.ts';
 const EXPIRY_INTERVAL_MS = 60_000;
 
 /** Somewhere that speaks DynamoDB. */
-export interface Database extends DynamoDbClients {
+export interface Database {
   readonly endpoint: string;
+  readonly tables: DynamoDBClient;
+  /** For what Lambda reads in a function's name, which is the access key id. */
+  streamsAs(caller: string): DynamoDBStreamsClient;
 }
 
 export interface DatabaseOptions {
@@ -30,15 +34,18 @@ export interface DatabaseOptions {
 /** Starts the embedded engine, or uses the endpoint that was given. */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { folder, port, region, cleanup, report } = options;
-  let { endpoint } = options;
-  if (endpoint === undefined) {
+  const startOwn = async () => {
     const engine = await startEngine({ folder, port, report });
     cleanup.defer('stop DynamoDB', () => engine.stop());
-    endpoint = engine.endpoint;
-  }
-  const clients = dynamoDbClients(endpoint, region);
-  cleanup.defer('close the connections to DynamoDB', clients.close);
-  return { endpoint, ...clients };
+    return engine.endpoint;
+  };
+  const endpoint = options.endpoint ?? (await startOwn());
+  const connect = (accessKeyId?: string) => {
+    const clients = dynamoDbClients(endpoint, region, accessKeyId);
+    cleanup.defer('close the connections to DynamoDB', clients.close);
+    return clients;
+  };
+  return { endpoint, tables: connect().tables, streamsAs: (caller) => connect(caller).streams };
 }
 
 export interface PrepareTablesOptions {

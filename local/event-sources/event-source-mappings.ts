@@ -1,4 +1,5 @@
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import type { Authorize } from '../access.ts';
 import type { DataFolder } from '../data-folder.ts';
 import type { LocalTable } from '../database/tables.ts';
 import { messageOf } from '../files.ts';
@@ -13,12 +14,13 @@ export interface EventSourceMappingsOptions {
   readonly template: ResolvedTemplate;
   readonly region: string;
   readonly folder: DataFolder;
-  readonly streams: DynamoDBStreamsClient;
+  readonly streamsAs: (caller: string) => DynamoDBStreamsClient;
   readonly tables: readonly LocalTable[];
   readonly queues: ReadonlyMap<string, LocalQueue>;
   /** By ARN. */
   readonly functions: ReadonlyMap<string, Invocable>;
   readonly timing: MappingTiming;
+  readonly authorize: Authorize;
   readonly report: (line: string) => void;
 }
 
@@ -63,7 +65,7 @@ function runOf(
   options: EventSourceMappingsOptions,
   signal: AbortSignal,
 ): () => Promise<void> {
-  const { template, region, folder, streams, tables, queues, timing, report } = options;
+  const { template, region, folder, streamsAs, tables, queues, timing, report } = options;
   const { EventSourceArn, FunctionName, DestinationConfig } = properties;
   const find = <T>(what: string, found: T | undefined): T => {
     if (found === undefined)
@@ -73,10 +75,12 @@ function runOf(
   const isTarget = ({ arn }: Invocable) => arn === FunctionName || arn.endsWith(`:function:${FunctionName}`);
   const target = find(FunctionName, [...options.functions.values()].find(isTarget));
   const queueOf = (arn: string) => [...queues.values()].find((queue) => queue.arn === arn);
+  // What Lambda does for a mapping it does in its function's name.
+  const authorize = (action: string, resourceArn: string) => options.authorize(target.logicalId, action, resourceArn);
   const common = { properties, target, region, timing, signal, report };
 
   const queue = queueOf(EventSourceArn);
-  if (queue !== undefined) return () => runQueueMapping({ ...common, queue });
+  if (queue !== undefined) return () => runQueueMapping({ ...common, queue, authorize });
 
   const isSource = (table: LocalTable) =>
     table.streamArn !== undefined && template.attribute(table.logicalId, 'StreamArn') === EventSourceArn;
@@ -86,9 +90,14 @@ function runOf(
   return () =>
     runStreamMapping({
       ...common,
-      client: streams,
+      client: streamsAs(target.logicalId),
       engineStreamArn,
       checkpointFile: folder.path('checkpoints', `${logicalId}.json`),
-      onFailure: failures && ((document) => failures.send(document)),
+      onFailure:
+        failures &&
+        (async (document) => {
+          await authorize('sqs:SendMessage', failures.arn);
+          await failures.send(document);
+        }),
     });
 }

@@ -14,6 +14,8 @@ export interface QueueMappingOptions {
   readonly target: Invocable;
   readonly region: string;
   readonly timing: MappingTiming;
+  /** Whether the function may do this. */
+  readonly authorize: (action: string, resourceArn: string) => Promise<void>;
   readonly signal: AbortSignal;
   readonly report: (line: string) => void;
 }
@@ -40,8 +42,9 @@ export async function runQueueMapping(options: QueueMappingOptions): Promise<voi
 }
 
 /** A batch: full, or what came within the batching window. */
-async function gather({ queue, properties, timing, signal }: QueueMappingOptions): Promise<QueueMessage[]> {
+async function gather({ queue, properties, timing, authorize, signal }: QueueMappingOptions): Promise<QueueMessage[]> {
   const batchSize = properties.BatchSize ?? DEFAULT_BATCH_SIZE;
+  for (const action of ['GetQueueAttributes', 'ReceiveMessage']) await authorize(`sqs:${action}`, queue.arn);
   const messages = await queue.receive(batchSize);
   const windowEndsAt = Date.now() + properties.MaximumBatchingWindowInSeconds * 1000;
   while (messages.length > 0 && messages.length < batchSize && Date.now() < windowEndsAt && !signal.aborted) {
@@ -52,11 +55,15 @@ async function gather({ queue, properties, timing, signal }: QueueMappingOptions
 }
 
 async function deliver(messages: readonly QueueMessage[], options: QueueMappingOptions): Promise<void> {
-  const { queue, properties, target, region } = options;
+  const { queue, properties, target, region, authorize } = options;
   const records = messages.map((message) => toRecord(message, queue.arn, region));
   const wanted = records.filter((record) => properties.FilterCriteria({ ...record, body: jsonOrText(record.body) }));
   const failed = wanted.length === 0 ? new Set<string>() : await invoke(wanted, target, properties);
-  for (const { messageId } of records) if (!failed.has(messageId)) await queue.delete(messageId);
+  for (const { messageId } of records) {
+    if (failed.has(messageId)) continue;
+    await authorize('sqs:DeleteMessage', queue.arn);
+    await queue.delete(messageId);
+  }
 }
 
 /** @returns the ids of the messages that were not processed. */

@@ -32,6 +32,7 @@ export interface Invocation {
 
 /** What event sources need of a function. */
 export interface Invocable {
+  readonly logicalId: string;
   readonly arn: string;
   /**
    * @param whenBusy - with `refuse`, as for HTTP, an invocation beyond the reserved concurrency fails at once.
@@ -54,6 +55,7 @@ export interface LocalFunctionOptions {
 
 /** One function with its processes: warm ones are used again, one invocation at a time each, as in Lambda. */
 export class LocalFunction implements Invocable {
+  readonly logicalId: string;
   readonly arn: string;
   readonly #options: LocalFunctionOptions;
   readonly #log: WriteStream;
@@ -67,6 +69,7 @@ export class LocalFunction implements Invocable {
   #stopped = false;
 
   constructor(options: LocalFunctionOptions) {
+    this.logicalId = options.logicalId;
     this.arn = options.arn;
     this.#options = options;
     this.#limit = Math.min(options.reservedConcurrency ?? MAX_PROCESSES, MAX_PROCESSES);

@@ -12,11 +12,19 @@ import {
   ScanCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
-import { afterAll, beforeAll, inject } from 'vitest';
+import { afterAll, beforeAll, expect, inject } from 'vitest';
+import { AwsApiError } from '../../local/aws-api/aws-api.ts';
 import { openDataFolder } from '../../local/data-folder.ts';
 import { startEngine } from '../../local/database/engine.ts';
-import { type LocalMode, startLocalMode } from '../../local/local-mode.ts';
+import { type LocalMode, type LocalModeOptions, startLocalMode } from '../../local/local-mode.ts';
+import { physicalResources, pseudoParameters } from '../../local/stack/physical-resources.ts';
+import { readAssembly } from '../../local/stack/synthesize.ts';
+import { ResolvedTemplate } from '../../local/stack/template.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
+import { Access } from '../iam/access.ts';
+import { type Grant, grantsOf, type Policies, policiesOf, without } from '../iam/policies.ts';
+
+const REGION = 'ap-northeast-1';
 
 export type Row = Record<string, unknown>;
 
@@ -33,8 +41,12 @@ export const BEARER_TOKEN = 'token-of-the-tests';
 /** The stack of this repository, running on this machine for the tests of one file. */
 export interface RunningStack {
   readonly local: LocalMode;
-  /** In front of the tables, where the stack was started with it. */
+  /** In front of the tables: can let storage fail. */
   readonly storage: FaultProxy;
+  /** Refuses what the template's policies do not allow, as IAM would. */
+  readonly access: Access;
+  readonly template: ResolvedTemplate;
+  readonly policies: Policies;
   readonly dir: string;
   /** Everything that local mode had to say. */
   readonly reported: readonly string[];
@@ -77,8 +89,9 @@ export interface CustomersMailCloudPayload {
 export interface StackOptions {
   /** Of the simulated providers. */
   readonly delayMs?: number;
-  /** Whether a proxy that can let storage fail stands before the engine. */
-  readonly faults?: boolean;
+  readonly timing?: LocalModeOptions['timing'];
+  /** The grant that the template's policies are to lack. */
+  readonly without?: (grant: Grant) => boolean;
   /** What the webhook secret holds; by default the keys of the tests. */
   readonly webhookSecret?: object;
 }
@@ -86,6 +99,9 @@ export interface StackOptions {
 /** Starts the stack before the tests of a file, and stops it after them. */
 export function runningStack(options: StackOptions = {}): () => RunningStack {
   let stack: (RunningStack & { stop(): Promise<void> }) | undefined;
+  afterAll(() => {
+    if (!options.without) expect(stack?.access.refusals, 'what IAM would refuse').toEqual([]);
+  });
   beforeAll(async () => {
     stack = await start(options);
   });
@@ -98,7 +114,9 @@ export function runningStack(options: StackOptions = {}): () => RunningStack {
 
 async function start(options: StackOptions): Promise<RunningStack & { stop(): Promise<void> }> {
   const dir = await mkdtemp(join(tmpdir(), 'todoke-end-to-end-'));
-  const storage = options.faults ? await startStorageWithProxy(join(dir, 'engine')) : undefined;
+  const { template, policies } = await readPolicies(options);
+  const access = new Access(policies, REGION);
+  const storage = await startStorageWithProxy(join(dir, 'engine'), access);
   await writeFile(
     join(dir, 'webhook-secret.json'),
     JSON.stringify(
@@ -113,14 +131,19 @@ async function start(options: StackOptions): Promise<RunningStack & { stop(): Pr
     dir,
     port: 0,
     delayMs: options.delayMs ?? 0,
-    dynamoDbEndpoint: storage?.proxy.endpoint,
+    dynamoDbEndpoint: storage.proxy.endpoint,
     assemblyDir: inject('assemblyDir'),
+    authorize: (caller, action, resource) =>
+      access.check({ caller, action, resource }).catch((error: Error) => {
+        throw new AwsApiError(error.name, error.message);
+      }),
     report: (line) => reported.push(line),
+    ...(options.timing && { timing: options.timing }),
   });
   const output = (name: string) => local.outputs[name] ?? `no output ${name}`;
   const client = new DynamoDBClient({
     endpoint: output('DynamoDbEndpoint'),
-    region: 'ap-northeast-1',
+    region: REGION,
     credentials: { accessKeyId: 'tests', secretAccessKey: 'tests' },
   });
   const db = DynamoDBDocumentClient.from(client);
@@ -146,10 +169,10 @@ async function start(options: StackOptions): Promise<RunningStack & { stop(): Pr
 
   return {
     local,
-    get storage() {
-      if (!storage) throw new Error('The stack was started without faults');
-      return storage.proxy;
-    },
+    storage: storage.proxy,
+    access,
+    template,
+    policies,
     dir,
     reported,
     mail,
@@ -203,16 +226,27 @@ async function start(options: StackOptions): Promise<RunningStack & { stop(): Pr
     async stop() {
       client.destroy();
       await local.stop();
-      await storage?.stop();
+      await storage.stop();
       await rm(dir, { recursive: true, force: true });
     },
   };
 }
 
-async function startStorageWithProxy(dir: string) {
+async function readPolicies({ without: lacks }: StackOptions) {
+  const { stackName, template: unresolved } = await readAssembly(inject('assemblyDir'));
+  const origins = { gatewayOrigin: 'http://127.0.0.1', awsApiOrigin: 'http://127.0.0.1' };
+  const stack = { stackName, stackUuid: 'none', region: REGION, ...origins };
+  const template = new ResolvedTemplate(unresolved, physicalResources(unresolved, stack), pseudoParameters(stack));
+  const policies = policiesOf(template);
+  const taken = grantsOf(policies).filter((grant) => lacks?.(grant));
+  if (lacks && taken.length === 0) throw new Error('Cannot take a grant away: there is none of this kind');
+  return { template, policies: taken.reduce(without, policies) };
+}
+
+async function startStorageWithProxy(dir: string, access: Access) {
   const folder = await openDataFolder(dir);
   const engine = await startEngine({ folder, port: 0, report: () => undefined });
-  const proxy = await startFaultProxy(engine.endpoint);
+  const proxy = await startFaultProxy(engine.endpoint, { authorize: (call) => access.checkStorage(call) });
   const stop = async () => {
     await proxy.close();
     await engine.stop();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { API_KEY, post, runningStack, signatureHeaders, until } from './running-stack.ts';
 
-const stack = runningStack({ faults: true });
+const stack = runningStack();
 afterEach(() => {
   stack().storage.plan = () => undefined;
 });

@@ -56,6 +56,8 @@ export interface FaultProxyOptions {
    * batch is no transaction. `backwards` begins with the last.
    */
   readonly batches?: 'at once' | 'item by item' | 'backwards';
+  /** Throws, in IAM's words, where the caller may not do this. */
+  readonly authorize?: (call: StorageCall) => Promise<void>;
 }
 
 interface Answer {
@@ -105,6 +107,8 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
   async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const call = readCall(incoming, await readAll(incoming), ++count);
     calls.push(call);
+    const denial = await options.authorize?.(call).then(() => undefined, messageOf);
+    if (denial !== undefined) return reply(outgoing, refusal(400, 'AccessDeniedException', denial));
     const body = proxy.rewrite(call) ?? call.body;
     for (const part of parts(call.action, body)) {
       const fault = await proxy.plan({ ...call, body: part });
@@ -119,9 +123,9 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
       if (answer === 'none') return;
       if (answer === 'cut off') return void incoming.socket.destroy();
       if (part !== body && answer.status === 200) continue;
-      return void outgoing.writeHead(answer.status, answer.headers).end(answer.body);
+      return reply(outgoing, answer);
     }
-    outgoing.writeHead(200, { 'content-type': JSON_TYPE }).end('{"UnprocessedItems":{}}');
+    reply(outgoing, jsonAnswer(200, { UnprocessedItems: {} }));
   }
 
   function parts(action: string, body: Record<string, unknown>): Record<string, unknown>[] {
@@ -227,6 +231,12 @@ function readCall(incoming: IncomingMessage, bytes: Buffer, number: number): Sto
     body: JSON.parse(bytes.toString() || '{}'),
   };
 }
+
+function reply(outgoing: ServerResponse, { status, headers, body }: Answer): void {
+  outgoing.writeHead(status, headers).end(body);
+}
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 const JSON_TYPE = 'application/x-amz-json-1.0';
 

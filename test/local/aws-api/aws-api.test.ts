@@ -3,6 +3,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { GetSecretValueCommand, PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SendMessageBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { ALLOW_ALL } from '../../../local/access.ts';
 import { startAwsApi } from '../../../local/aws-api/aws-api.ts';
 import {
   ensureSecretFile,
@@ -35,7 +36,7 @@ beforeAll(async () => {
   const resolved = resolve(template, { awsApiOrigin: api.origin });
   const secrets = [...localSecrets(resolved, folder).values()];
   queues = await openQueues(resolved, folder);
-  api.answer({ ...secretsManagerCalls(secrets), ...sqsCalls([...queues.values()]) });
+  api.answer({ ...secretsManagerCalls(secrets, ALLOW_ALL), ...sqsCalls([...queues.values()], ALLOW_ALL) });
   secret = secrets[0] ?? expect.unreachable();
   queueUrl = resolved.ref('SpillQueue');
   const config = {

@@ -26,6 +26,7 @@ function run(
   const batches: string[][] = [];
   const stopping = new AbortController();
   const target: Invocable = {
+    logicalId: 'RecordSpilledPosts',
     arn: 'arn:aws:lambda:ap-northeast-1:000000000000:function:RecordSpilledPosts',
     async invoke(event) {
       const { Records } = eventSchema.parse(event);
@@ -38,6 +39,7 @@ function run(
     properties: mappingProperties.parse({ EventSourceArn: queue.arn, FunctionName: target.arn, ...properties }),
     target,
     region: REGION,
+    authorize: async () => undefined,
     timing: { pollIntervalMs: 5, retryDelayMs: () => 1 },
     signal: stopping.signal,
     report: () => undefined,

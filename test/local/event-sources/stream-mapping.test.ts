@@ -34,6 +34,7 @@ async function mappingOn(name: string, properties: object, handle: (batch: Batch
   const batches: string[][] = [];
   const failures: unknown[] = [];
   const target: Invocable = {
+    logicalId: 'SendMail',
     arn: FUNCTION_ARN,
     async invoke(event) {
       const parsed = eventSchema.parse(event);

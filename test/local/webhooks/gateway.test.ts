@@ -86,7 +86,10 @@ beforeAll(async () => {
   const functions = new Map(
     ['Receive', 'Closed'].map((logicalId): [string, Invocable] => {
       const arn = resolved.attribute(logicalId, 'Arn');
-      return [arn, { arn, invoke: async (event) => ({ requestId: 'request', payload: await handle(event) }) }];
+      return [
+        arn,
+        { logicalId, arn, invoke: async (event) => ({ requestId: 'request', payload: await handle(event) }) },
+      ];
     }),
   );
   const permissions = readPermissions(resolved);

@@ -1,0 +1,152 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { isAllowed } from '../iam/decide.ts';
+import { type Grant, grantsOf, without } from '../iam/policies.ts';
+import type { IamRequest } from '../iam/requests.ts';
+import { serviceRequests } from '../iam/services.ts';
+import { type RunningStack, runningStack, until } from './running-stack.ts';
+
+const REGION = 'ap-northeast-1';
+const timing = { pollIntervalMs: 10, retryDelayMs: () => 1 };
+
+const bounce = (messageId: string) => ({
+  email: `${messageId}@example.jp`,
+  timestamp: 1_790_000_000,
+  event: 'bounce',
+  type: 'bounce',
+  sg_event_id: messageId,
+  sg_message_id: `${messageId}.recvd-1`,
+});
+const bounces = (messageId: string) => ({
+  event_type: 'bounces',
+  event: {
+    bounces: [
+      {
+        created: '2026-11-01 10:00:00',
+        messageId,
+        apiData: '',
+        status: '2',
+        reason: '550',
+        subject: 'S',
+        from: 'shop@example.com',
+        to: 'a@example.jp',
+      },
+    ],
+  },
+});
+const mail = (id: string, provider: string) => ({
+  id,
+  provider,
+  from: 'shop@example.com',
+  to: 'ann@example.jp',
+  subject: 'S',
+  content: 'C',
+});
+
+describe('a stack whose every path was walked', () => {
+  const stack = runningStack({ timing });
+  afterEach(() => {
+    stack().storage.plan = () => undefined;
+  });
+
+  test('both webhooks record, together and, where a batch is refused, one by one', async () => {
+    for (const refused of [false, true]) {
+      stack().storage.plan = ({ action }) => (refused && action === 'BatchWriteItem' ? 'refused item' : undefined);
+      await expect(stack().postSendGrid([bounce(`one-${refused}`)])).resolves.toMatchObject({ status: 200 });
+      await expect(stack().postCustomersMailCloud(bounces(`<two-${refused}@example.com>`))).resolves.toMatchObject({
+        body: { recorded: 1 },
+      });
+    }
+  });
+
+  test('posts are spilled and recorded later', async () => {
+    for (const refused of [false, true]) {
+      stack().storage.plan = ({ action, caller }) => {
+        if (caller === 'ReceiveCustomersMailCloud') return 'reset';
+        return refused && action === 'BatchWriteItem' ? 'refused item' : undefined;
+      };
+      const messageId = `<spilled-${refused}@example.com>`;
+      await expect(stack().postCustomersMailCloud(bounces(messageId))).resolves.toMatchObject({
+        body: { spilled: true },
+      });
+      await until('the spilled post', async () => (await stack().bounces(messageId))[0]);
+    }
+    await until('an empty queue', async () => queueLength(stack(), 'SpillQueue') === 0 || undefined);
+  });
+
+  test('mail is sent by both providers', async () => {
+    for (const provider of ['sendgrid', 'customers-mail-cloud']) {
+      await stack().insert(mail(provider, provider));
+      await expect(stack().settled(provider)).resolves.toMatchObject({ status: 'sent' });
+    }
+  });
+
+  test('a mail that an application logs late is joined', async () => {
+    await stack().postSendGrid([bounce('late')]);
+    await stack().log({ messageId: 'late', entry: 'mail', from: 'a@example.com', to: 'b@example.jp', subject: 'S' });
+    await until('the join', async () => (await stack().bounces('late')).find((row) => row['matched'] === true));
+  });
+
+  test.each(['SendMail', 'JoinLateEvents'])('what %s gives up is reported', async (functionId) => {
+    const before = queueLength(stack(), 'FailureQueue');
+    stack().storage.plan = ({ caller, action }) =>
+      caller === functionId && ['Query', 'UpdateItem'].includes(action) ? 'error 500' : undefined;
+    await stack().insert(mail(`given-up-by-${functionId}`, 'sendgrid'));
+    await until('a report', async () => queueLength(stack(), 'FailureQueue') > before || undefined);
+  });
+
+  test('needs each of its grants, and has no other', async () => {
+    const { access, policies, template } = stack();
+    for (const request of serviceRequests(template, policies, REGION)) await access.ask(request);
+    const applications = ['LogMailPolicy', 'ReadBouncesPolicy'];
+    const grants = grantsOf(policies).filter(({ holder }) => !applications.includes(holder));
+    expect(grants.length).toBeGreaterThan(80);
+
+    const unused: string[] = [];
+    for (const grant of grants) {
+      const lacking = without(policies, grant);
+      const concerned = [...access.asked.values()].filter((request) => concerns(grant, request));
+      const refused = await Promise.all(concerned.map(async (request) => !(await isAllowed(request, lacking))));
+      if (!refused.includes(true)) unused.push(`${grant.holder}: ${grant.action} on ${grant.resource ?? 'itself'}`);
+    }
+    expect(unused, 'grants that nothing needs').toEqual([]);
+  });
+});
+
+describe('a stack that lacks a grant fails as AWS would, naming action and resource:', () => {
+  const lacks = (holder: string, action: string) =>
+    runningStack({ timing, without: (grant) => grant.holder === holder && grant.action === action });
+  const logged = (stack: RunningStack, words: RegExp) =>
+    until('a refusal', async () => stack.reported.find((line) => words.test(line)));
+
+  describe('the key, for a receiver', () => {
+    const stack = lacks('ReceiveSendGrid', 'kms:GenerateDataKey');
+    test('no post is recorded', async () => {
+      await expect(stack().postSendGrid([bounce('no-key')])).resolves.toMatchObject({ status: 503 });
+      expect(stack().access.refusals).toContainEqual(
+        expect.stringMatching(/ReceiveSendGrid is not authorized to perform: kms:GenerateDataKey on .*:kms:.*Key/),
+      );
+    });
+  });
+
+  describe('the queue, for what Lambda does in the name of record-spilled-posts', () => {
+    const stack = lacks('RecordSpilledPosts', 'sqs:ReceiveMessage');
+    test('nothing is delivered', () =>
+      logged(stack(), /RecordSpilledPosts is not authorized to perform: sqs:ReceiveMessage on resource: .*SpillQueue/));
+  });
+
+  describe('the stream, for what Lambda does in the name of send-mail', () => {
+    const stack = lacks('SendMail', 'dynamodb:GetRecords');
+    test('nothing is delivered', () =>
+      logged(stack(), /SendMail is not authorized to perform: dynamodb:GetRecords on resource: .*stream/));
+  });
+});
+
+function queueLength({ local }: RunningStack, logicalId: string): number {
+  return local.queues.get(logicalId)?.messages().length ?? Number.NaN;
+}
+
+/** Whether a request may need a grant: only these are asked again without it. */
+function concerns({ kind, holder }: Grant, { principal, resource }: IamRequest): boolean {
+  if (kind === 'resources') return resource === holder;
+  return typeof principal === 'object' && 'caller' in principal && principal.caller === holder;
+}

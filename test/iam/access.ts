@@ -1,0 +1,67 @@
+/** Stands where IAM stands: before every call that a stack makes, whether it is allowed, and what was asked for. */
+import { LOCAL_ACCOUNT } from '../../local/stack/physical-resources.ts';
+import type { StorageCall } from '../faults/fault-proxy.ts';
+import { isAllowed } from './decide.ts';
+import type { Policies } from './policies.ts';
+import { type Call, type IamRequest, requestsOf } from './requests.ts';
+
+/** A call that IAM would refuse, in its words. */
+export class AccessDenied extends Error {
+  override readonly name = 'AccessDeniedException';
+}
+
+export class Access {
+  /** What was asked of IAM, each question once. */
+  readonly asked = new Map<string, IamRequest>();
+  /** What was refused, in IAM's words. */
+  readonly refusals: string[] = [];
+  readonly #policies: Policies;
+  readonly #region: string;
+  readonly #answers = new Map<string, Promise<boolean>>();
+
+  constructor(policies: Policies, region: string) {
+    this.#policies = policies;
+    this.#region = region;
+  }
+
+  /** @throws AccessDenied that names who asked, the action and the resource */
+  async check(call: Call): Promise<void> {
+    if (!this.knows(call.caller)) return;
+    for (const request of requestsOf(call, this.#region, this.#policies)) await this.ask(request);
+  }
+
+  async ask(request: IamRequest): Promise<void> {
+    const key = JSON.stringify(request);
+    this.asked.set(key, request);
+    const answer = this.#answers.get(key) ?? isAllowed(request, this.#policies);
+    this.#answers.set(key, answer);
+    if (await answer) return;
+    const { principal, action, resource } = request;
+    const who = principal === 'anybody' ? principal : Object.values(principal).join();
+    const refusal = `User: ${who} is not authorized to perform: ${action} on resource: ${resource}`;
+    this.refusals.push(refusal);
+    throw new AccessDenied(refusal);
+  }
+
+  /** Whether it is one of the stack's, and no tool of local mode or of a test. */
+  knows(caller: string): boolean {
+    return this.#policies.identities.has(caller);
+  }
+
+  /** @throws AccessDenied */
+  async checkStorage(call: StorageCall): Promise<void> {
+    for (const resource of this.#resourcesOf(call)) {
+      await this.check({ caller: call.caller, action: `dynamodb:${call.action}`, resource });
+    }
+  }
+
+  #resourcesOf({ caller, action, body }: StorageCall): string[] {
+    if (action.includes('Stream') || action === 'GetRecords' || action === 'GetShardIterator') {
+      return [this.#policies.streams.get(caller) ?? 'arn:aws:dynamodb:::no-stream-of-its-own'];
+    }
+    const tables =
+      typeof body['TableName'] === 'string' ? [body['TableName']] : Object.keys(body['RequestItems'] ?? {});
+    const index = typeof body['IndexName'] === 'string' ? `/index/${body['IndexName']}` : '';
+    return tables.map((table) => `arn:aws:dynamodb:${this.#region}:${LOCAL_ACCOUNT}:table/${table}${index}`);
+  }
+}

@@ -1,0 +1,59 @@
+/** What AWS asks IAM when a call is made: for the call itself, and for the key that its resource is encrypted with. */
+import type { Policies } from './policies.ts';
+
+/** Something that is done in somebody's name. */
+export interface Call {
+  /** The logical id of a function, for its role, or of a managed policy, for an application that has it. */
+  readonly caller: string;
+  /** As IAM names it, such as `dynamodb:PutItem`. */
+  readonly action: string;
+  /** ARN, or `*`. */
+  readonly resource: string;
+}
+
+/** A question to IAM. */
+export interface IamRequest {
+  readonly principal: { readonly caller: string } | { readonly service: string } | 'anybody';
+  readonly action: string;
+  readonly resource: string;
+  readonly context: Readonly<Record<string, string>>;
+}
+
+/**
+ * What the services ask of the key in the caller's name, by the first match.
+ *
+ * DynamoDB: Developer Guide, "Using AWS KMS to encrypt DynamoDB data", authorizing use of a customer managed key.
+ * SQS: Developer Guide, "Key management", permissions for producers and consumers.
+ * Secrets Manager: User Guide, "Secret encryption and decryption", permissions for the KMS key.
+ */
+const KEY_USE: readonly (readonly [RegExp, readonly string[]])[] = [
+  [/^dynamodb:ListStreams$/, []],
+  [/^dynamodb:(BatchGetItem|DescribeStream|GetItem|GetRecords|GetShardIterator|Query)$/, ['Decrypt', 'DescribeKey']],
+  [
+    /^dynamodb:/,
+    [
+      'Decrypt',
+      'DescribeKey',
+      'Encrypt',
+      'GenerateDataKey',
+      'GenerateDataKeyWithoutPlaintext',
+      'ReEncryptFrom',
+      'ReEncryptTo',
+    ],
+  ],
+  [/^sqs:SendMessage$/, ['Decrypt', 'GenerateDataKey']],
+  [/^sqs:ReceiveMessage$/, ['Decrypt']],
+  [/^secretsmanager:GetSecretValue$/, ['Decrypt']],
+];
+
+export function requestsOf({ caller, action, resource }: Call, region: string, { keys }: Policies): IamRequest[] {
+  const principal = { caller };
+  const itself = { principal, action, resource, context: { 'aws:SecureTransport': 'true' } };
+  // An index is encrypted with its table.
+  const key = keys.get(resource.replace(/\/index\/.*/, ''));
+  if (key === undefined) return [itself];
+  const service = action.slice(0, action.indexOf(':'));
+  const keyActions = KEY_USE.find(([pattern]) => pattern.test(action))?.[1] ?? [];
+  const context = { 'aws:SecureTransport': 'true', 'kms:ViaService': `${service}.${region}.amazonaws.com` };
+  return [itself, ...keyActions.map((name) => ({ principal, action: `kms:${name}`, resource: key, context }))];
+}

@@ -1,0 +1,68 @@
+/** What AWS's services ask of IAM by themselves, before and between the calls that the functions make. */
+import * as z from 'zod';
+import type { ResolvedTemplate } from '../../local/stack/template.ts';
+import type { Policies } from './policies.ts';
+import type { IamRequest } from './requests.ts';
+
+export function serviceRequests(template: ResolvedTemplate, { streams }: Policies, region: string): IamRequest[] {
+  const requests: IamRequest[] = [];
+  const ask = (
+    principal: IamRequest['principal'],
+    action: string,
+    resource: string,
+    context: IamRequest['context'] = {},
+  ) => requests.push({ principal, action, resource, context });
+  const each = <Shape extends z.ZodRawShape>(
+    type: string,
+    shape: Shape,
+    use: (properties: z.output<z.ZodObject<Shape>>, logicalId: string) => void,
+  ) => template.resources(type, z.object(shape)).forEach(use);
+
+  each(
+    'AWS::Lambda::Function',
+    { Role: z.string(), LoggingConfig: z.object({ LogGroup: z.string() }) },
+    (it, caller) => {
+      ask({ service: 'lambda.amazonaws.com' }, 'sts:AssumeRole', it.Role);
+      const logStream = `arn:aws:logs:${region}:${accountOf(it.Role)}:log-group:${it.LoggingConfig.LogGroup}:log-stream:s`;
+      for (const action of ['CreateLogStream', 'PutLogEvents']) ask({ caller }, `logs:${action}`, logStream);
+    },
+  );
+  // Lambda asks for it when a mapping is made (Developer Guide, "Using AWS Lambda with Amazon DynamoDB").
+  for (const caller of streams.keys()) ask({ caller }, 'dynamodb:ListStreams', '*');
+
+  // User Guide of CloudWatch Logs, "Encrypt log data in CloudWatch Logs using AWS Key Management Service".
+  each('AWS::Logs::LogGroup', { KmsKeyId: z.string() }, ({ KmsKeyId }, logicalId) => {
+    const logGroup = template.attribute(logicalId, 'Arn').replace(/:\*$/, '');
+    for (const action of ['Decrypt', 'Encrypt', 'GenerateDataKey', 'ReEncryptFrom', 'ReEncryptTo']) {
+      ask({ service: `logs.${region}.amazonaws.com` }, `kms:${action}`, KmsKeyId, {
+        'kms:EncryptionContext:aws:logs:arn': logGroup,
+      });
+    }
+  });
+  each('AWS::ApiGateway::Account', { CloudWatchRoleArn: z.string() }, ({ CloudWatchRoleArn }) =>
+    ask({ service: 'apigateway.amazonaws.com' }, 'sts:AssumeRole', CloudWatchRoleArn),
+  );
+
+  // A POST that comes in, as API Gateway shows it to Lambda.
+  const [apiId] = template.resources('AWS::ApiGateway::RestApi', z.object({})).keys();
+  const [stageId] = template.resources('AWS::ApiGateway::Stage', z.object({})).keys();
+  each('AWS::ApiGateway::Method', { Integration: z.object({ Uri: z.string() }) }, ({ Integration }) => {
+    const target = /functions\/(.+)\/invocations/.exec(Integration.Uri)?.[1] ?? 'no function';
+    const api = `arn:aws:execute-api:${region}:${accountOf(target)}:${template.ref(apiId ?? '')}`;
+    ask({ service: 'apigateway.amazonaws.com' }, 'lambda:InvokeFunction', target, {
+      'aws:SourceArn': `${api}/${template.ref(stageId ?? '')}/POST/unguessable`,
+    });
+  });
+  // Developer Guide of Lambda, "Control access to Lambda function URLs": both, since October 2025.
+  each(
+    'AWS::Lambda::Url',
+    { TargetFunctionArn: z.string(), AuthType: z.string() },
+    ({ TargetFunctionArn, AuthType }) => {
+      ask('anybody', 'lambda:InvokeFunctionUrl', TargetFunctionArn, { 'lambda:FunctionUrlAuthType': AuthType });
+      ask('anybody', 'lambda:InvokeFunction', TargetFunctionArn, { 'lambda:InvokedViaFunctionUrl': 'true' });
+    },
+  );
+  return requests;
+}
+
+const accountOf = (arn: string) => arn.split(':')[4] ?? '';
