@@ -1,11 +1,17 @@
 /** The CDK app: validated settings in, one stack out. */
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { settingsFromContext } from '../lib/settings.ts';
+import { SettingsError, settingsFromContext } from '../lib/settings.ts';
 import { TodokeStack } from '../lib/todoke-stack.ts';
 
 const app = new App();
 // A finding ends the synthesis; lib/acknowledge.ts accepts one.
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
-const settings = settingsFromContext(app.node);
-new TodokeStack(app, settings.stackName, { settings });
+try {
+  const settings = settingsFromContext(app.node);
+  new TodokeStack(app, settings.stackName, { settings });
+} catch (error) {
+  if (!(error instanceof SettingsError)) throw error;
+  console.error(error.message);
+  process.exit(1);
+}

@@ -2,6 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import { EventSourceMapping, FunctionUrlAuthType } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import type { LogDefaults } from './encrypted-log-group.ts';
+import { fixLogicalId } from './logical-id.ts';
 import type { Queues } from './queues.ts';
 import type { Secrets } from './secrets.ts';
 import type { Settings } from './settings.ts';
@@ -44,7 +45,9 @@ export class CustomersMailCloudReceiver extends Construct {
     });
     secrets.grantRead(receive, secrets.webhook);
     queues.grantSend(receive, queues.spill);
-    this.webhookUrl = receive.addFunctionUrl({ authType: FunctionUrlAuthType.NONE }).url;
+    const functionUrl = receive.addFunctionUrl({ authType: FunctionUrlAuthType.NONE });
+    fixLogicalId(functionUrl, 'CustomersMailCloudWebhook');
+    this.webhookUrl = functionUrl.url;
 
     const recordSpilled = new TodokeFunction(this, 'RecordSpilledPosts', {
       defaults,

@@ -86,6 +86,7 @@ export class SendGridReceiver extends Construct {
       },
     });
     fixLogicalId(api, 'SendGridWebhook');
+    fixLogicalId(api.deploymentStage, 'SendGridWebhookStage');
     // The CDK's own output shows the address without its path, which answers nobody.
     api.node.tryRemoveChild('Endpoint');
 

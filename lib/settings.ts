@@ -48,6 +48,9 @@ const settingsSchema = z.strictObject({
   apiGatewayAccountRole: z.enum(['create', 'existing'], { error: 'must be create or existing' }).default('create'),
 });
 
+/** Says which settings are wrong or unknown, and what is allowed. */
+export class SettingsError extends Error {}
+
 /** What a person may choose at deployment, validated. */
 export type Settings = z.infer<typeof settingsSchema>;
 
@@ -57,7 +60,7 @@ const isCdkContext = (key: string) => /[:/@]/.test(key) || key.startsWith('cli-'
 /**
  * The settings from the CDK context (`-c name=value`, or `context` in cdk.json).
  *
- * @throws Error that names every unknown or wrong setting and what is allowed.
+ * @throws SettingsError
  */
 export function settingsFromContext(node: Node): Settings {
   const context: Record<string, unknown> = node.getAllContext();
@@ -69,5 +72,5 @@ export function settingsFromContext(node: Node): Settings {
       ? `there is no setting ${issue.keys.join(', ')}; the settings are ${Object.keys(settingsSchema.shape).join(', ')}`
       : `${issue.path.join('.')} ${issue.message}, got ${JSON.stringify(given[String(issue.path[0])])}`,
   );
-  throw new Error(`Cannot use the settings in the CDK context: ${problems.join('; ')}`);
+  throw new SettingsError(`Cannot use the settings in the CDK context: ${problems.join('; ')}`);
 }

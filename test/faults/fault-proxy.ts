@@ -105,7 +105,8 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
   return proxy;
 
   async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const call = readCall(incoming, await readAll(incoming), ++count);
+    const bytes = await readAll(incoming);
+    const call = readCall(incoming, bytes, ++count);
     calls.push(call);
     const denial = await options.authorize?.(call).then(() => undefined, messageOf);
     if (denial !== undefined) return reply(outgoing, refusal(400, 'AccessDeniedException', denial));
@@ -119,6 +120,8 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
         call.action,
         part,
         canHappen(fault, call.action, part) ? fault : undefined,
+        // As it came, wherever that is what it asks for: to write it again takes longer than all else here.
+        part === call.body ? bytes : undefined,
       );
       if (answer === 'none') return;
       if (answer === 'cut off') return void incoming.socket.destroy();
@@ -141,8 +144,9 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
     action: string,
     body: Record<string, unknown>,
     fault: Fault | undefined,
+    bytes: Buffer | undefined,
   ): Promise<Answer | 'none' | 'cut off'> {
-    if (fault === undefined) return forward(incoming, body);
+    if (fault === undefined) return forward(incoming, body, bytes);
     injected++;
     switch (fault) {
       case 'hang':
@@ -169,8 +173,11 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
     }
   }
 
-  function forward(incoming: IncomingMessage, body: Record<string, unknown>): Promise<Answer> {
-    const bytes = Buffer.from(JSON.stringify(body));
+  function forward(
+    incoming: IncomingMessage,
+    body: Record<string, unknown>,
+    bytes: Buffer = Buffer.from(JSON.stringify(body)),
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const headers = { ...incoming.headers, host: engine.host, 'content-length': String(bytes.length) };
       const onward = request(

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { App } from 'aws-cdk-lib';
 import { expect, test } from 'vitest';
 import { settingsFromContext } from '../../lib/settings.ts';
@@ -38,4 +40,17 @@ test.each([
   [{ stackName: 'to doke' }, /stackName must start with a letter/],
 ])('%o is refused in a sentence that names it and what is allowed', (context, message) => {
   expect(() => settings(context)).toThrow(message);
+});
+
+test('whoever deploys reads the sentence, and no stack trace', () => {
+  const app = fileURLToPath(new URL('../../bin/todoke.ts', import.meta.url));
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', app], {
+    env: { ...process.env, CDK_CONTEXT_JSON: '{"retentionDays":"long"}' },
+    encoding: 'utf8',
+  });
+  expect({ status, stdout, stderr }).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: 'Cannot use the settings in the CDK context: retentionDays must be a whole number, got "long"\n',
+  });
 });

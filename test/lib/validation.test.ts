@@ -1,0 +1,181 @@
+/** What a security review or CloudFormation would object to is found when the stack is synthesized. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { App, CfnResource, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { afterEach, describe, expect, inject, test, vi } from 'vitest';
+import * as z from 'zod';
+import { settingsFromContext } from '../../lib/settings.ts';
+import { TodokeStack } from '../../lib/todoke-stack.ts';
+import { resolve } from '../local/support.ts';
+import { synthesized } from './synthesized.ts';
+
+const reportSchema = z.object({
+  pluginReports: z.array(
+    z.object({
+      pluginName: z.string(),
+      conclusion: z.string(),
+      violations: z.array(
+        z.object({
+          ruleName: z.string(),
+          description: z.string(),
+          violatingConstructs: z.array(z.object({ constructPath: z.string().optional() })),
+        }),
+      ),
+    }),
+  ),
+});
+const cdkJson = z
+  .object({ context: z.record(z.string(), z.unknown()) })
+  .parse(JSON.parse(readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8')));
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** Synthesizes as the app does, and gives a line for each finding: its rule, where it is, and what it says. */
+function findings(settings: object = {}, change: (stack: TodokeStack) => void = () => undefined): string[] {
+  // Where there are findings, the CDK prints them and says with which code the process should end.
+  const { exitCode } = process;
+  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const outdir = mkdtempSync(join(tmpdir(), 'todoke-validation-'));
+  try {
+    const app = new App({ context: { ...cdkJson.context, ...settings, 'aws:cdk:bundling-stacks': [] }, outdir });
+    Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+    change(new TodokeStack(app, 'Todoke', { settings: settingsFromContext(app.node) }));
+    try {
+      app.synth();
+    } catch (error) {
+      if (!(error instanceof Error && error.name === 'ValidationFailed')) throw error;
+    }
+    return findingsIn(outdir);
+  } finally {
+    rmSync(outdir, { recursive: true });
+    process.exitCode = exitCode;
+  }
+}
+
+function findingsIn(assemblyDir: string): string[] {
+  const report = reportSchema.parse(JSON.parse(readFileSync(join(assemblyDir, 'validation-report.json'), 'utf8')));
+  return report.pluginReports.flatMap(({ violations }) =>
+    violations.flatMap(({ ruleName, description, violatingConstructs }) =>
+      violatingConstructs.map(({ constructPath }) => `${ruleName} ${constructPath}: ${description}`),
+    ),
+  );
+}
+
+describe('AwsSolutions of cdk-nag', () => {
+  test('looks at every synthesis, and finds nothing', () => {
+    const file = join(inject('assemblyDir'), 'validation-report.json');
+    const { pluginReports } = reportSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    expect(pluginReports.map(({ pluginName, conclusion }) => [pluginName, conclusion])).toContainEqual([
+      'AwsSolutions',
+      'success',
+    ]);
+  });
+
+  test.each([{ apiGatewayAccountRole: 'existing', sendgridReceiverReservedConcurrency: 5, retentionDays: 0 }])(
+    'nor with the settings %o',
+    (settings) => {
+      expect(findings(settings)).toEqual([]);
+    },
+  );
+
+  test('each acknowledgement is of one finding on one resource, with a reason; none is left over', () => {
+    const acknowledged: string[] = [];
+    const reasons: string[] = [];
+    const of = Validations.of.bind(Validations);
+    vi.spyOn(Validations, 'of').mockImplementation((scope) => {
+      const validations = of(scope);
+      vi.spyOn(validations, 'acknowledge').mockImplementation((...all) => {
+        for (const { id, reason } of all) {
+          acknowledged.push(`${id.split('::').slice(1).join('::')} ${scope.node.path}`);
+          reasons.push(reason);
+        }
+      });
+      return validations;
+    });
+    const found = findings().map((finding) => finding.split(': ')[0]);
+    expect(found.toSorted()).toEqual(acknowledged.toSorted());
+    expect(new Set(acknowledged).size).toBe(acknowledged.length);
+    expect(Math.min(...reasons.map(({ length }) => length))).toBeGreaterThan(40);
+  });
+});
+
+describe("CloudFormation's schemas and references:", () => {
+  const broken = (type: string, property: string, value: unknown) =>
+    findings({}, (stack) => {
+      const isOfType = (construct: unknown): construct is CfnResource =>
+        CfnResource.isCfnResource(construct) && construct.cfnResourceType === type;
+      stack.node.findAll().find(isOfType)?.addPropertyOverride(property, value);
+    }).join('\n');
+
+  test.each([
+    ['an unknown property', 'AWS::DynamoDB::Table', 'BillingMood', 'x', /BillingMood/],
+    ['a wrong type', 'AWS::SQS::Queue', 'VisibilityTimeout', 'long', /VisibilityTimeout: 'long' is not of type/],
+    ['a value over its limit', 'AWS::Lambda::Function', 'Timeout', 901, /901 exceeds maximum 900/],
+    ['a reference to nothing', 'AWS::Lambda::Function', 'Role', { Ref: 'Nobody' }, /'Nobody' is not one of/],
+    [
+      'an attribute that there is not',
+      'AWS::Lambda::EventSourceMapping',
+      'FunctionName',
+      { 'Fn::GetAtt': ['SendMail', 'Number'] },
+      /'Number' is not one of/,
+    ],
+  ])('%s is found', (_, type, property, value, words) => {
+    expect(broken(type, property, value)).toMatch(words);
+  });
+});
+
+describe('limits that no schema knows:', () => {
+  const template = resolve(synthesized().toJSON());
+
+  // Lambda's quotas: all names and values of a function's environment, 4 KB.
+  test('environments', () => {
+    const environment = z.object({ Variables: z.record(z.string(), z.string()) });
+    for (const { Environment } of template
+      .resources('AWS::Lambda::Function', z.object({ Environment: environment }))
+      .values()) {
+      expect(Object.entries(Environment.Variables).flat().join('').length).toBeLessThan(4_096 - ROOM_FOR_LONG_NAMES);
+    }
+  });
+
+  // IAM's quotas, without white space: all inline policies of a role 10,240 characters, a managed policy 6,144.
+  test('policies', () => {
+    const document = z.object({ PolicyDocument: z.unknown() });
+    const sizes = (type: string) =>
+      Array.from(template.resources(type, document).values(), (it) => JSON.stringify(it.PolicyDocument).length);
+    expect(Math.max(...sizes('AWS::IAM::Policy'))).toBeLessThan(10_240 - ROOM_FOR_LONG_NAMES);
+    expect(Math.max(...sizes('AWS::IAM::ManagedPolicy'))).toBeLessThan(6_144 - ROOM_FOR_LONG_NAMES);
+  });
+
+  test('two stacks in one account and region give nothing the same name', () => {
+    const names = (stackName: string) => {
+      const json = synthesized({ stackName }).toJSON();
+      return Object.values(resourcesSchema.parse(json.Resources)).flatMap(({ Type, Properties }) =>
+        Object.entries(Properties)
+          .filter(([name]) => /^(Name|.*[a-z]Name)$/.test(name) && !REFERENCES.includes(`${Type} ${name}`))
+          .map(([name, value]) => `${Type} ${name} ${JSON.stringify(value)}`),
+      );
+    };
+    const [ours, theirs] = [names('Todoke'), names('Todoke-Staging')];
+    expect(ours.length).toBeGreaterThan(0);
+    expect(ours.filter((name) => theirs.includes(name))).toEqual([]);
+  });
+});
+
+/** A stack's name may be 50 characters long, and generated names longer than local mode's. */
+const ROOM_FOR_LONG_NAMES = 1_500;
+
+/** Properties that name something else, or something within the resource. */
+const REFERENCES = [
+  'AWS::ApiGateway::Stage StageName',
+  'AWS::IAM::Policy PolicyName',
+  'AWS::Lambda::EventSourceMapping FunctionName',
+  'AWS::Lambda::Permission FunctionName',
+];
+const resourcesSchema = z.record(
+  z.string(),
+  z.object({ Type: z.string(), Properties: z.record(z.string(), z.unknown()).default({}) }),
+);
