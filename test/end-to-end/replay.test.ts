@@ -82,13 +82,13 @@ test('what is understood by now becomes a proper row, what is logged by now is j
   await stack().log({ ...mail, messageId: 'replayed' });
   const before = await stack().allBounces();
 
-  const dry = replay('--dry-run');
+  const dry = await replay('--dry-run');
   expect(dry).toMatch(
     /2 would now be recognized, 2 still unrecognized[\s\S]*1 would now be joined with their mail, 1 whose mail is not[\s\S]*Nothing was changed/,
   );
   expect(await stack().allBounces()).toEqual(before);
 
-  expect(replay()).toMatch(
+  expect(await replay()).toMatch(
     /2 now recognized, 2 still unrecognized[\s\S]*1 now joined with their mail, 1 whose mail is not/,
   );
   const rows = new Map((await stack().allBounces()).map((row) => [row['fullMessageId'], row]));
@@ -116,8 +116,8 @@ test('what is understood by now becomes a proper row, what is logged by now is j
   expect((await stack().story('replayed')).map((row) => row['state'])).toEqual(['bounced', undefined]);
 
   const again = await stack().allBounces();
-  expect(replay()).toMatch(/0 now recognized, 2 still unrecognized[\s\S]*0 now joined/);
+  expect(await replay()).toMatch(/0 now recognized, 2 still unrecognized[\s\S]*0 now joined/);
   expect(await stack().allBounces()).toEqual(again);
 
-  expect(replay('--message-id', 'cut')).toMatch(/Looked at 1 rows/);
+  expect(await replay('--message-id', 'cut')).toMatch(/Looked at 1 rows/);
 });

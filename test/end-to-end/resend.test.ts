@@ -20,7 +20,7 @@ test('what failed, and what was begun and never ended, is sent again: all of it,
   });
   await stack().insert({ id: 'done', ...letter, status: 'sent', messageId: 'm' });
 
-  const dry = resend('--dry-run');
+  const dry = await resend('--dry-run');
   for (const line of [
     /refused: failed: SendGrid refused the API key/,
     /mistyped: failed/,
@@ -30,13 +30,13 @@ test('what failed, and what was begun and never ended, is sent again: all of it,
     expect(dry).toMatch(line);
   expect(await stack().mail('refused')).toMatchObject({ status: 'failed' });
 
-  expect(resend('--error', 'API key')).toMatch(/1 stuck, 1 sent again/);
+  expect(await resend('--error', 'API key')).toMatch(/1 stuck, 1 sent again/);
   expect(await stack().settled('refused')).toMatchObject({ status: 'sent', attempts: 1 });
-  expect(resend('--id', 'lapsed')).toMatch(/1 stuck, 1 sent again/);
+  expect(await resend('--id', 'lapsed')).toMatch(/1 stuck, 1 sent again/);
   expect(await stack().settled('lapsed')).toMatchObject({ status: 'sent', attempts: 1 });
   expect(await stack().mail('mistyped')).toMatchObject({ error: 'cannot use "nobody"' });
 
-  expect(resend()).toMatch(/1 stuck, 1 sent again/);
+  expect(await resend()).toMatch(/1 stuck, 1 sent again/);
   expect(await stack().settled('mistyped')).toMatchObject({
     status: 'failed',
     error: expect.stringMatching(/not an e-mail address/),
