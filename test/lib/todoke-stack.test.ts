@@ -304,6 +304,59 @@ test("Customers Mail Cloud's webhook is a public function URL, with both permiss
   expect(actions.toSorted()).toEqual(['lambda:InvokeFunction', 'lambda:InvokeFunctionUrl']);
 });
 
+describe('cdk destroy', () => {
+  const KEPT = ['Bounce', 'Key', 'Mail', 'SenderSecret', 'SentLog', 'WebhookSecret'];
+  const all = z
+    .record(z.string(), z.looseObject({ Type: z.string(), DeletionPolicy: z.string().optional() }))
+    .parse(template.toJSON()['Resources']);
+
+  test("keeps tables, key, secrets and the account's role, and takes all else away", () => {
+    const kept = Object.entries(all).filter(([, { DeletionPolicy }]) => DeletionPolicy === 'Retain');
+    const [roles, others] = [kept.filter(isApiGateways), kept.filter((entry) => !isApiGateways(entry))];
+    expect(others.map(([logicalId]) => logicalId).toSorted()).toEqual(KEPT);
+    expect(roles.map(([, { Type }]) => Type).toSorted()).toEqual(['AWS::ApiGateway::Account', 'AWS::IAM::Role']);
+  });
+
+  test('what is kept refers to nothing that is not: it can be imported by itself', () => {
+    const references = KEPT.flatMap((logicalId) =>
+      Array.from(JSON.stringify(all[logicalId]).matchAll(/"(?:Ref|Fn::GetAtt)":\[?"([^"]+)"/g), ([, target]) => target),
+    ).filter((target) => !target?.startsWith('AWS::'));
+    expect(new Set(references)).toEqual(new Set(['Key']));
+  });
+
+  function isApiGateways([logicalId, { Type }]: [string, { Type: string }]): boolean {
+    return Type === 'AWS::ApiGateway::Account' || logicalId.includes('CloudWatchRole');
+  }
+});
+
+test('every function, policy, key, secret and output says what it is for, and all carries the tag', () => {
+  for (const type of [
+    'AWS::Lambda::Function',
+    'AWS::IAM::ManagedPolicy',
+    'AWS::KMS::Key',
+    'AWS::SecretsManager::Secret',
+  ]) {
+    for (const { Properties } of Object.values(resources(template, type))) {
+      expect(Properties['Description']).toMatch(/\w+ \w+/);
+    }
+  }
+  for (const { Description } of Object.values(template.findOutputs('*'))) expect(Description).toMatch(/\w+ \w+/);
+  for (const type of ['AWS::DynamoDB::Table', 'AWS::Lambda::Function', 'AWS::SQS::Queue', 'AWS::ApiGateway::RestApi']) {
+    for (const { Properties } of Object.values(resources(template, type))) {
+      expect(Properties['Tags']).toContainEqual({ Key: 'Application', Value: 'Todoke' });
+    }
+  }
+});
+
+test('the API is throttled, and logs who called, not what', () => {
+  template.hasResourceProperties('AWS::ApiGateway::Stage', {
+    MethodSettings: [Match.objectLike({ ThrottlingRateLimit: 1000, ThrottlingBurstLimit: 2000 })],
+    AccessLogSetting: { DestinationArn: { 'Fn::GetAtt': ['SendGridWebhookLogs', 'Arn'] } },
+  });
+  const [stage] = Object.values(resources(template, 'AWS::ApiGateway::Stage'));
+  expect(JSON.stringify(stage?.Properties['AccessLogSetting'])).not.toMatch(/path|header|body/i);
+});
+
 test('the outputs are those of the design', () => {
   expect(Object.keys(template.toJSON().Outputs).toSorted()).toEqual([
     'BounceTableName',
