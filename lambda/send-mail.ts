@@ -146,7 +146,7 @@ async function handOver(record: StreamRecord, claim: Claim, mail: OutgoingMail, 
     });
   } catch (error) {
     log('error', 'Cannot log a mail that was sent', { mailId: mail.id, messageId, error: errorName(error) });
-    problems.push('it was sent but could not be logged: its events will be unmatched');
+    problems.push('it could not be logged: its events will be unmatched');
   }
   const error = problems.length === 0 ? undefined : `Sent, but ${problems.join('; ')}`;
   const sentAt = new Date(sentAtMs).toISOString();

@@ -236,6 +236,55 @@ describe('while storage fails', () => {
     expect(await at.mail(id)).toMatchObject({ status: 'sent' });
   });
 
+  /** From the API's answer on, so much time has passed. */
+  function timePassesWhileItIsSent(ms: number) {
+    const clock = laterClock();
+    at.api.answer = () => {
+      clock.laterMs = ms;
+      return undefined;
+    };
+    return clock;
+  }
+
+  test('a log row that storage never takes: the mail is not sent again, and the item says what is missing', async () => {
+    const retryMs = 20_000;
+    // Logging is given up in the middle of the reserve; the last second of it is waited for here.
+    timePassesWhileItIsSent(retryMs + at.RESERVE_MS / 2 - 1_000);
+    at.proxy.plan = ({ action }) => (action === 'PutItem' ? 'error 500' : undefined);
+    const { id, record } = await waiting('never-logged');
+    expect(await at.deliver([record], retryMs)).toEqual([]);
+    expect(await at.deliver([record], retryMs)).toEqual([]);
+    expect(mailsTo(id)).toBe(1);
+    expect(await logRowsOf(id)).toEqual([]);
+    expect(await at.mail(id)).toMatchObject({
+      status: 'sent',
+      attempts: 1,
+      messageId: expect.stringMatching(id),
+      error: 'Sent, but it could not be logged: its events will be unmatched',
+    });
+  });
+
+  test('storage that takes nothing after the 202 until the invocation ends: as after a crash, the mail is sent twice', async () => {
+    const retryMs = 20_000;
+    const clock = timePassesWhileItIsSent(retryMs + at.RESERVE_MS - 1_000);
+    at.proxy.plan = ({ action }) => (at.api.requests > before && action !== 'GetItem' ? 'error 500' : undefined);
+    const before = at.api.requests;
+    const { id, record } = await waiting('outage');
+    expect(await at.deliver([record], retryMs)).toEqual([record.dynamodb?.SequenceNumber]);
+    expect(mailsTo(id)).toBe(1);
+    expect(await at.mail(id)).toMatchObject({ status: 'sending', attempts: 1 });
+
+    at.proxy.plan = () => undefined;
+    at.api.answer = () => undefined;
+    clock.laterMs += at.CLAIM_MARGIN_MS;
+    expect(await at.deliver([record], retryMs)).toEqual([]);
+    expect(mailsTo(id)).toBe(2);
+    expect(await logRowsOf(id)).toHaveLength(1);
+    const mail = await at.mail(id);
+    expect(mail).toMatchObject({ status: 'sent', attempts: 2 });
+    expect(mail).not.toHaveProperty('error');
+  });
+
   test.each(['throttle', 'error 500', 'reset', 'lost answer'] as const)(
     '%s at each call: one mail, one log row, and the item says so',
     async (fault) => {
@@ -273,6 +322,15 @@ test('deleted while it waits: nothing is sent, and no item comes back', async ()
   expect(mailsTo(id)).toBe(0);
   expect(await at.mail(id)).toBeUndefined();
 });
+
+/** Lets the clock go ahead: waiting would take minutes. */
+function laterClock() {
+  const clock = { laterMs: 0 };
+  const { now } = Date;
+  const spy = vi.spyOn(Date, 'now').mockImplementation(() => now() + clock.laterMs);
+  onTestFinished(() => spy.mockRestore());
+  return clock;
+}
 
 function pick(row: Record<string, unknown> | undefined, names: string[]): Record<string, unknown> {
   return Object.fromEntries(names.map((name) => [name, row?.[name]]));
