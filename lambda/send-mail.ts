@@ -1,5 +1,4 @@
 /** Sends the items of the Mail table that have no status, and logs them. On the stream of the Mail table. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context, DynamoDBBatchResponse, DynamoDBStreamEvent } from 'aws-lambda';
 import { environmentVariable } from './aws/environment.ts';
 import { errorName, log } from './aws/log.ts';
@@ -10,10 +9,12 @@ import { cachedSecret, UnreadableSecret } from './aws/secrets.ts';
 import { sentLog } from './aws/sent-log.ts';
 import { forEachRecord, type StreamRecord } from './aws/stream-record.ts';
 import { documentClient } from './aws/tables.ts';
+import { PROVIDERS, type Provider } from './mail/event.ts';
 import { messageIdFor } from './mail/message-id.ts';
 import { type OutgoingMail, outgoingMail } from './mail/outgoing-mail.ts';
 import { expiresAt } from './mail/rows.ts';
 import { HandoverError } from './senders/handover.ts';
+import { type Pause, type Places, places } from './senders/places.ts';
 import { persist, retryHandover } from './senders/retry.ts';
 import { openSenders, type Senders, unavailableSenders } from './senders/senders.ts';
 
@@ -24,8 +25,8 @@ const client = documentClient();
 const mails = mailTable(client, environmentVariable('MAIL_TABLE'));
 const story = sentLog(client, environmentVariable('SENT_LOG_TABLE'), retentionDays);
 
-/** Handovers at one time: enough to hide a provider's latency, few enough not to be taken for an attack. */
-const CONCURRENCY = 10;
+/** Handovers to one provider at one time: enough to hide its latency, few enough not to be taken for an attack. */
+const HANDOVERS_AT_ONE_TIME = 10;
 /** A mail whose sending was begun this often without coming to an end is given up. */
 const MAX_ATTEMPTS = 5;
 /** What is left of the invocation's time when no further try is begun: longer than one handover with its log row. */
@@ -38,6 +39,8 @@ const LONGEST_CLAIM_WAIT_MS = 5_000;
 /** One delivery of a batch. */
 interface Invocation {
   readonly senders: Senders;
+  /** Each provider's own: one that is slow or down holds up no mail of the other's. */
+  readonly places: Readonly<Record<Provider, Places>>;
   /** Unix milliseconds. */
   readonly endsAtMs: number;
 }
@@ -48,9 +51,17 @@ export async function handler(event: DynamoDBStreamEvent, context: Context): Pro
     (secret) => openSenders(secret, sendGridApiUrl),
     (error) => sendersWithout(error),
   );
-  const invocation: Invocation = { senders, endsAtMs };
+  const invocation: Invocation = {
+    senders,
+    places: { sendgrid: places(HANDOVERS_AT_ONE_TIME), 'customers-mail-cloud': places(HANDOVERS_AT_ONE_TIME) },
+    endsAtMs,
+  };
   try {
-    return await forEachRecord(event, CONCURRENCY, (record) => sendItem(record, invocation));
+    // All at once: what waits to be tried again leaves its place to the next, so that in an outage every mail is tried.
+    return await forEachRecord(event, event.Records.length, (record) => {
+      const provider = PROVIDERS.find((name) => name === record.row['provider']) ?? 'sendgrid';
+      return invocation.places[provider]((pause) => sendItem(record, invocation, pause));
+    });
   } finally {
     for (const sender of Object.values(senders)) sender.close();
   }
@@ -64,9 +75,9 @@ function sendersWithout(error: unknown): Senders {
 }
 
 /** @throws Error where the record is to be delivered again */
-async function sendItem(record: StreamRecord, invocation: Invocation): Promise<void> {
+async function sendItem(record: StreamRecord, invocation: Invocation, pause: Pause): Promise<void> {
   const id = String(record.row['id']);
-  const result = await claimWhenFree(id, invocation);
+  const result = await claimWhenFree(id, invocation, pause);
   if (result.kind === 'unclaimable') {
     // Nothing can be written into the item, and trying again would hold up those behind it.
     log('error', 'Cannot send: the item leaves no room for a status; make it smaller', { mailId: id });
@@ -78,7 +89,7 @@ async function sendItem(record: StreamRecord, invocation: Invocation): Promise<v
   const mail = readItem(claim);
   if (mail instanceof Error) return finish(claim, { status: 'failed', error: `${mail.message}. ${HOW_TO_SEND_AGAIN}` });
   try {
-    await handOver(record, claim, mail, invocation);
+    await handOver(record, claim, mail, invocation, pause);
   } catch (error) {
     if (!(error instanceof HandoverError)) throw error;
     if (error.kind === 'temporary' && claim.attempts < MAX_ATTEMPTS) {
@@ -97,13 +108,13 @@ async function sendItem(record: StreamRecord, invocation: Invocation): Promise<v
  *
  * @throws Error where too little of the invocation is left to begin
  */
-async function claimWhenFree(id: string, { endsAtMs }: Invocation) {
+async function claimWhenFree(id: string, { endsAtMs }: Invocation, pause: Pause) {
   for (let waitMs = 250; ; waitMs = Math.min(waitMs * 2, LONGEST_CLAIM_WAIT_MS)) {
     const nowMs = Date.now();
     if (nowMs > endsAtMs - RESERVE_MS) throw new Error('Cannot begin: too little of the invocation is left');
     const result = await mails.claim(id, nowMs, endsAtMs + CLAIM_MARGIN_MS);
     if (result.kind !== 'busy') return result;
-    await sleep(Math.min(waitMs, Math.max(0, result.untilMs - nowMs) + 1));
+    await pause(Math.min(waitMs, Math.max(0, result.untilMs - nowMs) + 1));
   }
 }
 
@@ -120,14 +131,20 @@ function readItem(claim: Claim): OutgoingMail | Error {
   }
 }
 
-async function handOver(record: StreamRecord, claim: Claim, mail: OutgoingMail, invocation: Invocation): Promise<void> {
+async function handOver(
+  record: StreamRecord,
+  claim: Claim,
+  mail: OutgoingMail,
+  invocation: Invocation,
+  pause: Pause,
+): Promise<void> {
   const chosenId = messageIdFor(`${record.eventId} ${record.writtenAtMs} ${mail.id}`, domainOf(mail.from.email));
   const sender = invocation.senders[mail.provider];
   const deadlineMs = invocation.endsAtMs - RESERVE_MS;
 
   // Where the sender chooses the Message-ID, the mail is logged before it leaves: no event can come before its log row.
   if (sender.choosesMessageId) await story.logMail(mail, chosenId, Date.now());
-  const { messageId, refused } = await retryHandover(() => sender.send(mail, chosenId), deadlineMs).catch(
+  const { messageId, refused } = await retryHandover(() => sender.send(mail, chosenId), deadlineMs, pause).catch(
     async (error) => {
       if (sender.choosesMessageId && error instanceof HandoverError && error.kind !== 'temporary') {
         await story.logRefusals(mail, chosenId, refusalOfAll(mail, error.message), Date.now());

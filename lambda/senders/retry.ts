@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HandoverError } from './handover.ts';
+import type { Pause } from './places.ts';
 
 /** First wait, and longest one. */
 const FIRST_WAIT_MS = 500;
@@ -10,9 +11,14 @@ const LONGEST_WAIT_MS = 20_000;
  * with jitter, as long as the next try begins before the deadline.
  *
  * @param deadlineMs Unix milliseconds
+ * @param pause may take longer than it is told to
  * @throws the last HandoverError
  */
-export async function retryHandover<Result>(handOver: () => Promise<Result>, deadlineMs: number): Promise<Result> {
+export async function retryHandover<Result>(
+  handOver: () => Promise<Result>,
+  deadlineMs: number,
+  pause: Pause = sleep,
+): Promise<Result> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await handOver();
@@ -21,7 +27,8 @@ export async function retryHandover<Result>(handOver: () => Promise<Result>, dea
       const askedMs = error.retryAtMs === undefined ? 0 : Math.max(0, error.retryAtMs - Date.now());
       const waitMs = askedMs + backoffMs(attempt);
       if (Date.now() + waitMs >= deadlineMs) throw error;
-      await sleep(waitMs);
+      await pause(waitMs);
+      if (Date.now() >= deadlineMs) throw error;
     }
   }
 }

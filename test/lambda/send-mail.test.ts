@@ -99,13 +99,7 @@ describe('streams deliver at least once, and a mail is sent once', () => {
   });
 
   test('retries outlast the claim', () => {
-    const template = synthesized();
-    const timeoutMs = Number(resources(template, 'AWS::Lambda::Function')['SendMail']?.Properties['Timeout']) * 1000;
-    const [mapping] = Object.values(resources(template, 'AWS::Lambda::EventSourceMapping')).filter(
-      ({ Properties }) => JSON.stringify(Properties['FunctionName']) === '{"Ref":"SendMail"}',
-    );
-    const retries = Number(mapping?.Properties['MaximumRetryAttempts']);
-    const recordAgeMs = Number(mapping?.Properties['MaximumRecordAgeInSeconds']) * 1000;
+    const { timeoutMs, retries, recordAgeMs } = streamOfTheTemplate();
     const longestClaimMs = timeoutMs + at.CLAIM_MARGIN_MS;
     // A try that meets a live claim waits until its invocation is near its end.
     expect(retries * (timeoutMs - at.RESERVE_MS)).toBeGreaterThan(longestClaimMs);
@@ -162,6 +156,28 @@ describe('what may pass is tried again', () => {
     expect(await at.deliver(batch, 300)).toEqual([]);
     expect(await at.mail(middle.id)).toMatchObject({ status: 'failed', attempts: 5 });
     expect([mailsTo(first.id), mailsTo(middle.id), mailsTo(last.id)]).toEqual([1, 0, 1]);
+  });
+
+  test.each([
+    ['refuses them', 'sendgrid'],
+    ['refuses them', 'customers-mail-cloud'],
+    ['hangs', 'customers-mail-cloud'],
+  ])('20 mails that SendGrid cannot take now, as it %s, hold up none for %s behind them', async (how, provider) => {
+    let makeWell = () => {};
+    const well = new Promise<undefined>((resolve) => {
+      makeWell = () => resolve(undefined);
+    });
+    at.api.answer = ({ to }) => (to.startsWith('other') ? undefined : how === 'hangs' ? well : { status: 500 });
+    const held = await Promise.all(Array.from({ length: 20 }, () => waiting('held')));
+    const other = await waiting('other', { provider });
+    const delivery = at.deliver([...held, other].map(({ record }) => record));
+    await vi.waitFor(async () => expect(await at.mail(other.id)).toMatchObject({ status: 'sent' }), 15_000);
+    expect(held.map(({ id }) => mailsTo(id))).toEqual(held.map(() => 0));
+
+    at.api.answer = () => undefined;
+    makeWell();
+    expect(await delivery).toEqual([]);
+    expect(held.map(({ id }) => mailsTo(id))).toEqual(held.map(() => 1));
   });
 });
 
@@ -322,6 +338,20 @@ test('deleted while it waits: nothing is sent, and no item comes back', async ()
   expect(mailsTo(id)).toBe(0);
   expect(await at.mail(id)).toBeUndefined();
 });
+
+/** How long a delivery of the Mail table's stream may take, how often one is made again, and until when. */
+function streamOfTheTemplate() {
+  const template = synthesized();
+  const timeoutMs = Number(resources(template, 'AWS::Lambda::Function')['SendMail']?.Properties['Timeout']) * 1000;
+  const [mapping] = Object.values(resources(template, 'AWS::Lambda::EventSourceMapping')).filter(
+    ({ Properties }) => JSON.stringify(Properties['FunctionName']) === '{"Ref":"SendMail"}',
+  );
+  return {
+    timeoutMs,
+    retries: Number(mapping?.Properties['MaximumRetryAttempts']),
+    recordAgeMs: Number(mapping?.Properties['MaximumRecordAgeInSeconds']) * 1000,
+  };
+}
 
 /** Lets the clock go ahead: waiting would take minutes. */
 function laterClock() {

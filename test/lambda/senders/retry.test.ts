@@ -115,6 +115,14 @@ describe('a handover', () => {
     await expect(retryHandover(failing(error), START_MS - 1)).rejects.toBe(error);
   });
 
+  test('is given up where the pause took until the deadline', async () => {
+    const error = temporary();
+    const handOver = failing(error, temporary());
+    const pause = async () => void vi.setSystemTime(START_MS + 5_000);
+    await expect(retryHandover(handOver, START_MS + 5_000, pause)).rejects.toBe(error);
+    expect(handOver).toHaveBeenCalledTimes(1);
+  });
+
   test('counts the time that it takes', async () => {
     const handOver = vi.fn(async () => {
       vi.setSystemTime(Date.now() + 4_900);
