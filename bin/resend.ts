@@ -1,14 +1,11 @@
 /** `npm run resend`: finds the mails that are stuck, and sends them again. */
 import { paginateScan, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { Row } from '../lambda/aws/tables.ts';
 import { isConditionFailure, updateExpression } from '../lambda/aws/update.ts';
 import { runCommand } from './support/command.ts';
 import { readOutputs } from './support/outputs.ts';
+import { whyStuck } from './support/stuck.ts';
 import { tablesOf } from './support/tables.ts';
-
-type Row = Readonly<Record<string, unknown>>;
-
-/** An item that has waited longer was missed: its record was given up, or came before the function was there. */
-const MISSED_AFTER_MS = 3_600_000;
 
 await runCommand(
   {
@@ -67,18 +64,6 @@ await runCommand(
     }
   },
 );
-
-function whyStuck(item: Row, nowMs: number): string | undefined {
-  if (item['status'] === 'failed') return 'failed';
-  if (item['status'] === 'sending') {
-    return Date.parse(String(item['sendingUntil'])) < nowMs
-      ? `was being sent until ${String(item['sendingUntil'])}`
-      : undefined;
-  }
-  if (item['status'] !== undefined) return undefined;
-  const triedMs = Date.parse(String(item['resentAt']));
-  return Number.isNaN(triedMs) || triedMs < nowMs - MISSED_AFTER_MS ? 'has no status' : undefined;
-}
 
 function isWanted(item: Row, { id, error }: { readonly id: string; readonly error: string }): boolean {
   return (id === '' || item['id'] === id) && (error === '' || String(item['error'] ?? '').includes(error));

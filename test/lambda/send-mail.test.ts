@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { whyStuck } from '../../bin/support/stuck.ts';
 import { resources, synthesized } from '../lib/synthesized.ts';
 import { recordOf, senderAtWork } from './sender-at-work.ts';
 
@@ -178,6 +179,34 @@ describe('what may pass is tried again', () => {
     makeWell();
     expect(await delivery).toEqual([]);
     expect(held.map(({ id }) => mailsTo(id))).toEqual(held.map(() => 1));
+  });
+
+  test("no longer than the stream's retries last: then each says why, and npm run resend finds it", async () => {
+    at.api.answer = () => ({ status: 503, body: '{"errors":[{"message":"down for maintenance"}]}' });
+    // Several times as many as are handed over at one time.
+    const mails = await Promise.all(Array.from({ length: 25 }, () => waiting('in-outage')));
+    let left = mails.map(({ record }) => record);
+    let deliveries = 0;
+    while (left.length > 0) {
+      const failed = await at.deliver(left, 800);
+      // Lambda delivers again from the first on that failed.
+      const first = left.findIndex(({ dynamodb }) => failed.includes(dynamodb?.SequenceNumber ?? ''));
+      left = first === -1 ? [] : left.slice(first);
+      deliveries++;
+    }
+    for (const { id } of mails) {
+      const item = (await at.mail(id)) ?? {};
+      expect(item).toMatchObject({
+        status: 'failed',
+        attempts: 5,
+        error:
+          'SendGrid could not take the mail now (503: down for maintenance). To send it again, mend this and delete status',
+      });
+      expect(whyStuck(item, Date.now())).toBe('failed');
+    }
+    const { timeoutMs, retries, recordAgeMs } = streamOfTheTemplate();
+    expect(deliveries).toBeLessThanOrEqual(1 + retries);
+    expect(deliveries * timeoutMs).toBeLessThan(recordAgeMs);
   });
 });
 
