@@ -1,7 +1,7 @@
 /** Sends the items of the Mail table that have no status, and logs them. On the stream of the Mail table. */
 import type { Context, DynamoDBBatchResponse, DynamoDBStreamEvent } from 'aws-lambda';
 import { environmentVariable } from './aws/environment.ts';
-import { errorName, log } from './aws/log.ts';
+import { errorName, LoggableError, log } from './aws/log.ts';
 import { type Claim, mailTable, type SendingResult } from './aws/mail-table.ts';
 import { countMetric } from './aws/metric.ts';
 import { senderSecretSchema } from './aws/secret-shapes.ts';
@@ -94,7 +94,10 @@ async function sendItem(record: StreamRecord, invocation: Invocation, pause: Pau
     if (!(error instanceof HandoverError)) throw error;
     if (error.kind === 'temporary' && claim.attempts < MAX_ATTEMPTS) {
       await mails.release(claim, Date.now(), `${error.message}; it will be tried again`);
-      throw error;
+      // Not in the provider's words: these may quote the mail.
+      throw new LoggableError(`${mail.provider} could not take it now, and the item ${claim.id} says why`, {
+        cause: error,
+      });
     }
     // A key that was revoked stops all mail: that is for an alarm, not for an item.
     if (error.kind === 'unauthorized') countMetric('UnauthorizedHandovers');
@@ -106,14 +109,16 @@ async function sendItem(record: StreamRecord, invocation: Invocation, pause: Pau
  * Claims an item, where another invocation holds it as soon as its claim lapses. Lambda delivers what failed again at
  * once, and only so many times: so the waiting is done here, or the tries would be over before the claim.
  *
- * @throws Error where too little of the invocation is left to begin
+ * @throws LoggableError where too little of the invocation is left to begin
  */
 async function claimWhenFree(id: string, { endsAtMs }: Invocation, pause: Pause) {
+  let why = `Cannot begin with the item ${id}: too little of the invocation is left`;
   for (let waitMs = 250; ; waitMs = Math.min(waitMs * 2, LONGEST_CLAIM_WAIT_MS)) {
     const nowMs = Date.now();
-    if (nowMs > endsAtMs - RESERVE_MS) throw new Error('Cannot begin: too little of the invocation is left');
+    if (nowMs > endsAtMs - RESERVE_MS) throw new LoggableError(why);
     const result = await mails.claim(id, nowMs, endsAtMs + CLAIM_MARGIN_MS);
     if (result.kind !== 'busy') return result;
+    why = `Cannot begin with the item ${id}: another invocation holds it until ${new Date(result.untilMs).toISOString()}`;
     await pause(Math.min(waitMs, Math.max(0, result.untilMs - nowMs) + 1));
   }
 }

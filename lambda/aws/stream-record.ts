@@ -1,7 +1,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
-import { errorName, log } from './log.ts';
+import { errorFields, log } from './log.ts';
 import type { Row } from './tables.ts';
 import { forEachConcurrently, UNMARSHALL_OPTIONS } from './tables.ts';
 
@@ -36,7 +36,7 @@ export async function forEachRecord(
       } catch (error) {
         log('warn', 'Cannot finish a stream record: it will be delivered again', {
           sequenceNumber: record.dynamodb?.SequenceNumber,
-          error: errorName(error),
+          ...errorFields(error),
         });
         batchItemFailures.push({ itemIdentifier: record.dynamodb?.SequenceNumber ?? '' });
       }

@@ -347,6 +347,31 @@ describe('while storage fails', () => {
   );
 });
 
+describe('the log says why a record comes again, and nothing of the mail:', () => {
+  const far = '2999-01-01T00:00:00.000Z';
+  const mail = { to: 'secret-address@example.jp', subject: 'secret subject', content: 'secret content' };
+  const quoting = '{"errors":[{"message":"secret-address@example.jp: secret subject"}]}';
+  test.each([
+    ["another's claim", { status: 'sending', sendingUntil: far }, 300, undefined, `holds it until ${far}`],
+    ['too little time', {}, -1, undefined, 'too little of the invocation is left'],
+    ['the provider', {}, 300, undefined, 'sendgrid could not take it now, and the item [^ ]+ says why'],
+    ['an error of storage', {}, 300, 'throttle', 'ProvisionedThroughputExceededException","httpStatus":400'],
+    ['a broken connection', {}, 300, 'reset', '"code":"ECONNRESET"'],
+  ] as const)('%s', async (_, change, retryMs, fault, words) => {
+    at.api.answer = () => ({ status: 500, body: quoting });
+    at.proxy.plan = () => fault;
+    const written = vi.spyOn(process.stdout, 'write');
+    onTestFinished(() => written.mockRestore());
+    const { record } = await waiting('in-log', { ...mail, ...change });
+    expect(await at.deliver([record], retryMs)).toEqual([record.dynamodb?.SequenceNumber]);
+    const lines = written.mock.calls.map(([line]) => String(line));
+    expect(lines.filter((line) => line.includes('Cannot finish a stream record'))).toEqual([
+      expect.stringMatching(words),
+    ]);
+    expect(lines.join()).not.toMatch(/secret/);
+  });
+});
+
 test('an edit while it is being sent loses neither the edit nor the result', async () => {
   const { id, record } = await waiting('edited');
   at.api.answer = async () => {
