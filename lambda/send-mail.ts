@@ -23,7 +23,10 @@ const sendGridApiUrl = environmentVariable('SENDGRID_API_URL');
 const retentionDays = Number(environmentVariable('RETENTION_DAYS'));
 const client = documentClient();
 const mails = mailTable(client, environmentVariable('MAIL_TABLE'));
-const story = sentLog(client, environmentVariable('SENT_LOG_TABLE'), retentionDays);
+const story = sentLog(
+  { client, sentLogTable: environmentVariable('SENT_LOG_TABLE'), bounceTable: environmentVariable('BOUNCE_TABLE') },
+  retentionDays,
+);
 
 /** Handovers to one provider at one time: enough to hide its latency, few enough not to be taken for an attack. */
 const HANDOVERS_AT_ONE_TIME = 10;

@@ -33,6 +33,7 @@ export class MailSender extends Construct {
       environment: {
         MAIL_TABLE: storage.mail.tableName,
         SENT_LOG_TABLE: storage.sentLog.tableName,
+        BOUNCE_TABLE: storage.bounce.tableName,
         SENDER_SECRET: secrets.sender.secretArn,
         RETENTION_DAYS: String(settings.retentionDays),
         SENDGRID_API_URL: SENDGRID_API_URLS[settings.sendgridRegion],
@@ -40,6 +41,7 @@ export class MailSender extends Construct {
     });
     storage.grant(send, storage.mail, 'UpdateItem');
     storage.grant(send, storage.sentLog, 'PutItem');
+    storage.grant(send, storage.bounce, 'PutItem');
     secrets.grantRead(send, secrets.sender);
 
     readStream(send, storage.mail, {

@@ -94,7 +94,7 @@ export async function completeBounceRow(failure: StoryFailure, mail: LoggedMail,
         Key: { fullMessageId: failure.fullMessageId, eventId: failure.eventId },
         ...updateExpression({
           set: joinedAttributes(mail, failure.recipient),
-          // Neither a row that is joined already, nor one that is not there: the sender's own `failed` has none.
+          // Neither a row that is joined already, nor one that is not there: it will be put joined, or was deleted.
           condition: '#matched = :false',
           names: ['matched'],
           values: { false: false },

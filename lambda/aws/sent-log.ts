@@ -1,26 +1,32 @@
-import { type DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { OutgoingMail } from '../mail/outgoing-mail.ts';
-import { logRow, type Refusal, refusalRow } from '../mail/rows.ts';
+import { bounceRow, logRow, type Refusal, refusalEvent, storyRow } from '../mail/rows.ts';
+import type { EventStore } from './record-events.ts';
 import { forEachConcurrently, type Row } from './tables.ts';
 
-/** The SentLog table, as the sender writes it. */
-export function sentLog(client: DynamoDBDocumentClient, table: string, retentionDays: number) {
-  const put = (row: Row) => client.send(new PutCommand({ TableName: table, Item: row }));
+/** What the sender writes of a mail: its log row, and who was refused at the handover. */
+export function sentLog({ client, sentLogTable, bounceTable }: EventStore, retentionDays: number) {
+  const put = (table: string, row: Row) => client.send(new PutCommand({ TableName: table, Item: row }));
   return {
     /** Writes the log row of a mail. */
     async logMail(mail: OutgoingMail, messageId: string, sentAtMs: number): Promise<void> {
-      await put(logRow({ ...mail, messageId, mailId: mail.id }, sentAtMs, retentionDays));
+      await put(sentLogTable, logRow({ ...mail, messageId, mailId: mail.id }, sentAtMs, retentionDays));
     },
 
-    /** Writes a `failed` event for each refused recipient into the mail's story. */
+    /** Writes a `failed` event for each refused recipient into the mail's story and, joined, into Bounce. */
     async logRefusals(
       mail: OutgoingMail,
       messageId: string,
       refusals: readonly Pick<Refusal, 'recipient' | 'reply'>[],
       atMs: number,
     ): Promise<void> {
+      const time = { receivedAtMs: atMs, retentionDays };
+      const { from, to, cc, bcc, subject } = mail;
+      const logged = { messageId, mailId: mail.id, from, recipients: [...to, ...cc, ...bcc], subject };
       await forEachConcurrently(refusals, async ({ recipient, reply }) => {
-        await put(refusalRow({ provider: mail.provider, messageId, recipient, reply }, atMs, retentionDays));
+        const event = refusalEvent({ provider: mail.provider, messageId, recipient, reply }, atMs);
+        await put(sentLogTable, storyRow(event, messageId, time));
+        await put(bounceTable, bounceRow(event, logged, time));
       });
     },
   };

@@ -182,6 +182,12 @@ export function classifyCustomersMailCloud(
   return { outcome, bounceClass, ...codes };
 }
 
+/** A recipient that a provider refused when a mail was handed over to it. */
+export function classifyRefusal(reply: string): Classification {
+  const codes = replyCodes(reply);
+  return { outcome: 'failed', bounceClass: bounceClassOfReply(codes), ...codes };
+}
+
 /** What a table says of a word that came from outside: `constructor` and its like are in no table. */
 function entry<Value>(table: Readonly<Record<string, Value>>, key: string): Value | undefined {
   return Object.hasOwn(table, key) ? table[key] : undefined;

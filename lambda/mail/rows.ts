@@ -1,4 +1,5 @@
 import { type Address, addressToJson, mailboxKey, readAddresses } from './address.ts';
+import { classifyRefusal } from './classification.ts';
 import type { FailureEvent, ProgressEvent, Provider, UnrecognizedEvent } from './event.ts';
 import { boundedKey, dayKey, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from './keys.ts';
 import { RAW_EVENT_MAX_BYTES, storable, storableLine, storableText } from './storable.ts';
@@ -122,14 +123,8 @@ export function unrecognizedRow(event: UnrecognizedEvent, time: RecordingTime) {
 /** A story is read at a glance, and its events are cheap: the whole reply of a failure is in its Bounce row. */
 const STORY_REASON_MAX_LENGTH = 300;
 
-/** What of an event its mail's story tells. */
-type StoryEvent = Pick<
-  ProgressEvent | FailureEvent,
-  'state' | 'provider' | 'fullMessageId' | 'eventId' | 'recipient' | 'reason' | 'timestamp'
->;
-
 /** The event's row in the story of the mail `messageId`. */
-export function storyRow(event: StoryEvent, messageId: string, time: RecordingTime) {
+export function storyRow(event: ProgressEvent | FailureEvent, messageId: string, time: RecordingTime) {
   const { occurredAt, expiresAt } = times(event.timestamp, time);
   // Without a time of its own an event must still have one place in the story, whenever it comes.
   const position = event.timestamp === undefined ? 'undated' : occurredAt;
@@ -156,21 +151,25 @@ export interface Refusal {
   readonly reply: string;
 }
 
-/** The `failed` event of a recipient that was refused when the mail was handed over. It has no Bounce row. */
-export function refusalRow(refusal: Refusal, atMs: number, retentionDays: number) {
-  const { provider, messageId, reply } = refusal;
-  const recipient = mailboxKey(refusal.recipient);
-  const event = {
+/** The `failed` event of a recipient that was refused when the mail was handed over. */
+export function refusalEvent({ provider, messageId, recipient, reply }: Refusal, atMs: number): FailureEvent {
+  const mailbox = mailboxKey(recipient);
+  return {
+    kind: 'failure',
     state: 'failed',
     provider,
     messageIds: [messageId],
-    fullMessageId: `${messageId}#${recipient}`,
+    // As in the events that the provider may send of it, under event ids of its own.
+    fullMessageId: boundedKey(`${messageId}#${mailbox}`, PARTITION_KEY_MAX_BYTES),
     eventId: 'handover#failed',
-    recipient,
+    event: 'failed',
+    type: 'handover',
+    recipient: mailbox === '' ? undefined : boundedKey(mailbox, PARTITION_KEY_MAX_BYTES),
     reason: reply,
     timestamp: Math.floor(atMs / 1000),
-  } as const;
-  return storyRow(event, messageId, { receivedAtMs: atMs, retentionDays });
+    classification: classifyRefusal(reply),
+    details: {},
+  };
 }
 
 /** What the log row of a sent mail holds. */

@@ -61,7 +61,7 @@ A \`spamreport\` has the outcome \`${classifySendGrid({ ...sendGrid, event: 'spa
 
 ## Customers Mail Cloud
 
-\`deliveries\` of status \`failed\` have the outcome \`${classifyCustomersMailCloud('deliveries', 'failed', '').outcome}\`, \`blocks\` the outcome \`${classifyCustomersMailCloud('blocks', '', '').outcome}\`; their class is that of the reply. \`bounces\`:
+\`deliveries\` of status \`failed\`, and a refusal at the handover, have the outcome \`${classifyCustomersMailCloud('deliveries', 'failed', '').outcome}\`, \`blocks\` the outcome \`${classifyCustomersMailCloud('blocks', '', '').outcome}\`; their class is that of the reply. \`bounces\`:
 
 ${table(
   ['`status`', 'meaning', 'outcome', 'bounceClass'],

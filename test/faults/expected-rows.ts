@@ -2,23 +2,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Row } from '../../lambda/aws/tables.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
-import {
-  bounceRow,
-  loggedMail,
-  logRowDefaults,
-  type Refusal,
-  refusalRow,
-  storyRow,
-  unrecognizedRow,
-} from '../../lambda/mail/rows.ts';
-import { RETENTION_DAYS, SENT_AT } from './posts.ts';
+import { bounceRow, loggedMail, logRowDefaults, storyRow, unrecognizedRow } from '../../lambda/mail/rows.ts';
+import { RETENTION_DAYS, type RefusalRows, SENT_AT } from './posts.ts';
 import type { StoredRow } from './storage.ts';
 
 export interface Facts {
   readonly events: readonly MailEvent[];
   /** Log rows as they were put; the late join has been through all of them. */
   readonly logRows: readonly Row[];
-  readonly refusals?: readonly Refusal[];
+  readonly refusals?: readonly RefusalRows[];
   /** When the posts were received whose rows may be the ones that are kept; Unix milliseconds. */
   readonly receivedAtMs: readonly number[];
 }
@@ -91,7 +83,10 @@ function expectedRows(facts: Facts): Map<string, Expected> {
   for (const row of logRows) {
     expect('SentLog', [{ ...logRowDefaults(String(row['messageId']), SENT_AT * 1000, RETENTION_DAYS), ...row }]);
   }
-  for (const refusal of refusals) expect('SentLog', [refusalRow(refusal, SENT_AT * 1000, RETENTION_DAYS)]);
+  for (const { story, bounce } of refusals) {
+    expect('SentLog', [story]);
+    if (bounce) expect('Bounce', [bounce]);
+  }
   return new Map(rows.map((row) => [keyOf({ ...row, row: row.candidates[0] ?? {} }), { ...row, row: {} }]));
 }
 

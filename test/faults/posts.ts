@@ -1,7 +1,7 @@
 /** Posts of both providers about mails of every kind, made of the payloads that the providers document. */
 import type { Row } from '../../lambda/aws/tables.ts';
 import type { MailEvent, Provider } from '../../lambda/mail/event.ts';
-import { LOG_ROW_ENTRY, logRow, type Refusal } from '../../lambda/mail/rows.ts';
+import { bounceRow, LOG_ROW_ENTRY, loggedMail, logRow, refusalEvent, storyRow } from '../../lambda/mail/rows.ts';
 import {
   type CustomersMailCloudEntry,
   normalizeCustomersMailCloud,
@@ -43,7 +43,13 @@ export interface Scenario {
   readonly entries: readonly CustomersMailCloudEntry[];
   readonly mails: readonly TestMail[];
   /** What the sender was told at the handover of some of the mails. */
-  readonly refusals: readonly Refusal[];
+  readonly refusals: readonly RefusalRows[];
+}
+
+/** What the sender writes of a refused recipient. Somebody may have deleted the Bounce row since. */
+export interface RefusalRows {
+  readonly story: Row;
+  readonly bounce: Row | undefined;
 }
 
 const TAG = /run\d+x/;
@@ -172,8 +178,17 @@ export function testMail(provider: Provider, messageId: string, logged: Logged):
   return { logged, messageId, row: logged === 'meanwhile' ? ofSender : ofApplication };
 }
 
-function refusalsOf(provider: Provider, mails: readonly TestMail[]): Refusal[] {
+function refusalsOf(provider: Provider, mails: readonly TestMail[]): RefusalRows[] {
+  const time = { receivedAtMs: SENT_AT * 1000, retentionDays: RETENTION_DAYS };
+  // An event id of SendGrid's is of one recipient only.
+  const recipients = ['dave@example.com', 'carol@example.com'].slice(0, provider === 'sendgrid' ? 1 : 2);
   return mails
     .filter(({ logged }) => logged === 'later')
-    .map(({ messageId }) => ({ provider, messageId, recipient: 'carol@example.com', reply: '550 5.7.1 Not here' }));
+    .flatMap(({ messageId, row }) =>
+      recipients.map((recipient) => {
+        const event = refusalEvent({ provider, messageId, recipient, reply: '550 5.7.1 Not here' }, SENT_AT * 1000);
+        const bounce = recipient.startsWith('carol') ? bounceRow(event, loggedMail(row), time) : undefined;
+        return { story: storyRow(event, messageId, time), bounce };
+      }),
+    );
 }

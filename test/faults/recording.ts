@@ -8,11 +8,19 @@ import { type EventStore, recordEvents } from '../../lambda/aws/record-events.ts
 import { readSpillMessage, spillMessages } from '../../lambda/aws/spill-queue.ts';
 import { forEachConcurrently } from '../../lambda/aws/tables.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
-import { type Refusal, refusalRow } from '../../lambda/mail/rows.ts';
 import { normalizeCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud.ts';
 import { type Facts, isAsItMustBe, type Verdict, verdictOf } from './expected-rows.ts';
 import { FAULTS, type Fault, type Plan, type Rewrite } from './fault-proxy.ts';
-import { RETENTION_DAYS, type Scenario, SENT_AT, scenario, type TestMail, TIME_ZONE, tagOf } from './posts.ts';
+import {
+  RETENTION_DAYS,
+  type RefusalRows,
+  type Scenario,
+  SENT_AT,
+  scenario,
+  type TestMail,
+  TIME_ZONE,
+  tagOf,
+} from './posts.ts';
 import type { Lane, StoredRow, TestStorage } from './storage.ts';
 
 /** When posts come, for the first time and again; Unix milliseconds. */
@@ -220,8 +228,9 @@ export async function putLogRow(row: Readonly<Record<string, unknown>>, store: E
 }
 
 /** Writes down what the sender was told of a recipient at the handover. */
-export async function refuse(refusal: Refusal, store: EventStore): Promise<void> {
-  await putLogRow(refusalRow(refusal, SENT_AT * 1000, RETENTION_DAYS), store);
+export async function refuse({ story, bounce }: RefusalRows, store: EventStore): Promise<void> {
+  await putLogRow(story, store);
+  if (bounce) await store.client.send(new PutCommand({ TableName: store.bounceTable, Item: bounce }));
 }
 
 /** Counts from the first call that it is asked about. */

@@ -255,6 +255,21 @@ describe('what will not pass ends at once, in words for a person', () => {
       ['failed', 'refused-1@example.jp'],
       [undefined, undefined],
     ]);
+    expect((await at.bounces()).filter((row) => row['mailId'] === id)).toMatchObject([
+      {
+        fullMessageId: `${mail?.['messageId']}#refused-1@example.jp`,
+        messageId: mail?.['messageId'],
+        event: 'failed',
+        outcome: 'failed',
+        bounceClass: 'hard',
+        smtpCode: '550',
+        enhancedStatusCode: '5.1.1',
+        toEmail: 'refused-1@example.jp',
+        fromEmail: 'shop@example.com',
+        subject: 'S',
+        matched: true,
+      },
+    ]);
   });
 
   test('all recipients refused: failed, and the story says of whom', async () => {
@@ -267,6 +282,11 @@ describe('what will not pass ends at once, in words for a person', () => {
     const [log] = await logRowsOf(id);
     const story = (await at.sentLog()).filter((row) => row['messageId'] === log?.['messageId'] && row['state']);
     expect(story.map(({ recipient }) => recipient)).toEqual(['refused-1@example.jp', 'refused-2@example.jp']);
+    const bounces = (await at.bounces()).filter((row) => row['mailId'] === id);
+    expect(bounces.map(({ toEmail, smtpCode }) => [toEmail, smtpCode]).toSorted()).toEqual([
+      ['refused-1@example.jp', '550'],
+      ['refused-2@example.jp', '550'],
+    ]);
   });
 });
 

@@ -27,6 +27,7 @@ export type ApiAnswer = (request: {
 
 const MAIL = 'Mail-under-test';
 const SENT_LOG = 'SentLog-under-test';
+const BOUNCE = 'Bounce-under-test';
 
 /** Starts everything for the tests of one file, in which `lambda/send-mail.ts` is loaded once. */
 export async function senderAtWork() {
@@ -40,6 +41,7 @@ export async function senderAtWork() {
   const db = DynamoDBDocumentClient.from(client);
   await createTable(client, MAIL, ['id']);
   await createTable(client, SENT_LOG, ['messageId', 'entry']);
+  await createTable(client, BOUNCE, ['fullMessageId', 'eventId']);
 
   const certificate = await issueLocalCertificate();
   // What NODE_EXTRA_CA_CERTS does to a process when it starts.
@@ -90,6 +92,7 @@ export async function senderAtWork() {
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsUrl,
     MAIL_TABLE: MAIL,
     SENT_LOG_TABLE: SENT_LOG,
+    BOUNCE_TABLE: BOUNCE,
     SENDER_SECRET: 'SenderSecret',
     SENDGRID_API_URL: apiUrl,
     RETENTION_DAYS: '180',
@@ -107,6 +110,7 @@ export async function senderAtWork() {
     put: async (item: Row) => void (await db.send(new PutCommand({ TableName: MAIL, Item: item }))),
     mail: async (id: string) =>
       (await db.send(new GetCommand({ TableName: MAIL, Key: { id }, ConsistentRead: true }))).Item,
+    bounces: async () => (await db.send(new ScanCommand({ TableName: BOUNCE, ConsistentRead: true }))).Items ?? [],
     sentLog: async () => (await db.send(new ScanCommand({ TableName: SENT_LOG, ConsistentRead: true }))).Items ?? [],
     /**
      * Delivers records, with this much time for retries before the invocation gives up.

@@ -143,6 +143,7 @@ describe('least privilege: a function may do on tables, secrets and queues just 
         Mail: 'UpdateItem',
         'Mail stream': 'DescribeStream GetRecords GetShardIterator',
         SentLog: 'PutItem',
+        Bounce: 'PutItem',
         SenderSecret: 'GetSecretValue',
         FailureQueue: 'SendMessage',
         '*': 'ListStreams',

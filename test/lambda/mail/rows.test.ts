@@ -10,7 +10,7 @@ import {
   loggedMail,
   logRow,
   logRowDefaults,
-  refusalRow,
+  refusalEvent,
   storyRow,
   unrecognizedRow,
 } from '../../../lambda/mail/rows.ts';
@@ -403,7 +403,7 @@ describe('a recipient that was refused at the handover', () => {
   } as const;
 
   test('is a failed event of the story', () => {
-    expect(refusalRow(refusal, OCCURRED_AT * 1000 + 500, 180)).toEqual({
+    expect(storyRow(refusalEvent(refusal, OCCURRED_AT * 1000 + 500), refusal.messageId, time)).toEqual({
       messageId: '<8f902ee7@example.com>',
       entry: 'event#2023-01-25T05:05:15.000Z#handover#failed#ann@example.com',
       state: 'failed',
@@ -416,9 +416,31 @@ describe('a recipient that was refused at the handover', () => {
     });
   });
 
+  test('is a Bounce row, under the keys of Customers Mail Cloud and classified by the reply', () => {
+    expect(bounceRow(refusalEvent(refusal, OCCURRED_AT * 1000), undefined, time)).toMatchObject({
+      fullMessageId: '<8f902ee7@example.com>#ann@example.com',
+      eventId: 'handover#failed',
+      messageId: '<8f902ee7@example.com>',
+      event: 'failed',
+      type: 'handover',
+      outcome: 'failed',
+      bounceClass: 'hard',
+      smtpCode: '550',
+      enhancedStatusCode: '5.1.1',
+      toEmail: 'ann@example.com',
+    });
+  });
+
+  test.each(['', `${'a'.repeat(3_000)}@example.com`])('can be stored whoever it is', (recipient) => {
+    const event = refusalEvent({ ...refusal, recipient }, OCCURRED_AT * 1000);
+    expectStorable(storyRow(event, refusal.messageId, time));
+    expectStorable(bounceRow(event, undefined, time));
+  });
+
   test('has an entry of its own beside the others', () => {
     const entries = ['ann@example.com', 'bob@example.com'].map(
-      (recipient) => refusalRow({ ...refusal, recipient }, OCCURRED_AT * 1000, 180).entry,
+      (recipient) =>
+        storyRow(refusalEvent({ ...refusal, recipient }, OCCURRED_AT * 1000), refusal.messageId, time).entry,
     );
     expect(new Set(entries).size).toBe(2);
   });
