@@ -47,13 +47,12 @@ export class MailSender extends Construct {
     readStream(send, storage.mail, {
       storage,
       queues,
-      // `exists` looks at leaves only, and `status` alone would match a removed item, which has no NewImage.
-      filters: [
-        {
-          eventName: FilterRule.or('INSERT', 'MODIFY'),
-          dynamodb: { NewImage: { id: { S: FilterRule.exists() }, status: { S: FilterRule.notExists() } } },
-        },
-      ],
+      // `exists` looks at leaves only: a status of NULL has no S either. `status` alone would match a removed item, which
+      // has no NewImage. The console leaves an empty text where a person empties a field.
+      filters: [FilterRule.notExists(), FilterRule.empty()].map((waiting) => ({
+        eventName: FilterRule.or('INSERT', 'MODIFY'),
+        dynamodb: { NewImage: { id: { S: FilterRule.exists() }, status: { S: waiting } } },
+      })),
     });
   }
 }

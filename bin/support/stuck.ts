@@ -11,7 +11,7 @@ export function whyStuck(item: Row, nowMs: number): string | undefined {
       ? `was being sent until ${String(item['sendingUntil'])}`
       : undefined;
   }
-  if (item['status'] !== undefined) return undefined;
+  if (item['status'] !== undefined && item['status'] !== null && item['status'] !== '') return undefined;
   const triedMs = Date.parse(String(item['resentAt']));
   return Number.isNaN(triedMs) || triedMs < nowMs - MISSED_AFTER_MS ? 'has no status' : undefined;
 }

@@ -53,8 +53,9 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
       const first = await update(id, {
         set: { status: 'sending', sendingUntil, attempts: 1 },
         remove: ['messageId', 'sentAt', 'error', 'expiresAt'],
-        condition: 'attribute_exists(#id) AND attribute_not_exists(#status)',
+        condition: `attribute_exists(#id) AND (attribute_not_exists(#status) OR #status = :empty OR attribute_type(#status, :null))`,
         names: ['id'],
+        values: { empty: '', null: 'NULL' },
       }).catch((error) => {
         if (isTooLarge(error)) return undefined;
         throw error;

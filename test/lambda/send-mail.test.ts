@@ -406,6 +406,20 @@ test('an edit while it is being sent loses neither the edit nor the result', asy
   expect(await at.mail(id)).toMatchObject({ status: 'sent', subject: 'Edited', note: 'mine' });
 });
 
+test.each(['', null])('a status that was emptied to %j is none', async (status) => {
+  const { id, record } = await waiting('emptied', { status, messageId: 'of last time', attempts: 5 });
+  expect(await at.deliver([record, record])).toEqual([]);
+  expect(mailsTo(id)).toBe(1);
+  expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 1, messageId: expect.stringMatching(id) });
+});
+
+test.each(['sent', 'failed', 'done by hand', 1])('a status %j is left alone', async (status) => {
+  const { id, record } = await waiting('other-status', { status });
+  expect(await at.deliver([record])).toEqual([]);
+  expect(mailsTo(id)).toBe(0);
+  expect(await at.mail(id)).toMatchObject({ status });
+});
+
 test('deleted while it waits: nothing is sent, and no item comes back', async () => {
   const id = unique('gone');
   expect(await at.deliver([recordOf(letter(id))])).toEqual([]);

@@ -191,7 +191,7 @@ describe('streams and the queue', () => {
       ({ Properties }) => JSON.stringify(Properties['FunctionName']) === JSON.stringify({ Ref: functionId }),
     )?.Properties;
 
-  test('send-mail sees the items of the Mail table that have no status', () => {
+  test('send-mail sees the items of the Mail table that have no status, or an empty one', () => {
     expect(mapping('SendMail')).toMatchObject({
       EventSourceArn: { 'Fn::GetAtt': ['Mail', 'StreamArn'] },
       FilterCriteria: {
@@ -199,6 +199,10 @@ describe('streams and the queue', () => {
           {
             Pattern:
               '{"eventName":["INSERT","MODIFY"],"dynamodb":{"NewImage":{"id":{"S":[{"exists":true}]},"status":{"S":[{"exists":false}]}}}}',
+          },
+          {
+            Pattern:
+              '{"eventName":["INSERT","MODIFY"],"dynamodb":{"NewImage":{"id":{"S":[{"exists":true}]},"status":{"S":[""]}}}}',
           },
         ],
       },

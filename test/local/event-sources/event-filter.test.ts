@@ -2,21 +2,24 @@ import { describe, expect, test } from 'vitest';
 import { eventFilter } from '../../../local/event-sources/event-filter.ts';
 
 const insert = (newImage: object) => ({ eventName: 'INSERT', dynamodb: { NewImage: newImage } });
-const waiting = {
-  eventName: ['INSERT', 'MODIFY'],
-  dynamodb: { NewImage: { id: { S: [{ exists: true }] }, status: { S: [{ exists: false }] } } },
-};
+const waiting = [{ exists: false }, ''].map((status) =>
+  JSON.stringify({
+    eventName: ['INSERT', 'MODIFY'],
+    dynamodb: { NewImage: { id: { S: [{ exists: true }] }, status: { S: [status] } } },
+  }),
+);
 
-describe('the filter of mail that waits to be sent', () => {
+describe('the filters of mail that waits to be sent', () => {
   test.each([
     ['an inserted item without status', insert({ id: { S: 'a' } }), true],
     ['an edited item without status', { ...insert({ id: { S: 'a' } }), eventName: 'MODIFY' }, true],
     ['an item with a status', insert({ id: { S: 'a' }, status: { S: 'sent' } }), false],
     ['a status of another type, which has no leaf S', insert({ id: { S: 'a' }, status: { NULL: true } }), true],
+    ['a status that was emptied', insert({ id: { S: 'a' }, status: { S: '' } }), true],
     ['a removed item', { eventName: 'REMOVE', dynamodb: { OldImage: { id: { S: 'a' } } } }, false],
     ['a record without an image', { eventName: 'MODIFY', dynamodb: {} }, false],
   ])('%s', (_, record, passes) => {
-    expect(eventFilter([JSON.stringify(waiting)])(record)).toBe(passes);
+    expect(eventFilter(waiting)(record)).toBe(passes);
   });
 });
 

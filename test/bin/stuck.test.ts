@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { whyStuck } from '../../bin/support/stuck.ts';
+
+const NOW = Date.parse('2026-11-01T12:00:00.000Z');
+
+test.each([
+  ['failed', { status: 'failed' }, 'failed'],
+  ['its claim lapsed', { status: 'sending', sendingUntil: '2026-11-01T11:59:00.000Z' }, /^was being sent until 2026/],
+  ['claimed', { status: 'sending', sendingUntil: '2026-11-01T12:01:00.000Z' }, undefined],
+  ['sent', { status: 'sent' }, undefined],
+  ['without status', {}, 'has no status'],
+  ['emptied', { status: '' }, 'has no status'],
+  ['emptied to NULL', { status: null }, 'has no status'],
+  ['sent again by the command just now', { resentAt: '2026-11-01T11:30:00.000Z' }, undefined],
+  ['sent again by the command long ago, in vain', { resentAt: '2026-11-01T10:30:00.000Z' }, 'has no status'],
+])('%s', (_, item, why) => {
+  const found = whyStuck(item, NOW);
+  if (why instanceof RegExp) expect(found).toMatch(why);
+  else expect(found).toBe(why);
+});
