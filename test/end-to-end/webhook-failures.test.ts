@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
-import { API_KEY, post, runningStack, signatureHeaders, until } from './running-stack.ts';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { API_KEY, BEARER_TOKEN, post, runningStack, signatureHeaders, until } from './running-stack.ts';
 
 const stack = runningStack();
 afterEach(() => {
@@ -109,6 +109,83 @@ describe('while storage is down', () => {
     expect(Date.now() - startedAtMs).toBeLessThan(10_000);
   });
 });
+
+describe("while storage is down for Customers Mail Cloud's receiver, and the spill queue fails too", () => {
+  type Fate = 'taken' | 'refused' | 'taken, and the answer lost' | 'taken, and the process killed';
+
+  /** Counts the requests that send into the queue, until the test ends. */
+  function whenSending(fateOf: (request: number) => Fate) {
+    stack().storage.plan = ({ caller }) => (caller === 'ReceiveCustomersMailCloud' ? 'reset' : undefined);
+    const queue = stack().local.queues.get('SpillQueue') ?? expect.unreachable();
+    const send = queue.send.bind(queue);
+    const spy = vi.spyOn(queue, 'send').mockImplementation(async (body) => {
+      const fate = fateOf(spy.mock.calls.length);
+      if (fate === 'refused') throw new Error(fate);
+      const message = await send(body);
+      if (fate === 'taken, and the process killed') await killProcessesOf('ReceiveCustomersMailCloud');
+      if (fate !== 'taken') throw new Error(fate);
+      return message;
+    });
+    onTestFinished(() => spy.mockRestore());
+    return spy;
+  }
+
+  const status = async (messageId: string) => {
+    const answer = await fetch(stack().local.outputs['CustomersMailCloudWebhookUrl'] ?? '', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${BEARER_TOKEN}` },
+      body: JSON.stringify(bounces(messageId, 3)),
+    });
+    return answer.status;
+  };
+
+  /** Bounce rows and events by key, without when the post came and what counts from it. */
+  async function rowsOf(messageId: string) {
+    await until('the queue to be empty', async () =>
+      stack().local.queues.get('SpillQueue')?.messages().length === 0 ? true : undefined,
+    );
+    const id = `<${messageId}@example.com>`;
+    const rows = [...(await stack().bounces(id)), ...(await stack().story(id))];
+    const byKey = rows.map(({ receivedAt: _, expiresAt: __, ...row }) => [
+      `${row['entry']} ${row['fullMessageId']}`,
+      row,
+    ]);
+    return Object.fromEntries(byKey);
+  }
+
+  test.each<[string, number, number, (request: number) => Fate]>([
+    ['takes nothing: it is to be sent again', 503, 0, () => 'refused'],
+    ['takes it at the third request', 200, 6, (request) => (request < 3 ? 'refused' : 'taken')],
+    ['takes it twice', 200, 6, (request) => (request === 1 ? 'taken, and the answer lost' : 'taken')],
+    ['takes it without ever answering', 503, 6, () => 'taken, and the answer lost'],
+    ['takes it, and the receiver is killed', 502, 6, () => 'taken, and the process killed'],
+  ])('which %s', async (how, answered, rows, fateOf) => {
+    const messageId = how.replaceAll(/\W/g, '-');
+    const sending = whenSending(fateOf);
+    expect(await status(messageId)).toBe(answered);
+    const before = await rowsOf(messageId);
+    // Three failures, and each in the story.
+    expect(Object.keys(before)).toHaveLength(rows);
+
+    sending.mockRestore();
+    stack().storage.plan = () => undefined;
+    expect(await status(messageId)).toBe(200);
+    const after = await rowsOf(messageId);
+    expect(Object.keys(after)).toHaveLength(6);
+    if (rows > 0) expect(after).toEqual(before);
+  });
+});
+
+/** Of this process's children, those that run a function. */
+async function killProcessesOf(functionId: string): Promise<void> {
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const of = (file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
+    const isChild = (await of('status')).includes(`\nPPid:\t${process.pid}\n`);
+    if (isChild && (await of('environ')).split('\0').includes(`AWS_ACCESS_KEY_ID=${functionId}`)) {
+      process.kill(Number(pid), 'SIGKILL');
+    }
+  }
+}
 
 test('no log line has a secret, an address or a word of a mail; each request has one', async () => {
   await stack().postSendGrid([bounce('logged')]);
