@@ -1,8 +1,7 @@
 /** `npm run replay`: gives what was not understood, and what joined nothing, another try. */
 import { DeleteCommand, type DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb';
-import { completeBounceRow } from '../lambda/aws/late-join.ts';
-import { type EventStore, findMails, recordEvents } from '../lambda/aws/record-events.ts';
-import { forEachConcurrently } from '../lambda/aws/tables.ts';
+import { type EventStore, recordEvents } from '../lambda/aws/record-events.ts';
+import { forEachConcurrently, type Row } from '../lambda/aws/tables.ts';
 import { isConditionFailure, updateExpression } from '../lambda/aws/update.ts';
 import type { MailEvent } from '../lambda/mail/event.ts';
 import { normalizeCustomersMailCloud } from '../lambda/providers/customers-mail-cloud.ts';
@@ -10,8 +9,7 @@ import { normalizeSendGrid } from '../lambda/providers/sendgrid.ts';
 import { runCommand } from './support/command.ts';
 import { readOutputs } from './support/outputs.ts';
 import { tablesOf } from './support/tables.ts';
-
-type Row = Readonly<Record<string, unknown>>;
+import { joinUnmatched } from './support/unmatched.ts';
 
 await runCommand(
   {
@@ -121,35 +119,4 @@ async function removeUnrecognized({ fullMessageId, eventId }: Row, store: EventS
   } catch (error) {
     if (!isConditionFailure(error)) throw error;
   }
-}
-
-/** @returns how many rows have a mail in the sent log now */
-async function joinUnmatched(rows: Row[], store: EventStore, dryRun: boolean): Promise<number> {
-  const mails = await findMails(
-    rows.map((row) => ({ messageIds: messageIdsOf(row) })),
-    { consistent: true },
-    store,
-    AbortSignal.timeout(60_000),
-  );
-  const matched = rows.flatMap((row) => {
-    const mail = messageIdsOf(row).flatMap((messageId) => mails.get(messageId) ?? [])[0];
-    return mail ? [{ row, mail }] : [];
-  });
-  if (dryRun) return matched.length;
-  await forEachConcurrently(matched, async ({ row, mail }) => {
-    const recipient = typeof row['toEmail'] === 'string' ? row['toEmail'] : undefined;
-    await completeBounceRow(
-      { fullMessageId: String(row['fullMessageId']), eventId: String(row['eventId']), recipient },
-      mail,
-      store,
-    );
-  });
-  return matched.length;
-}
-
-/** Under which ids the mail may be logged: as the receiver looked for it. */
-function messageIdsOf(row: Row): string[] {
-  const details = row['details'];
-  const apiData = typeof details === 'object' && details !== null && 'apiData' in details ? details.apiData : undefined;
-  return [...new Set([row['messageId'], apiData])].filter((id) => typeof id === 'string').filter((id) => id !== '');
 }

@@ -1,5 +1,6 @@
 import { DeleteItemCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
+import { joinUnmatched } from '../../bin/support/unmatched.ts';
 import { CLIENT_SETTINGS } from '../../lambda/aws/clients.ts';
 import { spillMessages } from '../../lambda/aws/spill-queue.ts';
 import { documentClient, forEachConcurrently } from '../../lambda/aws/tables.ts';
@@ -17,6 +18,7 @@ import {
   scenario,
   sendGridEventsOf,
   TIME_ZONE,
+  tagOf,
   testMail,
 } from './posts.ts';
 import { playRandom } from './random-schedules.ts';
@@ -172,6 +174,51 @@ describe('the same rows, however often it comes:', () => {
     // What is kept in place of the Bounce row and of the one in the story.
     expect((await storage().rows()).length - before).toBe(2);
   });
+});
+
+test('a write that was given up and takes effect late puts an unmatched row back; replay joins it', async () => {
+  const { store } = storage();
+  const lane = await storage().lane();
+  const tag = newTag();
+  const events = storyOf(tag).slice(4, 5);
+  const mail = testMail('sendgrid', tag, 'later');
+  const row = async () =>
+    (await storage().rows()).find((found) => found.table === 'Bounce' && tagOf(found.row) === tag);
+
+  const deadline = new AbortController();
+  let held: unknown;
+  lane.proxy.plan = ({ action, body }) => {
+    if (action !== 'BatchWriteItem') return undefined;
+    held = body;
+    deadline.abort();
+    return 'hang';
+  };
+  await expect(record(events, FIRST_TIME, lane.impatient, deadline.signal)).rejects.toThrow();
+  lane.proxy.plan = () => undefined;
+  await record(events, AGAIN, lane.impatient);
+  await putLogRow(mail.row, store);
+  await joinLate(mail, store);
+  expect(await row()).toMatchObject({ row: { matched: true } });
+
+  // Nobody waits for it any more: it goes its own way to the engine, which asks for a signature, and for no right one.
+  const late = await fetch(lane.proxy.endpoint, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/x-amz-json-1.0',
+      'x-amz-target': 'DynamoDB_20120810.BatchWriteItem',
+      'x-amz-date': '20230125T050515Z',
+      authorization:
+        'AWS4-HMAC-SHA256 Credential=test/20230125/ap-northeast-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0',
+    },
+    body: JSON.stringify(held),
+  });
+  expect(late.status).toBe(200);
+  const unmatched = await row();
+  expect(unmatched).toMatchObject({ row: { matched: false } });
+
+  expect(await joinUnmatched(unmatched ? [unmatched.row] : [], store, false)).toBe(1);
+  const facts = { events, logRows: [mail.row], receivedAtMs: [FIRST_TIME] };
+  expect(await troublesOf([{ label: 'late', tag, events: 1, facts }])).toEqual([]);
 });
 
 test('a number in a log row that JavaScript cannot hold keeps no event from being recorded', async () => {
