@@ -113,6 +113,13 @@ describe('a bad item fails once, with words that a person can act on, and the it
     expect(mail).toMatchObject({ status: 'sent', attempts: 1 });
     expect(mail).not.toHaveProperty('error');
   });
+
+  test.each(['', null])('status emptied to %j sends again, too', async (empty) => {
+    const id = `emptied-to-${empty}`;
+    await stack().insert({ id, ...letter, to: 'taro@example.jp', status: 'failed', error: 'of last time' });
+    await stack().edit(id, 'SET #status = :empty', { '#status': 'status' }, { ':empty': empty });
+    expect(await stack().settled(id)).toMatchObject({ status: 'sent', attempts: 1 });
+  });
 });
 
 test("what SendGrid refuses ends as failed, in SendGrid's own words", async () => {
