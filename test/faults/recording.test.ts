@@ -255,7 +255,13 @@ test('a post of 5 MB outlives storage that is down, and is recorded from the que
   const lane = await storage().lane();
   const tag = newTag();
   const random = randomFrom(1);
-  const noise = (length: number) => Array.from({ length }, () => Math.floor(random() * 36).toString(36)).join('');
+  // In capitals: five million small letters and digits hold a scenario's tag by chance, and its row would be another's.
+  const noise = (length: number) =>
+    Array.from({ length }, () =>
+      Math.floor(random() * 36)
+        .toString(36)
+        .toUpperCase(),
+    ).join('');
   const entries = Array.from({ length: 100 }, (_, n) => {
     const { eventType, entry } = customersMailCloudEntriesOf(`<${tag}-${n}@example.com>`)[5] ?? {
       eventType: '',
@@ -272,9 +278,7 @@ test('a post of 5 MB outlives storage that is down, and is recorded from the que
   expect(Math.max(...messages.map((message) => Buffer.byteLength(message)))).toBeLessThanOrEqual(1024 * 1024);
   for (const message of messages) await recordSpilled(message, storage().store, NEVER);
   const facts = { events, logRows: [], receivedAtMs: [FIRST_TIME] };
-  // Small pages: scans whose pages ended for their size missed a row now and then; why is not known.
-  const judged = judge([{ label: '5 MB', tag, events: 100, facts }], await storage().rows(15));
-  expect(troubles(judged)).toEqual([]);
+  expect(await troublesOf([{ label: '5 MB', tag, events: 100, facts }])).toEqual([]);
 }, 60_000);
 
 describe('a delivery ends when its time is up', () => {

@@ -28,8 +28,8 @@ export interface TestStorage {
   readonly store: EventStore;
   /** A way to the tables on which requests can be made to fail, without any effect on the others. */
   lane(options?: LaneOptions): Promise<Lane>;
-  /** Every row of both tables, read so many at a time. */
-  rows(pageRows?: number): Promise<StoredRow[]>;
+  /** Every row of both tables. */
+  rows(): Promise<StoredRow[]>;
   close(): Promise<void>;
 }
 
@@ -85,13 +85,13 @@ export async function startStorage(stack: Template): Promise<TestStorage> {
         storeOf: (caller) => storeAt(proxy.endpoint, { maxAttempts: 1 }, caller),
       };
     },
-    async rows(pageRows) {
+    async rows() {
       const found: StoredRow[] = [];
       for (const [table, name] of [
         ['SentLog', tableNames.sentLogTable],
         ['Bounce', tableNames.bounceTable],
       ] as const) {
-        const scan = paginateScan({ client: store.client }, { TableName: name, ConsistentRead: true, Limit: pageRows });
+        const scan = paginateScan({ client: store.client }, { TableName: name, ConsistentRead: true });
         for await (const page of scan) found.push(...(page.Items ?? []).map((row) => ({ table, row })));
       }
       return found;
