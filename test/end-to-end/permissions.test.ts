@@ -1,8 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { isAllowed } from '../iam/decide.ts';
-import { type Grant, grantsOf, without } from '../iam/policies.ts';
-import type { IamRequest } from '../iam/requests.ts';
+import { grantsOf } from '../iam/policies.ts';
 import { serviceRequests } from '../iam/services.ts';
+import { unusedGrants } from '../iam/unused-grants.ts';
 import { type RunningStack, runningStack, until } from './running-stack.ts';
 
 const REGION = 'ap-northeast-1';
@@ -97,18 +96,11 @@ describe('a stack whose every path was walked', () => {
   test('needs each of its grants, and has no other', async () => {
     const { access, policies, template } = stack();
     for (const request of serviceRequests(template, policies, REGION)) await access.ask(request);
+    // What applications may do, examples.test.ts walks.
     const applications = ['LogMailPolicy', 'ReadBouncesPolicy'];
     const grants = grantsOf(policies).filter(({ holder }) => !applications.includes(holder));
     expect(grants.length).toBeGreaterThan(80);
-
-    const unused: string[] = [];
-    for (const grant of grants) {
-      const lacking = without(policies, grant);
-      const concerned = [...access.asked.values()].filter((request) => concerns(grant, request));
-      const refused = await Promise.all(concerned.map(async (request) => !(await isAllowed(request, lacking))));
-      if (!refused.includes(true)) unused.push(`${grant.holder}: ${grant.action} on ${grant.resource ?? 'itself'}`);
-    }
-    expect(unused, 'grants that nothing needs').toEqual([]);
+    expect(await unusedGrants(grants, access.allowed.values(), policies), 'grants that nothing needs').toEqual([]);
   });
 });
 
@@ -143,10 +135,4 @@ describe('a stack that lacks a grant fails as AWS would, naming action and resou
 
 function queueLength({ local }: RunningStack, logicalId: string): number {
   return local.queues.get(logicalId)?.messages().length ?? Number.NaN;
-}
-
-/** Whether a request may need a grant: only these are asked again without it. */
-function concerns({ kind, holder }: Grant, { principal, resource }: IamRequest): boolean {
-  if (kind === 'resources') return resource === holder;
-  return typeof principal === 'object' && 'caller' in principal && principal.caller === holder;
 }

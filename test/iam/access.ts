@@ -2,7 +2,7 @@
 import { LOCAL_ACCOUNT } from '../../local/stack/physical-resources.ts';
 import type { StorageCall } from '../faults/fault-proxy.ts';
 import { isAllowed } from './decide.ts';
-import type { Policies } from './policies.ts';
+import { holdersOf, type Policies } from './policies.ts';
 import { type Call, type IamRequest, requestsOf } from './requests.ts';
 
 /** A call that IAM would refuse, in its words. */
@@ -11,8 +11,8 @@ export class AccessDenied extends Error {
 }
 
 export class Access {
-  /** What was asked of IAM, each question once. */
-  readonly asked = new Map<string, IamRequest>();
+  /** What was asked of IAM and allowed, each question once. */
+  readonly allowed = new Map<string, IamRequest>();
   /** What was refused, in IAM's words. */
   readonly refusals: string[] = [];
   readonly #policies: Policies;
@@ -32,10 +32,12 @@ export class Access {
 
   async ask(request: IamRequest): Promise<void> {
     const key = JSON.stringify(request);
-    this.asked.set(key, request);
     const answer = this.#answers.get(key) ?? isAllowed(request, this.#policies);
     this.#answers.set(key, answer);
-    if (await answer) return;
+    if (await answer) {
+      this.allowed.set(key, request);
+      return;
+    }
     const { principal, action, resource } = request;
     const who = principal === 'anybody' ? principal : Object.values(principal).join();
     const refusal = `User: ${who} is not authorized to perform: ${action} on resource: ${resource}`;
@@ -45,7 +47,7 @@ export class Access {
 
   /** Whether it is one of the stack's, and no tool of local mode or of a test. */
   knows(caller: string): boolean {
-    return this.#policies.identities.has(caller);
+    return holdersOf(caller).every((holder) => this.#policies.identities.has(holder));
   }
 
   /** @throws AccessDenied */

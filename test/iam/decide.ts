@@ -1,7 +1,7 @@
 /** Asks an IAM evaluator whether a template's policies allow a request. */
 import { anonymousPrincipal, runSimulation } from '@cloud-copilot/iam-simulate';
 import { LOCAL_ACCOUNT } from '../../local/stack/physical-resources.ts';
-import type { Policies, Statement } from './policies.ts';
+import { holdersOf, type Policies, type Statement } from './policies.ts';
 import type { IamRequest } from './requests.ts';
 
 /** AWS's default: a service control policy that allows everything. */
@@ -18,7 +18,8 @@ const NO_BOUNDARY = [
 export async function isAllowed(request: IamRequest, policies: Policies): Promise<boolean> {
   const { principal, action, resource, context } = request;
   const identity = typeof principal === 'object' && 'caller' in principal ? principal.caller : undefined;
-  const statements = identity === undefined ? [] : (policies.identities.get(identity) ?? []);
+  const holders = identity === undefined ? [] : holdersOf(identity);
+  const statements = holders.flatMap((holder) => policies.identities.get(holder) ?? []);
   const resourceStatements = policies.resources.get(resource);
   const result = await runSimulation(
     {

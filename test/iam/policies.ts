@@ -27,6 +27,14 @@ export interface Policies {
   readonly streams: ReadonlyMap<string, string>;
 }
 
+/**
+ * Whose policies speak for a caller: its own; for a role of an application, named `LogMailPolicy+ReadBouncesPolicy`, those
+ * of every managed policy that is attached to it.
+ */
+export function holdersOf(caller: string): string[] {
+  return caller.split('+');
+}
+
 export function policiesOf(template: ResolvedTemplate): Policies {
   const identities = new Map<string, Statement[]>();
   const resources = new Map<string, Statement[]>();

@@ -3,7 +3,10 @@ import type { Policies } from './policies.ts';
 
 /** Something that is done in somebody's name. */
 export interface Call {
-  /** The logical id of a function, for its role, or of a managed policy, for an application that has it. */
+  /**
+   * The logical id of a function, for its role, or of a managed policy, for an application that has it; of several with
+   * `+` between them, for one that has them all.
+   */
   readonly caller: string;
   /** As IAM names it, such as `dynamodb:PutItem`. */
   readonly action: string;
