@@ -1,0 +1,146 @@
+/**
+ * An application that sends through SendGrid by itself, logs each mail in Todoke, and looks up what bounced.
+ *
+ * Beside a running `npm start`:
+ *
+ *     npx tsx examples/send-and-log.ts bounce@example.com
+ *
+ * On a deployed stack, in a role to which both LogMailPolicyArn and ReadBouncesPolicyArn are attached:
+ *
+ *     SENDGRID_API_KEY=SG.… npx tsx examples/send-and-log.ts --outputs cdk-outputs.json somebody@example.com
+ *
+ * Copy sendAndLog and bouncesOf; the rest is for the command line.
+ */
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import sendGridClient from '@sendgrid/client';
+import sendGridMail from '@sendgrid/mail';
+import * as z from 'zod';
+
+interface Mail {
+  readonly from: string;
+  readonly to: string;
+  readonly subject: string;
+  readonly text: string;
+}
+
+/** Where Todoke keeps what is asked for here: the outputs of its stack. */
+interface Tables {
+  readonly client: DynamoDBDocumentClient;
+  readonly sentLog: string;
+  readonly bounce: string;
+}
+
+/** @returns the mail's message id, under which its story is kept */
+async function sendAndLog(mail: Mail, tables: Tables): Promise<string> {
+  const [response] = await sendGridMail.send(mail);
+  const messageId = z.string().parse(response.headers['x-message-id']);
+  // The mail is out. Where this fails, log it again later, and do not send it again.
+  await tables.client.send(
+    new PutCommand({
+      TableName: tables.sentLog,
+      Item: { messageId, entry: 'mail', from: mail.from, to: mail.to, subject: mail.subject },
+    }),
+  );
+  return messageId;
+}
+
+/** As much of a Bounce row as an application needs. */
+const bounceSchema = z.object({
+  messageId: z.string().optional(),
+  matched: z.boolean(),
+  outcome: z.string(),
+  bounceClass: z.string(),
+  reason: z.string(),
+  occurredAt: z.string(),
+  subject: z.string().optional(),
+});
+
+/** The ten newest failures of an address. */
+async function bouncesOf(address: string, tables: Tables): Promise<z.infer<typeof bounceSchema>[]> {
+  const { Items } = await tables.client.send(
+    new QueryCommand({
+      TableName: tables.bounce,
+      IndexName: 'byRecipient',
+      KeyConditionExpression: 'toEmail = :toEmail',
+      ExpressionAttributeValues: { ':toEmail': address.toLowerCase() },
+      ScanIndexForward: false,
+      Limit: 10,
+    }),
+  );
+  return z.array(bounceSchema).parse(Items);
+}
+
+/** The outputs of a stack; the last two are of local mode only. */
+const outputsSchema = z.object({
+  SentLogTableName: z.string(),
+  BounceTableName: z.string(),
+  DynamoDbEndpoint: z.string().optional(),
+  SendGridApiUrl: z.string().optional(),
+});
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { outputs: { type: 'string', default: '.local/outputs.json' } },
+});
+const [to = 'bounce@example.com'] = positionals;
+const tables = await open(values.outputs);
+const messageId = await sendAndLog(
+  { from: 'Shop <shop@example.com>', to, subject: 'Your order', text: 'Thank you.' },
+  tables,
+);
+console.log(`Sent to ${to} and logged as ${messageId}`);
+
+const bounce = await firstBounce(messageId, to, tables);
+console.log(
+  bounce
+    ? `"${bounce.subject}" ${bounce.outcome} (${bounce.bounceClass}) at ${bounce.occurredAt}: ${bounce.reason}`
+    : 'It has not bounced within ten seconds.',
+);
+
+/** Waits for it. An application would not: it would look before it sends to the same address again. */
+async function firstBounce(messageId: string, address: string, tables: Tables) {
+  for (let second = 1; second <= 10; second++) {
+    await sleep(1000);
+    const bounces = await bouncesOf(address, tables);
+    const found = bounces.find((bounce) => bounce.messageId === messageId && bounce.matched);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** Reads the file that `cdk deploy --outputs-file` or `npm start` wrote, and prepares both clients. */
+async function open(outputsFile: string): Promise<Tables> {
+  const stacks = z.record(z.string(), outputsSchema).parse(JSON.parse(await readFile(outputsFile, 'utf8')));
+  const [outputs] = Object.values(stacks);
+  if (!outputs) throw new Error(`Cannot use ${outputsFile}: it holds no stack`);
+
+  const apiKey = outputs.SendGridApiUrl ? await localApiKey(outputsFile) : process.env['SENDGRID_API_KEY'];
+  if (!apiKey) throw new Error('Cannot send: SENDGRID_API_KEY is not set');
+  sendGridClient.setApiKey(apiKey);
+  // Only now: setApiKey overwrites it.
+  if (outputs.SendGridApiUrl) sendGridClient.setDefaultRequest('baseUrl', outputs.SendGridApiUrl);
+  sendGridMail.setClient(sendGridClient);
+
+  // In AWS, region and credentials come from where the SDK looks for them by itself.
+  const local = outputs.DynamoDbEndpoint !== undefined && {
+    endpoint: outputs.DynamoDbEndpoint,
+    region: process.env['AWS_REGION'] ?? 'ap-northeast-1',
+    credentials: { accessKeyId: process.env['AWS_ACCESS_KEY_ID'] ?? 'local', secretAccessKey: 'local' },
+  };
+  return {
+    client: DynamoDBDocumentClient.from(new DynamoDBClient(local || {})),
+    sentLog: outputs.SentLogTableName,
+    bounce: outputs.BounceTableName,
+  };
+}
+
+/** The key that the simulated SendGrid takes. */
+async function localApiKey(outputsFile: string): Promise<string> {
+  const file = join(dirname(outputsFile), 'sender-secret.json');
+  return z.object({ sendgridApiKey: z.string() }).parse(JSON.parse(await readFile(file, 'utf8'))).sendgridApiKey;
+}

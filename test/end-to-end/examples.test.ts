@@ -1,0 +1,161 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  BatchGetCommand,
+  BatchWriteCommand,
+  DeleteCommand,
+  DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  ScanCommand,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb';
+import { expect, onTestFinished, test } from 'vitest';
+import { grantsOf } from '../iam/policies.ts';
+import { unusedGrants } from '../iam/unused-grants.ts';
+import { type Row, runningStack, until } from './running-stack.ts';
+
+/** The access key id with which a client signs is the identity that IAM is asked about. */
+const LOG_MAIL = 'LogMailPolicy';
+const READ_BOUNCES = 'ReadBouncesPolicy';
+const BOTH = `${LOG_MAIL}+${READ_BOUNCES}`;
+
+const stack = runningStack();
+
+test('with both policies it sends, logs, and finds the bounce', async () => {
+  const { stdout } = await runExample(BOTH, 'Bounce@example.jp');
+  expect(stdout).toMatch(/"Your order" bounced \(hard\) at .*: 550 5\.1\.1/);
+  const messageId = messageIdIn(stdout);
+
+  // The log row may be completed a moment after the bounce was joined with it.
+  const logged = await until('the completed log row', async () =>
+    (await stack().story(messageId)).find((row) => row['entry'] === 'mail' && row['sentAt'] !== undefined),
+  );
+  expect(logged).toEqual({
+    messageId,
+    entry: 'mail',
+    from: 'Shop <shop@example.com>',
+    to: 'Bounce@example.jp',
+    subject: 'Your order',
+    sentAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+    day: expect.stringMatching(/^\d{4}-\d\d-\d\d#[0-7]$/),
+    expiresAt: expect.any(Number),
+  });
+  expect(await stack().bounces(messageId)).toMatchObject([
+    { matched: true, toEmail: 'bounce@example.jp', fromEmail: 'shop@example.com', fromName: 'Shop' },
+  ]);
+});
+
+test('with one policy only it logs and cannot look, or cannot log', async () => {
+  await expect(runExample(LOG_MAIL, 'ann@example.jp')).rejects.toMatchObject({
+    stdout: expect.stringContaining('logged as'),
+    stderr: expect.stringMatching(/LogMailPolicy is not authorized to perform: dynamodb:Query .*Bounce.*byRecipient/),
+  });
+  await expect(runExample(READ_BOUNCES, 'ann@example.jp')).rejects.toMatchObject({
+    stdout: '',
+    stderr: expect.stringMatching(/ReadBouncesPolicy is not authorized to perform: dynamodb:PutItem .*SentLog/),
+  });
+  expect(stack().access.refusals.splice(0)).toHaveLength(2);
+});
+
+test('bounces can be looked up in every way that the tables have', async () => {
+  const { send, bounce } = clientOf(READ_BOUNCES);
+  const [row] = await until('the bounce', async () => {
+    const found = await stack().allBounces();
+    return found.length > 0 ? found : undefined;
+  });
+  if (!row) throw new Error('There is no bounce');
+  const Key = { fullMessageId: row['fullMessageId'], eventId: row['eventId'] };
+  const query = (name: string, index?: string) => send(queryOf(bounce, name, row[name], index));
+  expect((await send(new GetCommand({ TableName: bounce, Key }))).Item).toEqual(row);
+  const batch = await send(new BatchGetCommand({ RequestItems: { [bounce]: { Keys: [Key] } } }));
+  expect(batch.Responses?.[bounce]).toEqual([row]);
+  for (const { Items } of [
+    await query('fullMessageId'),
+    await query('toEmail', 'byRecipient'),
+    await query('day', 'byDay'),
+  ]) {
+    expect(Items).toContainEqual(row);
+  }
+});
+
+test('with both policies an application can do nothing else', async () => {
+  const { send, mail, sentLog, bounce } = clientOf(BOTH);
+  const logKey = { messageId: 'm', entry: 'mail' };
+  const bounceKey = { fullMessageId: 'm', eventId: 'e' };
+  const attempts: [what: string, attempt: () => Promise<unknown>][] = [
+    ['GetItem on .*SentLog', () => send(new GetCommand({ TableName: sentLog, Key: logKey }))],
+    ['Query on .*SentLog', () => send(queryOf(sentLog, 'messageId', 'm'))],
+    ['Query on .*SentLog.*/index/byDay', () => send(queryOf(sentLog, 'day', 'd', 'byDay'))],
+    ['Scan on .*SentLog', () => send(new ScanCommand({ TableName: sentLog }))],
+    ['UpdateItem on .*SentLog', () => send(new UpdateCommand({ TableName: sentLog, Key: logKey }))],
+    ['DeleteItem on .*SentLog', () => send(new DeleteCommand({ TableName: sentLog, Key: logKey }))],
+    ['BatchWriteItem on .*SentLog', () => send(batchOf(sentLog, logKey))],
+    ['PutItem on .*Mail', () => send(new PutCommand({ TableName: mail, Item: { id: 'm' } }))],
+    ['GetItem on .*Mail', () => send(new GetCommand({ TableName: mail, Key: { id: 'm' } }))],
+    ['PutItem on .*Bounce', () => send(new PutCommand({ TableName: bounce, Item: bounceKey }))],
+    ['UpdateItem on .*Bounce', () => send(new UpdateCommand({ TableName: bounce, Key: bounceKey }))],
+    ['DeleteItem on .*Bounce', () => send(new DeleteCommand({ TableName: bounce, Key: bounceKey }))],
+    ['BatchWriteItem on .*Bounce', () => send(batchOf(bounce, bounceKey))],
+    ['Scan on .*Bounce', () => send(new ScanCommand({ TableName: bounce }))],
+  ];
+  for (const [what, attempt] of attempts) {
+    await expect(attempt(), what).rejects.toMatchObject({
+      name: 'AccessDeniedException',
+      message: expect.stringMatching(
+        new RegExp(`not authorized to perform: dynamodb:${what.replace('on', 'on resource:')}`),
+      ),
+    });
+  }
+  expect(stack().access.refusals.splice(0)).toHaveLength(attempts.length);
+});
+
+test('applications need each grant of both policies', async () => {
+  const { access, policies } = stack();
+  const grants = grantsOf(policies).filter(({ holder }) => [LOG_MAIL, READ_BOUNCES].includes(holder));
+  expect(grants.length).toBeGreaterThan(10);
+  expect(await unusedGrants(grants, access.allowed.values(), policies), 'grants that nothing needs').toEqual([]);
+});
+
+/** Runs the example as a developer does, but on the stack of this test, with `caller` for its credentials. */
+function runExample(caller: string, to: string) {
+  return promisify(execFile)(
+    process.execPath,
+    ['--import', 'tsx', 'examples/send-and-log.ts', '--outputs', stack().local.outputsFile, to],
+    { cwd: join(import.meta.dirname, '../..'), env: { ...process.env, AWS_ACCESS_KEY_ID: caller } },
+  );
+}
+
+function messageIdIn(output: string): string {
+  return /logged as (\S+)/.exec(output)?.[1] ?? 'no message id';
+}
+
+function clientOf(caller: string) {
+  const { outputs } = stack().local;
+  const client = new DynamoDBClient({
+    endpoint: outputs['DynamoDbEndpoint'] ?? 'no endpoint',
+    region: 'ap-northeast-1',
+    credentials: { accessKeyId: caller, secretAccessKey: 'tests' },
+  });
+  onTestFinished(() => client.destroy());
+  const db = DynamoDBDocumentClient.from(client);
+  const table = (name: string) => outputs[`${name}TableName`] ?? `no table ${name}`;
+  return { send: db.send.bind(db), mail: table('Mail'), sentLog: table('SentLog'), bounce: table('Bounce') };
+}
+
+function queryOf(TableName: string, name: string, value: unknown, IndexName?: string): QueryCommand {
+  return new QueryCommand({
+    TableName,
+    ...(IndexName !== undefined && { IndexName }),
+    KeyConditionExpression: '#name = :value',
+    ExpressionAttributeNames: { '#name': name },
+    ExpressionAttributeValues: { ':value': value },
+  });
+}
+
+function batchOf(table: string, Item: Row): BatchWriteCommand {
+  return new BatchWriteCommand({ RequestItems: { [table]: [{ PutRequest: { Item } }] } });
+}
