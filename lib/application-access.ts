@@ -5,7 +5,7 @@ import type { Storage } from './storage.ts';
 
 /** Policies to attach to the roles of applications that send by themselves and only want the join. */
 export class ApplicationAccess extends Construct {
-  /** May put log rows, and read nothing. */
+  /** May put log rows, and make no other call. A put can give back the row that it replaces. */
   readonly logMail: ManagedPolicy;
   /** May look bounces up, and change nothing. */
   readonly readBounces: ManagedPolicy;

@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
+import { execFile, spawnSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
@@ -14,6 +15,7 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import { expect, onTestFinished, test } from 'vitest';
+import * as z from 'zod';
 import { grantsOf } from '../iam/policies.ts';
 import { unusedGrants } from '../iam/unused-grants.ts';
 import { type Row, runningStack, until } from './running-stack.ts';
@@ -23,6 +25,7 @@ const LOG_MAIL = 'LogMailPolicy';
 const READ_BOUNCES = 'ReadBouncesPolicy';
 const BOTH = `${LOG_MAIL}+${READ_BOUNCES}`;
 
+const root = join(import.meta.dirname, '../..');
 const stack = runningStack();
 
 test('with both policies it sends, logs, and finds the bounce', async () => {
@@ -46,6 +49,28 @@ test('with both policies it sends, logs, and finds the bounce', async () => {
   });
   expect(await stack().bounces(messageId)).toMatchObject([
     { matched: true, toEmail: 'bounce@example.jp', fromEmail: 'shop@example.com', fromName: 'Shop' },
+  ]);
+});
+
+test.skipIf(!hasBoto3())('the Python version in the documentation does the same', async () => {
+  const page = await readFile(join(root, 'docs/applications.md'), 'utf8');
+  const script = /```python\n([\s\S]*?)```/.exec(page)?.[1] ?? 'no script';
+  const { outputs, outputsFile } = stack().local;
+  const secret = await readFile(join(dirname(outputsFile), 'sender-secret.json'), 'utf8');
+  const { stdout } = await run('python3', ['-c', script, 'bounce@example.jp'], {
+    AWS_ACCESS_KEY_ID: BOTH,
+    AWS_SECRET_ACCESS_KEY: 'tests',
+    AWS_REGION: 'ap-northeast-1',
+    AWS_DEFAULT_REGION: 'ap-northeast-1',
+    AWS_ENDPOINT_URL_DYNAMODB: outputs['DynamoDbEndpoint'],
+    SENT_LOG_TABLE: outputs['SentLogTableName'],
+    BOUNCE_TABLE: outputs['BounceTableName'],
+    SENDGRID_API_URL: outputs['SendGridApiUrl'],
+    SENDGRID_API_KEY: z.object({ sendgridApiKey: z.string() }).parse(JSON.parse(secret)).sendgridApiKey,
+  });
+  expect(stdout).toMatch(/"Your order" bounced \(hard\) at .*: 550 5\.1\.1/);
+  expect(await stack().bounces(messageIdIn(stdout))).toMatchObject([
+    { matched: true, toName: 'Taro', fromEmail: 'shop@example.com', fromName: 'Shop' },
   ]);
 });
 
@@ -122,11 +147,17 @@ test('applications need each grant of both policies', async () => {
 
 /** Runs the example as a developer does, but on the stack of this test, with `caller` for its credentials. */
 function runExample(caller: string, to: string) {
-  return promisify(execFile)(
-    process.execPath,
-    ['--import', 'tsx', 'examples/send-and-log.ts', '--outputs', stack().local.outputsFile, to],
-    { cwd: join(import.meta.dirname, '../..'), env: { ...process.env, AWS_ACCESS_KEY_ID: caller } },
-  );
+  const args = ['--import', 'tsx', 'examples/send-and-log.ts', '--outputs', stack().local.outputsFile, to];
+  return run(process.execPath, args, { AWS_ACCESS_KEY_ID: caller });
+}
+
+/** Not synchronously: the stack's storage answers from this process. */
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+  return promisify(execFile)(command, args, { cwd: root, env: { ...process.env, ...env } });
+}
+
+function hasBoto3(): boolean {
+  return spawnSync('python3', ['-c', 'import boto3']).status === 0;
 }
 
 function messageIdIn(output: string): string {
