@@ -79,6 +79,11 @@ describe('a stack whose every path was walked', () => {
     }
   });
 
+  test('a recipient that is refused at the hand-over is recorded', async () => {
+    await stack().insert({ ...mail('refused', 'customers-mail-cloud'), to: 'ann@example.jp, あん@example.jp' });
+    await expect(stack().settled('refused')).resolves.toMatchObject({ error: expect.stringMatching(/was refused/) });
+  });
+
   test('a mail that an application logs late is joined', async () => {
     await stack().postSendGrid([bounce('late')]);
     await stack().log({ messageId: 'late', entry: 'mail', from: 'a@example.com', to: 'b@example.jp', subject: 'S' });
