@@ -6,6 +6,14 @@ import { buildSync } from 'esbuild';
 
 const lambdaFolder = fileURLToPath(new URL('../lambda', import.meta.url));
 
+/** What would be loaded in vain, and what stands in for it. */
+const LEFT_OUT = {
+  // Looks for credentials in files, at SSO, EC2 and elsewhere.
+  '@aws-sdk/credential-provider-node': join(lambdaFolder, 'aws/environment-credentials.ts'),
+  // All file types that there are, for attachments that axios does not send here.
+  'mime-db': join(lambdaFolder, 'senders/no-file-types.json'),
+};
+
 /**
  * The code of a function: `lambda/<entry>.ts` and all that it imports, in one file `index.js`.
  *
@@ -35,6 +43,7 @@ export function bundle(entry: string, runtime: Runtime): Code {
             // The SDK's ESM sources shake down to a third less than its CommonJS ones. The SDK that the runtime brings
             // is larger still, slower to load, and changes by itself.
             mainFields: ['module', 'main'],
+            alias: LEFT_OUT,
             logLevel: 'warning',
           });
           return true;
