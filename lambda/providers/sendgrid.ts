@@ -3,7 +3,7 @@
  *
  * Source: SendGrid's documentation, "Event Webhook Reference" and "Event Webhook Security Features".
  */
-import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { createPublicKey, createVerify, type KeyObject } from 'node:crypto';
 import * as z from 'zod/mini';
 import { mailboxKey } from '../mail/address.ts';
 import { classifySendGrid } from '../mail/classification.ts';
@@ -41,11 +41,13 @@ export function verifySendGrid(request: WebhookRequest, publicKeys: readonly str
   if (signature === undefined || timestamp === undefined) {
     throw new Refusal(401, 'Cannot accept the post: it is not signed; switch on the Signed Event Webhook at SendGrid');
   }
-  const signed = Buffer.concat([Buffer.from(timestamp), request.body]);
   const signatureBytes = Buffer.from(signature, 'base64');
   // Node reads base64 leniently: one signature would have many spellings.
   const wellFormed = /^\d+$/.test(timestamp) && signatureBytes.toString('base64') === signature;
-  if (!wellFormed || !keys.some((key) => verify('sha256', signed, key, signatureBytes))) {
+  if (
+    !wellFormed ||
+    !keys.some((key) => createVerify('sha256').update(timestamp).update(request.body).verify(key, signatureBytes))
+  ) {
     throw new Refusal(401, 'Cannot accept the post: its signature fits none of the public keys in the webhook secret');
   }
 }
@@ -85,42 +87,37 @@ export function parseSendGrid(request: WebhookRequest): unknown[] {
   return events;
 }
 
-/** What is of another type than documented counts as missing; the details still have it. */
-const text = z._default(z.catch(z.string(), ''), '');
+/** All that an event must be. Its other fields may have any type: each is looked at where it is used. */
+const eventSchema = z.object({ event: z.string() });
+type SendGridEvent = { readonly event: string } & Readonly<Record<string, unknown>>;
 
-const eventSchema = z.object({
-  event: z.string(),
-  email: text,
-  timestamp: z.optional(z.unknown()),
-  sg_event_id: text,
-  sg_message_id: text,
-  reason: text,
-  response: text,
-  status: text,
-  type: text,
-  bounce_classification: text,
-  [MAIL_ID_ARGUMENT]: text,
-});
-type SendGridEvent = z.infer<typeof eventSchema>;
+/** The schema's own output would be a copy of each event. */
+function isEvent(received: unknown): received is SendGridEvent {
+  return eventSchema.safeParse(received).success;
+}
+
+/** A field's text. What is of another type than documented counts as missing; the details still have it. */
+function text(event: SendGridEvent, name: string): string {
+  const value = event[name];
+  return typeof value === 'string' ? value : '';
+}
 
 /** One event of a post in Todoke's terms. Whatever it is: this never throws. */
 export function normalizeSendGrid(received: unknown): MailEvent {
-  const parsed = eventSchema.safeParse(received);
-  if (!parsed.success) return unrecognized(received, '', '');
-  const event = parsed.data;
-  switch (event.event) {
+  if (!isEvent(received)) return unrecognized(received);
+  switch (received.event) {
     case 'processed':
-      return progress(event, received, 'queued');
+      return progress(received, 'queued');
     case 'deferred':
-      return progress(event, received, 'deferred');
+      return progress(received, 'deferred');
     case 'delivered':
-      return progress(event, received, 'delivered');
+      return progress(received, 'delivered');
     case 'bounce':
-      return failure(event, received, 'bounce', 'bounced');
+      return failure(received, 'bounce', 'bounced');
     case 'dropped':
-      return failure(event, received, 'dropped', 'dropped');
+      return failure(received, 'dropped', 'dropped');
     case 'spamreport':
-      return failure(event, received, 'spamreport', 'complained');
+      return failure(received, 'spamreport', 'complained');
     case 'open':
     case 'click':
     case 'unsubscribe':
@@ -128,79 +125,94 @@ export function normalizeSendGrid(received: unknown): MailEvent {
     case 'group_resubscribe':
       return { kind: 'ignored' };
     default:
-      return unrecognized(received, event.sg_message_id, event.sg_event_id);
+      return unrecognized(received, keysOf(received));
   }
 }
 
-function progress(event: SendGridEvent, received: unknown, state: 'queued' | 'deferred' | 'delivered'): MailEvent {
-  const facts = common(event, received);
+function progress(event: SendGridEvent, state: 'queued' | 'deferred' | 'delivered'): MailEvent {
+  const facts = common(event);
   // Progress is kept in the story of its mail; without a message id there is no story.
-  if (facts.messageIds.length === 0) return unrecognized(received, event.sg_message_id, event.sg_event_id);
-  return { kind: 'progress', state, ...facts, reason: event.response || event.reason };
+  if (facts.messageIds.length === 0) return unrecognized(event, facts);
+  return { kind: 'progress', state, ...facts, reason: text(event, 'response') || text(event, 'reason') };
 }
 
 function failure(
   event: SendGridEvent,
-  received: unknown,
   name: 'bounce' | 'dropped' | 'spamreport',
   state: 'bounced' | 'dropped' | 'complained',
 ): MailEvent {
-  const facts = common(event, received);
+  const facts = common(event);
+  const type = text(event, 'type');
+  const reason = text(event, 'reason');
   return {
     kind: 'failure',
     state,
     ...facts,
-    reason: event.reason,
+    reason,
     event: name,
-    type: event.type,
+    type,
     classification: classifySendGrid({
       event: name,
-      type: event.type,
-      status: event.status,
-      bounceClassification: event.bounce_classification,
-      reason: event.reason,
+      type,
+      status: text(event, 'status'),
+      bounceClassification: text(event, 'bounce_classification'),
+      reason,
     }),
-    mailId: event[MAIL_ID_ARGUMENT] || undefined,
-    details: details(received, facts.timestamp),
+    mailId: text(event, MAIL_ID_ARGUMENT) || undefined,
+    details: details(event, facts.timestamp),
   };
 }
 
-function common(event: SendGridEvent, received: unknown) {
-  const { sg_message_id: fullMessageId, sg_event_id: eventId } = event;
-  const messageId = sendGridMessageId(fullMessageId);
+function common(event: SendGridEvent) {
+  const messageId = sendGridMessageId(text(event, 'sg_message_id'));
+  const email = text(event, 'email');
+  const { fullMessageId, eventId } = keysOf(event);
   return {
     provider: 'sendgrid',
     messageIds: messageId === '' ? [] : [boundedKey(messageId, PARTITION_KEY_MAX_BYTES)],
-    ...keys(received, fullMessageId, eventId),
-    recipient: event.email === '' ? undefined : boundedKey(mailboxKey(event.email), PARTITION_KEY_MAX_BYTES),
-    timestamp: usableTimestamp(event.timestamp),
+    fullMessageId,
+    eventId,
+    recipient: email === '' ? undefined : boundedKey(mailboxKey(email), PARTITION_KEY_MAX_BYTES),
+    timestamp: usableTimestamp(event['timestamp']),
   } as const;
 }
 
-function keys(received: unknown, fullMessageId: string, eventId: string) {
-  const derived = fullMessageId === '' || eventId === '' ? keyOfContent(received) : '';
+interface Keys {
+  readonly fullMessageId: string;
+  readonly eventId: string;
+}
+
+function keysOf(event: SendGridEvent): Keys {
+  const fullMessageId = text(event, 'sg_message_id');
+  const eventId = text(event, 'sg_event_id');
+  const derived = fullMessageId === '' || eventId === '' ? keyOfContent(event) : '';
   return {
     fullMessageId: boundedKey(fullMessageId || derived, PARTITION_KEY_MAX_BYTES),
     eventId: boundedKey(eventId || derived, SORT_KEY_MAX_BYTES),
   };
 }
 
-function unrecognized(received: unknown, fullMessageId: string, eventId: string): MailEvent {
-  return {
-    kind: 'unrecognized',
-    provider: 'sendgrid',
-    ...keys(received, fullMessageId, eventId),
-    rawEvent: jsonText(received),
-  };
+function unrecognized(received: unknown, { fullMessageId, eventId } = keysOfContent(received)): MailEvent {
+  return { kind: 'unrecognized', provider: 'sendgrid', fullMessageId, eventId, rawEvent: jsonText(received) };
+}
+
+function keysOfContent(received: unknown): Keys {
+  const key = keyOfContent(received);
+  return { fullMessageId: key, eventId: key };
 }
 
 /** These stand in the Bounce row under names of their own; of another type than documented they stay among the details. */
 const OWN_ATTRIBUTES = new Set(['event', 'email', 'sg_event_id', 'sg_message_id', 'reason', 'type']);
 
-function details(received: unknown, timestamp: number | undefined): Record<string, unknown> {
-  const kept = Object.entries(received as object).filter(
-    ([name, value]) =>
-      !(OWN_ATTRIBUTES.has(name) && typeof value === 'string') && !(name === 'timestamp' && value === timestamp),
-  );
-  return Object.fromEntries(kept);
+function details(event: SendGridEvent, timestamp: number | undefined): Record<string, unknown> {
+  const kept: Record<string, unknown> = {};
+  for (const name in event) {
+    const value = event[name];
+    if (OWN_ATTRIBUTES.has(name) && typeof value === 'string') continue;
+    if (name === 'timestamp' && value === timestamp) continue;
+    // JSON may have a field of this name, which an assignment would take for something else.
+    if (name === '__proto__') Object.defineProperty(kept, name, { value, enumerable: true });
+    else kept[name] = value;
+  }
+  return kept;
 }
