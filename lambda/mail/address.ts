@@ -132,7 +132,9 @@ function refuse(what: 'read' | 'use', value: unknown, why: string): never {
  * (RFC 5321, 2.4, lets it), and nor do the quotation marks of a quoted local part.
  */
 export function mailboxKey(email: string): string {
-  return email.toLowerCase().replace(/^"(.*)"@/, (_, local: string) => `${local.replace(/\\(.)/g, '$1')}@`);
+  const lowerCase = email.toLowerCase();
+  if (!lowerCase.startsWith('"')) return lowerCase;
+  return lowerCase.replace(/^"(.*)"@/, (_, local: string) => `${local.replace(/\\(.)/g, '$1')}@`);
 }
 
 /** A local part that needs no quotation marks (RFC 5321, 4.1.2, Dot-string); beyond ASCII by RFC 6531. */

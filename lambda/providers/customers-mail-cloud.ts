@@ -8,6 +8,7 @@ import * as z from 'zod/mini';
 import { mailboxKey } from '../mail/address.ts';
 import { classifyCustomersMailCloud } from '../mail/classification.ts';
 import type { MailEvent, ProgressState } from '../mail/event.ts';
+import { type Fields, otherFields, textField } from '../mail/fields.ts';
 import { jsonText } from '../mail/json.ts';
 import { boundedKey, keyOfContent, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from '../mail/keys.ts';
 import { customersMailCloudMessageId } from '../mail/message-id.ts';
@@ -114,27 +115,13 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** What is of another type than documented counts as missing; the details still have it. */
-const text = z._default(z.catch(z.string(), ''), '');
+/** All that an entry must be. Its fields may have any type: each is looked at where it is used. */
+const entrySchema = z.object({});
 
-/** Versions 1 and 2 of an entry of `deliveries` and `bounces`, and what is known of `blocks` (its list API). */
-const entrySchema = z.object({
-  created: text,
-  messageId: text,
-  apiData: text,
-  status: text,
-  reason: text,
-  subject: text,
-  /** Version 2. */
-  from: text,
-  to: text,
-  /** Version 1. */
-  envelopeFrom: text,
-  envelopeTo: text,
-  /** `blocks`. */
-  email: text,
-});
-type Entry = z.infer<typeof entrySchema>;
+/** The schema's own output would be a copy of each entry. */
+function isEntry(entry: unknown): entry is Fields {
+  return entrySchema.safeParse(entry).success;
+}
 
 const PROGRESS: Readonly<Record<string, ProgressState>> = {
   queued: 'queued',
@@ -151,29 +138,29 @@ const FAILURES = { bounces: 'bounced', blocks: 'blocks', deliveries: 'failed' } 
  * @param timeZone the IANA name of the account's time zone: `created` carries no offset
  */
 export function normalizeCustomersMailCloud(received: CustomersMailCloudEntry, timeZone: string): MailEvent {
-  const { eventType } = received;
-  const parsed = entrySchema.safeParse(received.entry);
-  if (!parsed.success || !isFailureType(eventType)) return unrecognized(received);
-  const entry = parsed.data;
+  const { eventType, entry } = received;
+  if (!isEntry(entry) || !isFailureType(eventType)) return unrecognized(received);
   const facts = common(entry, received, timeZone);
-  const state = Object.hasOwn(PROGRESS, entry.status) ? PROGRESS[entry.status] : undefined;
+  const status = textField(entry, 'status');
+  const state = Object.hasOwn(PROGRESS, status) ? PROGRESS[status] : undefined;
   // Progress is kept in the story of its mail; without a message id there is no story.
   if (eventType === 'deliveries' && state !== undefined && facts.messageIds.length > 0) {
     return { kind: 'progress', state, ...facts };
   }
-  if (eventType === 'deliveries' && entry.status !== 'failed') return unrecognized(received);
+  if (eventType === 'deliveries' && status !== 'failed') return unrecognized(received);
   if (facts.messageIds.length === 0 && facts.recipient === undefined) return unrecognized(received);
-  const classification = classifyCustomersMailCloud(eventType, entry.status, entry.reason);
+  const classification = classifyCustomersMailCloud(eventType, status, facts.reason);
   return {
     kind: 'failure',
     state: classification.outcome === 'unrecognized' ? 'failed' : classification.outcome,
     ...facts,
     event: FAILURES[eventType],
-    type: eventType === 'deliveries' ? '' : entry.status,
+    type: eventType === 'deliveries' ? '' : status,
     classification,
-    fromEmail: entry.from || entry.envelopeFrom || undefined,
-    subject: entry.subject || undefined,
-    details: details(received.entry),
+    // Version 2 has `from` and `to`, version 1 the envelope's.
+    fromEmail: textField(entry, 'from') || textField(entry, 'envelopeFrom') || undefined,
+    subject: textField(entry, 'subject') || undefined,
+    details: otherFields(entry, (name, value) => OWN_ATTRIBUTES.has(name) && typeof value === 'string'),
   };
 }
 
@@ -181,47 +168,38 @@ function isFailureType(eventType: string): eventType is keyof typeof FAILURES {
   return Object.hasOwn(FAILURES, eventType);
 }
 
-function common(entry: Entry, received: CustomersMailCloudEntry, timeZone: string) {
-  const messageIds = [...new Set([entry.messageId, entry.apiData].map(customersMailCloudMessageId))]
-    .filter((id) => id !== '')
-    .map((id) => boundedKey(id, PARTITION_KEY_MAX_BYTES));
-  const recipient = mailboxKey(entry.to || entry.envelopeTo || entry.email);
+function common(entry: Fields, received: CustomersMailCloudEntry, timeZone: string) {
+  const messageId = customersMailCloudMessageId(textField(entry, 'messageId'));
+  const apiData = customersMailCloudMessageId(textField(entry, 'apiData'));
+  // Versions 2 and 1; `blocks` is known from its list API.
+  const recipient = mailboxKey(textField(entry, 'to') || textField(entry, 'envelopeTo') || textField(entry, 'email'));
+  const created = textField(entry, 'created');
+  const ids = messageId === apiData ? [messageId] : [messageId, apiData];
   return {
     provider: 'customers-mail-cloud',
-    messageIds,
-    ...keys(received, entry, recipient),
+    messageIds: ids.filter((id) => id !== '').map((id) => boundedKey(id, PARTITION_KEY_MAX_BYTES)),
+    fullMessageId: boundedKey(
+      messageId === '' ? keyOfContent(received) : `${messageId}#${recipient}`,
+      PARTITION_KEY_MAX_BYTES,
+    ),
+    // There is no event id: when, what kind and which status tell one event of a mail and recipient from another.
+    eventId: boundedKey(`${created}#${received.eventType}#${textField(entry, 'status')}`, SORT_KEY_MAX_BYTES),
     recipient: recipient === '' ? undefined : boundedKey(recipient, PARTITION_KEY_MAX_BYTES),
-    reason: entry.reason,
-    timestamp: zonedTimestamp(entry.created, timeZone),
+    reason: textField(entry, 'reason'),
+    timestamp: zonedTimestamp(created, timeZone),
   } as const;
 }
 
-/** There is no event id: when, what kind and which status tell one event of a mail and recipient from another. */
-function keys(received: CustomersMailCloudEntry, entry: Entry | undefined, recipient: string) {
-  const messageId = customersMailCloudMessageId(entry?.messageId ?? '');
-  const fullMessageId = messageId === '' ? keyOfContent(received) : `${messageId}#${recipient}`;
-  const eventId = entry ? `${entry.created}#${received.eventType}#${entry.status}` : keyOfContent(received);
-  return {
-    fullMessageId: boundedKey(fullMessageId, PARTITION_KEY_MAX_BYTES),
-    eventId: boundedKey(eventId, SORT_KEY_MAX_BYTES),
-  };
-}
-
 function unrecognized(received: CustomersMailCloudEntry): MailEvent {
+  const key = keyOfContent(received);
   return {
     kind: 'unrecognized',
     provider: 'customers-mail-cloud',
-    ...keys(received, undefined, ''),
+    fullMessageId: key,
+    eventId: key,
     rawEvent: jsonText({ [received.eventType]: [received.entry] }),
   };
 }
 
 /** These stand in the Bounce row under names of their own; of another type than documented they stay among the details. */
 const OWN_ATTRIBUTES = new Set(['messageId', 'reason', 'to', 'envelopeTo', 'email']);
-
-function details(entry: unknown): Record<string, unknown> {
-  const kept = Object.entries(entry as object).filter(
-    ([name, value]) => !(OWN_ATTRIBUTES.has(name) && typeof value === 'string'),
-  );
-  return Object.fromEntries(kept);
-}

@@ -8,6 +8,7 @@ import * as z from 'zod/mini';
 import { mailboxKey } from '../mail/address.ts';
 import { classifySendGrid } from '../mail/classification.ts';
 import type { MailEvent } from '../mail/event.ts';
+import { type Fields, otherFields, textField } from '../mail/fields.ts';
 import { jsonText } from '../mail/json.ts';
 import { boundedKey, keyOfContent, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from '../mail/keys.ts';
 import { MAIL_ID_ARGUMENT, sendGridMessageId } from '../mail/message-id.ts';
@@ -89,17 +90,11 @@ export function parseSendGrid(request: WebhookRequest): unknown[] {
 
 /** All that an event must be. Its other fields may have any type: each is looked at where it is used. */
 const eventSchema = z.object({ event: z.string() });
-type SendGridEvent = { readonly event: string } & Readonly<Record<string, unknown>>;
+type SendGridEvent = Fields & { readonly event: string };
 
 /** The schema's own output would be a copy of each event. */
 function isEvent(received: unknown): received is SendGridEvent {
   return eventSchema.safeParse(received).success;
-}
-
-/** A field's text. What is of another type than documented counts as missing; the details still have it. */
-function text(event: SendGridEvent, name: string): string {
-  const value = event[name];
-  return typeof value === 'string' ? value : '';
 }
 
 /** One event of a post in Todoke's terms. Whatever it is: this never throws. */
@@ -133,7 +128,7 @@ function progress(event: SendGridEvent, state: 'queued' | 'deferred' | 'delivere
   const facts = common(event);
   // Progress is kept in the story of its mail; without a message id there is no story.
   if (facts.messageIds.length === 0) return unrecognized(event, facts);
-  return { kind: 'progress', state, ...facts, reason: text(event, 'response') || text(event, 'reason') };
+  return { kind: 'progress', state, ...facts, reason: textField(event, 'response') || textField(event, 'reason') };
 }
 
 function failure(
@@ -142,8 +137,8 @@ function failure(
   state: 'bounced' | 'dropped' | 'complained',
 ): MailEvent {
   const facts = common(event);
-  const type = text(event, 'type');
-  const reason = text(event, 'reason');
+  const type = textField(event, 'type');
+  const reason = textField(event, 'reason');
   return {
     kind: 'failure',
     state,
@@ -154,18 +149,18 @@ function failure(
     classification: classifySendGrid({
       event: name,
       type,
-      status: text(event, 'status'),
-      bounceClassification: text(event, 'bounce_classification'),
+      status: textField(event, 'status'),
+      bounceClassification: textField(event, 'bounce_classification'),
       reason,
     }),
-    mailId: text(event, MAIL_ID_ARGUMENT) || undefined,
+    mailId: textField(event, MAIL_ID_ARGUMENT) || undefined,
     details: details(event, facts.timestamp),
   };
 }
 
 function common(event: SendGridEvent) {
-  const messageId = sendGridMessageId(text(event, 'sg_message_id'));
-  const email = text(event, 'email');
+  const messageId = sendGridMessageId(textField(event, 'sg_message_id'));
+  const email = textField(event, 'email');
   const { fullMessageId, eventId } = keysOf(event);
   return {
     provider: 'sendgrid',
@@ -183,8 +178,8 @@ interface Keys {
 }
 
 function keysOf(event: SendGridEvent): Keys {
-  const fullMessageId = text(event, 'sg_message_id');
-  const eventId = text(event, 'sg_event_id');
+  const fullMessageId = textField(event, 'sg_message_id');
+  const eventId = textField(event, 'sg_event_id');
   const derived = fullMessageId === '' || eventId === '' ? keyOfContent(event) : '';
   return {
     fullMessageId: boundedKey(fullMessageId || derived, PARTITION_KEY_MAX_BYTES),
@@ -205,14 +200,9 @@ function keysOfContent(received: unknown): Keys {
 const OWN_ATTRIBUTES = new Set(['event', 'email', 'sg_event_id', 'sg_message_id', 'reason', 'type']);
 
 function details(event: SendGridEvent, timestamp: number | undefined): Record<string, unknown> {
-  const kept: Record<string, unknown> = {};
-  for (const name in event) {
-    const value = event[name];
-    if (OWN_ATTRIBUTES.has(name) && typeof value === 'string') continue;
-    if (name === 'timestamp' && value === timestamp) continue;
-    // JSON may have a field of this name, which an assignment would take for something else.
-    if (name === '__proto__') Object.defineProperty(kept, name, { value, enumerable: true });
-    else kept[name] = value;
-  }
-  return kept;
+  return otherFields(
+    event,
+    (name, value) =>
+      (OWN_ATTRIBUTES.has(name) && typeof value === 'string') || (name === 'timestamp' && value === timestamp),
+  );
 }

@@ -1,0 +1,24 @@
+/** The fields of an event as a provider sent it. Any of them may be missing, or of any type. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** A field's text. What is of another type than documented counts as missing. */
+export function textField(fields: Fields, name: string): string {
+  const value = fields[name];
+  return typeof value === 'string' ? value : '';
+}
+
+/** All fields but those that `isTaken`, in their order. */
+export function otherFields(
+  fields: Fields,
+  isTaken: (name: string, value: unknown) => boolean,
+): Record<string, unknown> {
+  const others: Record<string, unknown> = {};
+  for (const name in fields) {
+    const value = fields[name];
+    if (isTaken(name, value)) continue;
+    // JSON may have a field of this name, which an assignment would take for something else.
+    if (name === '__proto__') Object.defineProperty(others, name, { value, enumerable: true });
+    else others[name] = value;
+  }
+  return others;
+}
