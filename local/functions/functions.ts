@@ -8,7 +8,8 @@ import type { ResolvedTemplate } from '../stack/template.ts';
 import { type FunctionWiring, functionEnvironment } from './function-environment.ts';
 import { LocalFunction } from './local-function.ts';
 
-const functionProperties = z.object({
+/** As much of a function's properties as local mode reads. */
+export const functionProperties = z.object({
   Code: z.object({ S3Key: z.string() }),
   Environment: z.object({ Variables: z.record(z.string(), z.string()) }).default({ Variables: {} }),
   Handler: z.string(),
@@ -79,7 +80,7 @@ export function templateVariable(template: ResolvedTemplate, name: string): stri
 }
 
 /** Takes the types out once, so that a function's process starts without a TypeScript loader. */
-function writeWorkerScript(target: string): string {
+export function writeWorkerScript(target: string): string {
   const source = readFileSync(fileURLToPath(new URL('function-worker.ts', import.meta.url)), 'utf8');
   mkdirSync(dirname(target), { recursive: true });
   writeFileSync(target, transformSync(source, { loader: 'ts', format: 'esm', target: 'node20' }).code);

@@ -40,6 +40,8 @@ export interface FaultProxy {
   /** From the next call on. */
   plan: Plan;
   rewrite: Rewrite;
+  /** Called when a call whose answer gets lost has taken effect, before its caller knows anything of it. */
+  whenLost: (call: StorageCall) => void | Promise<void>;
   /** Every call since the start or the last `calls.length = 0`. */
   readonly calls: StorageCall[];
   /** How many calls came, and how many faults were injected. */
@@ -88,6 +90,7 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     plan: () => undefined,
     rewrite: () => undefined,
+    whenLost: () => undefined,
     calls,
     requests: () => count,
     injected: () => injected,
@@ -112,17 +115,13 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
     if (denial !== undefined) return reply(outgoing, refusal(400, 'AccessDeniedException', denial));
     const body = proxy.rewrite(call) ?? call.body;
     for (const part of parts(call.action, body)) {
-      const fault = await proxy.plan({ ...call, body: part });
+      const planned = await proxy.plan({ ...call, body: part });
+      const fault = canHappen(planned, call.action, part) ? planned : undefined;
+      if (fault !== undefined) injected++;
       // Its caller has given it up while it waited.
       if (incoming.socket.destroyed) return;
-      const answer = await outcome(
-        incoming,
-        call.action,
-        part,
-        canHappen(fault, call.action, part) ? fault : undefined,
-        // As it came, wherever that is what it asks for: to write it again takes longer than all else here.
-        part === call.body ? bytes : undefined,
-      );
+      // As it came, wherever that is what it asks for: to write it again takes longer than all else here.
+      const answer = await outcome(incoming, call, part, fault, part === call.body ? bytes : undefined);
       if (answer === 'none') return;
       if (answer === 'cut off') return void incoming.socket.destroy();
       if (part !== body && answer.status === 200) continue;
@@ -141,13 +140,12 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
 
   async function outcome(
     incoming: IncomingMessage,
-    action: string,
+    call: StorageCall,
     body: Record<string, unknown>,
     fault: Fault | undefined,
     bytes: Buffer | undefined,
   ): Promise<Answer | 'none' | 'cut off'> {
     if (fault === undefined) return forward(incoming, body, bytes);
-    injected++;
     switch (fault) {
       case 'hang':
         return 'none';
@@ -155,6 +153,7 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
         return 'cut off';
       case 'lost answer':
         await forward(incoming, body);
+        await proxy.whenLost(call);
         return 'cut off';
       case 'throttle':
         return refusal(
@@ -167,7 +166,7 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
       case 'refused item':
         return refusal(400, 'ValidationException', 'One or more parameter values were invalid');
       case 'unprocessed':
-        return forwardHalf(incoming, action, body);
+        return forwardHalf(incoming, call.action, body);
       case 'stale read':
         return jsonAnswer(200, { Responses: {}, UnprocessedKeys: {} });
     }

@@ -12,7 +12,8 @@ type Reads = Record<string, { Keys: Record<string, { S: string }>[]; ConsistentR
  * Each guard with what is left of a request without it.
  *
  * `condition`: the late join writes into the Bounce table whatever is there. `second-read`: the receiver's second,
- * consistent look for log rows finds none. `dedupe`: no two puts have the same key.
+ * consistent look for log rows finds none. `dedupe`: no two puts have the same key. `claim`: the sender writes into the
+ * Mail table whatever is there.
  */
 export const WITHOUT = {
   none: () => undefined,
@@ -44,6 +45,20 @@ export const WITHOUT = {
       }),
     ]);
     return { ...body, RequestItems: Object.fromEntries(changed) };
+  },
+
+  claim: ({ action, body }) => {
+    if (action !== 'UpdateItem' || !String(body['TableName']).includes('Mail')) return undefined;
+    const {
+      ConditionExpression: _,
+      ExpressionAttributeNames: names,
+      ExpressionAttributeValues: values,
+      ...rest
+    } = body;
+    // DynamoDB refuses names and values that no expression uses.
+    const words = new Set(String(body['UpdateExpression']).match(/[#:]\w+/g));
+    const used = (all: unknown) => Object.fromEntries(Object.entries(all as Body).filter(([word]) => words.has(word)));
+    return { ...rest, ExpressionAttributeNames: used(names), ExpressionAttributeValues: used(values) };
   },
 } as const satisfies Record<string, Rewrite>;
 

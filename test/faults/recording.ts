@@ -10,7 +10,7 @@ import { forEachConcurrently } from '../../lambda/aws/tables.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import { normalizeCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud.ts';
 import { type Facts, isAsItMustBe, type Verdict, verdictOf } from './expected-rows.ts';
-import { FAULTS, type Fault, type Plan, type Rewrite } from './fault-proxy.ts';
+import { FAULTS, type Fault, type FaultProxy, type Plan, type Rewrite } from './fault-proxy.ts';
 import {
   RETENTION_DAYS,
   type RefusalRows,
@@ -275,13 +275,13 @@ export function troubles(judged: readonly (Outcome & { verdict: Verdict })[]): s
 }
 
 /** Plays something on several lanes at one time. */
-export async function playEach<Item>(
+export async function playEach<Item, OfLane extends { readonly proxy: FaultProxy }, Played>(
   items: readonly Item[],
-  lanes: readonly Lane[],
-  playOne: (item: Item, lane: Lane) => Promise<Outcome>,
+  lanes: readonly OfLane[],
+  playOne: (item: Item, lane: OfLane) => Promise<Played>,
   onDone: (done: number) => void = () => undefined,
-): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
+): Promise<Played[]> {
+  const outcomes: Played[] = [];
   const waiting = items.values();
   await Promise.all(
     lanes.map(async (lane) => {

@@ -14,7 +14,7 @@ import { physicalResources, pseudoParameters } from '../../local/stack/physical-
 import { ResolvedTemplate, type Template } from '../../local/stack/template.ts';
 import { type FaultProxy, type FaultProxyOptions, startFaultProxy } from './fault-proxy.ts';
 
-const REGION = 'ap-northeast-1';
+export const REGION = 'ap-northeast-1';
 const STACK = {
   stackName: 'Todoke',
   stackUuid: '11111111-2222-4333-8444-555555555555',
@@ -26,6 +26,8 @@ const STACK = {
 export interface TestStorage {
   /** Without faults. */
   readonly store: EventStore;
+  /** The stack, with the names of the tables that are here. */
+  readonly template: ResolvedTemplate;
   /** A way to the tables on which requests can be made to fail, without any effect on the others. */
   lane(options?: LaneOptions): Promise<Lane>;
   /** Every row of both tables. */
@@ -70,6 +72,7 @@ export async function startStorage(stack: Template): Promise<TestStorage> {
 
   return {
     store,
+    template,
     async lane({ requestTimeoutMs = REQUEST_TIMEOUT_MS, ...options } = {}) {
       const proxy = await startFaultProxy(engine.endpoint, options);
       undo.push(() => proxy.close());

@@ -1,7 +1,8 @@
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { whyStuck } from '../../bin/support/stuck.ts';
 import { resources, synthesized } from '../lib/synthesized.ts';
-import { recordOf, senderAtWork } from './sender-at-work.ts';
+import { senderAtWork } from './sender-at-work.ts';
+import { recordOf } from './sender-servers.ts';
 
 let at: Awaited<ReturnType<typeof senderAtWork>>;
 beforeAll(async () => {

@@ -1,29 +1,22 @@
 /** send-mail as Lambda would call it, over real tables, and a mail API that does as it is told. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import tls from 'node:tls';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
-import { marshall } from '@aws-sdk/util-dynamodb';
 import type { Context, DynamoDBRecord } from 'aws-lambda';
 import { vi } from 'vitest';
 import { startEngine } from '../../local/database/engine.ts';
 import { issueLocalCertificate } from '../../local/simulators/certificate.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
 import { temporaryDataFolder, whenFinished } from '../local/support.ts';
+import { type ApiAnswer, type SendRequest, startMailApi, startSecretServer } from './sender-servers.ts';
 import { ACCOUNT, startMailServer } from './senders/smtp.ts';
 
 type Row = Record<string, unknown>;
 
 /** Answers a request for sending; undefined is SendGrid's 202. */
-export type ApiAnswer = (request: {
-  readonly number: number;
-  readonly to: string;
-  readonly socket: IncomingMessage['socket'];
-}) =>
-  | Promise<{ status: number; headers?: Record<string, string>; body?: string } | undefined>
-  | { status: number; headers?: Record<string, string>; body?: string }
-  | undefined;
+export type Answers = (
+  request: SendRequest & { readonly number: number },
+) => ApiAnswer | undefined | Promise<ApiAnswer | undefined>;
 
 const MAIL = 'Mail-under-test';
 const SENT_LOG = 'SentLog-under-test';
@@ -60,41 +53,31 @@ export async function senderAtWork() {
   whenFinished(() => smtp.close());
 
   const handedOver: string[] = [];
-  const api = { answer: (() => undefined) as ApiAnswer, requests: 0 };
-  const apiUrl = await listen(async (request, response) => {
-    const to = JSON.parse(await text(request)).personalizations[0].to[0].email;
-    const answer = await api.answer({ number: ++api.requests, to, socket: request.socket });
-    if (response.destroyed) return;
-    if (answer) {
-      response
-        .writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers })
-        .end(answer.body ?? '{}');
-      return;
-    }
-    handedOver.push(to);
-    response.writeHead(202, { 'x-message-id': `id-of-${to}-${handedOver.length}` }).end();
+  const api = { answer: (() => undefined) as Answers, requests: 0 };
+  const mailApi = await startMailApi(async (request) => {
+    const answer = await api.answer({ ...request, number: ++api.requests });
+    if (answer || request.socket.destroyed) return answer ?? { status: 202 };
+    handedOver.push(request.to);
+    return { status: 202, headers: { 'x-message-id': `id-of-${request.to}-${handedOver.length}` } };
   });
-  const secretsUrl = await listen((_, response) => {
-    const secret = {
-      sendgridApiKey: 'SG.key',
-      customersMailCloudSmtp: { host: 'localhost', port: smtp.port, ...ACCOUNT },
-    };
-    response
-      .writeHead(200, { 'content-type': 'application/x-amz-json-1.1' })
-      .end(JSON.stringify({ SecretString: JSON.stringify(secret) }));
-  });
+  whenFinished(() => mailApi.close());
+  const secrets = await startSecretServer(() => ({
+    sendgridApiKey: 'SG.key',
+    customersMailCloudSmtp: { host: 'localhost', port: smtp.port, ...ACCOUNT },
+  }));
+  whenFinished(() => secrets.close());
 
   Object.assign(process.env, {
     AWS_REGION: 'ap-northeast-1',
     AWS_ACCESS_KEY_ID: 'SendMail',
     AWS_SECRET_ACCESS_KEY: 'tests',
     AWS_ENDPOINT_URL_DYNAMODB: proxy.endpoint,
-    AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsUrl,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
     MAIL_TABLE: MAIL,
     SENT_LOG_TABLE: SENT_LOG,
     BOUNCE_TABLE: BOUNCE,
     SENDER_SECRET: 'SenderSecret',
-    SENDGRID_API_URL: apiUrl,
+    SENDGRID_API_URL: mailApi.url,
     RETENTION_DAYS: '180',
   });
   const { handler, RESERVE_MS, CLAIM_MARGIN_MS } = await import('../../lambda/send-mail.ts');
@@ -126,22 +109,6 @@ export async function senderAtWork() {
   };
 }
 
-let sequence = 0;
-
-/** A stream record of an item that was put or edited. */
-export function recordOf(item: Row): DynamoDBRecord {
-  const number = String(++sequence);
-  return {
-    eventID: `event-${number}`,
-    eventName: 'INSERT',
-    dynamodb: {
-      SequenceNumber: number,
-      ApproximateCreationDateTime: 1_790_000_000,
-      NewImage: marshall(item) as NonNullable<NonNullable<DynamoDBRecord['dynamodb']>['NewImage']>,
-    },
-  };
-}
-
 async function createTable(client: DynamoDBClient, name: string, keys: string[]): Promise<void> {
   await client.send(
     new CreateTableCommand({
@@ -151,20 +118,4 @@ async function createTable(client: DynamoDBClient, name: string, keys: string[])
       KeySchema: keys.map((key, index) => ({ AttributeName: key, KeyType: index === 0 ? 'HASH' : 'RANGE' })),
     }),
   );
-}
-
-async function listen(handle: (request: IncomingMessage, response: ServerResponse) => unknown): Promise<string> {
-  const server = createServer((request, response) => void handle(request, response));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  whenFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-async function text(stream: AsyncIterable<Buffer>): Promise<string> {
-  let all = '';
-  for await (const chunk of stream) all += chunk;
-  return all;
 }

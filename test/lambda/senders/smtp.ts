@@ -1,6 +1,6 @@
 import net from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import { SMTPServer, type SMTPServerOptions, type SMTPServerSession } from 'smtp-server';
 import type { LocalCertificate } from '../../../local/simulators/certificate.ts';
 import { listenOnLoopback } from '../../../local/simulators/loopback.ts';
 
@@ -27,6 +27,8 @@ export interface MailServer extends TestServer {
   readonly messages: readonly TakenMessage[];
   /** How often somebody signed in. */
   readonly logins: () => number;
+  /** Breaks the connection off. */
+  cut(session: SMTPServerSession): void;
 }
 
 /** A mail server with STARTTLS and one account, which takes everything but what `options` refuse. */
@@ -60,8 +62,20 @@ export async function startMailServer(
   });
   // A client that breaks off is part of the tests.
   server.on('error', () => undefined);
+  const sockets = new Map<number | undefined, net.Socket>();
+  server.server.on('connection', (socket) => {
+    const { remotePort } = socket;
+    sockets.set(remotePort, socket);
+    socket.once('close', () => sockets.get(remotePort) === socket && sockets.delete(remotePort));
+  });
   const port = await listenOnLoopback(server.server, 0);
-  return { port, messages, logins: () => logins, close: () => server.close() };
+  return {
+    port,
+    messages,
+    logins: () => logins,
+    cut: ({ remotePort }) => void sockets.get(remotePort)?.destroy(),
+    close: () => server.close(),
+  };
 }
 
 export interface ScriptedServer extends TestServer {

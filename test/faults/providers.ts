@@ -1,0 +1,187 @@
+/** SendGrid and Customers Mail Cloud as a sender meets them when they fail, in every way in which they do. */
+import type { Provider } from '../../lambda/mail/event.ts';
+import type { LocalCertificate } from '../../local/simulators/certificate.ts';
+import { type ApiAnswer, type SendRequest, startMailApi, startSecretServer } from '../lambda/sender-servers.ts';
+import { ACCOUNT, reply, startMailServer } from '../lambda/senders/smtp.ts';
+
+/** Where in a handover something can happen; of SendGrid's there is only `mail`. */
+export type Stage = 'connection' | 'from' | 'recipient' | 'mail';
+
+/**
+ * What a provider does instead of taking a mail, and where. `lost answer`: the mail is taken, and nobody hears of it. `killed
+ * before`, `killed after`: the process that hands it over is killed before or after it is taken.
+ */
+export const HANDOVER_FAULTS = {
+  sendgrid: {
+    'answer 500': 'mail',
+    'answer 503': 'mail',
+    'answer 429': 'mail',
+    'cut off': 'mail',
+    'lost answer': 'mail',
+    'answer 400': 'mail',
+    'answer 401': 'mail',
+    'killed before': 'mail',
+    'killed after': 'mail',
+  },
+  'customers-mail-cloud': {
+    'cut off at the greeting': 'connection',
+    'reply 421 at the greeting': 'connection',
+    'reply 451 to MAIL': 'from',
+    'reply 450 to RCPT': 'recipient',
+    'reply 550 to RCPT': 'recipient',
+    'reply 451 to DATA': 'mail',
+    'reply 554 to DATA': 'mail',
+    'cut off': 'mail',
+    'lost answer': 'mail',
+    'killed before': 'mail',
+    'killed after': 'mail',
+  },
+} as const satisfies Record<Provider, Record<string, Stage>>;
+export type HandoverFault =
+  | keyof (typeof HANDOVER_FAULTS)['sendgrid']
+  | keyof (typeof HANDOVER_FAULTS)['customers-mail-cloud'];
+
+/** A step of a handover. */
+export interface Moment {
+  readonly provider: Provider;
+  readonly stage: Stage;
+  /** Empty where it is not known: at the greeting. */
+  readonly recipient: string;
+}
+/** Says what happens; what cannot happen at this stage does not. */
+export type HandoverPlan = (moment: Moment) => HandoverFault | undefined;
+
+/** A mail that a provider has taken. */
+export interface Taken {
+  readonly provider: Provider;
+  /** The first recipient. */
+  readonly recipient: string;
+  readonly messageId: string;
+  /** The process that handed it over. */
+  readonly process: string;
+  /** The sender does not hear of it. */
+  readonly lost: boolean;
+}
+
+export interface Refused {
+  readonly recipient: string;
+  readonly process: string;
+}
+
+export interface Providers {
+  readonly sendGridUrl: string;
+  /** Secrets Manager. It tells each process who it is: its access key id comes back as its user name. */
+  readonly secretsUrl: string;
+  plan: HandoverPlan;
+  /** Where processes that start now look for SMTP. */
+  smtpPort: number;
+  readonly realSmtpPort: number;
+  readonly injected: () => number;
+  close(): void;
+}
+
+export interface Listener {
+  taken(mail: Taken): void;
+  refused(refusal: Refused): void;
+  kill(process: string): Promise<void>;
+}
+
+const words = (message: string) => JSON.stringify({ errors: [{ message, field: null }] });
+
+const API_ANSWERS: Readonly<Record<string, () => ApiAnswer>> = {
+  'answer 500': () => ({ status: 500 }),
+  'answer 503': () => ({ status: 503 }),
+  'answer 429': () => ({ status: 429, headers: { 'x-ratelimit-reset': String(Math.ceil(Date.now() / 1000) + 1) } }),
+  'answer 400': () => ({ status: 400, body: words('Bad request') }),
+  'answer 401': () => ({ status: 401, body: words('The provided authorization grant is invalid') }),
+};
+
+/** The providers of one lane. */
+export async function startProviders(
+  certificate: Pick<LocalCertificate, 'cert' | 'key'>,
+  listener: Listener,
+): Promise<Providers> {
+  let taken = 0;
+  let injected = 0;
+  const planned = (moment: Moment): HandoverFault | undefined => {
+    const fault = providers.plan(moment);
+    const stages: Readonly<Record<string, Stage>> = HANDOVER_FAULTS[moment.provider];
+    if (fault === undefined || stages[fault] !== moment.stage) return undefined;
+    injected++;
+    return fault;
+  };
+  /** Plays a handover's last step: whether it is answered as what was taken, or with a fault's words, or not at all. */
+  const handOver = async (mail: Omit<Taken, 'lost'>): Promise<HandoverFault | 'taken' | 'cut off'> => {
+    const fault = planned({ ...mail, stage: 'mail' });
+    if (fault === undefined) listener.taken({ ...mail, lost: false });
+    if (fault === 'lost answer') listener.taken({ ...mail, lost: true });
+    if (fault === 'killed after') listener.taken({ ...mail, lost: false });
+    if (fault === 'killed before' || fault === 'killed after') await listener.kill(mail.process);
+    if (fault === undefined) return 'taken';
+    return API_ANSWERS[fault] || fault.startsWith('reply') ? fault : 'cut off';
+  };
+
+  const api = await startMailApi(async ({ base, to, socket }: SendRequest) => {
+    const messageId = `sendgrid-${++taken}-${to.replace(/@.*/, '')}`;
+    const outcome = await handOver({ provider: 'sendgrid', recipient: to, messageId, process: base.slice(1) });
+    if (outcome === 'cut off') socket.destroy();
+    return API_ANSWERS[outcome]?.() ?? { status: 202, headers: { 'x-message-id': messageId } };
+  });
+
+  const provider = 'customers-mail-cloud';
+  const smtp = await startMailServer(certificate, {
+    onConnect(session, callback) {
+      const fault = planned({ provider, stage: 'connection', recipient: '' });
+      if (fault === 'cut off at the greeting') smtp.cut(session);
+      callback(fault?.startsWith('reply') ? replyOf(fault) : null);
+    },
+    onAuth: ({ username = '', password }, _, callback) =>
+      password === ACCOUNT.password ? callback(null, { user: username }) : callback(reply(535, '5.7.8 Wrong')),
+    onMailFrom(_, __, callback) {
+      const fault = planned({ provider, stage: 'from', recipient: '' });
+      callback(fault ? replyOf(fault) : null);
+    },
+    onRcptTo({ address }, session, callback) {
+      const fault = planned({ provider, stage: 'recipient', recipient: address });
+      if (fault) listener.refused({ recipient: address, process: session.user ?? '' });
+      callback(fault ? replyOf(fault) : null);
+    },
+    async onData(stream, session, callback) {
+      let source = '';
+      for await (const chunk of stream) source += chunk;
+      const messageId = /^message-id:\s*(<[^>]+>)/im.exec(source)?.[1] ?? 'none';
+      const recipient = session.envelope.rcptTo[0]?.address ?? '';
+      const outcome = await handOver({ provider, recipient, messageId, process: session.user ?? '' });
+      if (outcome === 'cut off') smtp.cut(session);
+      callback(outcome.startsWith('reply') ? replyOf(outcome) : null);
+    },
+  });
+  const secrets = await startSecretServer((caller) => ({
+    sendgridApiKey: 'SG.key',
+    customersMailCloudSmtp: {
+      host: 'localhost',
+      port: providers.smtpPort,
+      user: caller,
+      password: ACCOUNT.password,
+    },
+  }));
+
+  const providers: Providers = {
+    sendGridUrl: api.url,
+    secretsUrl: secrets.url,
+    plan: () => undefined,
+    smtpPort: smtp.port,
+    realSmtpPort: smtp.port,
+    injected: () => injected,
+    close() {
+      for (const server of [api, smtp, secrets]) server.close();
+    },
+  };
+  return providers;
+}
+
+/** `reply 450 to RCPT` as an SMTP server says it. */
+function replyOf(fault: string): Error {
+  const code = Number(/\d+/.exec(fault));
+  return reply(code, `${Math.floor(code / 100)}.0.0 Not ${code < 500 ? 'now' : 'here'}`);
+}

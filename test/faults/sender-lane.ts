@@ -1,0 +1,242 @@
+/** The sender as it is deployed, in real processes that can be killed, between tables and providers that can fail. */
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GetCommand, PutCommand, paginateScan, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { DynamoDBRecord } from 'aws-lambda';
+import * as z from 'zod';
+import type { Row } from '../../lambda/aws/tables.ts';
+import { functionEnvironment } from '../../local/functions/function-environment.ts';
+import { functionProperties, writeWorkerScript } from '../../local/functions/functions.ts';
+import { type Outcome, WorkerProcess } from '../../local/functions/worker-process.ts';
+import { issueLocalCertificate } from '../../local/simulators/certificate.ts';
+import type { SynthesizedStack } from '../../local/stack/synthesize.ts';
+import type { FaultProxy, StorageCall } from './fault-proxy.ts';
+import { type Providers, type Refused, startProviders, type Taken } from './providers.ts';
+import { type SentRows, sentRows } from './sending-verdict.ts';
+import { REGION, type TestStorage } from './storage.ts';
+
+/** `RESERVE_MS` of lambda/send-mail.ts, which cannot be loaded outside of its environment. */
+const RESERVE_MS = 40_000;
+
+/** Deliveries that go on at one time, and what else is true of that time. */
+export interface Round {
+  /** Storage stays away to its end. */
+  readonly outage: boolean;
+  /** The processes that were killed in it. */
+  readonly killed: Set<string>;
+  /** The mails that had come to an end by its end. */
+  readonly ended: Set<string>;
+}
+
+type InRound<Fact> = Fact & { readonly round: Round };
+export type Taking = InRound<Taken>;
+export type Refusal = InRound<Refused>;
+
+export interface RoundOptions {
+  /** How long a delivery may try again what fails. */
+  readonly retryMs?: number;
+  readonly outage?: boolean;
+}
+
+export interface SenderLane {
+  readonly proxy: FaultProxy;
+  readonly providers: Providers;
+  /** Everything that the providers took or refused so far, in order. */
+  readonly takings: Taking[];
+  readonly refusals: Refusal[];
+  /** What the function's processes did that they never should: crash by themselves, or run out of time. */
+  readonly crashes: string[];
+  put(item: Row): Promise<void>;
+  mail(id: string): Promise<Row | undefined>;
+  kill(process: string): Promise<void>;
+  /** The processes that start from now on are new ones. */
+  restart(): Promise<void>;
+  /**
+   * Delivers batches, all at one time and each to a process of its own; after them all claims lapse.
+   *
+   * @returns what is to be delivered again: as Lambda does, all from the first record of a batch that failed
+   */
+  deliver(batches: readonly (readonly DynamoDBRecord[])[], options?: RoundOptions): Promise<DynamoDBRecord[]>;
+}
+
+/** Small pages: see the post of 5 MB in recording.test.ts. */
+const PAGE_ROWS = 500;
+
+const batchResponse = z.object({ batchItemFailures: z.array(z.object({ itemIdentifier: z.string() })) });
+
+/** The id of the mail that a recipient of these tests gets. */
+export const mailIdOf = (recipient: string) => recipient.replace(/(\+.*)?@.*/, '');
+
+/** The lanes of one stack. They are closed with the storage's lanes, but before it. */
+export async function startSenders(stack: SynthesizedStack, storage: TestStorage) {
+  const { template, store } = storage;
+  const dir = await mkdtemp(join(tmpdir(), 'todoke-sender-'));
+  const script = writeWorkerScript(join(dir, 'function-worker.mjs'));
+  const certificate = await issueLocalCertificate();
+  const extraCaCertificates = join(dir, 'ca.pem');
+  await writeFile(extraCaCertificates, certificate.ca);
+  const properties = template.resources('AWS::Lambda::Function', functionProperties).get('SendMail');
+  const taskRoot = stack.assetDirectories.get(properties?.Code.S3Key ?? '');
+  if (!properties || !taskRoot) throw new Error('Cannot run SendMail: the stack has no bundle of it');
+  const mailTable = template.ref('Mail');
+  const undo: (() => unknown)[] = [() => rm(dir, { recursive: true, force: true })];
+  let started = 0;
+
+  return {
+    lane,
+    /** What the tables hold. */
+    async rows(): Promise<SentRows> {
+      const items: Row[] = [];
+      const scan = { TableName: mailTable, ConsistentRead: true, Limit: PAGE_ROWS };
+      for await (const page of paginateScan({ client: store.client }, scan)) items.push(...(page.Items ?? []));
+      const stored = await storage.rows(PAGE_ROWS);
+      return sentRows(
+        items,
+        stored.flatMap(({ table, row }) => (table === 'SentLog' ? [row] : [])),
+      );
+    },
+    async close() {
+      for (const step of undo.reverse()) await step();
+    },
+  };
+
+  async function lane(): Promise<SenderLane> {
+    const { proxy } = await storage.lane();
+    const takings: Taking[] = [];
+    const refusals: Refusal[] = [];
+    const crashes: string[] = [];
+    const processes = new Map<string, { worker: WorkerProcess; round: Round | undefined }>();
+    const slots: string[] = [];
+    const inRound = <Fact extends { process: string }>(fact: Fact, add: (fact: InRound<Fact>) => void) => {
+      const round = processes.get(fact.process)?.round;
+      if (round) add({ ...fact, round });
+    };
+    const providers = await startProviders(certificate, {
+      taken: (mail) => inRound(mail, (taking) => takings.push(taking)),
+      refused: (refused) => inRound(refused, (refusal) => refusals.push(refusal)),
+      kill,
+    });
+    undo.push(() => providers.close(), restart);
+
+    return { proxy, providers, takings, refusals, crashes, put, mail, kill, restart, deliver };
+
+    async function put(item: Row): Promise<void> {
+      await store.client.send(new PutCommand({ TableName: mailTable, Item: item }));
+    }
+
+    async function mail(id: string): Promise<Row | undefined> {
+      const key = { TableName: mailTable, Key: { id }, ConsistentRead: true };
+      return (await store.client.send(new GetCommand(key))).Item;
+    }
+
+    async function kill(name: string): Promise<void> {
+      const process = processes.get(name);
+      if (!process) return;
+      process.round?.killed.add(name);
+      process.worker.kill();
+      await process.worker.exited;
+    }
+
+    async function restart(): Promise<void> {
+      for (const name of slots) await kill(name);
+    }
+
+    async function deliver(
+      batches: readonly (readonly DynamoDBRecord[])[],
+      { retryMs = 300, outage = false }: RoundOptions = {},
+    ): Promise<DynamoDBRecord[]> {
+      const round: Round = { outage, killed: new Set(), ended: new Set() };
+      const failed = await Promise.all(batches.map((batch, slot) => invoke(slot, batch, round, retryMs)));
+      await proxy.settled();
+      for (const id of new Set(batches.flat().map(idOf))) {
+        const item = await mail(id);
+        if (item?.['status'] === 'sending') await lapse(id, item);
+        else if (item?.['status'] !== undefined) round.ended.add(id);
+      }
+      return [...new Set(failed.flat())];
+    }
+
+    /** Time passes, and a claim is over. */
+    async function lapse(id: string, { sendingUntil }: Row): Promise<void> {
+      const past = new Date(Date.now() - 1).toISOString();
+      if (String(sendingUntil) <= past) return;
+      await store.client.send(
+        new UpdateCommand({
+          TableName: mailTable,
+          Key: { id },
+          UpdateExpression: 'SET sendingUntil = :past',
+          ExpressionAttributeValues: { ':past': past },
+        }),
+      );
+    }
+
+    async function invoke(slot: number, batch: readonly DynamoDBRecord[], round: Round, retryMs: number) {
+      const name = processAt(slot);
+      const process = processes.get(name);
+      if (!process) return [...batch];
+      process.round = round;
+      const event = JSON.stringify({ Records: batch });
+      const message = { requestId: randomUUID(), event, functionArn: template.attribute('SendMail', 'Arn') };
+      const outcome = await process.worker.invoke(message, RESERVE_MS + retryMs);
+      if ('error' in outcome) {
+        if (!round.killed.has(name) && !round.outage) crashes.push(outcome.error.errorMessage);
+        return [...batch];
+      }
+      return failuresOf(outcome, batch);
+    }
+
+    function processAt(slot: number): string {
+      const known = slots[slot];
+      if (known !== undefined && processes.get(known)?.worker.usable) return known;
+      const name = `SendMail-${++started}`;
+      slots[slot] = name;
+      const worker = new WorkerProcess({
+        script,
+        environment: environmentOf(name),
+        cwd: taskRoot ?? '',
+        onOutput: () => undefined,
+      });
+      processes.set(name, { worker, round: undefined });
+      return name;
+    }
+
+    /** Its name is its access key id, its path at SendGrid and its user name at the SMTP server: so all know who it is. */
+    function environmentOf(name: string): Record<string, string> {
+      return functionEnvironment({
+        logicalId: name,
+        name: template.ref('SendMail'),
+        handler: properties?.Handler ?? '',
+        runtime: properties?.Runtime ?? '',
+        memoryMb: properties?.MemorySize ?? 0,
+        taskRoot: taskRoot ?? '',
+        variables: properties?.Environment.Variables ?? {},
+        wiring: {
+          region: REGION,
+          dynamoDbEndpoint: proxy.endpoint,
+          awsApiOrigin: providers.secretsUrl,
+          extraCaCertificates,
+          overrides: { SENDGRID_API_URL: `${providers.sendGridUrl}/${name}` },
+        },
+      });
+    }
+  }
+}
+
+function failuresOf(outcome: Extract<Outcome, { payload: string }>, batch: readonly DynamoDBRecord[]) {
+  const { batchItemFailures } = batchResponse.parse(JSON.parse(outcome.payload));
+  const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+  const first = batch.findIndex(({ dynamodb }) => failed.has(dynamodb?.SequenceNumber ?? ''));
+  return first === -1 ? [] : batch.slice(first);
+}
+
+export function idOf({ dynamodb }: DynamoDBRecord): string {
+  return dynamodb?.NewImage?.['id']?.S ?? '';
+}
+
+/** The mail that a call to the Mail table is about. */
+export function mailOfCall({ action, body }: StorageCall): string | undefined {
+  const call = z.object({ Key: z.object({ id: z.object({ S: z.string() }) }) }).safeParse(body);
+  return action === 'UpdateItem' && call.success ? call.data.Key.id.S : undefined;
+}

@@ -1,0 +1,144 @@
+/** What must be true of a mail in the end, derived from what the providers took of it and what the tables hold. */
+import type { Row } from '../../lambda/aws/tables.ts';
+import type { Provider } from '../../lambda/mail/event.ts';
+import { LOG_ROW_ENTRY } from '../../lambda/mail/rows.ts';
+import type { Verdict } from './expected-rows.ts';
+import type { Refusal, Taking } from './sender-lane.ts';
+
+/** What happened to one mail. */
+export interface SentFacts {
+  readonly id: string;
+  readonly provider: Provider;
+  readonly takings: readonly Taking[];
+  readonly refusals: readonly Refusal[];
+  /** It had not come to an end when its record was acknowledged. */
+  readonly leftAlone: boolean;
+  /** DynamoDB said of its item that it cannot be written: it may be left alone, and lack what there is no room for. */
+  readonly refusedItem: boolean;
+}
+
+/** What the tables hold, by mail. */
+export interface SentRows {
+  readonly items: ReadonlyMap<string, Row>;
+  readonly logRows: ReadonlyMap<string, readonly Row[]>;
+  /** By the message id of the story. */
+  readonly failedEvents: ReadonlyMap<string, readonly Row[]>;
+}
+
+const MAX_ATTEMPTS = 5;
+
+export function sentRows(items: readonly Row[], sentLog: readonly Row[]): SentRows {
+  const byName = (rows: readonly Row[], name: string) => Map.groupBy(rows, (row) => String(row[name]));
+  return {
+    items: new Map(items.map((item) => [String(item['id']), item])),
+    logRows: byName(
+      sentLog.filter(({ entry }) => entry === LOG_ROW_ENTRY),
+      'mailId',
+    ),
+    failedEvents: byName(
+      sentLog.filter(({ state }) => state === 'failed'),
+      'messageId',
+    ),
+  };
+}
+
+export function sendingVerdict(mails: readonly SentFacts[], rows: SentRows, crashes: readonly string[]): Verdict {
+  const verdicts = mails.map((mail) => verdictOfMail(mail, rows));
+  return {
+    lost: verdicts.flatMap(({ lost }) => lost),
+    doubled: verdicts.flatMap(({ doubled }) => doubled),
+    wrong: [...verdicts.flatMap(({ wrong }) => wrong), ...crashes.map((crash) => `a process ended: ${crash}`)],
+  };
+}
+
+function verdictOfMail(mail: SentFacts, rows: SentRows): Verdict {
+  const { id, provider, takings, leftAlone, refusedItem } = mail;
+  const item = rows.items.get(id) ?? {};
+  const logRows = rows.logRows.get(id) ?? [];
+  const logged = new Set(logRows.map(({ messageId }) => messageId));
+  const known = takings.filter((taking) => !mayComeAgain(taking));
+  const status = item['status'];
+  const error = item['error'];
+  const says = (words: string) => typeof error === 'string' && error.includes(words);
+  const found = new Findings(id);
+
+  found.lostIf(status !== 'sent' && status !== 'failed', `is ${status} in the end`);
+  found.lostIf(leftAlone && !refusedItem, 'was left alone before it had come to an end');
+  // Where the sender chooses the Message-ID, it logs before the mail leaves.
+  for (const { messageId } of provider === 'sendgrid' ? known : takings) {
+    found.lostIf(!logged.has(messageId) && !says('could not be logged'), `has no log row for ${messageId}`);
+  }
+  found.doubledIf(known.length > 1, `was taken ${takings.length} times, ${known.length} of them without need`);
+
+  const messageIds = new Set(takings.map(({ messageId }) => messageId));
+  if (provider === 'sendgrid') {
+    for (const messageId of logged) found.wrongIf(!messageIds.has(String(messageId)), `${messageId} was never taken`);
+  } else {
+    found.doubledIf(logRows.length > 1, `has ${logRows.length} log rows`);
+    found.wrongIf(messageIds.size > 1, `went out under ${messageIds.size} Message-IDs`);
+  }
+  if (status === 'sent') {
+    const right = known.length > 0 ? known.map(({ messageId }) => messageId) : [...messageIds];
+    const unwritten = refusedItem && item['messageId'] === undefined;
+    found.wrongIf(!unwritten && !right.includes(String(item['messageId'])), `has messageId ${item['messageId']}`);
+    found.wrongIf(!unwritten && typeof item['sentAt'] !== 'string', 'has no sentAt');
+  }
+  if (status === 'failed') {
+    found.wrongIf(!refusedItem && !says(' '), 'failed without a word');
+    found.wrongIf(known.length > 0, `failed, but was taken: ${error}`);
+  }
+  found.wrongIf('sendingUntil' in item && status !== 'sending', 'is still claimed');
+  const attempts = Number(item['attempts']);
+  found.wrongIf(!(attempts >= 1 && attempts <= MAX_ATTEMPTS), `was begun ${item['attempts']} times`);
+  judgeRefusals(
+    mail,
+    [...logged].flatMap((messageId) => rows.failedEvents.get(String(messageId)) ?? []),
+    found,
+  );
+  return found;
+}
+
+/**
+ * Nobody could write down that the provider took it: its answer was lost, or the process was killed or storage stayed
+ * away before that was written.
+ */
+function mayComeAgain({ lost, process, round, recipient }: Taking): boolean {
+  const cutShort = round.killed.has(process) || round.outage;
+  return (
+    lost ||
+    (cutShort && ![...round.ended].some((id) => recipient.startsWith(`${id}@`) || recipient.startsWith(`${id}+`)))
+  );
+}
+
+function judgeRefusals({ refusals }: SentFacts, events: readonly Row[], found: Findings): void {
+  for (const [recipient, all] of Map.groupBy(refusals, ({ recipient }) => recipient)) {
+    const told = events.filter((event) => event['recipient'] === recipient).length;
+    const final = all.some(({ round, process }) => !round.killed.has(process) && !round.outage);
+    found.lostIf(final && told === 0, `has no failed event of ${recipient}`);
+    found.doubledIf(told > all.length, `has ${told} failed events of ${recipient}, refused ${all.length} times`);
+  }
+}
+
+/** What is wrong with one mail. */
+class Findings implements Verdict {
+  readonly lost: string[] = [];
+  readonly doubled: string[] = [];
+  readonly wrong: string[] = [];
+  readonly #id: string;
+
+  constructor(id: string) {
+    this.#id = id;
+  }
+
+  lostIf(bad: boolean, words: string): void {
+    if (bad) this.lost.push(`${this.#id} ${words}`);
+  }
+
+  doubledIf(bad: boolean, words: string): void {
+    if (bad) this.doubled.push(`${this.#id} ${words}`);
+  }
+
+  wrongIf(bad: boolean, words: string): void {
+    if (bad) this.wrong.push(`${this.#id} ${words}`);
+  }
+}
