@@ -90,12 +90,15 @@ async function sendItem(record: StreamRecord, invocation: Invocation, pause: Pau
 
   const { claim } = result;
   const mail = readItem(claim);
-  if (mail instanceof Error) return finish(claim, { status: 'failed', error: `${mail.message}. ${HOW_TO_SEND_AGAIN}` });
+  if (mail instanceof Error) {
+    const attempts = Math.min(claim.attempts, MAX_ATTEMPTS);
+    return finish(claim, { status: 'failed', error: `${mail.message}. ${HOW_TO_SEND_AGAIN}`, attempts });
+  }
   try {
     await handOver(record, claim, mail, invocation, pause);
   } catch (error) {
     if (!(error instanceof HandoverError)) throw error;
-    if (error.kind === 'temporary' && claim.attempts < MAX_ATTEMPTS) {
+    if (mayPass(error, claim)) {
       await mails.release(claim, Date.now(), `${error.message}; it will be tried again`);
       // Not in the provider's words: these may quote the mail.
       throw new LoggableError(`${mail.provider} could not take it now, and the item ${claim.id} says why`, {
@@ -106,6 +109,11 @@ async function sendItem(record: StreamRecord, invocation: Invocation, pause: Pau
     if (error.kind === 'unauthorized') countMetric('UnauthorizedHandovers');
     await finish(claim, { status: 'failed', error: `${error.message}. ${HOW_TO_SEND_AGAIN}` });
   }
+}
+
+/** Whether it is worth another delivery. */
+function mayPass({ kind }: HandoverError, { attempts }: Claim): boolean {
+  return kind === 'temporary' && attempts < MAX_ATTEMPTS;
 }
 
 /**
@@ -154,7 +162,7 @@ async function handOver(
   if (sender.choosesMessageId) await story.logMail(mail, chosenId, Date.now());
   const { messageId, refused } = await retryHandover(() => sender.send(mail, chosenId), deadlineMs, pause).catch(
     async (error) => {
-      if (sender.choosesMessageId && error instanceof HandoverError && error.kind !== 'temporary') {
+      if (sender.choosesMessageId && error instanceof HandoverError && !mayPass(error, claim)) {
         await story.logRefusals(mail, chosenId, refusalOfAll(mail, error.message), Date.now());
       }
       throw error;

@@ -38,7 +38,13 @@ export type SendingResult =
       readonly sentAt: string;
       readonly error?: string | undefined;
     }
-  | { readonly status: 'failed'; readonly messageId?: string | undefined; readonly error: string };
+  | {
+      readonly status: 'failed';
+      readonly messageId?: string | undefined;
+      readonly error: string;
+      /** Where the claim counted a beginning that was none. */
+      readonly attempts?: number;
+    };
 
 /** The Mail table: what is to be sent, and how far each item is. */
 export function mailTable(client: DynamoDBDocumentClient, table: string) {

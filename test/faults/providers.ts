@@ -56,6 +56,8 @@ export interface Taken {
   readonly provider: Provider;
   /** The first recipient. */
   readonly recipient: string;
+  /** Whom it was taken for. */
+  readonly recipients: readonly string[];
   readonly messageId: string;
   /** The process that handed it over. */
   readonly process: string;
@@ -123,7 +125,8 @@ export async function startProviders(
 
   const api = await startMailApi(async ({ base, to, socket }: SendRequest) => {
     const messageId = `sendgrid-${++taken}-${to.replace(/@.*/, '')}`;
-    const outcome = await handOver({ provider: 'sendgrid', recipient: to, messageId, process: base.slice(1) });
+    const process = base.slice(1);
+    const outcome = await handOver({ provider: 'sendgrid', recipient: to, recipients: [to], messageId, process });
     if (outcome === 'cut off') socket.destroy();
     return API_ANSWERS[outcome]?.() ?? { status: 202, headers: { 'x-message-id': messageId } };
   });
@@ -150,8 +153,9 @@ export async function startProviders(
       let source = '';
       for await (const chunk of stream) source += chunk;
       const messageId = /^message-id:\s*(<[^>]+>)/im.exec(source)?.[1] ?? 'none';
-      const recipient = session.envelope.rcptTo[0]?.address ?? '';
-      const outcome = await handOver({ provider, recipient, messageId, process: session.user ?? '' });
+      const recipients = session.envelope.rcptTo.map(({ address }) => address);
+      const [recipient = ''] = recipients;
+      const outcome = await handOver({ provider, recipient, recipients, messageId, process: session.user ?? '' });
       if (outcome === 'cut off') smtp.cut(session);
       callback(outcome.startsWith('reply') ? replyOf(outcome) : null);
     },

@@ -69,6 +69,8 @@ const batchResponse = z.object({ batchItemFailures: z.array(z.object({ itemIdent
 /** The id of the mail that a recipient of these tests gets. */
 export const mailIdOf = (recipient: string) => recipient.replace(/(\+.*)?@.*/, '');
 
+export type Senders = Awaited<ReturnType<typeof startSenders>>;
+
 /** The lanes of one stack. They are closed with the storage's lanes, but before it. */
 export async function startSenders(stack: SynthesizedStack, storage: TestStorage) {
   const { template, store } = storage;

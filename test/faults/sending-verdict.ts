@@ -9,6 +9,7 @@ import type { Refusal, Taking } from './sender-lane.ts';
 export interface SentFacts {
   readonly id: string;
   readonly provider: Provider;
+  readonly recipients: readonly string[];
   readonly takings: readonly Taking[];
   readonly refusals: readonly Refusal[];
   /** It had not come to an end when its record was acknowledged. */
@@ -28,7 +29,7 @@ export interface SentRows {
 const MAX_ATTEMPTS = 5;
 
 export function sentRows(items: readonly Row[], sentLog: readonly Row[]): SentRows {
-  const byName = (rows: readonly Row[], name: string) => Map.groupBy(rows, (row) => String(row[name]));
+  const byName = (rows: readonly Row[], name: string) => grouped(rows, (row) => String(row[name]));
   return {
     items: new Map(items.map((item) => [String(item['id']), item])),
     logRows: byName(
@@ -56,7 +57,7 @@ function verdictOfMail(mail: SentFacts, rows: SentRows): Verdict {
   const item = rows.items.get(id) ?? {};
   const logRows = rows.logRows.get(id) ?? [];
   const logged = new Set(logRows.map(({ messageId }) => messageId));
-  const known = takings.filter((taking) => !mayComeAgain(taking));
+  const known = takings.filter((taking) => !mayComeAgain(taking, id));
   const status = item['status'];
   const error = item['error'];
   const says = (words: string) => typeof error === 'string' && error.includes(words);
@@ -90,11 +91,10 @@ function verdictOfMail(mail: SentFacts, rows: SentRows): Verdict {
   found.wrongIf('sendingUntil' in item && status !== 'sending', 'is still claimed');
   const attempts = Number(item['attempts']);
   found.wrongIf(!(attempts >= 1 && attempts <= MAX_ATTEMPTS), `was begun ${item['attempts']} times`);
-  judgeRefusals(
-    mail,
-    [...logged].flatMap((messageId) => rows.failedEvents.get(String(messageId)) ?? []),
-    found,
-  );
+  if (provider !== 'sendgrid') {
+    const events = [...logged].flatMap((messageId) => rows.failedEvents.get(String(messageId)) ?? []);
+    judgeRefusals(mail, status === 'sent' ? known : [], events, found);
+  }
   return found;
 }
 
@@ -102,21 +102,34 @@ function verdictOfMail(mail: SentFacts, rows: SentRows): Verdict {
  * Nobody could write down that the provider took it: its answer was lost, or the process was killed or storage stayed
  * away before that was written.
  */
-function mayComeAgain({ lost, process, round, recipient }: Taking): boolean {
-  const cutShort = round.killed.has(process) || round.outage;
-  return (
-    lost ||
-    (cutShort && ![...round.ended].some((id) => recipient.startsWith(`${id}@`) || recipient.startsWith(`${id}+`)))
-  );
+function mayComeAgain({ lost, process, round }: Taking, id: string): boolean {
+  return lost || ((round.killed.has(process) || round.outage) && !round.ended.has(id));
 }
 
-function judgeRefusals({ refusals }: SentFacts, events: readonly Row[], found: Findings): void {
-  for (const [recipient, all] of Map.groupBy(refusals, ({ recipient }) => recipient)) {
+/** Each recipient for whom the mail was not taken in the end has an event that says so, and no other has. */
+function judgeRefusals(
+  { id, recipients, refusals }: SentFacts,
+  [taking]: readonly Taking[],
+  events: readonly Row[],
+  found: Findings,
+): void {
+  for (const recipient of recipients) {
     const told = events.filter((event) => event['recipient'] === recipient).length;
-    const final = all.some(({ round, process }) => !round.killed.has(process) && !round.outage);
+    const refused = refusals.filter((refusal) => refusal.recipient === recipient);
+    const gotIt = taking?.recipients.includes(recipient) ?? false;
+    const final = taking
+      ? !gotIt && !taking.round.outage
+      : refused.some(({ round, process }) => round.ended.has(id) && !round.outage && !round.killed.has(process));
     found.lostIf(final && told === 0, `has no failed event of ${recipient}`);
-    found.doubledIf(told > all.length, `has ${told} failed events of ${recipient}, refused ${all.length} times`);
+    found.wrongIf(gotIt && told > 0, `has a failed event of ${recipient}, for whom it was taken`);
+    found.doubledIf(told > Math.max(1, refused.length), `has ${told} failed events of ${recipient}`);
   }
+}
+
+function grouped<Item>(items: readonly Item[], keyOf: (item: Item) => string): Map<string, Item[]> {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
+  return groups;
 }
 
 /** What is wrong with one mail. */

@@ -20,6 +20,7 @@ export const LETTERS = {
   'smtp, both refused': ['customers-mail-cloud', ['+refused-1', '+refused-2']],
 } as const satisfies Record<string, readonly [Provider, readonly string[]]>;
 export type Letter = keyof typeof LETTERS;
+export const LETTER_NAMES = Object.keys(LETTERS) as Letter[];
 
 export type StorageTrouble = Fault | 'killed before' | 'killed after';
 /** Faults of batches and reads: the sender makes neither. */
@@ -99,16 +100,19 @@ export function handoverCases(letter: Letter): SendingCase[] {
     ...HANDOVER_FAULT_NAMES.filter((fault) => fault in HANDOVER_FAULTS[provider]),
     ...(provider === 'sendgrid' ? [] : (['no connection'] as const)),
   ];
+  const times = [
+    { rounds: 1, retryMs: NO_TIME_MS },
+    { rounds: 1, retryMs: SOME_TIME_MS },
+    { rounds: EVER, retryMs: NO_TIME_MS },
+  ];
   return faults.flatMap((fault) =>
-    [1, EVER].flatMap((rounds) =>
-      [NO_TIME_MS, SOME_TIME_MS].flatMap((retryMs) =>
-        [false, true].map((together) => ({
-          letter,
-          trouble: { at: 'handover', fault, rounds } as const,
-          together,
-          retryMs,
-        })),
-      ),
+    times.flatMap(({ rounds, retryMs }) =>
+      [false, true].map((together) => ({
+        letter,
+        trouble: { at: 'handover', fault, rounds } as const,
+        together,
+        retryMs,
+      })),
     ),
   );
 }
@@ -116,6 +120,17 @@ export function handoverCases(letter: Letter): SendingCase[] {
 const HANDOVER_FAULT_NAMES = [
   ...new Set(Object.values(HANDOVER_FAULTS).flatMap((faults) => Object.keys(faults))),
 ] as HandoverFault[];
+
+/** Every call and every fault once, of two letters; the rest thinned out, without what lasts as long as a request may. */
+export function sampleOfSending(cases: readonly SendingCase[]): SendingCase[] {
+  const short = cases.filter(
+    ({ trouble }) => trouble.fault !== 'hang' && (trouble.at === 'handover' || trouble.rounds !== EVER),
+  );
+  const isPlain = ({ letter, trouble, together, retryMs }: SendingCase) =>
+    (letter === 'sendgrid' || letter === 'smtp') && trouble.rounds === 1 && !together && retryMs === NO_TIME_MS;
+  const others = short.filter((kase) => !isPlain(kase));
+  return [...short.filter(isPlain), ...others.filter((_, n) => n % 23 === 0)];
+}
 
 export function labelOfSending({ letter, trouble, together, retryMs }: SendingCase): string {
   const where = trouble.at === 'storage' ? `at ${trouble.only ?? 'call'} ${trouble.k}` : 'at the handover';
@@ -168,12 +183,13 @@ export function itemOf(letter: Letter, id: string) {
 }
 
 /** Keeps the facts about some mails. */
-export function watchOf(lane: SenderLane, items: readonly { readonly id: string; readonly provider: Provider }[]) {
+export function watchOf(lane: SenderLane, items: readonly ReturnType<typeof itemOf>[]) {
   const refusedItems = new Set<string>();
   const leftAlone = new Set<string>();
   lane.takings.length = 0;
   lane.refusals.length = 0;
   lane.crashes.length = 0;
+  lane.proxy.whenLost = () => undefined;
   return {
     /** The plan, with an eye on what DynamoDB says of items. */
     plan(plan: Plan): Plan {
@@ -197,9 +213,10 @@ export function watchOf(lane: SenderLane, items: readonly { readonly id: string;
       return {
         crashes: [...lane.crashes],
         mails: items.map(
-          ({ id, provider }): SentFacts => ({
+          ({ id, provider, to }): SentFacts => ({
             id,
             provider,
+            recipients: to.split(', '),
             takings: of(lane.takings, id),
             refusals: of(lane.refusals, id),
             leftAlone: leftAlone.has(id),
@@ -257,8 +274,18 @@ export function refusalsByName({ stage, recipient }: Moment): HandoverFault | un
   return recipient.includes('+later') ? 'reply 450 to RCPT' : undefined;
 }
 
+/** All cases of a letter. */
+export async function casesOfLetter(letter: Letter, [lane]: readonly SenderLane[]): Promise<SendingCase[]> {
+  const calls = lane ? await callsOfLetter(letter, lane) : 0;
+  // Its calls are the same as those of the one that is refused.
+  const ofStorage = letter === 'smtp, one of two put off' ? [] : storageCases(letter, calls);
+  // What lasts long begins first.
+  const lastsLong = ({ trouble }: SendingCase) => Number(trouble.rounds === EVER);
+  return [...ofStorage, ...handoverCases(letter)].sort((a, b) => lastsLong(b) - lastsLong(a));
+}
+
 /** How many storage calls a delivery makes in which nothing fails. */
-export async function callsOfLetter(letter: Letter, lane: SenderLane): Promise<number> {
+async function callsOfLetter(letter: Letter, lane: SenderLane): Promise<number> {
   const item = itemOf(letter, `${newTag()}-1`);
   lane.providers.plan = refusalsByName;
   await lane.put(item);

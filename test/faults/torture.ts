@@ -1,21 +1,28 @@
 /**
- * `npm run torture`: every fault at every call of everything that records, every interleaving of receiver, application
- * and late join, and random schedules. Nothing may be lost, doubled or wrong. `--without` takes a guard out of the code:
- * then something must be.
+ * `npm run torture`: every fault at every call of everything that records and sends, every interleaving of receiver,
+ * application and late join, and random schedules. Nothing may be lost, doubled or wrong. `--without` takes a guard out of
+ * the code: then something must be.
  */
-
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { runCommand } from '../../bin/support/command.ts';
-import { parseTemplate } from '../../local/stack/template.ts';
-import { synthesized } from '../lib/synthesized.ts';
+import { type SynthesizedStack, synthesize } from '../../local/stack/synthesize.ts';
 import type { Verdict } from './expected-rows.ts';
 import type { FaultProxyOptions } from './fault-proxy.ts';
 import { isGuard, WITHOUT } from './guards.ts';
 import { type Cast, explore } from './interleavings.ts';
 import { playRandom } from './random-schedules.ts';
+import { playRandomSending } from './random-sending.ts';
 import { allCases, callsOf, judge, type Outcome, play, playEach, WAYS } from './recording.ts';
+import { type SenderLane, type Senders, startSenders } from './sender-lane.ts';
+import { casesOfLetter, LETTER_NAMES, playSending, type SendingOutcome } from './sending.ts';
+import { sendingVerdict } from './sending-verdict.ts';
 import { type Lane, type LaneOptions, startStorage, type TestStorage } from './storage.ts';
 
 const LANES = 6;
+/** A sender mostly waits. */
+const SENDER_LANES = 12;
 /** Schedules or states between two signs of life. */
 const PROGRESS_EVERY = 50;
 
@@ -47,7 +54,7 @@ await runCommand(
     command: 'npm run torture --',
     does: 'lets storage fail in every way while posts are recorded, and fails if a row is lost, doubled or wrong',
     options: {
-      schedules: { default: '1000', help: 'random schedules' },
+      schedules: { default: '1000', help: 'random schedules, so many of recording and so many of sending' },
       seed: {
         default: String(Date.now() % 1_000_000),
         help: 'of the first random schedule; the next one has the next',
@@ -57,22 +64,40 @@ await runCommand(
   },
   async ({ schedules, seed, without }) => {
     if (!isGuard(without)) throw new Error(`Cannot leave out ${without}: choose ${Object.keys(WITHOUT).join(', ')}`);
-    console.log(`Seed ${seed}, ${without === 'none' ? 'all guards in place' : `without ${without}`}`);
+    console.log(
+      `Seed ${seed}, ${without === 'none' ? 'all guards in place' : `without ${without}: to the first part that shows it`}`,
+    );
     const rewrite = WITHOUT[without];
+    const seeds = Array.from({ length: Number(schedules) }, (_, n) => Number(seed) + n);
+    const stack = await synthesizeOnce();
     const parts: Part[] = [];
     const examples: Labelled[] = [];
 
     const run = async (part: string, options: LaneOptions, work: Work) => {
-      const storage = await startStorage(parseTemplate(synthesized().toJSON()));
+      if (without === 'claim' || isShown()) return;
+      const storage = await startStorage(stack.template);
       try {
         const lanes = await Promise.all(Array.from({ length: LANES }, () => storage.lane(options)));
         for (const { proxy } of lanes) proxy.rewrite = rewrite;
-        const found = await work(storage, lanes, progressOf(part));
-        parts.push(rowOf(part, found, lanes));
-        examples.push(...found.verdicts.filter(({ verdict }) => size(verdict) > 0).slice(0, 2));
+        keep(part, await work(storage, lanes, progressOf(part)), lanes);
       } finally {
         await storage.close();
       }
+    };
+    const runSender = async (part: string, work: SenderWork) => {
+      if ((without !== 'none' && without !== 'claim') || isShown()) return;
+      await withSenders(stack, async (senders) => {
+        const lanes = await Promise.all(Array.from({ length: SENDER_LANES }, () => senders.lane()));
+        for (const { proxy } of lanes) proxy.rewrite = rewrite;
+        const outcomes = await work(lanes, progressOf(part));
+        keep(part, await foundInSending(outcomes, senders), lanes);
+      });
+    };
+    /** Without a guard one part that is not as it must be is enough. */
+    const isShown = () => without !== 'none' && examples.length > 0;
+    const keep = (part: string, found: Found, lanes: readonly (Lane | SenderLane)[]) => {
+      parts.push(rowOf(part, found, lanes));
+      examples.push(...found.verdicts.filter(({ verdict }) => size(verdict) > 0).slice(0, 2));
     };
 
     for (const way of WAYS) {
@@ -93,9 +118,7 @@ await runCommand(
         };
       });
     }
-    // The sender's part comes here, with its own guard, the claim.
     await run('random schedules', { requestTimeoutMs: 20_000 }, async (storage, lanes, progress) => {
-      const seeds = Array.from({ length: Number(schedules) }, (_, n) => Number(seed) + n);
       const outcomes = await playEach(
         seeds,
         lanes,
@@ -104,6 +127,15 @@ await runCommand(
       );
       return foundIn(outcomes, storage);
     });
+    for (const letter of LETTER_NAMES) {
+      await runSender(`send: ${letter}`, async (lanes, progress) => {
+        const cases = await casesOfLetter(letter, lanes);
+        return playEach(cases, lanes, playSending, progress(cases.length));
+      });
+    }
+    await runSender('send: random schedules', (lanes, progress) =>
+      playEach(seeds, lanes, playRandomSending, progress(seeds.length)),
+    );
 
     process.stdout.write('\n');
     console.table(parts);
@@ -114,8 +146,30 @@ await runCommand(
   },
 );
 
+/** The stack with its bundles, in a folder that goes with this process. */
+async function synthesizeOnce(): Promise<SynthesizedStack> {
+  const dir = mkdtempSync(join(tmpdir(), 'todoke-torture-'));
+  process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
+  return synthesize({ outDir: dir });
+}
+
 type Work = (storage: TestStorage, lanes: readonly Lane[], progress: Progress) => Promise<Found>;
+type SenderWork = (lanes: readonly SenderLane[], progress: Progress) => Promise<readonly SendingOutcome[]>;
 type Progress = (total?: number) => (done: number) => void;
+
+async function withSenders(stack: SynthesizedStack, work: (senders: Senders) => Promise<void>): Promise<void> {
+  const storage = await startStorage(stack.template);
+  try {
+    const senders = await startSenders(stack, storage);
+    try {
+      await work(senders);
+    } finally {
+      await senders.close();
+    }
+  } finally {
+    await storage.close();
+  }
+}
 
 async function foundIn(outcomes: readonly Outcome[], storage: TestStorage): Promise<Found> {
   return {
@@ -125,13 +179,23 @@ async function foundIn(outcomes: readonly Outcome[], storage: TestStorage): Prom
   };
 }
 
-function rowOf(part: string, { schedules, events, verdicts }: Found, lanes: readonly Lane[]): Part {
-  const sum = (count: (lane: Lane) => number) => lanes.reduce((total, lane) => total + count(lane), 0);
+/** What the providers took counts as an event. */
+async function foundInSending(outcomes: readonly SendingOutcome[], senders: Senders): Promise<Found> {
+  const rows = await senders.rows();
+  return {
+    schedules: outcomes.length,
+    events: outcomes.flatMap(({ mails }) => mails.flatMap(({ takings }) => takings)).length,
+    verdicts: outcomes.map(({ label, mails, crashes }) => ({ label, verdict: sendingVerdict(mails, rows, crashes) })),
+  };
+}
+
+function rowOf(part: string, { schedules, events, verdicts }: Found, lanes: readonly (Lane | SenderLane)[]): Part {
+  const sum = (count: (lane: Lane | SenderLane) => number) => lanes.reduce((total, lane) => total + count(lane), 0);
   const rows = (kind: keyof Verdict) => verdicts.reduce((total, { verdict }) => total + verdict[kind].length, 0);
   return {
     part,
     schedules,
-    faults: sum(({ proxy }) => proxy.injected()),
+    faults: sum((lane) => lane.proxy.injected() + ('providers' in lane ? lane.providers.injected() : 0)),
     requests: sum(({ proxy }) => proxy.requests()),
     events,
     lost: rows('lost'),

@@ -1,0 +1,79 @@
+/**
+ * Random schedules of the sender: several mails of both providers in batches that overlap, delivered to two processes at
+ * one time while storage and providers fail and processes are killed, until all is acknowledged; then once more. One seed
+ * makes one schedule, but for the order in which the machine does what goes on at one time.
+ */
+import type { DynamoDBRecord } from 'aws-lambda';
+import { pick, type Random, randomFrom } from '../fuzz/mutate.ts';
+import { recordOf } from '../lambda/sender-servers.ts';
+import type { Plan } from './fault-proxy.ts';
+import { newTag } from './posts.ts';
+import { HANDOVER_FAULTS, type HandoverFault, type HandoverPlan } from './providers.ts';
+import type { SenderLane } from './sender-lane.ts';
+import {
+  itemOf,
+  LETTER_NAMES,
+  refusalsByName,
+  type SendingOutcome,
+  type StorageTrouble,
+  trouble,
+  watchOf,
+} from './sending.ts';
+
+/** A hang costs its request's whole time-out, and only an item that is too large is refused: they are in the matrix. */
+const STORAGE_TROUBLES: readonly StorageTrouble[] = ['throttle', 'error 500', 'reset', 'lost answer'];
+const KILLED = ['killed before', 'killed after'] as const;
+/** With this much trouble left to do, all is well again: every schedule comes to an end. */
+const MAX_TROUBLES = 20;
+const MAX_DELIVERIES = 30;
+
+export async function playRandomSending(seed: number, lane: SenderLane): Promise<SendingOutcome> {
+  const random = randomFrom(seed);
+  const chance = (probability: number) => random() < probability;
+  const tag = newTag();
+  const items = Array.from({ length: 2 + Math.floor(random() * 4) }, (_, n) =>
+    itemOf(pick(LETTER_NAMES, random), `${tag}-${n}`),
+  );
+  const records = items.map(recordOf);
+  const watch = watchOf(lane, items);
+  const spent = { troubles: 0 };
+  lane.proxy.plan = watch.plan(randomStorage(random, random() * 0.2, lane, spent));
+  lane.providers.plan = randomHandovers(random, random() * 0.25, spent);
+
+  for (const item of items) await lane.put(item);
+  let left: readonly DynamoDBRecord[] = records;
+  for (let n = 0; left.length > 0 && n < MAX_DELIVERIES; n++) {
+    // The stream delivers at least once, and may be read twice.
+    const again = records.filter(() => chance(0.2));
+    const batches = chance(0.5) ? [[...left, ...again], left.filter(() => chance(0.5))] : [[...left, ...again]];
+    left = await lane.deliver(
+      batches.filter(({ length }) => length > 0),
+      { retryMs: chance(0.1) ? 2_000 : 300 },
+    );
+  }
+  await watch.acknowledged();
+  lane.proxy.plan = () => undefined;
+  lane.providers.plan = refusalsByName;
+  await lane.deliver([records, records]);
+  return { label: `random schedule of sending ${seed}`, ...watch.facts() };
+}
+
+interface Spent {
+  troubles: number;
+}
+
+function randomStorage(random: Random, probability: number, lane: SenderLane, spent: Spent): Plan {
+  return (call) => {
+    if (random() >= probability || spent.troubles++ >= MAX_TROUBLES) return undefined;
+    return trouble(random() < 0.15 ? pick(KILLED, random) : pick(STORAGE_TROUBLES, random), call, lane);
+  };
+}
+
+function randomHandovers(random: Random, probability: number, spent: Spent): HandoverPlan {
+  return (moment) => {
+    const byName = refusalsByName(moment);
+    if (byName || random() >= probability || spent.troubles++ >= MAX_TROUBLES) return byName;
+    const faults = Object.entries(HANDOVER_FAULTS[moment.provider]).filter(([, stage]) => stage === moment.stage);
+    return pick(faults, random)[0] as HandoverFault;
+  };
+}

@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { readAssembly } from '../../local/stack/synthesize.ts';
+import { isAsItMustBe } from './expected-rows.ts';
+import { WITHOUT } from './guards.ts';
+import { playRandomSending } from './random-sending.ts';
+import { playEach } from './recording.ts';
+import { type SenderLane, type Senders, startSenders } from './sender-lane.ts';
+import {
+  casesOfLetter,
+  handoverCases,
+  LETTER_NAMES,
+  playSending,
+  type SendingOutcome,
+  sampleOfSending,
+} from './sending.ts';
+import { sendingVerdict } from './sending-verdict.ts';
+import { withStorage } from './with-storage.ts';
+
+/** Most of a case is waiting. */
+const LANES = 8;
+
+const storage = withStorage();
+let senders: Senders | undefined;
+let lanes: readonly SenderLane[] = [];
+beforeAll(async () => {
+  const started = await startSenders(await readAssembly(inject('assemblyDir')), storage());
+  senders = started;
+  lanes = await Promise.all(Array.from({ length: LANES }, () => started.lane()));
+});
+afterAll(() => senders?.close());
+
+/** Which of these are not as they must be, and how. */
+async function troublesOf(outcomes: readonly SendingOutcome[]) {
+  if (!senders) throw new Error('The sender is there only while the tests run');
+  const rows = await senders.rows();
+  return outcomes
+    .map(({ label, mails, crashes }) => ({ label, verdict: sendingVerdict(mails, rows, crashes) }))
+    .filter(({ verdict }) => !isAsItMustBe(verdict));
+}
+
+describe('a mail is handed over once, and logged, and its item comes to an end,', () => {
+  // `npm run torture` plays every case of all.
+  test('whatever fails, and wherever its process is killed', async () => {
+    const all = await Promise.all(LETTER_NAMES.map((letter, n) => casesOfLetter(letter, lanes.slice(n))));
+    const cases = sampleOfSending(all.flat());
+    expect(cases.length).toBeGreaterThan(60);
+    expect(await troublesOf(await playEach(cases, lanes, playSending))).toEqual([]);
+  });
+
+  test('in random schedules', async () => {
+    const seeds = Array.from({ length: 8 }, (_, n) => n);
+    expect(await troublesOf(await playEach(seeds, lanes, playRandomSending))).toEqual([]);
+  });
+});
+
+test('without the claim it is handed over twice', async () => {
+  const senderLanes = lanes.slice(0, 1);
+  for (const { proxy } of senderLanes) proxy.rewrite = WITHOUT.claim;
+  const cases = handoverCases('sendgrid').slice(0, 1);
+  const troubles = await troublesOf(await playEach(cases, senderLanes, playSending));
+  for (const { proxy } of senderLanes) proxy.rewrite = WITHOUT.none;
+  expect(troubles[0]?.verdict.doubled).not.toEqual([]);
+});
