@@ -8,17 +8,10 @@ import { pick, type Random, randomFrom } from '../fuzz/mutate.ts';
 import { recordOf } from '../lambda/sender-servers.ts';
 import type { Plan } from './fault-proxy.ts';
 import { newTag } from './posts.ts';
-import { HANDOVER_FAULTS, type HandoverFault, type HandoverPlan } from './providers.ts';
+import { HANDOVER_FAULTS, type HandoverPlan } from './providers.ts';
 import type { SenderLane } from './sender-lane.ts';
-import {
-  itemOf,
-  LETTER_NAMES,
-  refusalsByName,
-  type SendingOutcome,
-  type StorageTrouble,
-  trouble,
-  watchOf,
-} from './sending.ts';
+import { itemOf, refusalsByName, type SendingOutcome, trouble, watchOf } from './sending.ts';
+import { LETTER_NAMES, type StorageTrouble } from './sending-cases.ts';
 
 /** A hang costs its request's whole time-out, and only an item that is too large is refused: they are in the matrix. */
 const STORAGE_TROUBLES: readonly StorageTrouble[] = ['throttle', 'error 500', 'reset', 'lost answer'];
@@ -73,7 +66,6 @@ function randomHandovers(random: Random, probability: number, spent: Spent): Han
   return (moment) => {
     const byName = refusalsByName(moment);
     if (byName || random() >= probability || spent.troubles++ >= MAX_TROUBLES) return byName;
-    const faults = Object.entries(HANDOVER_FAULTS[moment.provider]).filter(([, stage]) => stage === moment.stage);
-    return pick(faults, random)[0] as HandoverFault;
+    return pick(HANDOVER_FAULTS[moment.provider][moment.stage] ?? [], random);
   };
 }

@@ -1,0 +1,132 @@
+/** The cases of the sender's matrix: what fails, where, how and for how long. */
+import type { Provider } from '../../lambda/mail/event.ts';
+import { FAULTS, type Fault } from './fault-proxy.ts';
+import { HANDOVER_FAULTS, type HandoverFault, STAGES, type Stage } from './providers.ts';
+
+/** Mails that the providers treat differently, by their recipients. */
+export const LETTERS = {
+  sendgrid: ['sendgrid', ['']],
+  smtp: ['customers-mail-cloud', ['']],
+  'smtp, one of two refused': ['customers-mail-cloud', ['', '+refused']],
+  'smtp, one of two put off': ['customers-mail-cloud', ['', '+later']],
+  'smtp, both refused': ['customers-mail-cloud', ['+refused-1', '+refused-2']],
+} as const satisfies Record<string, readonly [Provider, readonly string[]]>;
+export type Letter = keyof typeof LETTERS;
+export const LETTER_NAMES = Object.keys(LETTERS) as Letter[];
+
+export type StorageTrouble = Fault | 'killed before' | 'killed after';
+/** Faults of batches and reads: the sender makes neither. */
+const OF_OTHERS: readonly Fault[] = ['unprocessed', 'stale read'];
+const STORAGE_TROUBLES: readonly StorageTrouble[] = [
+  ...FAULTS.filter((fault) => !OF_OTHERS.includes(fault)),
+  'killed before',
+  'killed after',
+];
+
+/** From the k-th call on; for ever is to the end of the first delivery. */
+export interface AtStorage {
+  readonly at: 'storage';
+  readonly fault: StorageTrouble;
+  readonly k: number;
+  readonly rounds: number;
+  /** Calls of this kind only. */
+  readonly only?: 'PutItem';
+}
+export interface AtHandover {
+  readonly at: 'handover';
+  readonly stage: Stage;
+  readonly fault: HandoverFault;
+  readonly rounds: number;
+}
+/** Nobody listens, for the first process only, or for all. */
+interface AtConnection {
+  readonly at: 'connection';
+  readonly fault: 'no connection';
+  readonly rounds: number;
+}
+
+export interface SendingCase {
+  readonly letter: Letter;
+  readonly trouble: AtStorage | AtHandover | AtConnection;
+  /** Each delivery goes to two processes at one time. */
+  readonly together: boolean;
+  /** How long a delivery tries again by itself. */
+  readonly retryMs: number;
+}
+
+export const EVER = Number.POSITIVE_INFINITY;
+/** Enough for one more try, or not for one. */
+const SOME_TIME_MS = 3_000;
+const NO_TIME_MS = 300;
+
+/** All cases of a letter whose delivery makes so many storage calls when nothing fails. */
+export function casesOf(letter: Letter, calls: number): SendingCase[] {
+  // The calls of the one that is put off are those of the one that is refused.
+  const ofStorage = letter === 'smtp, one of two put off' ? [] : storageCases(letter, calls);
+  // What lasts long begins first.
+  const lastsLong = ({ trouble }: SendingCase) => Number(trouble.rounds === EVER);
+  return [...ofStorage, ...handoverCases(letter)].sort((a, b) => lastsLong(b) - lastsLong(a));
+}
+
+/** At each call, and at two more: a second try makes them. */
+function storageCases(letter: Letter, calls: number): SendingCase[] {
+  const ks = Array.from({ length: calls + 2 }, (_, n) => n + 1);
+  const troubles: AtStorage[] = ks.flatMap((k) =>
+    STORAGE_TROUBLES.flatMap((fault) =>
+      (fault.startsWith('killed') ? [1, 3] : [1, 3, EVER]).map(
+        (rounds) => ({ at: 'storage', fault, k, rounds }) as const,
+      ),
+    ),
+  );
+  // What is tried for as long as there is time takes the whole of it: once is enough.
+  const cases = troubles.flatMap((trouble) =>
+    (trouble.rounds === EVER ? [false] : [false, true]).map((together) => ({
+      letter,
+      trouble,
+      together,
+      retryMs: NO_TIME_MS,
+    })),
+  );
+  const noLog: AtStorage = { at: 'storage', fault: 'error 500', k: 1, rounds: EVER, only: 'PutItem' };
+  return [...cases, { letter, trouble: noLog, together: false, retryMs: NO_TIME_MS }];
+}
+
+function handoverCases(letter: Letter): SendingCase[] {
+  const [provider] = LETTERS[letter];
+  const faults = STAGES.flatMap((stage) =>
+    (HANDOVER_FAULTS[provider][stage] ?? []).map((fault) => ({ at: 'handover', stage, fault }) as const),
+  );
+  const closed = provider === 'sendgrid' ? [] : [{ at: 'connection', fault: 'no connection' } as const];
+  const times = [
+    { rounds: 1, retryMs: NO_TIME_MS },
+    { rounds: 1, retryMs: SOME_TIME_MS },
+    { rounds: EVER, retryMs: NO_TIME_MS },
+  ];
+  return [...faults, ...closed].flatMap((where) =>
+    times.flatMap(({ rounds, retryMs }) =>
+      [false, true].map((together) => ({ letter, trouble: { ...where, rounds }, together, retryMs })),
+    ),
+  );
+}
+
+/** Every call and every fault once, of two letters; the rest thinned out, without what lasts as long as a request may. */
+export function sampleOfSending(cases: readonly SendingCase[]): SendingCase[] {
+  const short = cases.filter(
+    ({ trouble }) => trouble.fault !== 'hang' && (trouble.at !== 'storage' || trouble.rounds !== EVER),
+  );
+  const isPlain = ({ letter, trouble, together, retryMs }: SendingCase) =>
+    (letter === 'sendgrid' || letter === 'smtp') && trouble.rounds === 1 && !together && retryMs === NO_TIME_MS;
+  const others = short.filter((kase) => !isPlain(kase));
+  return [...short.filter(isPlain), ...others.filter((_, n) => n % 23 === 0)];
+}
+
+export function labelOfSending({ letter, trouble, together, retryMs }: SendingCase): string {
+  const where =
+    trouble.at === 'storage'
+      ? `call ${trouble.k}${trouble.only ? ` of ${trouble.only}` : ''}`
+      : trouble.at === 'handover'
+        ? trouble.stage
+        : 'SMTP';
+  const lasts = trouble.rounds === 1 ? 'once' : trouble.rounds === EVER ? 'for ever' : `${trouble.rounds} times`;
+  return `${letter}: ${trouble.fault} at ${where}, ${lasts}${together ? ', two at once' : ''}, ${retryMs} ms`;
+}
