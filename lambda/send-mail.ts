@@ -195,7 +195,7 @@ async function finish(claim: Claim, result: SendingResult): Promise<void> {
   log(result.status === 'sent' ? 'info' : 'warn', 'mail', {
     mailId: claim.id,
     status: result.status,
-    attempts: claim.attempts,
+    attempts: result.status === 'failed' ? (result.attempts ?? claim.attempts) : claim.attempts,
     messageId: result.messageId,
   });
 }

@@ -117,7 +117,7 @@ export function sampleOfSending(cases: readonly SendingCase[]): SendingCase[] {
   const isPlain = ({ letter, trouble, together, retryMs }: SendingCase) =>
     (letter === 'sendgrid' || letter === 'smtp') && trouble.rounds === 1 && !together && retryMs === NO_TIME_MS;
   const others = short.filter((kase) => !isPlain(kase));
-  return [...short.filter(isPlain), ...others.filter((_, n) => n % 23 === 0)];
+  return [...short.filter(isPlain), ...others.filter((_, n) => n % 31 === 0)];
 }
 
 export function labelOfSending({ letter, trouble, together, retryMs }: SendingCase): string {

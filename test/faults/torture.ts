@@ -53,14 +53,17 @@ type Labelled = { readonly label: string; readonly verdict: Verdict };
 await runCommand(
   {
     command: 'npm run torture --',
-    does: 'lets storage fail in every way while posts are recorded, and fails if a row is lost, doubled or wrong',
+    does: 'lets storage and providers fail in every way, and fails if a row or a mail is lost, doubled or wrong',
     options: {
       schedules: { default: '1000', help: 'random schedules, so many of recording and so many of sending' },
       seed: {
         default: String(Date.now() % 1_000_000),
         help: 'of the first random schedule; the next one has the next',
       },
-      without: { default: 'none', help: `the guard that is taken out: ${Object.keys(WITHOUT).join(', ')}` },
+      without: {
+        default: 'none',
+        help: `the guard that is taken out, of the parts that it guards: ${Object.keys(WITHOUT).join(', ')}`,
+      },
     },
   },
   async ({ schedules, seed, without }) => {

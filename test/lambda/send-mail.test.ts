@@ -96,6 +96,7 @@ describe('streams deliver at least once, and a mail is sent once', () => {
     expect(mailsTo(id)).toBe(0);
     expect(await at.mail(id)).toMatchObject({
       status: 'failed',
+      attempts: 5,
       error: expect.stringMatching(/begun 5 times.*delete status/),
     });
   });
@@ -209,6 +210,20 @@ describe('what may pass is tried again', () => {
     expect(deliveries).toBeLessThanOrEqual(1 + retries);
     expect(deliveries * timeoutMs).toBeLessThan(recordAgeMs);
   });
+});
+
+test('put off by SMTP until it is given up: failed, and the story says of whom', async () => {
+  const { id, record } = await waiting('put-off', { provider: 'customers-mail-cloud', to: 'later@example.jp' });
+  for (let attempt = 1; attempt < 5; attempt++) {
+    expect(await at.deliver([record], 300)).toEqual([record.dynamodb?.SequenceNumber]);
+    const [log] = await logRowsOf(id);
+    expect((await at.sentLog()).filter((row) => row['messageId'] === log?.['messageId'])).toHaveLength(1);
+  }
+  expect(await at.deliver([record], 300)).toEqual([]);
+  expect(await at.mail(id)).toMatchObject({ status: 'failed', attempts: 5 });
+  const [log] = await logRowsOf(id);
+  const story = (await at.sentLog()).filter((row) => row['messageId'] === log?.['messageId'] && row['state']);
+  expect(story.map(({ state, recipient }) => [state, recipient])).toEqual([['failed', 'later@example.jp']]);
 });
 
 describe('what will not pass ends at once, in words for a person', () => {

@@ -9,7 +9,7 @@ import { issueLocalCertificate } from '../../local/simulators/certificate.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
 import { temporaryDataFolder, whenFinished } from '../local/support.ts';
 import { type ApiAnswer, type SendRequest, startMailApi, startSecretServer } from './sender-servers.ts';
-import { ACCOUNT, startMailServer } from './senders/smtp.ts';
+import { ACCOUNT, reply, startMailServer } from './senders/smtp.ts';
 
 type Row = Record<string, unknown>;
 
@@ -43,12 +43,10 @@ export async function senderAtWork() {
     createSecureContext({ ...options, ca: certificate.ca }),
   );
   const smtp = await startMailServer(certificate, {
-    onRcptTo: ({ address }, _, callback) =>
-      callback(
-        address.startsWith('refused')
-          ? Object.assign(new Error('5.1.1 No such user here'), { responseCode: 550 })
-          : null,
-      ),
+    onRcptTo({ address }, _, callback) {
+      if (address.startsWith('refused')) return callback(reply(550, '5.1.1 No such user here'));
+      callback(address.startsWith('later') ? reply(450, '4.2.0 Try again later') : null);
+    },
   });
   whenFinished(() => smtp.close());
 
