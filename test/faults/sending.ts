@@ -26,8 +26,8 @@ export interface SendingOutcome {
   readonly crashes: readonly string[];
 }
 
-/** As the event source mapping does it: once, and ten times again. */
-const MAX_DELIVERIES = 11;
+/** More than the event source mapping's: on a busy machine a delivery's time may be over before it has begun. */
+const MAX_DELIVERIES = 30;
 /** Nobody listens here. */
 const CLOSED_PORT = 1;
 
