@@ -1,4 +1,5 @@
 /** SendGrid and Customers Mail Cloud as a sender meets them when they fail, in every way in which they do. */
+import { text } from 'node:stream/consumers';
 import type { Provider } from '../../lambda/mail/event.ts';
 import type { LocalCertificate } from '../../local/simulators/certificate.ts';
 import { type ApiAnswer, type SendRequest, startMailApi, startSecretServer } from '../lambda/sender-servers.ts';
@@ -149,8 +150,9 @@ export async function startProviders(
       callback(fault ? replyOf(fault) : null);
     },
     async onData(stream, session, callback) {
-      let source = '';
-      for await (const chunk of stream) source += chunk;
+      // A process that is killed may have begun to send it.
+      const source = await text(stream).catch(() => undefined);
+      if (source === undefined) return;
       const messageId = /^message-id:\s*(<[^>]+>)/im.exec(source)?.[1] ?? 'none';
       const recipients = session.envelope.rcptTo.map(({ address }) => address);
       const [recipient = ''] = recipients;
