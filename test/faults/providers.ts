@@ -69,6 +69,8 @@ export interface Taken {
 
 export interface Refused {
   readonly recipient: string;
+  /** A 5yz reply, not a 4yz one. */
+  readonly forGood: boolean;
   readonly process: string;
 }
 
@@ -132,6 +134,11 @@ export async function startProviders(
   });
 
   const provider = 'customers-mail-cloud';
+  const refuse = (fault: string, recipients: readonly string[], process = '') => {
+    for (const recipient of recipients) {
+      listener.refused({ recipient, forGood: fault.startsWith('reply 5'), process });
+    }
+  };
   const smtp = await startMailServer(certificate, {
     onConnect(session, callback) {
       const fault = planned({ provider, stage: 'connection', recipient: '' });
@@ -146,7 +153,7 @@ export async function startProviders(
     },
     onRcptTo({ address }, session, callback) {
       const fault = planned({ provider, stage: 'recipient', recipient: address });
-      if (fault) listener.refused({ recipient: address, process: session.user ?? '' });
+      if (fault) refuse(fault, [address], session.user);
       callback(fault ? replyOf(fault) : null);
     },
     async onData(stream, session, callback) {
@@ -158,6 +165,7 @@ export async function startProviders(
       const [recipient = ''] = recipients;
       const outcome = await handOver({ provider, recipient, recipients, messageId, process: session.user ?? '' });
       if (outcome === 'cut off') smtp.cut(session);
+      if (outcome.startsWith('reply')) refuse(outcome, recipients, session.user);
       callback(outcome.startsWith('reply') ? replyOf(outcome) : null);
     },
   });
