@@ -163,7 +163,8 @@ async function handOver(
   const { messageId, refused } = await retryHandover(() => sender.send(mail, chosenId), deadlineMs, pause).catch(
     async (error) => {
       if (sender.choosesMessageId && error instanceof HandoverError && !mayPass(error, claim)) {
-        await story.logRefusals(mail, chosenId, refusalOfAll(mail, error.message), Date.now());
+        const isOurFault = error.kind === 'unauthorized';
+        await story.logRefusals(mail, chosenId, refusalOfAll(mail, error.message), Date.now(), { isOurFault });
       }
       throw error;
     },

@@ -13,12 +13,17 @@ export function sentLog({ client, sentLogTable, bounceTable }: EventStore, reten
       await put(sentLogTable, logRow({ ...mail, messageId, mailId: mail.id }, sentAtMs, retentionDays));
     },
 
-    /** Writes a `failed` event for each refused recipient into the mail's story and, joined, into Bounce. */
+    /**
+     * Writes a `failed` event for each refused recipient into the mail's story and, joined, into Bounce.
+     *
+     * @param isOurFault leaves Bounce alone: it says nothing of the recipients that nobody could be asked for
+     */
     async logRefusals(
       mail: OutgoingMail,
       messageId: string,
       refusals: readonly Pick<Refusal, 'recipient' | 'reply'>[],
       atMs: number,
+      { isOurFault = false } = {},
     ): Promise<void> {
       const time = { receivedAtMs: atMs, retentionDays };
       const { from, to, cc, bcc, subject } = mail;
@@ -26,7 +31,7 @@ export function sentLog({ client, sentLogTable, bounceTable }: EventStore, reten
       await forEachConcurrently(refusals, async ({ recipient, reply }) => {
         const event = refusalEvent({ provider: mail.provider, messageId, recipient, reply }, atMs);
         await put(sentLogTable, storyRow(event, messageId, time));
-        await put(bounceTable, bounceRow(event, logged, time));
+        if (!isOurFault) await put(bounceTable, bounceRow(event, logged, time));
       });
     },
   };

@@ -93,7 +93,7 @@ export async function startSenders(stack: SynthesizedStack, storage: TestStorage
       const items: Row[] = [];
       const scan = { TableName: mailTable, ConsistentRead: true, Limit: PAGE_ROWS };
       for await (const page of paginateScan({ client: store.client }, scan)) items.push(...(page.Items ?? []));
-      const stored = await storage.rows(PAGE_ROWS);
+      const stored = await storage.rows();
       return sentRows(
         items,
         stored.flatMap(({ table, row }) => (table === 'SentLog' ? [row] : [])),

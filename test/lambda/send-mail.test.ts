@@ -288,6 +288,17 @@ describe('what will not pass ends at once, in words for a person', () => {
     ]);
   });
 
+  test('our own account refused: failed, and nothing is said of the recipients among the bounces', async () => {
+    at.account.locked = true;
+    onTestFinished(() => {
+      at.account.locked = false;
+    });
+    const { id, record } = await waiting('locked', { provider: 'customers-mail-cloud' });
+    expect(await at.deliver([record])).toEqual([]);
+    expect(await at.mail(id)).toMatchObject({ status: 'failed', error: expect.stringMatching(/535.*Account locked/) });
+    expect((await at.bounces()).filter((row) => row['mailId'] === id)).toEqual([]);
+  });
+
   test('all recipients refused: failed, and the story says of whom', async () => {
     const { id, record } = await waiting('wholly', {
       provider: 'customers-mail-cloud',

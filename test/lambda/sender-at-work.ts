@@ -42,7 +42,10 @@ export async function senderAtWork() {
   vi.spyOn(tls, 'createSecureContext').mockImplementation((options) =>
     createSecureContext({ ...options, ca: certificate.ca }),
   );
+  const account = { locked: false };
   const smtp = await startMailServer(certificate, {
+    onAuth: ({ username }, _, callback) =>
+      account.locked ? callback(reply(535, '5.7.8 Account locked')) : callback(null, { user: username }),
     onRcptTo({ address }, _, callback) {
       if (address.startsWith('refused')) return callback(reply(550, '5.1.1 No such user here'));
       callback(address.startsWith('later') ? reply(450, '4.2.0 Try again later') : null);
@@ -86,6 +89,8 @@ export async function senderAtWork() {
     /** Whom SendGrid took a mail for, in order. */
     handedOver,
     smtp,
+    /** Of the SMTP server. */
+    account,
     RESERVE_MS,
     CLAIM_MARGIN_MS,
     put: async (item: Row) => void (await db.send(new PutCommand({ TableName: MAIL, Item: item }))),
