@@ -6,7 +6,7 @@ import { webhookSecretSchema } from './aws/secret-shapes.ts';
 import { cachedSecret } from './aws/secrets.ts';
 import { spillQueue } from './aws/spill-queue.ts';
 import { documentClient } from './aws/tables.ts';
-import { webhookHandler } from './aws/webhook.ts';
+import { recordedAnswer, webhookHandler } from './aws/webhook.ts';
 import { acceptCustomersMailCloud, normalizeCustomersMailCloud } from './providers/customers-mail-cloud.ts';
 
 const webhookSecret = cachedSecret(environmentVariable('WEBHOOK_SECRET'), webhookSecretSchema);
@@ -22,20 +22,22 @@ const store = {
 /** Storage gets most of the time; what is left is enough to spill. */
 const RECORD_MS = 4_500;
 
-export const handler = webhookHandler(async (request, receivedAtMs, signal) => {
+export const handler = webhookHandler('customers-mail-cloud', async (request, receivedAtMs, signal) => {
   const entries = acceptCustomersMailCloud(request, (await webhookSecret()).customersMailCloud);
   const events = entries.map((entry) => normalizeCustomersMailCloud(entry, timeZone));
   try {
-    return await recordEvents(
+    const recorded = await recordEvents(
       events,
       { receivedAtMs, retentionDays },
       store,
       AbortSignal.any([signal, AbortSignal.timeout(RECORD_MS)]),
     );
+    return recordedAnswer(events, recorded);
   } catch (error) {
     // Whether Customers Mail Cloud would send the post again is not documented.
     log('warn', 'Cannot record a post now: it is put into the spill queue', { error: errorName(error) });
     await spill.put({ receivedAtMs, entries }, signal);
-    return { spilled: true };
+    // Its events count when they are recorded.
+    return { body: { spilled: true }, counts: {} };
   }
 });

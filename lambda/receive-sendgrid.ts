@@ -4,7 +4,7 @@ import { recordEvents } from './aws/record-events.ts';
 import { webhookSecretSchema } from './aws/secret-shapes.ts';
 import { cachedSecret } from './aws/secrets.ts';
 import { documentClient } from './aws/tables.ts';
-import { webhookHandler } from './aws/webhook.ts';
+import { recordedAnswer, webhookHandler } from './aws/webhook.ts';
 import { normalizeSendGrid, parseSendGrid, verifySendGrid } from './providers/sendgrid.ts';
 
 const webhookSecret = cachedSecret(environmentVariable('WEBHOOK_SECRET'), webhookSecretSchema);
@@ -15,8 +15,8 @@ const store = {
   bounceTable: environmentVariable('BOUNCE_TABLE'),
 };
 
-export const handler = webhookHandler(async (request, receivedAtMs, signal) => {
+export const handler = webhookHandler('sendgrid', async (request, receivedAtMs, signal) => {
   verifySendGrid(request, (await webhookSecret()).sendgridPublicKeys);
   const events = parseSendGrid(request).map(normalizeSendGrid);
-  return recordEvents(events, { receivedAtMs, retentionDays }, store, signal);
+  return recordedAnswer(events, await recordEvents(events, { receivedAtMs, retentionDays }, store, signal));
 });

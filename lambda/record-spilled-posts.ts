@@ -1,7 +1,9 @@
 /** Records the posts of Customers Mail Cloud that could not be stored when they came. On the spill queue. */
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { environmentVariable } from './aws/environment.ts';
+import { eventCounts } from './aws/event-counts.ts';
 import { errorName, log } from './aws/log.ts';
+import { metricFields } from './aws/metric.ts';
 import { recordEvents } from './aws/record-events.ts';
 import { readSpillMessage } from './aws/spill-queue.ts';
 import { documentClient } from './aws/tables.ts';
@@ -25,8 +27,12 @@ export async function handler(event: SQSEvent): Promise<SQSBatchResponse> {
       const { receivedAtMs, entries } = readSpillMessage(record.body);
       const events = entries.map((entry) => normalizeCustomersMailCloud(entry, timeZone));
       const signal = AbortSignal.timeout(RECORD_MS);
-      const counts = await recordEvents(events, { receivedAtMs, retentionDays }, store, signal);
-      log('info', 'recorded a spilled post', { messageId: record.messageId, ...counts });
+      const { unmatched, ...counts } = await recordEvents(events, { receivedAtMs, retentionDays }, store, signal);
+      log('info', 'recorded a spilled post', {
+        messageId: record.messageId,
+        ...counts,
+        ...metricFields('customers-mail-cloud', eventCounts(events, unmatched)),
+      });
     } catch (error) {
       log('error', 'Cannot record a spilled post: it stays in the queue', {
         messageId: record.messageId,

@@ -3,12 +3,12 @@ import type { Context, DynamoDBBatchResponse, DynamoDBStreamEvent } from 'aws-la
 import { environmentVariable } from './aws/environment.ts';
 import { errorName, LoggableError, log } from './aws/log.ts';
 import { type Claim, mailTable, type SendingResult } from './aws/mail-table.ts';
-import { countMetric } from './aws/metric.ts';
+import { type Counts, metricFields } from './aws/metric.ts';
 import { senderSecretSchema } from './aws/secret-shapes.ts';
 import { cachedSecret, UnreadableSecret } from './aws/secrets.ts';
 import { sentLog } from './aws/sent-log.ts';
 import { forEachRecord, type StreamRecord } from './aws/stream-record.ts';
-import { documentClient } from './aws/tables.ts';
+import { documentClient, type Row } from './aws/tables.ts';
 import { PROVIDERS, type Provider } from './mail/event.ts';
 import { messageIdFor } from './mail/message-id.ts';
 import { type OutgoingMail, outgoingMail } from './mail/outgoing-mail.ts';
@@ -61,13 +61,19 @@ export async function handler(event: DynamoDBStreamEvent, context: Context): Pro
   };
   try {
     // All at once: what waits to be tried again leaves its place to the next, so that in an outage every mail is tried.
-    return await forEachRecord(event, event.Records.length, (record) => {
-      const provider = PROVIDERS.find((name) => name === record.row['provider']) ?? 'sendgrid';
-      return invocation.places[provider]((pause) => sendItem(record, invocation, pause));
-    });
+    return await forEachRecord(
+      event,
+      event.Records.length,
+      (record) => invocation.places[providerOf(record.row)]((pause) => sendItem(record, invocation, pause)),
+      (record) => metricFields(providerOf(record.row), { Retried: 1 }),
+    );
   } finally {
     for (const sender of Object.values(senders)) sender.close();
   }
+}
+
+function providerOf(row: Row): Provider {
+  return PROVIDERS.find((name) => name === row['provider']) ?? 'sendgrid';
 }
 
 /** Without the secret every mail says why it was not sent, and none holds up the others. */
@@ -90,10 +96,13 @@ async function sendItem(record: StreamRecord, invocation: Invocation, pause: Pau
 
   const { claim } = result;
   const mail = readItem(claim);
-  if (mail instanceof Error) {
+  const fail = ({ message }: Error, counts: Counts = {}) => {
+    const error = `${message}. ${HOW_TO_SEND_AGAIN}`;
+    // The claim counts a beginning, also where all of them are used up.
     const attempts = Math.min(claim.attempts, MAX_ATTEMPTS);
-    return finish(claim, { status: 'failed', error: `${mail.message}. ${HOW_TO_SEND_AGAIN}`, attempts });
-  }
+    return finish(claim, { status: 'failed', error, attempts }, providerOf(claim.item), { NotSent: 1, ...counts });
+  };
+  if (mail instanceof Error) return fail(mail);
   try {
     await handOver(record, claim, mail, invocation, pause);
   } catch (error) {
@@ -106,8 +115,7 @@ async function sendItem(record: StreamRecord, invocation: Invocation, pause: Pau
       });
     }
     // A key that was revoked stops all mail: that is for an alarm, not for an item.
-    if (error.kind === 'unauthorized') countMetric('UnauthorizedHandovers');
-    await finish(claim, { status: 'failed', error: `${error.message}. ${HOW_TO_SEND_AGAIN}` });
+    await fail(error, error.kind === 'unauthorized' ? { UnauthorizedHandovers: 1 } : {});
   }
 }
 
@@ -184,20 +192,22 @@ async function handOver(
   }
   const error = problems.length === 0 ? undefined : `Sent, but ${problems.join('; ')}`;
   const sentAt = new Date(sentAtMs).toISOString();
-  await persist(invocation.endsAtMs, () => finish(claim, { status: 'sent', messageId, sentAt, error }));
+  const result = { status: 'sent', messageId, sentAt, error } as const;
+  await persist(invocation.endsAtMs, () => finish(claim, result, mail.provider, { Sent: 1 }));
 }
 
 function refusalOfAll({ to, cc, bcc }: OutgoingMail, reply: string) {
   return [...to, ...cc, ...bcc].map(({ email }) => ({ recipient: email, reply }));
 }
 
-async function finish(claim: Claim, result: SendingResult): Promise<void> {
+async function finish(claim: Claim, result: SendingResult, provider: Provider, counts: Counts): Promise<void> {
   await mails.finish(claim, result, expiresAt(Date.now(), retentionDays));
   log(result.status === 'sent' ? 'info' : 'warn', 'mail', {
     mailId: claim.id,
     status: result.status,
-    attempts: result.status === 'failed' ? (result.attempts ?? claim.attempts) : claim.attempts,
+    attempts: result.attempts ?? claim.attempts,
     messageId: result.messageId,
+    ...metricFields(provider, counts),
   });
 }
 

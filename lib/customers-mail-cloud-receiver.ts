@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { EventSourceMapping, FunctionUrlAuthType } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import type { LogDefaults } from './encrypted-log-group.ts';
@@ -26,6 +26,7 @@ export class CustomersMailCloudReceiver extends Construct {
     super(scope, id);
     const { defaults, settings, storage, secrets, queues } = props;
     const recording = {
+      STACK_NAME: Stack.of(this).stackName,
       SENT_LOG_TABLE: storage.sentLog.tableName,
       BOUNCE_TABLE: storage.bounce.tableName,
       RETENTION_DAYS: String(settings.retentionDays),

@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { FilterRule } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import type { LogDefaults } from './encrypted-log-group.ts';
@@ -31,6 +31,7 @@ export class MailSender extends Construct {
       description: 'Sends the items of the Mail table that have no status',
       timeout: Duration.minutes(3),
       environment: {
+        STACK_NAME: Stack.of(this).stackName,
         MAIL_TABLE: storage.mail.tableName,
         SENT_LOG_TABLE: storage.sentLog.tableName,
         BOUNCE_TABLE: storage.bounce.tableName,

@@ -53,6 +53,7 @@ export class SendGridReceiver extends Construct {
       description: "Records what SendGrid's Event Webhook reports",
       timeout: Duration.seconds(29),
       environment: {
+        STACK_NAME: Stack.of(this).stackName,
         SENT_LOG_TABLE: storage.sentLog.tableName,
         BOUNCE_TABLE: storage.bounce.tableName,
         WEBHOOK_SECRET: secrets.webhook.secretArn,

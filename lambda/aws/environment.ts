@@ -1,5 +1,6 @@
 /** The environment variables that lib/ gives to the functions and that the functions read. */
 export const ENVIRONMENT_VARIABLES = [
+  'STACK_NAME',
   'MAIL_TABLE',
   'SENT_LOG_TABLE',
   'BOUNCE_TABLE',

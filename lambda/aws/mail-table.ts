@@ -37,13 +37,13 @@ export type SendingResult =
       readonly messageId: string;
       readonly sentAt: string;
       readonly error?: string | undefined;
+      readonly attempts?: undefined;
     }
   | {
       readonly status: 'failed';
       readonly messageId?: string | undefined;
       readonly error: string;
-      /** Where the claim counted a beginning that was none. */
-      readonly attempts?: number;
+      readonly attempts: number;
     };
 
 /** The Mail table: what is to be sent, and how far each item is. */

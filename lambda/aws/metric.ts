@@ -1,18 +1,32 @@
+import type { Provider } from '../mail/event.ts';
+import { environmentVariable } from './environment.ts';
+import { METRIC_DIMENSIONS, METRIC_NAMESPACE, type MetricName } from './metric-names.ts';
+
+/** How many there were of each; what is missing or 0 is not counted, and costs nothing. */
+export type Counts = Readonly<Partial<Record<MetricName, number>>>;
+
 /**
- * Counts something in CloudWatch, by a line in the function's log (embedded metric format): no request, no permission.
+ * Fields that make a line of the log count in CloudWatch (embedded metric format): no request, no permission, and no line
+ * of its own.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
-export function countMetric(name: string, count = 1): void {
-  const line = {
+export function metricFields(provider: Provider, counts: Counts): Readonly<Record<string, unknown>> {
+  const counted = Object.entries(counts).filter(([, count]) => count > 0);
+  if (counted.length === 0) return {};
+  return {
     _aws: {
       Timestamp: Date.now(),
       CloudWatchMetrics: [
-        { Namespace: 'Todoke', Dimensions: [['FunctionName']], Metrics: [{ Name: name, Unit: 'Count' }] },
+        {
+          Namespace: METRIC_NAMESPACE,
+          Dimensions: [METRIC_DIMENSIONS],
+          Metrics: counted.map(([Name]) => ({ Name, Unit: 'Count' })),
+        },
       ],
     },
-    FunctionName: process.env['AWS_LAMBDA_FUNCTION_NAME'] ?? 'unknown',
-    [name]: count,
+    StackName: environmentVariable('STACK_NAME'),
+    Provider: provider,
+    ...Object.fromEntries(counted),
   };
-  process.stdout.write(`${JSON.stringify(line)}\n`);
 }

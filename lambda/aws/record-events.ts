@@ -33,6 +33,11 @@ export interface RecordedCounts {
   readonly unrecognized: number;
 }
 
+/** The counts, and how many of the failures are about a mail that is not logged yet. */
+export interface Recorded extends RecordedCounts {
+  readonly unmatched: number;
+}
+
 /**
  * Records the events of a post: every failure as a Bounce row joined with its mail, failures and progress in the story
  * of the mail. Recording the same events again, in any order and at any time, changes nothing but `receivedAt`.
@@ -48,7 +53,7 @@ export async function recordEvents(
   time: RecordingTime,
   store: EventStore,
   signal: AbortSignal,
-): Promise<RecordedCounts> {
+): Promise<Recorded> {
   // Every request under way listens to it; Node warns of a leak from the eleventh on.
   setMaxListeners(0, signal);
   const failures = events.filter((event) => event.kind === 'failure');
@@ -75,6 +80,7 @@ export async function recordEvents(
     progressed: progress.length,
     ignored: events.length - failures.length - progress.length - unrecognized.length,
     unrecognized: unrecognized.length,
+    unmatched: unmatched.length - late.length,
   };
 
   function bouncePut(event: FailureEvent, mail: LoggedMail | undefined): Put {

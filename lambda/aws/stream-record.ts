@@ -19,11 +19,13 @@ export interface StreamRecord {
  * One that fails keeps no other from being done.
  *
  * @param work throws where its record must be delivered again
+ * @param retryFields what else the log says of such a record
  */
 export async function forEachRecord(
   event: DynamoDBStreamEvent,
   concurrency: number,
   work: (record: StreamRecord) => Promise<void>,
+  retryFields: (record: StreamRecord) => Readonly<Record<string, unknown>> = () => ({}),
 ): Promise<DynamoDBBatchResponse> {
   const batchItemFailures: DynamoDBBatchResponse['batchItemFailures'] = [];
   await forEachConcurrently(
@@ -37,6 +39,7 @@ export async function forEachRecord(
         log('warn', 'Cannot finish a stream record: it will be delivered again', {
           sequenceNumber: record.dynamodb?.SequenceNumber,
           ...errorFields(error),
+          ...retryFields(streamRecord),
         });
         batchItemFailures.push({ itemIdentifier: record.dynamodb?.SequenceNumber ?? '' });
       }

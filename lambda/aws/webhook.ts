@@ -1,7 +1,10 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context, LambdaFunctionURLEvent } from 'aws-lambda';
+import type { MailEvent, Provider } from '../mail/event.ts';
 import { Refusal, type WebhookRequest } from '../mail/webhook-request.ts';
+import { eventCounts } from './event-counts.ts';
 import { errorName, log } from './log.ts';
-import type { RecordedCounts } from './record-events.ts';
+import { type Counts, metricFields } from './metric.ts';
+import type { Recorded, RecordedCounts } from './record-events.ts';
 import { UnreadableSecret } from './secrets.ts';
 
 /** A post that is larger than this is refused. Both AWS services in front of the functions take at least as much. */
@@ -10,20 +13,30 @@ const MAX_BODY_BYTES = 5 * 1024 * 1024;
 /** The receivers answer within 8 s: SendGrid is said to give up after 10. */
 const WORK_MS = 7_000;
 
-export type WebhookAnswer = RecordedCounts | { readonly spilled: true };
+export interface WebhookAnswer {
+  readonly body: RecordedCounts | { readonly spilled: true };
+  /** For the metrics. */
+  readonly counts: Counts;
+}
+
+/** The answer to a post whose events were recorded. */
+export function recordedAnswer(events: readonly MailEvent[], recorded: Recorded): WebhookAnswer {
+  const { unmatched, ...body } = recorded;
+  return { body, counts: eventCounts(events, unmatched) };
+}
 
 /** What makes an answer of a post: gets the post, when it came (Unix milliseconds), and the signal that time is up. */
 export type Receive = (request: WebhookRequest, receivedAtMs: number, signal: AbortSignal) => Promise<WebhookAnswer>;
 
 /**
  * The handler of a receiver: adapts what API Gateway (REST proxy) or a function URL (payload 2.0) passes on, answers
- * what the design's table says, and logs one line a request. It never throws.
+ * what the design's table says, and logs one line a request, which counts in the provider's metrics. It never throws.
  */
-export function webhookHandler(receive: Receive) {
+export function webhookHandler(provider: Provider, receive: Receive) {
   return async (event: APIGatewayProxyEvent | LambdaFunctionURLEvent, context: Pick<Context, 'awsRequestId'>) => {
     const receivedAtMs = Date.now();
     const request = webhookRequest(event);
-    const { status, body } = await answer(() => {
+    const { status, body, counts } = await answer(() => {
       refuseByEnvelope(request);
       return receive(request, receivedAtMs, AbortSignal.timeout(WORK_MS));
     });
@@ -33,6 +46,7 @@ export function webhookHandler(receive: Receive) {
       bodyBytes: request.body.length,
       durationMs: Date.now() - receivedAtMs,
       ...body,
+      ...metricFields(provider, counts),
     });
     return {
       statusCode: status,
@@ -43,20 +57,31 @@ export function webhookHandler(receive: Receive) {
   };
 }
 
-async function answer(work: () => Promise<WebhookAnswer>) {
+interface Answer {
+  readonly status: number;
+  readonly body: object;
+  readonly counts: Counts;
+}
+
+async function answer(work: () => Promise<WebhookAnswer>): Promise<Answer> {
   try {
-    return { status: 200, body: await work() };
+    return { status: 200, ...(await work()) };
   } catch (error) {
-    if (error instanceof Refusal) return { status: error.status, body: { error: error.message } };
+    if (error instanceof Refusal) {
+      const counts = error.status === 401 ? { Refused: 1 } : {};
+      return { status: error.status, body: { error: error.message }, counts };
+    }
     if (error instanceof UnreadableSecret) {
       return {
         status: 503,
         body: { error: `Cannot verify the post: the webhook secret cannot be read: ${error.message}` },
+        counts: {},
       };
     }
     return {
       status: 503,
       body: { error: 'Cannot record the post: storage did not answer in time; send it again', cause: errorName(error) },
+      counts: {},
     };
   }
 }

@@ -74,6 +74,7 @@ export async function senderAtWork() {
     AWS_SECRET_ACCESS_KEY: 'tests',
     AWS_ENDPOINT_URL_DYNAMODB: proxy.endpoint,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
+    STACK_NAME: 'Todoke-under-test',
     MAIL_TABLE: MAIL,
     SENT_LOG_TABLE: SENT_LOG,
     BOUNCE_TABLE: BOUNCE,

@@ -1,0 +1,28 @@
+/** The metrics that functions count in their log lines, and that lib/ draws and watches. */
+export const METRIC_NAMESPACE = 'Todoke';
+
+/**
+ * Of events, when they are recorded: `Received` is all of them, and of these `Delivered`, the four outcomes, failures whose
+ * mail is not logged yet (`Unmatched`) and what is not understood (`Unrecognized`). Of posts: `Refused`, for want of a
+ * right signature or credential. Of mails: `Sent`, `NotSent` (the item is `failed`), of these `UnauthorizedHandovers`, and
+ * `Retried` (the stream delivers it again).
+ */
+export const METRIC_NAMES = [
+  'Received',
+  'Delivered',
+  'Bounced',
+  'Dropped',
+  'Failed',
+  'Complained',
+  'Unmatched',
+  'Unrecognized',
+  'Refused',
+  'Sent',
+  'NotSent',
+  'UnauthorizedHandovers',
+  'Retried',
+] as const;
+export type MetricName = (typeof METRIC_NAMES)[number];
+
+/** What tells a metric from another of its name: each pair of these is one metric, and is paid for as one. */
+export const METRIC_DIMENSIONS = ['StackName', 'Provider'] as const;
