@@ -21,6 +21,8 @@ export interface CustomersMailCloudReceiverProps {
 export class CustomersMailCloudReceiver extends Construct {
   /** The address to enter at Customers Mail Cloud. */
   readonly webhookUrl: string;
+  readonly receive: TodokeFunction;
+  readonly recordSpilled: TodokeFunction;
 
   constructor(scope: Construct, id: string, props: CustomersMailCloudReceiverProps) {
     super(scope, id);
@@ -33,7 +35,7 @@ export class CustomersMailCloudReceiver extends Construct {
       CUSTOMERS_MAIL_CLOUD_TIME_ZONE: settings.customersMailCloudTimeZone,
     };
 
-    const receive = new TodokeFunction(this, 'ReceiveCustomersMailCloud', {
+    this.receive = new TodokeFunction(this, 'ReceiveCustomersMailCloud', {
       defaults,
       entry: 'receive-customers-mail-cloud',
       description: "Records what Customers Mail Cloud's webhook reports",
@@ -44,19 +46,21 @@ export class CustomersMailCloudReceiver extends Construct {
         SPILL_QUEUE_URL: queues.spill.queueUrl,
       },
     });
+    const { receive } = this;
     secrets.grantRead(receive, secrets.webhook);
     queues.grantSend(receive, queues.spill);
     const functionUrl = receive.addFunctionUrl({ authType: FunctionUrlAuthType.NONE });
     fixLogicalId(functionUrl, 'CustomersMailCloudWebhook');
     this.webhookUrl = functionUrl.url;
 
-    const recordSpilled = new TodokeFunction(this, 'RecordSpilledPosts', {
+    this.recordSpilled = new TodokeFunction(this, 'RecordSpilledPosts', {
       defaults,
       entry: 'record-spilled-posts',
       description: 'Records the webhook posts that could not be stored when they came',
       timeout: Duration.minutes(1),
       environment: recording,
     });
+    const { recordSpilled } = this;
     queues.grantConsume(recordSpilled, queues.spill);
     new EventSourceMapping(recordSpilled, 'Queue', {
       target: recordSpilled,

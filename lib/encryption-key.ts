@@ -4,12 +4,12 @@ import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import { fixLogicalId } from './logical-id.ts';
 
-/** The one customer-managed key that tables, secrets, queues and log groups are encrypted with. */
+/** The one customer-managed key that tables, secrets, queues, log groups and the alarms' topic are encrypted with. */
 export class EncryptionKey extends Key {
   constructor(scope: Construct, id: string) {
     const stack = Stack.of(scope);
     super(scope, id, {
-      description: `${stack.stackName}: encrypts the tables, secrets, queues and logs of Todoke`,
+      description: `${stack.stackName}: encrypts the tables, secrets, queues, logs and alarms of Todoke`,
       enableKeyRotation: true,
       removalPolicy: RemovalPolicy.RETAIN,
     });

@@ -17,11 +17,13 @@ export interface LateJoinProps {
 
 /** Completes what was recorded before its mail was logged. */
 export class LateJoin extends Construct {
+  readonly join: TodokeFunction;
+
   constructor(scope: Construct, id: string, props: LateJoinProps) {
     super(scope, id);
     const { defaults, settings, storage, queues } = props;
 
-    const join = new TodokeFunction(this, 'JoinLateEvents', {
+    this.join = new TodokeFunction(this, 'JoinLateEvents', {
       defaults,
       entry: 'join-late-events',
       description: 'Completes the bounces that were recorded before their mail was logged',
@@ -32,6 +34,7 @@ export class LateJoin extends Construct {
         RETENTION_DAYS: String(settings.retentionDays),
       },
     });
+    const { join } = this;
     storage.grant(join, storage.sentLog, 'Query', 'UpdateItem');
     storage.grant(join, storage.bounce, 'UpdateItem');
 

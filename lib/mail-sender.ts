@@ -21,11 +21,13 @@ export interface MailSenderProps {
 
 /** Sends what is put into the Mail table, and logs it. */
 export class MailSender extends Construct {
+  readonly send: TodokeFunction;
+
   constructor(scope: Construct, id: string, props: MailSenderProps) {
     super(scope, id);
     const { defaults, settings, storage, secrets, queues } = props;
 
-    const send = new TodokeFunction(this, 'SendMail', {
+    this.send = new TodokeFunction(this, 'SendMail', {
       defaults,
       entry: 'send-mail',
       description: 'Sends the items of the Mail table that have no status',
@@ -40,6 +42,7 @@ export class MailSender extends Construct {
         SENDGRID_API_URL: SENDGRID_API_URLS[settings.sendgridRegion],
       },
     });
+    const { send } = this;
     storage.grant(send, storage.mail, 'UpdateItem');
     storage.grant(send, storage.sentLog, 'PutItem');
     storage.grant(send, storage.bounce, 'PutItem');

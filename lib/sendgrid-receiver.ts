@@ -42,12 +42,14 @@ export interface SendGridReceiverProps {
 export class SendGridReceiver extends Construct {
   /** The address to enter at SendGrid. */
   readonly webhookUrl: string;
+  readonly api: RestApi;
+  readonly receive: TodokeFunction;
 
   constructor(scope: Construct, id: string, props: SendGridReceiverProps) {
     super(scope, id);
     const { defaults, settings, storage, secrets } = props;
 
-    const receive = new TodokeFunction(this, 'ReceiveSendGrid', {
+    this.receive = new TodokeFunction(this, 'ReceiveSendGrid', {
       defaults,
       entry: 'receive-sendgrid',
       description: "Records what SendGrid's Event Webhook reports",
@@ -63,12 +65,13 @@ export class SendGridReceiver extends Construct {
         reservedConcurrentExecutions: settings.sendgridReceiverReservedConcurrency,
       }),
     });
+    const { receive } = this;
     storage.grant(receive, storage.sentLog, 'BatchGetItem', 'BatchWriteItem', 'PutItem');
     storage.grant(receive, storage.bounce, 'BatchWriteItem', 'PutItem');
     secrets.grantRead(receive, secrets.webhook);
 
     const accessLogs = encryptedLogGroup(this, 'SendGridWebhookLogs', defaults);
-    const api = new RestApi(this, 'SendGridWebhook', {
+    this.api = new RestApi(this, 'SendGridWebhook', {
       restApiName: `${Stack.of(this).stackName} SendGrid webhook`,
       description: "Receives SendGrid's Event Webhook",
       endpointTypes: [EndpointType.REGIONAL],
@@ -86,6 +89,7 @@ export class SendGridReceiver extends Construct {
         accessLogFormat: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
       },
     });
+    const { api } = this;
     fixLogicalId(api, 'SendGridWebhook');
     fixLogicalId(api.deploymentStage, 'SendGridWebhookStage');
     // The CDK's own output shows the address without its path, which answers nobody.

@@ -42,6 +42,8 @@ const settingsSchema = z.strictObject({
     .default(90),
   /** Upper bound on SendGrid's receivers at one time; unlimited if left out. */
   sendgridReceiverReservedConcurrency: wholeNumber.pipe(z.number().min(1, 'must be at least 1')).optional(),
+  /** Gets a mail when an alarm fires; nobody if left out. */
+  alarmEmail: z.email('must be an e-mail address').optional(),
   /** Where the SendGrid account lives. */
   sendgridRegion: z.enum(['global', 'eu'], { error: 'must be global or eu' }).default('global'),
   /** API Gateway writes access logs by one role per account and region: make it, or use the one that is there. */

@@ -32,6 +32,9 @@ const KEY_WRITES = [
   'kms:ReEncryptTo',
 ];
 
+/** The index of SentLog: its log rows by `day` and `sentAt`. */
+const SENT_LOG_INDEX = 'byDay';
+
 /** The indexes of Bounce, each with its partition key; their sort key is `occurredAt`. */
 const BOUNCE_INDEXES = { byRecipient: 'toEmail', byDay: 'day' };
 
@@ -57,7 +60,7 @@ export class Storage extends Construct {
       stream: StreamViewType.NEW_IMAGE,
     });
     this.sentLog.addGlobalSecondaryIndex({
-      indexName: 'byDay',
+      indexName: SENT_LOG_INDEX,
       partitionKey: { name: 'day', type: AttributeType.STRING },
       sortKey: { name: 'sentAt', type: AttributeType.STRING },
       projectionType: ProjectionType.INCLUDE,
@@ -93,6 +96,17 @@ export class Storage extends Construct {
     this.grant(grantee, this.bounce, 'BatchGetItem', 'GetItem', 'Query');
     const resourceArns = Object.keys(BOUNCE_INDEXES).map((index) => `${this.bounce.tableArn}/index/${index}`);
     Grant.addToPrincipal({ grantee, actions: ['dynamodb:Query'], resourceArns });
+  }
+
+  /** All that takes writes, each with limits and metrics of its own: the tables, and their indexes. */
+  get writable(): readonly { readonly table: Table; readonly index?: string }[] {
+    return [
+      { table: this.mail },
+      { table: this.sentLog },
+      { table: this.sentLog, index: SENT_LOG_INDEX },
+      { table: this.bounce },
+      ...Object.keys(BOUNCE_INDEXES).map((index) => ({ table: this.bounce, index })),
+    ];
   }
 
   /**

@@ -1,10 +1,14 @@
 import { CfnOutput, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import { AlarmTopic } from './alarm-topic.ts';
+import { Alarms } from './alarms.ts';
 import { ApplicationAccess } from './application-access.ts';
 import { CustomersMailCloudReceiver } from './customers-mail-cloud-receiver.ts';
+import { Dashboard } from './dashboard.ts';
 import { EncryptionKey } from './encryption-key.ts';
 import { LateJoin } from './late-join.ts';
 import { MailSender } from './mail-sender.ts';
+import { Metrics } from './metrics.ts';
 import { Queues } from './queues.ts';
 import { Secrets } from './secrets.ts';
 import { SendGridReceiver } from './sendgrid-receiver.ts';
@@ -38,8 +42,13 @@ export class TodokeStack extends Stack {
       secrets,
       queues,
     });
-    new MailSender(this, 'MailSender', { defaults, settings, storage, secrets, queues });
-    new LateJoin(this, 'LateJoin', { defaults, settings, storage, queues });
+    const sender = new MailSender(this, 'MailSender', { defaults, settings, storage, secrets, queues });
+    const lateJoin = new LateJoin(this, 'LateJoin', { defaults, settings, storage, queues });
+
+    const metrics = new Metrics(this, { sendGrid, customersMailCloud, sender, lateJoin, storage, queues });
+    const alarmTopic = new AlarmTopic(this, 'AlarmTopic', { key, email: settings.alarmEmail });
+    const alarms = new Alarms(this, 'Alarms', { metrics, topic: alarmTopic });
+    const dashboard = new Dashboard(this, 'Dashboard', { metrics, alarms });
 
     const applications = new ApplicationAccess(this, 'ApplicationAccess', { storage });
     Tags.of(this).add('Application', 'Todoke');
@@ -61,6 +70,8 @@ export class TodokeStack extends Stack {
       'Attach this to an application that logs its mail',
     );
     output('ReadBouncesPolicyArn', applications.readBounces.managedPolicyArn, 'Attach this to what reads the bounces');
+    output('AlarmTopicArn', alarmTopic.topicArn, 'Subscribe to this, and you hear of what goes wrong');
+    output('DashboardUrl', dashboard.url, 'Shows what is sent, received and going wrong');
     output('WebhookSecretName', secrets.webhook.secretName, 'Holds what webhooks are verified with');
     output('SenderSecretName', secrets.sender.secretName, 'Holds what mail is sent with');
   }

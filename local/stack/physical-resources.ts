@@ -56,6 +56,8 @@ function physicalResource(
       return { ref: logicalId.toLowerCase(), attributes: { RootResourceId: `${logicalId}Root` } };
     case 'AWS::ApiGateway::Stage':
       return { ref: String(properties['StageName']), attributes: {} };
+    case 'AWS::CloudWatch::Alarm':
+      return { ref: name, attributes: { Arn: arn('cloudwatch', `alarm:${name}`) } };
     case 'AWS::DynamoDB::Table': {
       const table = arn('dynamodb', `table/${name}`);
       return { ref: name, attributes: { Arn: table, StreamArn: `${table}/stream/local` } };

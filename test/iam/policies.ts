@@ -19,7 +19,7 @@ export type Statement = z.infer<typeof statementSchema>;
 export interface Policies {
   /** What a function's role may do, by the function's logical id; and what a managed policy allows, by its own. */
   readonly identities: ReadonlyMap<string, readonly Statement[]>;
-  /** Who may do something to a resource, by its ARN: a key, a queue, a function, or, to be assumed, a role. */
+  /** Who may do something to a resource, by its ARN: a key, a queue, a topic, a function, or, to be assumed, a role. */
   readonly resources: ReadonlyMap<string, readonly Statement[]>;
   /** The key that a resource is encrypted with, by the resource's ARN. */
   readonly keys: ReadonlyMap<string, string>;
@@ -66,11 +66,13 @@ export function policiesOf(template: ResolvedTemplate): Policies {
   each('AWS::KMS::Key', { KeyPolicy: documentSchema }, ({ KeyPolicy }, logicalId) =>
     add(resources, template.attribute(logicalId, 'Arn'), KeyPolicy.Statement),
   );
-  each('AWS::SQS::QueuePolicy', { PolicyDocument: documentSchema }, ({ PolicyDocument }) => {
-    for (const statement of PolicyDocument.Statement) {
-      for (const queue of statement.Resource ?? []) add(resources, queue, [statement]);
-    }
-  });
+  for (const type of ['AWS::SQS::QueuePolicy', 'AWS::SNS::TopicPolicy']) {
+    each(type, { PolicyDocument: documentSchema }, ({ PolicyDocument }) => {
+      for (const statement of PolicyDocument.Statement) {
+        for (const resource of statement.Resource ?? []) add(resources, resource, [statement]);
+      }
+    });
+  }
   each('AWS::Lambda::Permission', permissionShape, (permission) =>
     add(resources, permission.FunctionName, [permissionStatement(permission)]),
   );

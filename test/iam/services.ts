@@ -39,6 +39,23 @@ export function serviceRequests(template: ResolvedTemplate, { streams }: Policie
       });
     }
   });
+  // User Guide of CloudWatch, "Notifying users on alarm changes", and Developer Guide of SNS, "Key management".
+  const ofAlarm = (account: string) => ({ 'aws:SecureTransport': 'true', 'aws:SourceAccount': account });
+  const cloudWatch = { service: 'cloudwatch.amazonaws.com' };
+  each(
+    'AWS::CloudWatch::Alarm',
+    { AlarmActions: z.array(z.string()), OKActions: z.array(z.string()) },
+    ({ AlarmActions, OKActions }) => {
+      for (const topic of new Set([...AlarmActions, ...OKActions])) {
+        ask(cloudWatch, 'sns:Publish', topic, ofAlarm(accountOf(topic)));
+      }
+    },
+  );
+  each('AWS::SNS::Topic', { KmsMasterKeyId: z.string() }, ({ KmsMasterKeyId }) => {
+    for (const action of ['Decrypt', 'GenerateDataKey']) {
+      ask(cloudWatch, `kms:${action}`, KmsMasterKeyId, ofAlarm(accountOf(KmsMasterKeyId)));
+    }
+  });
   each('AWS::ApiGateway::Account', { CloudWatchRoleArn: z.string() }, ({ CloudWatchRoleArn }) =>
     ask({ service: 'apigateway.amazonaws.com' }, 'sts:AssumeRole', CloudWatchRoleArn),
   );

@@ -37,6 +37,7 @@ test.each([
   [{ sendgridRegion: 'us' }, /sendgridRegion must be global or eu, got "us"/],
   [{ apiGatewayAccountRole: 'yes' }, /apiGatewayAccountRole must be create or existing, got "yes"/],
   [{ sendgridReceiverReservedConcurrency: '0' }, /sendgridReceiverReservedConcurrency must be at least 1/],
+  [{ alarmEmail: 'you' }, /alarmEmail must be an e-mail address, got "you"/],
   [{ stackName: 'to doke' }, /stackName must start with a letter/],
 ])('%o is refused in a sentence that names it and what is allowed', (context, message) => {
   expect(() => settings(context)).toThrow(message);

@@ -364,8 +364,10 @@ test('the API is throttled, and logs who called, not what', () => {
 
 test('the outputs are those of the design', () => {
   expect(Object.keys(template.toJSON().Outputs).toSorted()).toEqual([
+    'AlarmTopicArn',
     'BounceTableName',
     'CustomersMailCloudWebhookUrl',
+    'DashboardUrl',
     'LogMailPolicyArn',
     'MailTableName',
     'ReadBouncesPolicyArn',

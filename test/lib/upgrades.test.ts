@@ -18,6 +18,7 @@ const KEPT_TYPES = [
   'AWS::DynamoDB::Table',
   'AWS::KMS::Key',
   'AWS::Lambda::Url',
+  'AWS::SNS::Topic',
   'AWS::SQS::Queue',
   'AWS::SecretsManager::Secret',
 ];

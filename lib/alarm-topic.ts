@@ -1,0 +1,36 @@
+import { Stack } from 'aws-cdk-lib';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { Key } from 'aws-cdk-lib/aws-kms';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import type { Construct } from 'constructs';
+import { fixLogicalId } from './logical-id.ts';
+
+export interface AlarmTopicProps {
+  readonly key: Key;
+  /** Has to confirm, by the link in a first mail. */
+  readonly email: string | undefined;
+}
+
+/** Where the alarms go: an encrypted topic that people subscribe to. */
+export class AlarmTopic extends Topic {
+  constructor(scope: Construct, id: string, { key, email }: AlarmTopicProps) {
+    super(scope, id, { displayName: `${Stack.of(scope).stackName} alarms`, masterKey: key, enforceSSL: true });
+    fixLogicalId(this, id);
+    if (email !== undefined) this.addSubscription(new EmailSubscription(email));
+
+    // A topic with a policy of its own has no longer the one that lets the account's alarms publish.
+    this.addToResourcePolicy(alarmsMay(['sns:Publish'], this.topicArn, Stack.of(this)));
+    // CloudWatch uses the key in its own name (User Guide of CloudWatch, "Notifying users on alarm changes").
+    key.addToResourcePolicy(alarmsMay(['kms:Decrypt', 'kms:GenerateDataKey*'], '*', Stack.of(this)));
+  }
+}
+
+function alarmsMay(actions: string[], resource: string, { account }: Stack): PolicyStatement {
+  return new PolicyStatement({
+    principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+    actions,
+    resources: [resource],
+    conditions: { StringEquals: { 'aws:SourceAccount': account } },
+  });
+}

@@ -1,0 +1,209 @@
+import { Duration } from 'aws-cdk-lib';
+import {
+  Alarm,
+  ComparisonOperator,
+  type IAlarm,
+  type IMetric,
+  MathExpression,
+  type Metric,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import { fixLogicalId } from './logical-id.ts';
+import { combined, type Metrics, PROVIDERS } from './metrics.ts';
+
+/** The providers look into an account with more than this. */
+const BOUNCE_RATE_PERCENT = 5;
+/** Of fewer mails a day a rate says nothing. */
+const BOUNCE_RATE_MAILS = 50;
+
+/** A record is tried again in its invocation and by its stream; one that is older than this waits for a person. */
+const STREAM_AGE_MS = Duration.minutes(10).toMilliseconds();
+
+const FIVE_MINUTES = Duration.minutes(5);
+const HOUR = Duration.hours(1);
+const DAY = Duration.days(1);
+
+interface AlarmDefinition {
+  readonly metric: IMetric;
+  /** Fires from this on. */
+  readonly atLeast: number;
+  /** Periods that must all be so bad, 1 if left out. */
+  readonly periods?: number;
+  /** What happened and what to do, in two or three sentences. */
+  readonly description: string;
+  /** The heading of docs/operations.md that says more, as in its address. */
+  readonly anchor: string;
+}
+
+/** Says when something needs a person. Missing data is good news: nothing fires where nothing happens. */
+export class Alarms extends Construct {
+  readonly all: readonly IAlarm[];
+
+  constructor(scope: Construct, id: string, { metrics, topic }: { metrics: Metrics; topic: ITopic }) {
+    super(scope, id);
+    const action = new SnsAction(topic);
+    this.all = Object.entries({ ...webhookAlarms(metrics), ...mailAlarms(metrics), ...awsAlarms(metrics) }).map(
+      ([logicalId, { metric, atLeast, periods = 1, description, anchor }]) => {
+        const alarm = new Alarm(this, logicalId, {
+          metric,
+          threshold: atLeast,
+          comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+          evaluationPeriods: periods,
+          treatMissingData: TreatMissingData.NOT_BREACHING,
+          alarmDescription: `${description} More: docs/operations.md#${anchor}`,
+        });
+        fixLogicalId(alarm, logicalId);
+        alarm.addAlarmAction(action);
+        alarm.addOkAction(action);
+        return alarm;
+      },
+    );
+  }
+}
+
+function webhookAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
+  return {
+    RefusedPosts: {
+      metric: combined('SUM', metrics.counts('Refused'), HOUR),
+      atLeast: 5,
+      description:
+        'A webhook refused five posts or more within an hour, because no signature or credential was right. If a key was changed at the provider, add the new one to WebhookSecret; otherwise somebody tries the address.',
+      anchor: 'refused-posts',
+    },
+    FailingWebhooks: {
+      metric: combined('SUM', metrics.webhookErrors, HOUR),
+      atLeast: 5,
+      description:
+        'A webhook answered five posts or more with 5xx within an hour: it is not configured, storage failed, or its function did. Look for "webhook" with status 503 in the logs of the receivers.',
+      anchor: 'failing-webhooks',
+    },
+    SpilledPosts: {
+      metric: combined('SUM', metrics.spilled, FIVE_MINUTES),
+      atLeast: 1,
+      periods: 3,
+      description:
+        'Posts of Customers Mail Cloud have been waiting in SpillQueue for 15 minutes, because they cannot be recorded. They are tried every six minutes for four days; look at the log of RecordSpilledPosts.',
+      anchor: 'spilled-posts',
+    },
+    UnrecognizedEvents: {
+      metric: combined('SUM', metrics.counts('Unrecognized'), HOUR),
+      atLeast: 1,
+      description:
+        'A provider reported something that Todoke does not know. It is kept in Bounce with outcome "unrecognized"; upgrade Todoke, and run npm run replay.',
+      anchor: 'unrecognized-events',
+    },
+    SilentSendGrid: silence(
+      { mailed: metrics.count('Sent', 'sendgrid'), events: [metrics.count('Received', 'sendgrid')] },
+      'Mail was sent through SendGrid on two days running, and SendGrid reported no event of any mail. Check that its Event Webhook is on, with the address SendGridWebhookUrl.',
+    ),
+    SilentCustomersMailCloud: silence(
+      {
+        mailed: metrics.count('Sent', 'customers-mail-cloud'),
+        events: [metrics.count('Received', 'customers-mail-cloud')],
+      },
+      'Mail was sent through Customers Mail Cloud on two days running, and it reported no event of any mail. Check that its webhook is on, with the address CustomersMailCloudWebhookUrl.',
+    ),
+    SilentProviders: silence(
+      { mailed: metrics.logged, events: metrics.counts('Received') },
+      'Mail was logged on two days running, perhaps by an application that sends by itself, and no provider reported any event. Check that the webhook of your provider is on.',
+    ),
+  };
+}
+
+/**
+ * Two days of mail without an event. Not one: just after the first mail for a day, there is none of it yet. A mail without
+ * events makes `Received` missing, not 0; `none` is 0 wherever mail was sent, and makes a sum of it.
+ */
+function silence({ mailed, events }: { mailed: Metric; events: readonly Metric[] }, description: string) {
+  const ids = events.map((_, index) => `events${index + 1}`);
+  return {
+    metric: new MathExpression({
+      expression: `IF((mailed > 0) AND (SUM([${[...ids, 'none'].join(', ')}]) == 0), 1, 0)`,
+      usingMetrics: {
+        mailed,
+        none: new MathExpression({ expression: 'mailed * 0', usingMetrics: { mailed }, period: DAY }),
+        ...Object.fromEntries(events.map((metric, index) => [`events${index + 1}`, metric])),
+      },
+      period: DAY,
+    }),
+    atLeast: 1,
+    periods: 2,
+    description,
+    anchor: 'no-events',
+  };
+}
+
+function mailAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
+  return {
+    DeadKey: {
+      metric: combined('SUM', metrics.counts('UnauthorizedHandovers'), FIVE_MINUTES),
+      atLeast: 1,
+      description:
+        'A provider refused the credentials that mail is sent with: no mail of that provider goes out. Put a key that works into SenderSecret, then send what failed again: npm run resend.',
+      anchor: 'dead-key',
+    },
+    FailedMails: {
+      metric: combined('SUM', metrics.counts('NotSent'), HOUR),
+      atLeast: 3,
+      description:
+        'Three mails or more failed within an hour and were not sent. Each item of the Mail table with status "failed" says why in "error"; mend that, then npm run resend.',
+      anchor: 'failed-mails',
+    },
+    HighBounceRate: {
+      metric: combined(
+        'MAX',
+        PROVIDERS.map((provider) => metrics.bounceRate(provider, BOUNCE_RATE_MAILS)),
+        DAY,
+      ),
+      atLeast: BOUNCE_RATE_PERCENT,
+      description: `Within a day ${BOUNCE_RATE_PERCENT} percent or more of a provider's mails bounced, of ${BOUNCE_RATE_MAILS} or more. Stop sending to addresses that Bounce has with bounceClass "hard", before the provider suspends the account.`,
+      anchor: 'high-bounce-rate',
+    },
+  };
+}
+
+function awsAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
+  return {
+    LateStreams: {
+      metric: combined('MAX', metrics.streamAges, FIVE_MINUTES),
+      atLeast: STREAM_AGE_MS,
+      periods: 3,
+      description:
+        'Mails wait to be sent, or log rows to be joined, for more than ten minutes: a provider or storage does not take them. After twelve hours they are given up; look at the logs of SendMail and JoinLateEvents.',
+      anchor: 'late-streams',
+    },
+    GivenUp: {
+      metric: metrics.givenUp.with({ period: FIVE_MINUTES }),
+      atLeast: 1,
+      description:
+        'Something was given up after its last try, and is in FailureQueue for 14 days. Look at the message: it names the function, or is a post of Customers Mail Cloud.',
+      anchor: 'given-up',
+    },
+    FailingFunctions: {
+      metric: combined('SUM', metrics.functionErrors, HOUR),
+      atLeast: 3,
+      description:
+        'SendMail, JoinLateEvents or RecordSpilledPosts crashed or ran out of time three times or more within an hour. AWS tries again; look at its log for what came before.',
+      anchor: 'failing-functions',
+    },
+    ThrottledFunctions: {
+      metric: combined('SUM', metrics.throttles, FIVE_MINUTES),
+      atLeast: 1,
+      periods: 3,
+      description:
+        "For 15 minutes AWS has turned calls of a function away: the account's concurrency, or the bound of sendgridReceiverReservedConcurrency, is used up. Raise it.",
+      anchor: 'throttled-functions',
+    },
+    ThrottledTables: {
+      metric: combined('SUM', metrics.tables('WriteThrottleEvents'), FIVE_MINUTES),
+      atLeast: 1,
+      periods: 3,
+      description:
+        "For 15 minutes DynamoDB has turned writes to a table or index away. On-demand tables grow by themselves: wait, or raise the account's limits for tables.",
+      anchor: 'throttled-tables',
+    },
+  };
+}

@@ -1,0 +1,151 @@
+import { type Duration, Stack } from 'aws-cdk-lib';
+import { type IMetric, MathExpression, Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Construct } from 'constructs';
+import { METRIC_DIMENSIONS, METRIC_NAMESPACE, type MetricName } from '../lambda/aws/metric-names.ts';
+import type { CustomersMailCloudReceiver } from './customers-mail-cloud-receiver.ts';
+import type { LateJoin } from './late-join.ts';
+import type { MailSender } from './mail-sender.ts';
+import type { Queues } from './queues.ts';
+import type { SendGridReceiver } from './sendgrid-receiver.ts';
+import type { Storage } from './storage.ts';
+
+/** Whatever has metrics. */
+export interface Parts {
+  readonly sendGrid: SendGridReceiver;
+  readonly customersMailCloud: CustomersMailCloudReceiver;
+  readonly sender: MailSender;
+  readonly lateJoin: LateJoin;
+  readonly storage: Storage;
+  readonly queues: Queues;
+}
+
+export const PROVIDERS = ['sendgrid', 'customers-mail-cloud'] as const;
+export type Provider = (typeof PROVIDERS)[number];
+
+/** The metrics of one stack: its functions' own, and AWS's of its parts. */
+export class Metrics {
+  readonly #stackName: string;
+  readonly #parts: Parts;
+
+  constructor(scope: Construct, parts: Parts) {
+    this.#stackName = Stack.of(scope).stackName;
+    this.#parts = parts;
+  }
+
+  /** How many there were, by the functions' own count. */
+  count(metricName: MetricName, provider: Provider): Metric {
+    const [stackName, providerName] = METRIC_DIMENSIONS;
+    return new Metric({
+      namespace: METRIC_NAMESPACE,
+      metricName,
+      dimensionsMap: { [stackName]: this.#stackName, [providerName]: provider },
+      statistic: Stats.SUM,
+      label: `${metricName}, ${provider}`,
+    });
+  }
+
+  /** The same of both providers. */
+  counts(metricName: MetricName): Metric[] {
+    return PROVIDERS.map((provider) => this.count(metricName, provider));
+  }
+
+  /** Percent of the mails that were delivered or bounced; 0 for fewer than `least` of them. */
+  bounceRate(provider: Provider, least: number): MathExpression {
+    const id = provider === 'sendgrid' ? 'sg' : 'cmc';
+    const ended = `SUM([${id}_bounced, ${id}_delivered])`;
+    return new MathExpression({
+      expression: `IF(${ended} >= ${least}, 100 * ${id}_bounced / ${ended}, 0)`,
+      usingMetrics: {
+        [`${id}_bounced`]: this.count('Bounced', provider),
+        [`${id}_delivered`]: this.count('Delivered', provider),
+      },
+      label: `percent, ${provider}`,
+    });
+  }
+
+  /** Answers 5xx of the two webhooks: what AWS answers where a function fails or is throttled, too. */
+  get webhookErrors(): Metric[] {
+    const { sendGrid, customersMailCloud } = this.#parts;
+    return [
+      sendGrid.api.metricServerError({ statistic: Stats.SUM, label: 'sendgrid' }),
+      // Lambda's Developer Guide, "Monitoring Lambda function URLs".
+      customersMailCloud.receive.metric('Url5xxCount', { statistic: Stats.SUM, label: 'customers-mail-cloud' }),
+    ];
+  }
+
+  get functions() {
+    const { sendGrid, customersMailCloud, sender, lateJoin } = this.#parts;
+    return [
+      sendGrid.receive,
+      customersMailCloud.receive,
+      customersMailCloud.recordSpilled,
+      sender.send,
+      lateJoin.join,
+    ] as const;
+  }
+
+  /** Functions that crashed or ran out of time. A receiver's show in what its webhook answers. */
+  get functionErrors(): Metric[] {
+    const { customersMailCloud, sender, lateJoin } = this.#parts;
+    return [customersMailCloud.recordSpilled, sender.send, lateJoin.join].map((it) =>
+      it.metricErrors({ label: it.node.id }),
+    );
+  }
+
+  get throttles(): Metric[] {
+    return this.functions.map((it) => it.metricThrottles({ label: it.node.id }));
+  }
+
+  /** Of tables and of their indexes, which a table's own metric does not count. */
+  tables(metricName: 'ConsumedWriteCapacityUnits' | 'WriteThrottleEvents'): Metric[] {
+    return this.#parts.storage.writable.map(({ table, index }) =>
+      table.metric(metricName, {
+        statistic: Stats.SUM,
+        label: [table.node.id, ...(index ? [index] : [])].join(' '),
+        ...(index && { dimensionsMap: { TableName: table.tableName, GlobalSecondaryIndexName: index } }),
+      }),
+    );
+  }
+
+  /** Milliseconds for which the oldest record waited that was read. */
+  get streamAges(): Metric[] {
+    const { sender, lateJoin } = this.#parts;
+    return [sender.send, lateJoin.join].map((it) =>
+      it.metric('IteratorAge', { statistic: Stats.MAXIMUM, label: it.node.id }),
+    );
+  }
+
+  /** Posts in the spill queue, also those that are just being tried. */
+  get spilled(): Metric[] {
+    const { spill } = this.#parts.queues;
+    return [
+      spill.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM, label: 'waiting' }),
+      spill.metricApproximateNumberOfMessagesNotVisible({ statistic: Stats.MAXIMUM, label: 'being tried' }),
+    ];
+  }
+
+  get givenUp(): Metric {
+    return this.#parts.queues.failures.metricApproximateNumberOfMessagesVisible({
+      statistic: Stats.MAXIMUM,
+      label: 'given up',
+    });
+  }
+
+  /** How often log rows were looked at: more than never where mail was sent, by whomever. */
+  get logged(): Metric {
+    return this.#parts.lateJoin.join.metricInvocations({ label: 'log rows' });
+  }
+}
+
+/**
+ * One number of several metrics. By `SUM` or `MAX` of a list, which pass over a metric that has no data; what `+` makes of
+ * it is not documented.
+ */
+export function combined(by: 'SUM' | 'MAX', metrics: readonly IMetric[], period: Duration): MathExpression {
+  const ids = metrics.map((_, index) => `m${index + 1}`);
+  return new MathExpression({
+    expression: `${by}([${ids.join(', ')}])`,
+    usingMetrics: Object.fromEntries(metrics.map((metric, index) => [`m${index + 1}`, metric])),
+    period,
+  });
+}

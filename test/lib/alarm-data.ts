@@ -1,0 +1,153 @@
+/** Metric data of a local stack: three healthy days, and the troubles that its alarms are for. */
+import { physicalName } from '../../local/stack/physical-resources.ts';
+import type { Point } from './alarm-evaluator.ts';
+
+const HOUR = 60;
+export const DAY = 24 * HOUR;
+/** Now, in minutes since the data begins. */
+export const NOW = 3 * DAY;
+
+const name = (logicalId: string) => physicalName('Todoke', logicalId);
+const ours = (metric: string, provider: string) => `Todoke ${metric} ${provider} Todoke`;
+const lambda = (metric: string, logicalId: string) => `AWS/Lambda ${metric} ${name(logicalId)}`;
+const queue = (metric: string, logicalId: string) => `AWS/SQS ApproximateNumberOfMessages${metric} ${name(logicalId)}`;
+const writeThrottles = (...of: string[]) => ['AWS/DynamoDB WriteThrottleEvents', ...of].join(' ');
+const API = 'AWS/ApiGateway 5XXError Todoke SendGrid webhook';
+
+const FUNCTIONS = ['ReceiveSendGrid', 'ReceiveCustomersMailCloud', 'RecordSpilledPosts', 'SendMail', 'JoinLateEvents'];
+
+const once = (metric: string, minute: number, value = 1): Point[] => [{ metric, minute, value }];
+/** From `begin` until now. */
+const every = (metric: string, stepMinutes: number, value = 1, begin = 0): Point[] =>
+  Array.from({ length: Math.ceil((NOW - begin) / stepMinutes) }, (_, index) => ({
+    metric,
+    minute: begin + index * stepMinutes,
+    value,
+  }));
+const each = (names: readonly string[], points: (name: string) => Point[]) => names.flatMap(points);
+
+/** SendGrid all day long; Customers Mail Cloud a mail in the morning; what goes wrong now and then, and mends itself. */
+export const HEALTHY: readonly Point[] = [
+  ...every(ours('Sent', 'sendgrid'), 10, 30),
+  ...every(ours('Received', 'sendgrid'), 10, 60),
+  ...every(ours('Delivered', 'sendgrid'), 10, 30),
+  ...every(ours('Bounced', 'sendgrid'), 15),
+  ...every(ours('Dropped', 'sendgrid'), 3 * HOUR),
+  ...every(ours('Unmatched', 'sendgrid'), HOUR),
+  ...every(ours('Refused', 'sendgrid'), HOUR),
+  ...every(ours('NotSent', 'sendgrid'), 2 * HOUR),
+  ...every(ours('Retried', 'sendgrid'), 5, 3),
+  ...every(ours('Sent', 'customers-mail-cloud'), DAY, 2, 9 * HOUR),
+  ...every(ours('Received', 'customers-mail-cloud'), DAY, 2, 9 * HOUR + 1),
+  ...every(ours('Delivered', 'customers-mail-cloud'), DAY, 1, 9 * HOUR + 1),
+  ...every(ours('Bounced', 'customers-mail-cloud'), DAY, 1, 9 * HOUR + 1),
+  ...every(lambda('Invocations', 'JoinLateEvents'), 10, 5),
+  ...each(FUNCTIONS, (id) => every(lambda('Errors', id), 5, 0)),
+  ...each(FUNCTIONS, (id) => every(lambda('Throttles', id), 5, 0)),
+  ...once(lambda('Errors', 'SendMail'), 700),
+  ...once(lambda('Throttles', 'ReceiveSendGrid'), 705, 200),
+  ...every(lambda('IteratorAge', 'SendMail'), 5, 800),
+  ...every(lambda('IteratorAge', 'JoinLateEvents'), 5, 400),
+  ...once(lambda('IteratorAge', 'SendMail'), 710, 900_000),
+  ...every(API, 5, 0),
+  ...once(API, 720, 3),
+  ...every(lambda('Url5xxCount', 'ReceiveCustomersMailCloud'), 5, 0),
+  ...each(['Visible', 'NotVisible'], (it) => every(queue(it, 'SpillQueue'), 5, 0)),
+  ...once(queue('NotVisible', 'SpillQueue'), 721, 4),
+  ...every(queue('Visible', 'FailureQueue'), 5, 0),
+  ...once(writeThrottles(name('Bounce')), 730, 500),
+];
+
+/** Mail for the first time in days, of which no event can have come: Customers Mail Cloud's, and an application's. */
+export const FIRST_MAIL: readonly Point[] = [
+  ...once(ours('Sent', 'customers-mail-cloud'), NOW - 1),
+  ...once(lambda('Invocations', 'JoinLateEvents'), NOW - 1),
+];
+
+/** By the logical id of the alarm that must fire. What is not here is as it was on a day on which nothing happened. */
+export const TROUBLES: Readonly<Record<string, readonly (readonly Point[])[]>> = {
+  RefusedPosts: [
+    every(ours('Refused', 'sendgrid'), 5, 1, NOW - 30),
+    every(ours('Refused', 'customers-mail-cloud'), 10, 2, NOW - 30),
+  ],
+  FailingWebhooks: [
+    every(API, 5, 1, NOW - 30),
+    every(lambda('Url5xxCount', 'ReceiveCustomersMailCloud'), 5, 1, NOW - 30),
+  ],
+  SpilledPosts: [
+    // Just being tried, or waiting for the next try.
+    every(queue('NotVisible', 'SpillQueue'), 5, 1, NOW - 15),
+    [
+      ...every(queue('NotVisible', 'SpillQueue'), 5, 0, NOW - 15),
+      ...every(queue('Visible', 'SpillQueue'), 5, 2, NOW - 15),
+    ],
+  ],
+  UnrecognizedEvents: [
+    once(ours('Unrecognized', 'sendgrid'), NOW - 2),
+    once(ours('Unrecognized', 'customers-mail-cloud'), NOW - 2),
+  ],
+  SilentSendGrid: [
+    every(ours('Sent', 'sendgrid'), HOUR, 50, NOW - 2 * DAY),
+    // Customers Mail Cloud's events are not SendGrid's.
+    [
+      ...every(ours('Sent', 'sendgrid'), DAY, 1, NOW - 2 * DAY),
+      ...every(ours('Received', 'customers-mail-cloud'), HOUR),
+    ],
+  ],
+  SilentCustomersMailCloud: [
+    every(ours('Sent', 'customers-mail-cloud'), DAY, 1, NOW - 2 * DAY),
+    [...every(ours('Sent', 'customers-mail-cloud'), HOUR), ...every(ours('Received', 'sendgrid'), HOUR)],
+  ],
+  SilentProviders: [every(lambda('Invocations', 'JoinLateEvents'), DAY, 1, NOW - 2 * DAY)],
+  DeadKey: [
+    once(ours('UnauthorizedHandovers', 'sendgrid'), NOW - 2),
+    once(ours('UnauthorizedHandovers', 'customers-mail-cloud'), NOW - 2),
+  ],
+  FailedMails: [
+    every(ours('NotSent', 'sendgrid'), 10, 1, NOW - 30),
+    once(ours('NotSent', 'customers-mail-cloud'), NOW - 2, 3),
+  ],
+  HighBounceRate: [
+    [
+      ...every(ours('Delivered', 'sendgrid'), HOUR, 10, NOW - DAY),
+      ...every(ours('Bounced', 'sendgrid'), HOUR, 1, NOW - DAY),
+    ],
+    // Nothing was delivered, and the other provider does well.
+    [
+      ...once(ours('Bounced', 'customers-mail-cloud'), NOW - 2, 50),
+      ...every(ours('Delivered', 'sendgrid'), HOUR, 10, NOW - DAY),
+      ...every(ours('Bounced', 'sendgrid'), DAY, 1, NOW - DAY),
+    ],
+  ],
+  LateStreams: ['SendMail', 'JoinLateEvents'].map((id) => every(lambda('IteratorAge', id), 5, 1_200_000, NOW - 15)),
+  GivenUp: [once(queue('Visible', 'FailureQueue'), NOW - 2)],
+  FailingFunctions: ['RecordSpilledPosts', 'SendMail', 'JoinLateEvents'].map((id) =>
+    every(lambda('Errors', id), 10, 1, NOW - 30),
+  ),
+  ThrottledFunctions: FUNCTIONS.map((id) => every(lambda('Throttles', id), 5, 1, NOW - 15)),
+  ThrottledTables: [
+    [name('Mail')],
+    [name('SentLog')],
+    ['byDay', name('SentLog')],
+    [name('Bounce')],
+    ['byRecipient', name('Bounce')],
+    ['byDay', name('Bounce')],
+  ].map((of) => every(writeThrottles(...of), 5, 1, NOW - 15)),
+};
+
+/** By the logical id of the alarm that must not fire: not quite its trouble. */
+export const NEAR_MISSES: Readonly<Record<string, readonly Point[]>> = {
+  RefusedPosts: every(ours('Refused', 'sendgrid'), 15, 1, NOW - HOUR),
+  FailedMails: once(ours('NotSent', 'sendgrid'), NOW - 2, 2),
+  SpilledPosts: every(queue('NotVisible', 'SpillQueue'), 5, 3, NOW - 10),
+  // One of two, and a half of 49.
+  HighBounceRate: [
+    ...once(ours('Bounced', 'sendgrid'), NOW - 2),
+    ...once(ours('Delivered', 'sendgrid'), NOW - 2),
+    ...once(ours('Bounced', 'customers-mail-cloud'), NOW - 2, 24),
+    ...once(ours('Delivered', 'customers-mail-cloud'), NOW - 2, 25),
+  ],
+  SilentSendGrid: every(ours('Sent', 'sendgrid'), HOUR, 50, NOW - DAY),
+  LateStreams: every(lambda('IteratorAge', 'SendMail'), 5, 599_999, NOW - HOUR),
+  ThrottledFunctions: every(lambda('Throttles', 'SendMail'), 5, 100, NOW - 10),
+};

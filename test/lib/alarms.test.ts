@@ -1,0 +1,183 @@
+/** Every alarm fires on its trouble, and on nothing else. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
+import { isAllowed } from '../iam/decide.ts';
+import { policiesOf } from '../iam/policies.ts';
+import { resolve } from '../local/support.ts';
+import { DAY, FIRST_MAIL, HEALTHY, NEAR_MISSES, NOW, TROUBLES } from './alarm-data.ts';
+import { type AlarmDefinition, alarmsOf, fires, metricKey, type Point, periodMinutes } from './alarm-evaluator.ts';
+import type { MissingOperand } from './metric-math.ts';
+import { synthesized } from './synthesized.ts';
+import { alarmMetrics, dashboardMetrics } from './watched-metrics.ts';
+
+const template = resolve(synthesized().toJSON());
+const alarms = alarmsOf(template);
+const operations = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+
+const MODES: MissingOperand[] = ['makes the result missing', 'is 0'];
+const onIn = (points: readonly Point[], now: number, mode: MissingOperand) =>
+  [...alarms].filter(([, alarm]) => fires(alarm, points, now, mode)).map(([logicalId]) => logicalId);
+
+test('each alarm has a trouble to fire on here, and each trouble an alarm', () => {
+  expect(Object.keys(TROUBLES).toSorted()).toEqual([...alarms.keys()].toSorted());
+});
+
+describe.each(MODES)('where an operand that is missing %s,', (mode) => {
+  test('nothing fires on an account without any data', () => {
+    expect(onIn([], NOW, mode)).toEqual([]);
+  });
+
+  test('nothing fires on healthy days', () => {
+    for (let now = 0; now <= NOW; now += 15) expect({ now, on: onIn(HEALTHY, now, mode) }).toEqual({ now, on: [] });
+  });
+
+  test('nothing fires just after the first mail for days, nor when it is the only one', () => {
+    for (const now of [NOW, NOW + DAY, NOW + 2 * DAY]) expect(onIn(FIRST_MAIL, now, mode)).toEqual([]);
+  });
+
+  describe.each([...alarms])('%s', (logicalId, alarm) => {
+    const troubles = TROUBLES[logicalId] ?? [];
+
+    test('fires on its trouble, each of its metrics counting, and ends with it', () => {
+      for (const trouble of troubles) {
+        expect(fires(alarm, trouble, NOW, mode)).toBe(true);
+        const ended = NOW + (alarm.EvaluationPeriods + 1) * periodMinutes(alarm);
+        expect(fires(alarm, trouble, ended, mode)).toBe(false);
+      }
+      const metrics = new Set(
+        alarm.Metrics.flatMap((it) => ('MetricStat' in it ? [metricKey(it.MetricStat.Metric)] : [])),
+      );
+      const tried = new Set([...troubles.flat(), ...HEALTHY].map(({ metric }) => metric));
+      expect([...metrics].filter((metric) => !tried.has(metric))).toEqual([]);
+    });
+  });
+
+  test.each(Object.entries(NEAR_MISSES))('what is not quite its trouble leaves %s off', (logicalId, points) => {
+    expect(onIn(points, NOW, mode)).not.toContain(logicalId);
+  });
+});
+
+describe('what an alarm says', () => {
+  const headings = Array.from(operations.matchAll(/^### (.+)$/gm), ([, heading = '']) => heading);
+  const anchors = headings.map((heading) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w -]/g, '')
+      .replaceAll(' ', '-'),
+  );
+
+  test.each([...alarms])('%s: what happened, what to do, and where more is written', (_, alarm) => {
+    const { AlarmDescription, AlarmActions, OKActions } = alarm;
+    expect(AlarmDescription.length).toBeLessThanOrEqual(1024);
+    expect(AlarmDescription).toMatch(/^[A-Z].{80,} More: docs\/operations\.md#[a-z-]+$/);
+    expect(anchors).toContain(AlarmDescription.split('#')[1]);
+    expect(AlarmActions).toEqual([template.ref('AlarmTopic')]);
+    expect(OKActions).toEqual(AlarmActions);
+  });
+
+  test('each section under "Mend" is linked, and names its alarms', () => {
+    const mend = operations.split('\n## ').find((section) => section.startsWith('Mend\n')) ?? '';
+    for (const section of mend.split('\n### ').slice(1)) {
+      const anchor = section.split('\n')[0]?.toLowerCase().replaceAll(' ', '-');
+      const linked = [...alarms].filter(([, { AlarmDescription }]) => AlarmDescription.endsWith(`#${anchor}`));
+      expect(linked.length, anchor).toBeGreaterThan(0);
+      for (const [logicalId] of linked) expect(section).toContain(`\`${logicalId}\``);
+    }
+  });
+
+  test('CloudWatch takes it: at most ten metrics, and no longer look back than it can', () => {
+    for (const alarm of alarms.values()) {
+      const metrics = alarm.Metrics.filter((query) => 'MetricStat' in query);
+      expect(metrics.length).toBeLessThanOrEqual(10);
+      expect(periodMinutes(alarm) * alarm.EvaluationPeriods).toBeLessThanOrEqual(longest(alarm));
+    }
+  });
+});
+
+/** CloudWatch looks back a day, or seven where the period is an hour or more (API reference, PutMetricAlarm). */
+function longest(alarm: AlarmDefinition): number {
+  return periodMinutes(alarm) >= 60 ? 7 * DAY : DAY;
+}
+
+describe('what is watched is there:', () => {
+  /** As AWS's documentation of each service has them. */
+  const AWS: Readonly<Record<string, { metrics: string[]; dimensions: Record<string, string> }>> = {
+    'AWS/Lambda': {
+      metrics: ['Invocations', 'Errors', 'Throttles', 'Duration', 'IteratorAge', 'Url5xxCount'],
+      dimensions: { FunctionName: 'AWS::Lambda::Function' },
+    },
+    'AWS/DynamoDB': {
+      metrics: ['ConsumedWriteCapacityUnits', 'WriteThrottleEvents'],
+      dimensions: { TableName: 'AWS::DynamoDB::Table', GlobalSecondaryIndexName: 'index' },
+    },
+    'AWS/SQS': {
+      metrics: ['ApproximateNumberOfMessagesVisible', 'ApproximateNumberOfMessagesNotVisible'],
+      dimensions: { QueueName: 'AWS::SQS::Queue' },
+    },
+    'AWS/ApiGateway': { metrics: ['5XXError'], dimensions: { ApiName: 'AWS::ApiGateway::RestApi' } },
+  };
+  const watched = [...alarmMetrics(template), ...dashboardMetrics(template)];
+  const unique = [...new Map(watched.map((metric) => [metricKey(metric), metric])).values()];
+  const ofAws = unique.filter(({ Namespace }) => Namespace !== 'Todoke');
+
+  test.each(ofAws.map((metric) => [metricKey(metric), metric] as const))('%s', (_, metric) => {
+    const known = AWS[metric.Namespace];
+    expect(known?.metrics).toContain(metric.MetricName);
+    for (const { Name, Value } of metric.Dimensions) {
+      const type = known?.dimensions[Name] ?? 'unknown';
+      expect(namesOf(type)).toContain(Value);
+    }
+  });
+
+  test('what AWS counts is free, what the stack counts is few; a dashboard is free up to 50', () => {
+    const ours = unique.filter(({ Namespace }) => Namespace === 'Todoke');
+    expect(new Set(ours.map(({ MetricName }) => MetricName)).size).toBeLessThanOrEqual(13);
+    expect(dashboardMetrics(template).length).toBeLessThanOrEqual(50);
+    // The price in docs/operations.md.
+    expect(operations).toContain(`${alarms.size} alarms, over ${alarmMetrics(template).length} metrics`);
+  });
+
+  function namesOf(type: string): string[] {
+    if (type === 'index') return ['byDay', 'byRecipient'];
+    if (type === 'AWS::ApiGateway::RestApi') {
+      return Array.from(template.resources(type, z.object({ Name: z.string() })).values(), ({ Name }) => Name);
+    }
+    const attribute = type === 'AWS::SQS::Queue' ? 'QueueName' : undefined;
+    return Array.from(template.resources(type, z.object({})).keys(), (logicalId) =>
+      attribute ? template.attribute(logicalId, attribute) : template.ref(logicalId),
+    );
+  }
+});
+
+describe('the topic', () => {
+  test('is subscribed by the address that is set, and by nobody without one', () => {
+    const subscriptions = (context: object) =>
+      Object.values(synthesized({ ...context }).findResources('AWS::SNS::Subscription'));
+    expect(subscriptions({})).toEqual([]);
+    expect(subscriptions({ alarmEmail: 'you@example.com' })).toMatchObject([
+      { Properties: { Protocol: 'email', Endpoint: 'you@example.com', TopicArn: { Ref: 'AlarmTopic' } } },
+    ]);
+  });
+
+  test.each(['000000000000', '999999999999'])('takes the alarms of its own account only: %s', async (account) => {
+    const policies = policiesOf(template);
+    const ask = (action: string, resource: string) =>
+      isAllowed(
+        {
+          principal: { service: 'cloudwatch.amazonaws.com' },
+          action,
+          resource,
+          context: { 'aws:SourceAccount': account, 'aws:SecureTransport': 'true' },
+        },
+        policies,
+      );
+    const answers = [
+      await ask('sns:Publish', template.ref('AlarmTopic')),
+      await ask('kms:GenerateDataKey', template.attribute('Key', 'Arn')),
+      await ask('kms:Decrypt', template.attribute('Key', 'Arn')),
+    ];
+    const own = account === '000000000000';
+    expect(answers).toEqual([own, own, own]);
+  });
+});
