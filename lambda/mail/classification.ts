@@ -124,17 +124,17 @@ export interface SendGridFailure {
  */
 export function classifySendGrid(failure: SendGridFailure): Classification {
   const codes = replyCodes(failure.reason, failure.status);
+  const { smtpCode, enhancedStatusCode } = codes;
   switch (failure.event) {
-    case 'bounce':
-      return { outcome: 'bounced', bounceClass: sendGridBounceClass(failure, codes), ...codes };
-    case 'dropped':
-      return {
-        outcome: 'dropped',
-        bounceClass: entry(SENDGRID_DROP_REASONS, failure.reason.trim().toLowerCase()) ?? 'undetermined',
-        ...codes,
-      };
+    case 'bounce': {
+      return { outcome: 'bounced', bounceClass: sendGridBounceClass(failure, codes), smtpCode, enhancedStatusCode };
+    }
+    case 'dropped': {
+      const bounceClass = entry(SENDGRID_DROP_REASONS, failure.reason.trim().toLowerCase()) ?? 'undetermined';
+      return { outcome: 'dropped', bounceClass, smtpCode, enhancedStatusCode };
+    }
     case 'spamreport':
-      return { outcome: 'complained', bounceClass: 'undetermined', ...codes };
+      return { outcome: 'complained', bounceClass: 'undetermined', smtpCode, enhancedStatusCode };
   }
 }
 
