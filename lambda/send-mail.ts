@@ -28,8 +28,11 @@ const story = sentLog(
   retentionDays,
 );
 
-/** Handovers to one provider at one time: enough to hide its latency, few enough not to be taken for an attack. */
-const HANDOVERS_AT_ONE_TIME = 10;
+/**
+ * Handovers at one time: enough to hide a provider's latency, few enough not to be taken for an attack. SMTP takes a
+ * connection for each.
+ */
+const HANDOVERS_AT_ONE_TIME: Readonly<Record<Provider, number>> = { sendgrid: 25, 'customers-mail-cloud': 10 };
 /** A mail whose sending was begun this often without coming to an end is given up. */
 const MAX_ATTEMPTS = 5;
 /** What is left of the invocation's time when no further try is begun: longer than one handover with its log row. */
@@ -56,7 +59,10 @@ export async function handler(event: DynamoDBStreamEvent, context: Context): Pro
   );
   const invocation: Invocation = {
     senders,
-    places: { sendgrid: places(HANDOVERS_AT_ONE_TIME), 'customers-mail-cloud': places(HANDOVERS_AT_ONE_TIME) },
+    places: {
+      sendgrid: places(HANDOVERS_AT_ONE_TIME.sendgrid),
+      'customers-mail-cloud': places(HANDOVERS_AT_ONE_TIME['customers-mail-cloud']),
+    },
     endsAtMs,
   };
   try {

@@ -43,7 +43,7 @@ export function customersMailCloudSender({ smtp }: CustomersMailCloudSenderOptio
     requireTLS: true,
     auth: { user: smtp.user, pass: smtp.password },
     pool: true,
-    maxConnections: 5,
+    maxConnections: 10,
     connectionTimeout: 5_000,
     greetingTimeout: 5_000,
     socketTimeout: 20_000,

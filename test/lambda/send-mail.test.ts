@@ -165,13 +165,13 @@ describe('what may pass is tried again', () => {
     ['refuses them', 'sendgrid'],
     ['refuses them', 'customers-mail-cloud'],
     ['hangs', 'customers-mail-cloud'],
-  ])('20 mails that SendGrid cannot take now, as it %s, hold up none for %s behind them', async (how, provider) => {
+  ])('50 mails that SendGrid cannot take now, as it %s, hold up none for %s behind them', async (how, provider) => {
     let makeWell = () => {};
     const well = new Promise<undefined>((resolve) => {
       makeWell = () => resolve(undefined);
     });
     at.api.answer = ({ to }) => (to.startsWith('other') ? undefined : how === 'hangs' ? well : { status: 500 });
-    const held = await Promise.all(Array.from({ length: 20 }, () => waiting('held')));
+    const held = await Promise.all(Array.from({ length: 50 }, () => waiting('held')));
     const other = await waiting('other', { provider });
     const delivery = at.deliver([...held, other].map(({ record }) => record));
     await vi.waitFor(async () => expect(await at.mail(other.id)).toMatchObject({ status: 'sent' }), 15_000);
@@ -186,7 +186,7 @@ describe('what may pass is tried again', () => {
   test("no longer than the stream's retries last: then each says why, and npm run resend finds it", async () => {
     at.api.answer = () => ({ status: 503, body: '{"errors":[{"message":"down for maintenance"}]}' });
     // Several times as many as are handed over at one time.
-    const mails = await Promise.all(Array.from({ length: 25 }, () => waiting('in-outage')));
+    const mails = await Promise.all(Array.from({ length: 60 }, () => waiting('in-outage')));
     let left = mails.map(({ record }) => record);
     let deliveries = 0;
     while (left.length > 0) {
