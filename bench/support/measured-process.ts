@@ -1,0 +1,84 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { transformSync } from 'esbuild';
+
+/** What loading a bundle took. */
+export interface Loaded {
+  readonly wallMs: number;
+  readonly cpuMs: number;
+  readonly rssBytes: number;
+}
+
+/** What the invocations of one call took together. */
+export interface Measured {
+  readonly wallMs: number;
+  /** User and system time of all threads. */
+  readonly cpuMs: number;
+  /** The most memory since the process began. */
+  readonly peakRssBytes: number;
+  readonly results: readonly unknown[];
+}
+
+export type FromWorker = { readonly loaded: Loaded } | { readonly measured: Measured } | { readonly error: string };
+
+/** A bundle in a process of its own, whose work is measured inside that process. */
+export interface MeasuredProcess {
+  readonly loaded: Loaded;
+  /** Invokes the handler for each event, one after the other. */
+  invoke(...events: readonly unknown[]): Promise<Measured>;
+  /** Calling it again waits for the same. */
+  stop(): Promise<void>;
+}
+
+/** @throws Error where the bundle does not load */
+export async function startMeasured(
+  script: string,
+  bundle: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<MeasuredProcess> {
+  const child = fork(script, [bundle], {
+    env: { PATH: process.env['PATH'] ?? '', TZ: ':UTC', ...environment },
+    // Without this it would inherit the flags of this process, such as a TypeScript loader.
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const exited = once(child, 'exit');
+  const first = await answer(child);
+  if (!('loaded' in first)) throw new Error(`Cannot load ${bundle}: ${'error' in first ? first.error : ''}`);
+  return {
+    loaded: first.loaded,
+    async invoke(...events) {
+      const answered = answer(child);
+      child.send(events.map((event) => JSON.stringify(event)));
+      const message = await answered;
+      if (!('measured' in message)) throw new Error(`Cannot measure ${bundle}: ${'error' in message && message.error}`);
+      return message.measured;
+    },
+    async stop() {
+      if (child.connected) child.disconnect();
+      await exited;
+    },
+  };
+}
+
+function answer(child: ChildProcess): Promise<FromWorker> {
+  return new Promise((resolve, reject) => {
+    const ended = (code: number | null) => reject(new Error(`Cannot measure: the process ended with ${code}`));
+    child.once('exit', ended);
+    child.once('message', (message: FromWorker) => {
+      child.off('exit', ended);
+      resolve(message);
+    });
+  });
+}
+
+/** Takes the types out once, so that a measured process starts without a TypeScript loader. */
+export function writeWorkerScript(dir: string): string {
+  const source = readFileSync(fileURLToPath(new URL('worker.ts', import.meta.url)), 'utf8');
+  const target = join(dir, 'worker.mjs');
+  writeFileSync(target, transformSync(source, { loader: 'ts', format: 'esm', target: 'node20' }).code);
+  return target;
+}

@@ -1,0 +1,70 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { BatchWriteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { openDataFolder } from '../../local/data-folder.ts';
+import { startEngine } from '../../local/database/engine.ts';
+import { createTables } from '../../local/database/tables.ts';
+import { physicalResources, pseudoParameters } from '../../local/stack/physical-resources.ts';
+import { ResolvedTemplate, type Template } from '../../local/stack/template.ts';
+import { type FaultProxy, startFaultProxy } from '../../test/faults/fault-proxy.ts';
+
+export const REGION = 'us-east-1';
+const STACK = {
+  stackName: 'Todoke',
+  stackUuid: '11111111-2222-4333-8444-555555555555',
+  region: REGION,
+  gatewayOrigin: 'http://127.0.0.1',
+  awsApiOrigin: 'http://127.0.0.1',
+};
+
+/** The stack's tables in an engine of their own, empty. */
+export interface BenchStorage {
+  /** For times: nothing in between. */
+  readonly endpoint: string;
+  readonly enginePid: number;
+  /** For counts: its `calls` are what the receivers asked for. */
+  readonly proxy: FaultProxy;
+  /** The names of the tables, as the functions' environment has them. */
+  readonly tables: { readonly MAIL_TABLE: string; readonly SENT_LOG_TABLE: string; readonly BOUNCE_TABLE: string };
+  put(table: string, rows: readonly Record<string, unknown>[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startBenchStorage(stack: Template): Promise<BenchStorage> {
+  const dir = await mkdtemp(join(tmpdir(), 'todoke-bench-storage-'));
+  const folder = await openDataFolder(dir);
+  const engine = await startEngine({ folder, port: 0, report: (line) => console.error(line) });
+  const client = new DynamoDBClient({
+    endpoint: engine.endpoint,
+    region: REGION,
+    credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
+  });
+  const template = new ResolvedTemplate(stack, physicalResources(stack, STACK), pseudoParameters(STACK));
+  await createTables(template, client, dir);
+  const proxy = await startFaultProxy(engine.endpoint);
+  const db = DynamoDBDocumentClient.from(client);
+  return {
+    endpoint: engine.endpoint,
+    enginePid: engine.pid,
+    proxy,
+    tables: {
+      MAIL_TABLE: template.ref('Mail'),
+      SENT_LOG_TABLE: template.ref('SentLog'),
+      BOUNCE_TABLE: template.ref('Bounce'),
+    },
+    async put(table, rows) {
+      for (let start = 0; start < rows.length; start += 25) {
+        const requests = rows.slice(start, start + 25).map((Item) => ({ PutRequest: { Item } }));
+        await db.send(new BatchWriteCommand({ RequestItems: { [table]: requests } }));
+      }
+    },
+    async close() {
+      client.destroy();
+      await proxy.close();
+      await engine.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
