@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +12,8 @@ import { ResolvedTemplate, type Template } from '../../local/stack/template.ts';
 import { type FaultProxy, startFaultProxy } from '../../test/faults/fault-proxy.ts';
 
 export const REGION = 'us-east-1';
+/** Where there is a folder in memory the tables lie there: a disk's moods are nobody's figures. */
+const MEMORY = ['/dev/shm'].find(existsSync);
 const STACK = {
   stackName: 'Todoke',
   stackUuid: '11111111-2222-4333-8444-555555555555',
@@ -23,7 +26,6 @@ const STACK = {
 export interface BenchStorage {
   /** For times: nothing in between. */
   readonly endpoint: string;
-  readonly enginePid: number;
   /** For counts: its `calls` are what the receivers asked for. */
   readonly proxy: FaultProxy;
   /** The names of the tables, as the functions' environment has them. */
@@ -33,7 +35,7 @@ export interface BenchStorage {
 }
 
 export async function startBenchStorage(stack: Template): Promise<BenchStorage> {
-  const dir = await mkdtemp(join(tmpdir(), 'todoke-bench-storage-'));
+  const dir = await mkdtemp(join(MEMORY ?? tmpdir(), 'todoke-bench-storage-'));
   const folder = await openDataFolder(dir);
   const engine = await startEngine({ folder, port: 0, report: (line) => console.error(line) });
   const client = new DynamoDBClient({
@@ -41,13 +43,13 @@ export async function startBenchStorage(stack: Template): Promise<BenchStorage> 
     region: REGION,
     credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
   });
-  const template = new ResolvedTemplate(stack, physicalResources(stack, STACK), pseudoParameters(STACK));
+  const tables = withoutStreams(stack);
+  const template = new ResolvedTemplate(tables, physicalResources(tables, STACK), pseudoParameters(STACK));
   await createTables(template, client, dir);
   const proxy = await startFaultProxy(engine.endpoint);
   const db = DynamoDBDocumentClient.from(client);
   return {
     endpoint: engine.endpoint,
-    enginePid: engine.pid,
     proxy,
     tables: {
       MAIL_TABLE: template.ref('Mail'),
@@ -67,4 +69,16 @@ export async function startBenchStorage(stack: Template): Promise<BenchStorage> 
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * The embedded engine takes the longer for a write the more records there are in the table's stream. DynamoDB does not,
+ * and nothing here reads one: without streams it is the same for everybody however much was written before.
+ */
+function withoutStreams(stack: Template): Template {
+  const resources = Object.entries(stack.Resources).map(([logicalId, resource]) => {
+    const { StreamSpecification, ...properties } = resource.Properties ?? {};
+    return [logicalId, resource.Type === 'AWS::DynamoDB::Table' ? { ...resource, Properties: properties } : resource];
+  });
+  return { ...stack, Resources: Object.fromEntries(resources) };
 }

@@ -1,0 +1,89 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { marshall } from '@aws-sdk/util-dynamodb';
+import { listen } from '../../local/ports.ts';
+import type { Bench } from '../support/bench.ts';
+import { type Figure, figure, median, ratios } from '../support/figure.ts';
+import type { BenchStorage } from '../support/storage.ts';
+
+const BATCH = 100;
+const API_MS = 50;
+/** As many connections as one would let a client open to a mail API. */
+const MAX_CONCURRENCY = 50;
+
+/** A batch of the stream against its records one by one: the same function, and a mail API that takes its time. */
+export async function sender(bench: Bench): Promise<Figure[]> {
+  const storage = await bench.storage();
+  const api = await startMailApi();
+  const sendMail = await bench.start(bench.function('SendMail'), {
+    ...storage.tables,
+    AWS_ENDPOINT_URL_DYNAMODB: storage.endpoint,
+    SENDGRID_API_URL: api.url,
+  });
+  await send(await records(storage, 'warm', 10), 10);
+  const together: number[] = [];
+  const oneByOne: number[] = [];
+  let concurrency = 0;
+  for (let run = 0; run < bench.runs; run++) {
+    api.most = 0;
+    together.push(await send(await records(storage, `together-${run}-`, BATCH), BATCH));
+    concurrency = Math.max(concurrency, api.most);
+    oneByOne.push(await send(await records(storage, `alone-${run}-`, BATCH), 1));
+  }
+  await sendMail.stop();
+  api.close();
+  await storage.close();
+  return [
+    figure({
+      name: 'sender',
+      samples: ratios(oneByOne, together),
+      unit: 'times faster than one by one',
+      goal: { atLeast: 10 },
+      goalText: '≥ 10, at a bounded concurrency',
+      also: concurrency <= MAX_CONCURRENCY,
+      detail: `${BATCH} mails in ${Math.round(median(together))} ms, one by one ${Math.round(median(oneByOne))} ms; the mail API takes ${API_MS} ms, and saw at most ${concurrency} requests at one time`,
+    }),
+  ];
+
+  /** @returns milliseconds for all of them */
+  async function send(all: readonly unknown[], size: number): Promise<number> {
+    const events = Array.from({ length: all.length / size }, (_, n) => ({
+      Records: all.slice(n * size, (n + 1) * size),
+    }));
+    const before = api.taken;
+    const { wallMs, results } = await sendMail.invoke(...events);
+    if (api.taken - before !== all.length) throw new Error(`Cannot measure the sender: ${JSON.stringify(results)}`);
+    return wallMs;
+  }
+}
+
+/** Puts mails into the Mail table, and gives the records that its stream has of them. */
+async function records(storage: BenchStorage, tag: string, count: number): Promise<unknown[]> {
+  const items = Array.from({ length: count }, (_, n) => ({
+    id: `${tag}${n}`,
+    from: 'さくら商店 <shop@example.com>',
+    to: `recipient-${n}@example.jp`,
+    subject: 'ご注文の確認',
+    content: 'ありがとうございます。'.repeat(20),
+  }));
+  await storage.put(storage.tables.MAIL_TABLE, items);
+  return items.map((item) => ({
+    eventID: `event-of-${item.id}`,
+    eventName: 'INSERT',
+    dynamodb: { SequenceNumber: item.id, ApproximateCreationDateTime: 1_790_000_000, NewImage: marshall(item) },
+  }));
+}
+
+async function startMailApi() {
+  let underWay = 0;
+  const api = { url: '', taken: 0, most: 0, close: () => server.close() };
+  const server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
+    api.most = Math.max(api.most, ++underWay);
+    request.resume();
+    await sleep(API_MS);
+    underWay--;
+    response.writeHead(202, { 'x-message-id': `mail-${++api.taken}` }).end();
+  });
+  api.url = `http://127.0.0.1:${await listen(server, 0, 'the mail API')}`;
+  return api;
+}

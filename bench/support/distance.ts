@@ -1,0 +1,34 @@
+import { connect, createServer, type Socket } from 'node:net';
+import { listen } from '../../local/ports.ts';
+
+/** What a request to DynamoDB takes before and after the work: its answers come in single-digit milliseconds. */
+export const DISTANCE_MS = 5;
+
+/** An address from which everything reaches the engine five milliseconds later, as over a network. */
+export async function startDistance(endpoint: string): Promise<{ readonly endpoint: string; close(): void }> {
+  const { hostname, port } = new URL(endpoint);
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connect(Number(port), hostname);
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.setNoDelay(true);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        sockets.delete(socket);
+        near.destroy();
+        far.destroy();
+      });
+    }
+    // Timers of one length end in the order in which they began: no byte overtakes another.
+    near.on('data', (bytes) => setTimeout(() => far.write(bytes), DISTANCE_MS));
+    far.on('data', (bytes) => near.write(bytes));
+  });
+  return {
+    endpoint: `http://127.0.0.1:${await listen(server, 0, 'the distance to the tables')}`,
+    close() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
