@@ -10,7 +10,7 @@ import { requests } from './figures/requests.ts';
 import { sender } from './figures/sender.ts';
 import { signature } from './figures/signature.ts';
 import { describeMachine } from './report/machine.ts';
-import { writeReport } from './report/report.ts';
+import { readResults, writeReport } from './report/report.ts';
 import { terminalTable } from './report/table.ts';
 import { type Bench, withBench } from './support/bench.ts';
 import type { Figure } from './support/figure.ts';
@@ -40,9 +40,11 @@ await runCommand(
         default: '',
         help: `some, parted by commas, of ${Object.keys(MEASUREMENTS).join(', ')}; nothing is written then`,
       },
+      render: { default: false, help: 'writes chart and page anew from results.json, without measuring' },
     },
   },
-  async ({ runs, only }) => {
+  async ({ runs, only, render }) => {
+    if (render) return writeReport(await readResults());
     const names = only === '' ? Object.keys(MEASUREMENTS) : only.split(',');
     const unknown = names.find((name) => !Object.hasOwn(MEASUREMENTS, name));
     if (unknown !== undefined) throw new Error(`Cannot measure ${unknown}: there is no such figure`);

@@ -1,5 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import * as z from 'zod';
+import { burstsTable } from '../paper/bursts.ts';
+import { costTable, scaleTable } from '../paper/scale.ts';
 import type { Figure } from '../support/figure.ts';
 import { chart } from './chart.ts';
 import { type Machine, machineSchema } from './machine.ts';
@@ -35,7 +37,18 @@ export interface Results {
 export async function writeReport(results: Results): Promise<void> {
   await writeFile(RESULTS, `${JSON.stringify(results, undefined, 2)}\n`);
   await writeFile(CHART, chart(results.figures));
-  await writeFile(PAGE, withPart(await readFile(PAGE, 'utf8'), 'measurements', markdownTable(results)));
+  await writeFile(PAGE, pageWith(await readFile(PAGE, 'utf8'), results));
+}
+
+/** docs/performance.md with everything in it that is made by code made anew. */
+export function pageWith(page: string, results: Results): string {
+  const parts = {
+    measurements: markdownTable(results),
+    scale: scaleTable(),
+    cost: costTable(),
+    bursts: burstsTable(),
+  };
+  return Object.entries(parts).reduce((text, [name, part]) => withPart(text, name, part), page);
 }
 
 /** The results of the last whole run. */
@@ -44,7 +57,7 @@ export async function readResults(): Promise<Results> {
 }
 
 /** A page with the part between `<!-- name -->` and `<!-- end of name -->` written anew. */
-export function withPart(page: string, name: string, part: string): string {
+function withPart(page: string, name: string, part: string): string {
   const [begin, end] = [`<!-- ${name} -->\n`, `\n<!-- end of ${name} -->`];
   const [from, to] = [page.indexOf(begin), page.indexOf(end)];
   if (from === -1 || to < from) throw new Error(`Cannot write ${name} into the page: its two marks are not there`);
