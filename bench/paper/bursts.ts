@@ -16,6 +16,8 @@ const [STAGE_POSTS_PER_S, STAGE_BURST] = [1_000, 2_000];
 const [CONCURRENCY, NEW_PER_10_S] = [1_000, 1_000];
 /** SendGrid tries for a day and does not publish when: taken as after 1, 2, 4, … minutes, at most an hour. */
 const [FIRST_RETRY_S, LONGEST_RETRY_S] = [60, 3_600];
+/** From then on the wait is the longest anyway. */
+const MOST_TRIES = 10;
 
 export interface Burst {
   readonly mails: number;
@@ -49,6 +51,7 @@ export function simulateBurst({ mails, tableUnits }: Burst): BurstOutcome {
     const due = Math.min(posts, dueInAll) - arrived;
     arrived += due;
     const tries = [due, ...(retries.get(second) ?? [])];
+    retries.delete(second);
     tokens = Math.min(STAGE_BURST, tokens + STAGE_POSTS_PER_S);
     environments = Math.min(CONCURRENCY, Math.max(environments, busy) + NEW_PER_10_S / 10);
     let units = tableUnits;
@@ -84,15 +87,13 @@ export function simulateBurst({ mails, tableUnits }: Burst): BurstOutcome {
 function comeAgain(retries: Map<number, number[]>, second: number, tried: number, count: number, after: number): void {
   const wait = Math.min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** tried);
   const spread = wait / 4;
-  for (let part = 0, given = 0; part < spread; part++) {
+  const known = Math.min(tried, MOST_TRIES - 1);
+  for (let part = 0, given = 0; given < count; part++) {
     const upTo = Math.round((count * (part + 1)) / spread);
     const at = second + after + Math.ceil(wait - spread) + part;
-    const list = retries.get(at) ?? [];
-    list[tried] = (list[tried] ?? 0) + upTo - given;
-    retries.set(
-      at,
-      Array.from(list, (posts) => posts ?? 0),
-    );
+    const list = retries.get(at) ?? new Array<number>(MOST_TRIES).fill(0);
+    list[known] = (list[known] ?? 0) + upTo - given;
+    if (upTo > given) retries.set(at, list);
     given = upTo;
   }
 }
