@@ -77,6 +77,7 @@ export async function withBench(runs: number, work: (bench: Bench) => Promise<vo
           AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
           AWS_ENDPOINT_URL_SECRETS_MANAGER: `http://127.0.0.1:${secretsPort}`,
           AWS_ENDPOINT_URL_SQS: `http://127.0.0.1:${secretsPort}`,
+          STACK_NAME: 'Bench',
           WEBHOOK_SECRET: 'webhook-secret',
           SENDER_SECRET: 'sender-secret',
           RETENTION_DAYS: '180',
