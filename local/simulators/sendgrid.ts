@@ -3,9 +3,12 @@ import { once } from 'node:events';
 import * as z from 'zod';
 import { LOOPBACK, listenOnLoopback } from './loopback.ts';
 import { Outbox, type Pending, pendingSchema } from './outbox.ts';
-import { mailSendServer } from './sendgrid/api.ts';
+import { sendGridServer } from './sendgrid/api.ts';
+import { type EventWebhook, EventWebhooks, readyWebhook, wants } from './sendgrid/event-webhooks.ts';
 import { eventsOf, type SendGridEvent } from './sendgrid/events.ts';
-import { signedPost, splitBySize } from './sendgrid/webhook.ts';
+import { sampleEvents } from './sendgrid/samples.ts';
+import { eventPost, splitBySize } from './sendgrid/webhook.ts';
+import { answerWebhookCall } from './sendgrid/webhook-api.ts';
 import { postToWebhook } from './webhook-post.ts';
 
 /** What {@link startSendGridSimulator} needs. */
@@ -14,9 +17,9 @@ export interface SendGridSimulatorOptions {
   readonly port: number;
   /** The API key that is accepted; a function is asked at each request. */
   readonly apiKey: string | (() => string | Promise<string>);
-  /** Signs the posts; on the curve P-256. */
+  /** Signs the posts of the webhook that is there at the start; on the curve P-256. */
   readonly privateKey: KeyObject;
-  /** Where events are posted: asked before each post, so it may become known later than the simulator starts. */
+  /** Where the webhook that is there at the start posts its events: asked before each post. */
   readonly webhookUrl: () => string;
   /** Between two events of a recipient. */
   readonly delayMs: number;
@@ -28,7 +31,7 @@ export interface SendGridSimulatorOptions {
   readonly report?: (line: string) => void;
 }
 
-/** A Mail Send API with its Event Webhook, on this machine. */
+/** A Mail Send API with its Event Webhooks, and what sets them up, on this machine. */
 export interface SendGridSimulator {
   /** The base URL for SendGrid's client, without a slash at its end. */
   readonly url: string;
@@ -57,21 +60,43 @@ const GIVE_UP_AFTER_MS = 24 * 3_600_000;
  */
 export async function startSendGridSimulator(options: SendGridSimulatorOptions): Promise<SendGridSimulator> {
   const { apiKey, privateKey, webhookUrl, delayMs, firstRetryMs = FIRST_RETRY_MS } = options;
+  const webhooks = new EventWebhooks(readyWebhook(webhookUrl, privateKey));
+  const closing = new AbortController();
+  const postAs = (
+    webhook: EventWebhook | undefined,
+    url: string,
+    events: readonly SendGridEvent[],
+    signal: AbortSignal,
+  ) => postToWebhook(url, eventPost(events, webhook?.signed ? webhook.privateKey : undefined, Date.now()), signal);
   const outbox = new Outbox<SendGridEvent>({
     split: splitBySize,
-    post: async (events, signal) => postToWebhook(webhookUrl(), signedPost(events, privateKey, Date.now()), signal),
+    // What one webhook refuses goes to all of them again: duplicates are usual.
+    post: async (events, signal) => {
+      for (const webhook of webhooks.list().filter(({ settings }) => settings.enabled)) {
+        const wanted = events.filter(({ event }) => wants(webhook, event));
+        const refusal = wanted.length > 0 ? await postAs(webhook, webhook.settings.url, wanted, signal) : undefined;
+        if (refusal !== undefined) return refusal;
+      }
+      return undefined;
+    },
     retryAfterMs: ({ attempts, since }, now) =>
       now - since < GIVE_UP_AFTER_MS ? Math.min(firstRetryMs * 2 ** (attempts - 1), MAX_RETRY_MS) : undefined,
     report: (line) => options.report?.(`SendGrid simulator: ${line}`),
     keep: options.keep,
   });
-  const server = mailSendServer({
+  const postSamples = async (url: string, webhook: EventWebhook | undefined) => {
+    const events = sampleEvents(Date.now(), () => randomBytes(16).toString('base64'));
+    const refusal = await postAs(webhook, url, events, closing.signal);
+    if (refusal !== undefined) options.report?.(`SendGrid simulator: test post: ${refusal}`);
+  };
+  const server = sendGridServer({
     apiKey: async () => (typeof apiKey === 'string' ? apiKey : apiKey()),
     accept: (mail) => {
       const messageId = randomBytes(16).toString('base64url');
       outbox.add(eventsOf(mail, messageId, Date.now(), delayMs));
       return messageId;
     },
+    webhooks: (request) => answerWebhookCall(request, webhooks, (url, webhook) => void postSamples(url, webhook)),
   });
   const port = await listenOnLoopback(server, options.port);
   return {
@@ -80,6 +105,7 @@ export async function startSendGridSimulator(options: SendGridSimulatorOptions):
     restore: (pending) => outbox.restore(pending),
     idle: () => outbox.idle(),
     close: async () => {
+      closing.abort();
       await Promise.all([once(server.close(), 'close'), server.closeAllConnections(), outbox.close()]);
     },
   };

@@ -22,6 +22,16 @@ export function splitBySize(events: readonly Pending<SendGridEvent>[]): Pending<
   return posts;
 }
 
+/** A post of an Event Webhook: of the Signed one where there is a key. */
+export function eventPost(
+  events: readonly SendGridEvent[],
+  privateKey: KeyObject | undefined,
+  now: number,
+): WebhookPost {
+  if (privateKey) return signedPost(events, privateKey, now);
+  return { headers: HEADERS, body: bodyOf(events) };
+}
+
 /**
  * A post of the Signed Event Webhook. It is signed anew each time: whether SendGrid does that for a repeated post is
  * not known.
@@ -31,13 +41,12 @@ export function splitBySize(events: readonly Pending<SendGridEvent>[]): Pending<
  * @see https://www.twilio.com/docs/sendgrid/for-developers/tracking-events, "Security Features"
  */
 export function signedPost(events: readonly SendGridEvent[], privateKey: KeyObject, now: number): WebhookPost {
-  const body = Buffer.from(`[${events.map(serialize).join(SEPARATOR)}]\r\n`);
+  const body = bodyOf(events);
   const timestamp = String(Math.floor(now / 1000));
   const signature = sign('sha256', Buffer.concat([Buffer.from(timestamp), body]), privateKey);
   return {
     headers: {
-      'User-Agent': 'SendGrid Event API',
-      'Content-Type': 'application/json;charset=utf-8',
+      ...HEADERS,
       'X-Twilio-Email-Event-Webhook-Signature': signature.toString('base64'),
       'X-Twilio-Email-Event-Webhook-Timestamp': timestamp,
     },
@@ -45,7 +54,10 @@ export function signedPost(events: readonly SendGridEvent[], privateKey: KeyObje
   };
 }
 
+const HEADERS = { 'User-Agent': 'SendGrid Event API', 'Content-Type': 'application/json;charset=utf-8' };
 const SEPARATOR = ',\r\n';
+
+const bodyOf = (events: readonly SendGridEvent[]) => Buffer.from(`[${events.map(serialize).join(SEPARATOR)}]\r\n`);
 
 /** Not what JSON.stringify makes of the parsed event: a signature can only be checked over the body as it came. */
 function serialize(event: SendGridEvent): string {

@@ -1,7 +1,7 @@
-import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject, verify } from 'node:crypto';
 import sendGridClient from '@sendgrid/client';
 import sendGridMail from '@sendgrid/mail';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   type SendGridSimulator,
   type SendGridSimulatorOptions,
@@ -401,6 +401,72 @@ describe('Event Webhook', () => {
     expect(lines).toEqual(['SendGrid simulator: webhook answered 500, 1 event lost']);
   });
 });
+
+describe('what sets webhooks up', () => {
+  const events = { processed: true, deferred: true, delivered: true, bounce: true, dropped: true, spam_report: true };
+  const call = async (method: string, path: string, json?: object, key = 'SG.webhooks.simulated') => {
+    const response = await fetch(`${simulator.url}/v3${path}`, {
+      method,
+      headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' },
+      ...(json && { body: JSON.stringify(json) }),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+  };
+  const settings = '/user/webhooks/event/settings';
+
+  test('each key may do what its name says', async () => {
+    expect((await call('GET', '/scopes', undefined, API_KEY)).status).toBe(401);
+    const scopes = async (key: string) => (await call('GET', '/scopes', undefined, key)).body.scopes;
+    expect(await scopes('SG.sending.simulated')).toEqual(['mail.send', 'sender_verification_eligible', '2fa_required']);
+    expect(await scopes('SG.full.simulated')).toContain('api_keys.create');
+    expect(await call('GET', `${settings}/all`, undefined, 'SG.sending.simulated')).toMatchObject({ status: 403 });
+  });
+
+  test('at the start one webhook is set up', async () => {
+    const { body } = await call('GET', `${settings}/all`);
+    const shown = { ...events, enabled: true, url: receiver.url, open: false, public_key: expect.any(String) };
+    expect(body).toMatchObject({ max_allowed: 5, webhooks: [shown] });
+  });
+
+  test('a webhook is made, signed, changed and deleted; posts are as it says', async () => {
+    const [first] = (await call('GET', `${settings}/all`)).body.webhooks;
+    expect((await call('POST', settings, { url: receiver.url, ...events })).body.errors[0].message).toMatch(/exists/);
+    expect(await call('DELETE', `${settings}/${first.id}`)).toEqual({ status: 204, body: undefined });
+    const { status, body: made } = await call('POST', settings, { url: receiver.url, enabled: false, ...events });
+    expect({ status, made }).toMatchObject({ status: 201, made: { enabled: false, open: false } });
+    expect(made).not.toHaveProperty('public_key');
+
+    const { body: signed } = await call('PATCH', `${settings}/signed/${made.id}`, { enabled: true });
+    expect(await call('GET', `${settings}/signed/${made.id}`)).toMatchObject({ status: 200, body: signed });
+    await call('PATCH', `${settings}/${made.id}`, { url: receiver.url, enabled: true, delivered: true });
+    await send({ to: 'taro@example.jp' });
+    await simulator.idle();
+    const [post] = receiver.posts;
+    expect(JSON.parse(post?.body.toString() ?? '')).toMatchObject([{ event: 'delivered' }]);
+    const key = createPublicKey({ key: Buffer.from(signed.public_key, 'base64'), format: 'der', type: 'spki' });
+    expect(verifies(post, key)).toBe(true);
+    expect(await call('PATCH', `${settings}/none`, { url: receiver.url })).toMatchObject({ status: 404 });
+  });
+
+  test('the test call posts a sample of each kind, signed by the webhook that it names', async () => {
+    const [first] = (await call('GET', `${settings}/all`)).body.webhooks;
+    expect(await call('POST', '/user/webhooks/event/test', { id: first.id, url: receiver.url })).toMatchObject({
+      status: 204,
+    });
+    await vi.waitFor(() => expect(receiver.posts).toHaveLength(1));
+    const samples = JSON.parse(receiver.posts[0]?.body.toString() ?? '');
+    expect(samples).toHaveLength(11);
+    expect(new Set(samples.map((sample: { sg_message_id: string }) => sample.sg_message_id)).size).toBe(1);
+    expect(verifies(receiver.posts[0], publicKey)).toBe(true);
+  });
+});
+
+function verifies(post: ReceivedPost | undefined, key: KeyObject): boolean {
+  const timestamp = String(post?.headers['x-twilio-email-event-webhook-timestamp']);
+  const signature = Buffer.from(String(post?.headers['x-twilio-email-event-webhook-signature']), 'base64');
+  return verify('sha256', Buffer.concat([Buffer.from(timestamp), post?.body ?? Buffer.alloc(0)]), key, signature);
+}
 
 describe('close', () => {
   test('leaves the port free, and the events to the next simulator', async () => {

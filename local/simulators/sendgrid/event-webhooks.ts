@@ -1,0 +1,101 @@
+import { createPublicKey, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
+import * as z from 'zod';
+
+const flag = z.boolean().default(false);
+
+/** What a request says of an Event Webhook; what it does not name is off. */
+export const webhookRequest = z.object({
+  enabled: flag,
+  url: z.url(),
+  friendly_name: z.string().optional(),
+  processed: flag,
+  deferred: flag,
+  delivered: flag,
+  bounce: flag,
+  dropped: flag,
+  spam_report: flag,
+  open: flag,
+  click: flag,
+  unsubscribe: flag,
+  group_unsubscribe: flag,
+  group_resubscribe: flag,
+  account_status_change: flag,
+});
+export type WebhookRequest = z.infer<typeof webhookRequest>;
+
+/** Where events go, which of them, and what signs them. */
+export interface EventWebhook {
+  readonly id: string;
+  readonly settings: WebhookRequest;
+  /** Signs while `signed`; it stays the same when that is switched off and on. */
+  readonly privateKey: KeyObject;
+  readonly signed: boolean;
+}
+
+/** Of the largest plan. */
+const MAX_WEBHOOKS = 5;
+
+/** The Event Webhooks of the simulated account, for as long as it runs: at the start one, which is set up already. */
+export class EventWebhooks {
+  #webhooks: readonly EventWebhook[];
+
+  constructor(first: EventWebhook) {
+    this.#webhooks = [first];
+  }
+
+  list(): readonly EventWebhook[] {
+    return this.#webhooks;
+  }
+
+  find(id: string): EventWebhook | undefined {
+    return this.#webhooks.find((webhook) => webhook.id === id);
+  }
+
+  /** @returns the new webhook, or why there is none */
+  create(settings: WebhookRequest): EventWebhook | { readonly refusal: string } {
+    if (this.#webhooks.some((webhook) => webhook.settings.url === settings.url)) {
+      return { refusal: `Webhook at '${settings.url}' already exists. Please provide a unique URL.` };
+    }
+    if (this.#webhooks.length >= MAX_WEBHOOKS) {
+      return { refusal: 'You have reached the maximum number of webhooks per your current billing plan.' };
+    }
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const webhook = { id: randomUUID(), settings, privateKey, signed: false };
+    this.#webhooks = [...this.#webhooks, webhook];
+    return webhook;
+  }
+
+  change(id: string, change: Partial<Pick<EventWebhook, 'settings' | 'signed'>>): EventWebhook | undefined {
+    this.#webhooks = this.#webhooks.map((webhook) => (webhook.id === id ? { ...webhook, ...change } : webhook));
+    return this.find(id);
+  }
+
+  delete(id: string): void {
+    this.#webhooks = this.#webhooks.filter((webhook) => webhook.id !== id);
+  }
+}
+
+/**
+ * A webhook that is enabled, signed, and posts all that Todoke takes.
+ *
+ * @param url is asked at each post, until the webhook is changed
+ */
+export function readyWebhook(url: () => string, privateKey: KeyObject): EventWebhook {
+  const events = { processed: true, deferred: true, delivered: true, bounce: true, dropped: true, spam_report: true };
+  const settings = webhookRequest.parse({ enabled: true, url: 'http://unset', friendly_name: 'Todoke', ...events });
+  const lazy = Object.defineProperty(settings, 'url', { get: url, enumerable: true });
+  return { id: randomUUID(), settings: lazy, privateKey, signed: true };
+}
+
+/** Base64 of SPKI DER, as SendGrid shows it. */
+export function publicKeyOf({ privateKey }: EventWebhook): string {
+  return createPublicKey(privateKey).export({ type: 'spki', format: 'der' }).toString('base64');
+}
+
+const setting = webhookRequest.keyof();
+
+/** Whether a webhook wants an event: settings and events name complaints differently. */
+export function wants({ settings }: EventWebhook, event: unknown): boolean {
+  const name = setting.safeParse(event === 'spamreport' ? 'spam_report' : event);
+  return name.success && settings[name.data] === true;
+}

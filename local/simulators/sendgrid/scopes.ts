@@ -1,0 +1,24 @@
+/** What a key may do that was made with "Mail Send" only. */
+const SENDING = ['mail.send', 'sender_verification_eligible', '2fa_required'];
+const WEBHOOKS = [
+  'user.webhooks.event.settings.create',
+  'user.webhooks.event.settings.read',
+  'user.webhooks.event.settings.update',
+  'user.webhooks.event.settings.delete',
+  'user.webhooks.event.test.create',
+];
+const FULL = [...SENDING, ...WEBHOOKS, 'api_keys.create', 'suppression.delete', 'templates.read'];
+
+/**
+ * What a key may do: here its name says so. `SG.webhooks.…` edits webhooks, `SG.full.…` does everything, any other key
+ * sends.
+ *
+ * @returns undefined for what is no key
+ * @see https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions
+ */
+export function scopesOf(authorization: string | undefined): readonly string[] | undefined {
+  const [, name] = /^Bearer SG\.([\w-]+)\.[\w-]+$/.exec(authorization ?? '') ?? [];
+  if (name === undefined) return undefined;
+  if (name === 'webhooks') return WEBHOOKS;
+  return name === 'full' ? FULL : SENDING;
+}

@@ -1,0 +1,74 @@
+import * as z from 'zod';
+import { type Answer, errors, json, problem } from './answer.ts';
+import { type EventWebhook, type EventWebhooks, publicKeyOf, webhookRequest } from './event-webhooks.ts';
+
+/** A request below `/v3/user/webhooks/event`. */
+export interface WebhookApiRequest {
+  /** Such as `GET /settings/all`. */
+  readonly call: string;
+  /** Parsed; undefined where there is none. */
+  readonly body: unknown;
+}
+
+const signature = z.object({ enabled: z.boolean() });
+const testRequest = z.object({ id: z.string().optional(), url: z.url() });
+
+/**
+ * The calls that set Event Webhooks up, as SendGrid answers them.
+ *
+ * @param test posts samples to a URL, as a webhook would
+ * @see https://www.twilio.com/docs/sendgrid/api-reference/webhooks
+ */
+export function answerWebhookCall(
+  { call, body }: WebhookApiRequest,
+  webhooks: EventWebhooks,
+  test: (url: string, webhook: EventWebhook | undefined) => void,
+): Answer {
+  const [, method, path = '', id = ''] =
+    /^(\w+) (\/settings\/signed|\/settings|\/test)(?:\/([\w-]+))?$/.exec(call) ?? [];
+  const webhook = webhooks.find(id);
+  switch (`${method} ${path}`) {
+    case 'GET /settings':
+      if (id === 'all') return json(200, { max_allowed: 5, webhooks: webhooks.list().map(shown) });
+      return webhook ? json(200, shown(webhook)) : NOT_FOUND;
+    case 'POST /settings':
+      return read(webhookRequest, body, (settings) => {
+        const created = webhooks.create(settings);
+        return 'refusal' in created ? errors(400, [{ message: created.refusal }]) : json(201, shown(created));
+      });
+    case 'PATCH /settings':
+      return read(webhookRequest, body, (settings) => {
+        const changed = webhooks.change(id, { settings });
+        return changed ? json(200, shown(changed)) : NOT_FOUND;
+      });
+    case 'DELETE /settings':
+      webhooks.delete(id);
+      return webhook ? { status: 204 } : NOT_FOUND;
+    case 'GET /settings/signed':
+      return webhook ? json(200, { id, public_key: webhook.signed ? publicKeyOf(webhook) : '' }) : NOT_FOUND;
+    case 'PATCH /settings/signed':
+      return read(signature, body, ({ enabled: signed }) => {
+        const changed = webhooks.change(id, { signed });
+        return changed ? json(200, { id, public_key: signed ? publicKeyOf(changed) : '' }) : NOT_FOUND;
+      });
+    case 'POST /test':
+      return read(testRequest, body, ({ id: tested = '', url }) => {
+        test(url, webhooks.find(tested));
+        return { status: 204 };
+      });
+    default:
+      return problem(404, 'not found');
+  }
+}
+
+const NOT_FOUND = errors(404, [{ message: 'Invalid id provided.' }]);
+
+function read<T>(schema: z.ZodType<T>, body: unknown, answer: (value: T) => Answer): Answer {
+  const { data, error } = schema.safeParse(body);
+  return error ? errors(400, [{ message: z.prettifyError(error) }]) : answer(data);
+}
+
+/** The public key is there only while the webhook signs. */
+function shown(webhook: EventWebhook) {
+  return { ...webhook.settings, id: webhook.id, ...(webhook.signed && { public_key: publicKeyOf(webhook) }) };
+}
