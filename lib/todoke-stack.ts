@@ -74,5 +74,7 @@ export class TodokeStack extends Stack {
     output('DashboardUrl', dashboard.url, 'Shows what is sent, received and going wrong');
     output('WebhookSecretName', secrets.webhook.secretName, 'Holds what webhooks are verified with');
     output('SenderSecretName', secrets.sender.secretName, 'Holds what mail is sent with');
+    output('SpillQueueUrl', queues.spill.queueUrl, 'Holds posts that wait for storage: empty on a good day');
+    output('FailureQueueUrl', queues.failures.queueUrl, 'Holds what was given up: empty on a good day');
   }
 }

@@ -206,6 +206,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   const all = {
     ...outputs,
     DynamoDbEndpoint: database.endpoint,
+    AwsApiEndpoint: awsApi.origin,
     SendGridApiUrl: providers.sendGrid.url,
     SmtpUrl: providers.smtpUrl,
   };

@@ -29,22 +29,22 @@ export function localSecrets(template: ResolvedTemplate, folder: DataFolder): Ma
   );
 }
 
-/** Secrets Manager's one call: what is in the file now, by the secret's ARN or name. */
+/** Secrets Manager's calls that read and write what is in the file now, by the secret's ARN or name. */
 export function secretsManagerCalls(secrets: readonly LocalSecret[], authorize: Authorize): Record<string, AwsCall> {
+  const secretOf = (id: string): LocalSecret => {
+    const secret = secrets.find(({ arn, name }) => id === arn || id === name);
+    if (secret === undefined) throw new AwsApiError('ResourceNotFoundException', `There is no secret ${id}`);
+    return secret;
+  };
   return {
     async 'secretsmanager.GetSecretValue'(input, caller) {
-      const { SecretId } = z.object({ SecretId: z.string() }).parse(input);
-      const secret = secrets.find(({ arn, name }) => SecretId === arn || SecretId === name);
-      if (secret === undefined) throw new AwsApiError('ResourceNotFoundException', `There is no secret ${SecretId}`);
+      const secret = secretOf(z.object({ SecretId: z.string() }).parse(input).SecretId);
       await authorize(caller, 'secretsmanager:GetSecretValue', secret.arn);
       try {
         const SecretString = await readFile(secret.file, 'utf8');
         return {
-          ARN: secret.arn,
-          Name: secret.name,
+          ...version(secret, SecretString),
           SecretString,
-          VersionId: createHash('sha256').update(SecretString).digest('hex').slice(0, 32),
-          VersionStages: ['AWSCURRENT'],
           CreatedDate: (await stat(secret.file)).mtimeMs / 1000,
         };
       } catch (error) {
@@ -52,8 +52,23 @@ export function secretsManagerCalls(secrets: readonly LocalSecret[], authorize: 
         throw new AwsApiError('ResourceNotFoundException', `There is no ${secret.file}: start local mode again`);
       }
     },
+
+    async 'secretsmanager.PutSecretValue'(input, caller) {
+      const { SecretId, SecretString } = z.object({ SecretId: z.string(), SecretString: z.string() }).parse(input);
+      const secret = secretOf(SecretId);
+      await authorize(caller, 'secretsmanager:PutSecretValue', secret.arn);
+      await writeFileAtomically(secret.file, SecretString, SECRET_MODE);
+      return version(secret, SecretString);
+    },
   };
 }
+
+const version = ({ arn, name }: LocalSecret, value: string) => ({
+  ARN: arn,
+  Name: name,
+  VersionId: createHash('sha256').update(value).digest('hex').slice(0, 32),
+  VersionStages: ['AWSCURRENT'],
+});
 
 /** Makes a secret's file if it is missing, readable by its owner only. One that is there stays as it is. */
 export async function ensureSecretFile(file: string, firstValue: object): Promise<void> {

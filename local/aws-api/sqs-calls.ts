@@ -8,6 +8,7 @@ import { AwsApiError, type AwsCall } from './aws-api.ts';
 const MAX_BYTES = 1_048_576;
 const MAX_BATCH_ENTRIES = 10;
 
+const getQueueAttributes = z.object({ QueueUrl: z.string(), AttributeNames: z.array(z.string()).default([]) });
 const sendMessage = z.strictObject({ QueueUrl: z.string(), MessageBody: z.string() });
 const sendMessageBatch = z.strictObject({
   QueueUrl: z.string(),
@@ -15,7 +16,7 @@ const sendMessageBatch = z.strictObject({
 });
 
 /**
- * SQS's calls that put messages in.
+ * SQS's calls that put messages in, and the one that counts them.
  *
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
  */
@@ -30,6 +31,20 @@ export function sqsCalls(queues: readonly LocalQueue[], authorize: Authorize): R
     return { MessageId: messageId, MD5OfMessageBody: md5OfBody(body) };
   };
   return {
+    async 'AmazonSQS.GetQueueAttributes'(input, caller) {
+      const { QueueUrl, AttributeNames } = getQueueAttributes.parse(input);
+      const queue = queueAt(QueueUrl);
+      await authorize(caller, 'sqs:GetQueueAttributes', queue.arn);
+      const inFlight = queue.inFlight();
+      const all = {
+        ApproximateNumberOfMessages: String(queue.messages().length - inFlight),
+        ApproximateNumberOfMessagesNotVisible: String(inFlight),
+        QueueArn: queue.arn,
+      };
+      const wanted = ([name]: [string, string]) => AttributeNames.includes('All') || AttributeNames.includes(name);
+      return { Attributes: Object.fromEntries(Object.entries(all).filter(wanted)) };
+    },
+
     async 'AmazonSQS.SendMessage'(input, caller) {
       const { QueueUrl, MessageBody } = sendMessage.parse(input);
       const queue = queueAt(QueueUrl);

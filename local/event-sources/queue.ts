@@ -102,6 +102,11 @@ export class LocalQueue {
     return Array.from(this.#messages.values(), ({ message }) => message);
   }
 
+  /** How many messages were received, and neither deleted nor visible again. */
+  inFlight(): number {
+    return [...this.#messages.values()].filter(({ visibleAt }) => visibleAt > this.#now()).length;
+  }
+
   async #store(file: string, message: QueueMessage): Promise<void> {
     await writeFileAtomically(join(this.#options.dir, file), toJson(message));
   }

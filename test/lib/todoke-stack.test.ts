@@ -368,12 +368,14 @@ test('the outputs are those of the design', () => {
     'BounceTableName',
     'CustomersMailCloudWebhookUrl',
     'DashboardUrl',
+    'FailureQueueUrl',
     'LogMailPolicyArn',
     'MailTableName',
     'ReadBouncesPolicyArn',
     'SendGridWebhookUrl',
     'SenderSecretName',
     'SentLogTableName',
+    'SpillQueueUrl',
     'WebhookSecretName',
   ]);
 });

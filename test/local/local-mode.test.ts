@@ -136,6 +136,7 @@ describe('local mode', () => {
       SendGridWebhookUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/function-url\/Work\/$/),
       CustomersMailCloudWebhookUrl: expect.any(String),
       DynamoDbEndpoint: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+      AwsApiEndpoint: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
       SendGridApiUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
       SmtpUrl: expect.stringMatching(/^smtp:\/\/127\.0\.0\.1:\d+$/),
     });

@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, stat, writeFile } from 'node:fs/promises';
-import { GetSecretValueCommand, PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { SendMessageBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import {
+  DescribeSecretCommand,
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
+import { GetQueueAttributesCommand, SendMessageBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ALLOW_ALL } from '../../../local/access.ts';
 import { startAwsApi } from '../../../local/aws-api/aws-api.ts';
@@ -65,9 +70,17 @@ describe('Secrets Manager', () => {
     await expect(other).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
   });
 
+  test('writes the file, for its owner only', async () => {
+    await secretsManager.send(new PutSecretValueCommand({ SecretId: 'WebhookSecret-local', SecretString: '{"a":3}' }));
+    expect(await readFile(secret.file, 'utf8')).toBe('{"a":3}');
+    expect((await stat(secret.file)).mode & 0o777).toBe(0o600);
+    const other = secretsManager.send(new PutSecretValueCommand({ SecretId: 'other', SecretString: '{}' }));
+    await expect(other).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+  });
+
   test('answers any other call with an error that names it', async () => {
-    const put = secretsManager.send(new PutSecretValueCommand({ SecretId: secret.arn, SecretString: '' }));
-    await expect(put).rejects.toThrow('Local mode does not answer secretsmanager.PutSecretValue');
+    const described = secretsManager.send(new DescribeSecretCommand({ SecretId: secret.arn }));
+    await expect(described).rejects.toThrow('Local mode does not answer secretsmanager.DescribeSecret');
   });
 });
 
@@ -91,6 +104,24 @@ describe('SQS', () => {
     const sent = await sqs.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
     expect(sent.Successful?.map(({ Id }) => Id)).toEqual(['a', 'b']);
     expect(kept().map(({ body }) => body)).toEqual(expect.arrayContaining(['body a', 'body b']));
+  });
+
+  test('counts what can be seen, and what is being worked on', async () => {
+    const count = async () => {
+      const AttributeNames = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'] as const;
+      const command = new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: [...AttributeNames] });
+      return (await sqs.send(command)).Attributes;
+    };
+    const messages = kept().length;
+    expect(await count()).toEqual({
+      ApproximateNumberOfMessages: `${messages}`,
+      ApproximateNumberOfMessagesNotVisible: '0',
+    });
+    await queues.get('SpillQueue')?.receive(1);
+    expect(await count()).toEqual({
+      ApproximateNumberOfMessages: `${messages - 1}`,
+      ApproximateNumberOfMessagesNotVisible: '1',
+    });
   });
 
   test('knows no other queue', async () => {
