@@ -7,7 +7,7 @@ import type { MailEvent } from '../lambda/mail/event.ts';
 import { normalizeCustomersMailCloud } from '../lambda/providers/customers-mail-cloud.ts';
 import { normalizeSendGrid } from '../lambda/providers/sendgrid.ts';
 import { runCommand } from './support/command.ts';
-import { readOutputs } from './support/outputs.ts';
+import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
 import { tablesOf } from './support/tables.ts';
 import { joinUnmatched } from './support/unmatched.ts';
 
@@ -16,7 +16,7 @@ await runCommand(
     command: 'npm run replay --',
     does: 'runs unrecognized and unmatched Bounce rows through the code and the sent log of today',
     options: {
-      outputs: { default: '.local/outputs.json', help: 'the outputs of the stack: local mode’s, or of cdk deploy' },
+      outputs: OUTPUTS_OPTION,
       'message-id': { default: '', help: 'only rows with this fullMessageId' },
       'time-zone': { default: 'Asia/Tokyo', help: 'of the Customers Mail Cloud account' },
       'dry-run': { default: false, help: 'only says what would be done' },

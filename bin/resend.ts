@@ -3,7 +3,7 @@ import { paginateScan, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../lambda/aws/tables.ts';
 import { isConditionFailure, updateExpression } from '../lambda/aws/update.ts';
 import { runCommand } from './support/command.ts';
-import { readOutputs } from './support/outputs.ts';
+import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
 import { whyStuck } from './support/stuck.ts';
 import { tablesOf } from './support/tables.ts';
 
@@ -12,7 +12,7 @@ await runCommand(
     command: 'npm run resend --',
     does: 'sends again what failed, what was begun and never ended, and what has no status',
     options: {
-      outputs: { default: '.local/outputs.json', help: 'the outputs of the stack: local mode’s, or of cdk deploy' },
+      outputs: OUTPUTS_OPTION,
       id: { default: '', help: 'only the item with this id' },
       error: { default: '', help: 'only items whose error contains this text' },
       'dry-run': { default: false, help: 'only says what would be sent' },

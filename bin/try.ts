@@ -8,7 +8,7 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import { runCommand } from './support/command.ts';
-import { readOutputs, type StackOutputs } from './support/outputs.ts';
+import { OUTPUTS_OPTION, readOutputs, type StackOutputs } from './support/outputs.ts';
 import { tablesOf } from './support/tables.ts';
 import { faint, good, heading, rowText } from './support/talk.ts';
 
@@ -23,7 +23,7 @@ await runCommand(
     command: 'npm run try --',
     does: 'sends mail to an address that is there and to one that is not, and shows each row as it appears',
     options: {
-      outputs: { default: '.local/outputs.json', help: 'the outputs of the running stack' },
+      outputs: OUTPUTS_OPTION,
       provider: { default: 'sendgrid', help: 'sendgrid or customers-mail-cloud' },
     },
   },

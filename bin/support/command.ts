@@ -9,14 +9,21 @@ type Values<Given extends Options> = {
   readonly [Name in keyof Given]: Given[Name]['default'] extends false ? boolean : string;
 };
 
+interface Usage {
+  readonly command: string;
+  readonly does: string;
+  readonly options: Options;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /**
  * Runs a command of `npm run`: reads its options (`--name value`), answers `--help`, and shows an error as one sentence,
  * without a stack trace, and exit code 1.
  *
- * @param usage the command as a person types it, and what it does
+ * @param usage the command as a person types it, what it does, and the environment variables that it reads by name
  */
 export async function runCommand<Given extends Options>(
-  usage: { readonly command: string; readonly does: string; readonly options: Given },
+  usage: Usage & { readonly options: Given },
   run: (values: Values<Given>) => Promise<void>,
 ): Promise<void> {
   // Whoever reads the output may stop, as `head` does, and as a terminal does that is closed.
@@ -49,9 +56,17 @@ function typeOf(option: Options[string]): 'boolean' | 'string' {
   return option.default === false ? 'boolean' : 'string';
 }
 
-function helpText({ command, does, options }: { command: string; does: string; options: Options }): string {
+function helpText({ command, does, options, environment = {} }: Usage): string {
+  const width = Math.max(18, ...Object.keys(options).map((name) => name.length));
   const lines = Object.entries(options).map(
-    ([name, option]) => `  --${name.padEnd(18)} ${option.help}${option.default ? ` (${option.default})` : ''}`,
+    ([name, option]) => `  --${name.padEnd(width)} ${option.help}${option.default ? ` (${option.default})` : ''}`,
   );
-  return [`${command}: ${does}`, '', ...lines, `  --${'help'.padEnd(18)} this text`].join('\n');
+  const variables = Object.entries(environment).map(([name, help]) => `  ${name}\n      ${help}`);
+  return [
+    `${command}: ${does}`,
+    '',
+    ...lines,
+    `  --${'help'.padEnd(width)} this text`,
+    ...(variables.length > 0 ? ['', 'In the environment:', ...variables] : []),
+  ].join('\n');
 }

@@ -10,19 +10,35 @@ const stackOutputsSchema = z.object({
   CustomersMailCloudWebhookUrl: z.string(),
   WebhookSecretName: z.string(),
   SenderSecretName: z.string(),
+  /** A stack that was deployed before these were added has none until the next deployment. */
+  SpillQueueUrl: z.string().optional(),
+  FailureQueueUrl: z.string().optional(),
   ConsoleUrl: z.string().optional(),
   DynamoDbEndpoint: z.string().optional(),
+  AwsApiEndpoint: z.string().optional(),
   SendGridApiUrl: z.string().optional(),
   SmtpUrl: z.string().optional(),
 });
 export type StackOutputs = z.infer<typeof stackOutputsSchema>;
+
+/** The option of every command that works on a stack. */
+export const OUTPUTS_OPTION = {
+  default: '.local/outputs.json',
+  help: 'the outputs of the stack: local mode’s, or of cdk deploy',
+};
+
+/** A stack by its outputs. */
+export interface Stack {
+  readonly name: string;
+  readonly outputs: StackOutputs;
+}
 
 /**
  * Reads the file that `cdk deploy --outputs-file` and local mode write: one stack's outputs, by the stack's name.
  *
  * @throws Error that says which command writes the file
  */
-export async function readOutputs(file: string): Promise<StackOutputs> {
+export async function readStack(file: string): Promise<Stack> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -33,10 +49,14 @@ export async function readOutputs(file: string): Promise<StackOutputs> {
     );
   }
   const stacks = z.record(z.string(), stackOutputsSchema).safeParse(parseJson(text));
-  const [outputs] = Object.values(stacks.data ?? {});
-  if (!outputs) throw new Error(`Cannot use ${file}: it does not hold the outputs of a Todoke stack`);
-  return outputs;
+  const [stack] = Object.entries(stacks.data ?? {});
+  if (!stack) throw new Error(`Cannot use ${file}: it does not hold the outputs of a Todoke stack`);
+  const [name, outputs] = stack;
+  return { name, outputs };
 }
+
+/** The outputs alone. @throws as {@link readStack} does */
+export const readOutputs = async (file: string): Promise<StackOutputs> => (await readStack(file)).outputs;
 
 function parseJson(text: string): unknown {
   try {

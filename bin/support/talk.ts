@@ -4,8 +4,9 @@ import { styleText } from 'node:util';
 export const heading = (text: string): string => styled('bold', text);
 export const faint = (text: string): string => styled('dim', text);
 export const good = (text: string): string => styled('green', text);
+export const bad = (text: string): string => styled('red', text);
 
-function styled(style: 'bold' | 'dim' | 'green', text: string): string {
+function styled(style: 'bold' | 'dim' | 'green' | 'red', text: string): string {
   return process.stdout.isTTY && !process.env['NO_COLOR'] ? styleText(style, text) : text;
 }
 

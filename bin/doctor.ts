@@ -1,0 +1,33 @@
+/** `npm run doctor`: says whether all is well with a stack, and what to do where it is not. */
+
+import { openAnswers } from './support/answers.ts';
+import { runCommand } from './support/command.ts';
+import { runDoctor } from './support/doctor/doctor.ts';
+import { DOCTOR_OPTIONS, daysOf, WEBHOOK_KEY } from './support/doctor/options.ts';
+import { OUTPUTS_OPTION, readStack } from './support/outputs.ts';
+import { sendGridRegion } from './support/sendgrid-api.ts';
+import { heading } from './support/talk.ts';
+
+await runCommand(
+  {
+    command: 'npm run doctor --',
+    does: 'says whether all is well with a stack, a line each, and what to do where it is not',
+    options: {
+      outputs: OUTPUTS_OPTION,
+      ...DOCTOR_OPTIONS,
+      stdin: { default: false, help: 'reads the secret from stdin, as a line NAME=value' },
+    },
+    environment: { [WEBHOOK_KEY]: 'a key that may edit webhooks: with it SendGrid is asked, and posts a test' },
+  },
+  async (options) => {
+    const stack = await readStack(options.outputs);
+    const webhookKey = (await openAnswers(options.stdin)).given(WEBHOOK_KEY);
+    console.log(`${heading(`Todoke, the stack ${stack.name}`)}\n`);
+    const well = await runDoctor(stack, {
+      webhookKey,
+      region: sendGridRegion(options['sendgrid-region']),
+      days: daysOf(options.days),
+    });
+    if (!well) process.exitCode = 1;
+  },
+);

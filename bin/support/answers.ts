@@ -1,0 +1,59 @@
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+
+/** Where answers come from: the environment, lines `NAME=value` on stdin, and a person at a terminal. */
+export interface Answers {
+  /** Whether somebody is there to be asked. */
+  readonly interactive: boolean;
+  /** A secret that is asked for of nobody; `""` where it is not given. */
+  given(name: string): string;
+  /** A secret by the name of its environment variable, asked for without an echo; `""` where nobody gives one. */
+  secret(name: string, question: string): Promise<string>;
+  /** What may be seen; not asked for where a flag gives it. */
+  open(flag: string, question: string): Promise<string>;
+}
+
+/**
+ * @param fromStdin whether stdin has secrets, a line each: `TODOKE_SENDGRID_API_KEY=SG.…`. What the environment has goes
+ * before it.
+ */
+export async function openAnswers(fromStdin: boolean): Promise<Answers> {
+  const piped = fromStdin ? parseLines(await text(process.stdin)) : new Map<string, string>();
+  const interactive = !fromStdin && process.stdin.isTTY === true && process.stdout.isTTY === true;
+  const given = (name: string) => (process.env[name] || piped.get(name) || '').trim();
+  return {
+    interactive,
+    given,
+    secret: async (name, question) => (given(name) !== '' || !interactive ? given(name) : ask(question, true)),
+    open: async (flag, question) => (flag !== '' || !interactive ? flag : ask(question, false)),
+  };
+}
+
+/** @throws Error where the question is broken off with Ctrl-C or Ctrl-D */
+async function ask(question: string, hidden: boolean): Promise<string> {
+  process.stdout.write(`  ${question}: `);
+  // What readline would echo goes nowhere; the question is written beside it.
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output: hidden ? nowhere : process.stdout, terminal: true });
+  const brokenOff = new AbortController();
+  lines.on('SIGINT', () => brokenOff.abort());
+  lines.on('close', () => brokenOff.abort());
+  try {
+    return (await lines.question('', { signal: brokenOff.signal })).trim();
+  } catch (cause) {
+    throw new Error('Broken off. What was stored until here stays; run the command again to go on', { cause });
+  } finally {
+    lines.close();
+    if (hidden) process.stdout.write('\n');
+  }
+}
+
+function parseLines(input: string): Map<string, string> {
+  return new Map(
+    input.split('\n').flatMap((line) => {
+      const [, name, value] = /^\s*(\w+)=(.*)$/.exec(line) ?? [];
+      return name !== undefined && value !== undefined ? [[name, value] as const] : [];
+    }),
+  );
+}

@@ -1,0 +1,34 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { clientSettings, isLocal } from '../aws.ts';
+import type { Stack } from '../outputs.ts';
+import { SendGridApi, type sendGridRegion } from '../sendgrid-api.ts';
+
+/** The stack that the doctor looks at, and what with. */
+export interface Patient extends Stack {
+  readonly local: boolean;
+  readonly dynamo: DynamoDBClient;
+  readonly tables: DynamoDBDocumentClient;
+  /** With a key that may edit webhooks; undefined where none is given. */
+  readonly sendGrid: SendGridApi | undefined;
+  /** How many days back Bounce rows are looked at; 0 for none. */
+  readonly days: number;
+}
+
+export interface DoctorOptions {
+  readonly webhookKey: string;
+  readonly region: ReturnType<typeof sendGridRegion>;
+  readonly days: number;
+}
+
+export function patientOf(stack: Stack, { webhookKey, region, days }: DoctorOptions): Patient {
+  const dynamo = new DynamoDBClient(clientSettings(stack.outputs, 'DynamoDbEndpoint'));
+  return {
+    ...stack,
+    local: isLocal(stack.outputs),
+    dynamo,
+    tables: DynamoDBDocumentClient.from(dynamo),
+    sendGrid: webhookKey === '' ? undefined : new SendGridApi(stack.outputs, region, webhookKey),
+    days,
+  };
+}

@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GetCommand, paginateQuery, paginateScan } from '@aws-sdk/lib-dynamodb';
+import type { Row } from '../../../lambda/aws/tables.ts';
+import { DAY_SHARDS } from '../../../lambda/mail/keys.ts';
+import { whyStuck } from '../stuck.ts';
+import type { Patient } from './patient.ts';
+import { SAMPLE_FULL_MESSAGE_ID } from './sendgrid-webhook.ts';
+import { type Check, counted, mend, ok, skipped } from './verdict.ts';
+
+const DAY_MS = 86_400_000;
+/** A page is 1 MB: what a look costs stays under a cent. */
+const MAX_PAGES = 20;
+/** Longer than it takes to begin with an item that was just put. */
+const BEGIN_MS = 5_000;
+
+/** Failures of the last days that were not understood, or joined no mail: by the index byDay, without a scan. */
+export function rowCheck({ outputs, tables, days }: Patient): Check {
+  return {
+    name: 'Bounce rows',
+    look: async () => {
+      if (days === 0) return skipped('--days is 0');
+      const counts = { unrecognized: 0, unmatched: 0 };
+      let partial = false;
+      const count = async (day: string) => {
+        let pages = 0;
+        for await (const { Items = [] } of paginateQuery(
+          { client: tables },
+          {
+            TableName: outputs.BounceTableName,
+            IndexName: 'byDay',
+            KeyConditionExpression: '#day = :day',
+            FilterExpression: '#matched = :false AND #fullMessageId <> :sample',
+            ProjectionExpression: '#outcome',
+            ExpressionAttributeNames: {
+              '#day': 'day',
+              '#matched': 'matched',
+              '#fullMessageId': 'fullMessageId',
+              '#outcome': 'outcome',
+            },
+            ExpressionAttributeValues: { ':day': day, ':false': false, ':sample': SAMPLE_FULL_MESSAGE_ID },
+          },
+        )) {
+          for (const { outcome } of Items) counts[outcome === 'unrecognized' ? 'unrecognized' : 'unmatched']++;
+          if (++pages === MAX_PAGES) partial = true;
+          if (partial) return;
+        }
+      };
+      const nowMs = Date.now();
+      for (let back = 0; back < days; back++) {
+        const day = new Date(nowMs - back * DAY_MS).toISOString().slice(0, 10);
+        await Promise.all(Array.from({ length: DAY_SHARDS }, (_, shard) => count(`${day}#${shard}`)));
+      }
+      const lately = `in ${counted(days, 'day')}${partial ? ' (not all were looked at)' : ''}`;
+      if (counts.unrecognized + counts.unmatched === 0) return ok(`all understood and joined, ${lately}`);
+      return mend(
+        `${counts.unrecognized} unrecognized, ${counts.unmatched} unmatched ${lately}: \`npm run replay\` tries them again; what stays unmatched is of mail that nobody logs`,
+      );
+    },
+  };
+}
+
+/** Mails that will not go out unless somebody sees to it. Mail has no index: a scan, of bounded cost. */
+export function stuckCheck({ outputs, tables }: Patient): Check {
+  return {
+    name: 'mails',
+    look: async () => {
+      const suspects: Row[] = [];
+      let looked = 0;
+      let pages = 0;
+      let partial = false;
+      for await (const page of paginateScan(
+        { client: tables },
+        {
+          TableName: outputs.MailTableName,
+          FilterExpression: 'attribute_not_exists(#status) OR #status <> :sent',
+          ProjectionExpression: '#id, #status, #sendingUntil, #resentAt',
+          ExpressionAttributeNames: {
+            '#id': 'id',
+            '#status': 'status',
+            '#sendingUntil': 'sendingUntil',
+            '#resentAt': 'resentAt',
+          },
+          ExpressionAttributeValues: { ':sent': 'sent' },
+        },
+      )) {
+        suspects.push(...(page.Items ?? []).filter((item) => whyStuck(item, Date.now()) !== undefined));
+        looked += page.ScannedCount ?? 0;
+        partial = ++pages === MAX_PAGES && page.LastEvaluatedKey !== undefined;
+        if (partial) break;
+      }
+      const of = `of ${counted(looked, 'item')}${partial ? ', which are not all' : ''}`;
+      const stuck = await stillStuck(suspects);
+      if (stuck === 0) return ok(`none stuck, ${of}`);
+      return mend(`${stuck} stuck, ${of}: \`npm run resend -- --dry-run\` says why, and without it sends them again`);
+    },
+  };
+
+  /** An item that was put a moment ago has no status yet. */
+  async function stillStuck(suspects: readonly Row[]): Promise<number> {
+    const waiting = suspects.filter(({ status }) => status === undefined);
+    if (waiting.length === 0 || waiting.length > 100) return suspects.length;
+    await sleep(BEGIN_MS);
+    const again = await Promise.all(
+      waiting.map(({ id }) => tables.send(new GetCommand({ TableName: outputs.MailTableName, Key: { id } }))),
+    );
+    const gone = again.filter(({ Item }) => Item === undefined || whyStuck(Item, Date.now()) === undefined).length;
+    return suspects.length - gone;
+  }
+}

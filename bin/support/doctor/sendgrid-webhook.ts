@@ -1,0 +1,104 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DeleteCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { forEachConcurrently, type Row } from '../../../lambda/aws/tables.ts';
+import { EVENT_ENTRY_PREFIX } from '../../../lambda/mail/rows.ts';
+import { webhookSecretOf } from '../secrets.ts';
+import { type EventWebhook, WEBHOOK_EVENTS } from '../sendgrid-api.ts';
+import type { Patient } from './patient.ts';
+import { type Check, counted, mend, ok, skipped } from './verdict.ts';
+
+const NO_KEY = 'needs TODOKE_SENDGRID_WEBHOOK_KEY in the environment, a key that may edit webhooks';
+const SETUP = 'run `npm run setup` with the webhook key';
+
+/** What SendGrid's test posts are about: a mail that never was. "Test Your Integration" in its menus posts the same. */
+export const SAMPLE_FULL_MESSAGE_ID = '14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0';
+const SAMPLE_MESSAGE_ID = '14c5d75ce93.dfd.64b469';
+const PATIENCE_MS = 30_000;
+
+/** How the Event Webhook is set at SendGrid. */
+export function sendGridWebhookCheck({ outputs, sendGrid }: Patient): Check {
+  return {
+    name: "SendGrid's Event Webhook",
+    look: async () => {
+      if (!sendGrid) return skipped(NO_KEY);
+      const [webhook] = await sendGrid.webhooksTo(outputs.SendGridWebhookUrl);
+      if (!webhook) return mend(`none posts to SendGridWebhookUrl: ${SETUP}`);
+      const { sendgridPublicKeys } = (await webhookSecretOf(outputs).read()).value;
+      const problems = webhookProblems(webhook);
+      if (webhook.public_key !== '' && !sendgridPublicKeys.includes(webhook.public_key)) {
+        problems.push('its public key is not in the secret');
+      }
+      return problems.length > 0 ? mend(`${problems.join('; ')}: ${SETUP}`) : ok('enabled, signed, with all events');
+    },
+  };
+}
+
+/** What of a webhook is not as Todoke needs it. */
+export function webhookProblems(webhook: EventWebhook): string[] {
+  const off = Object.entries(WEBHOOK_EVENTS).flatMap(([event, on]) => (on && webhook[event] !== true ? [event] : []));
+  return [
+    ...(webhook.enabled ? [] : ['it is not enabled']),
+    ...(webhook.public_key === '' ? ['it does not sign'] : []),
+    ...(off.length > 0 ? [`it does not post ${off.join(', ')}`] : []),
+  ];
+}
+
+/** Has SendGrid post its samples, waits until they are recorded, and deletes them. */
+export function testPostCheck({ outputs, sendGrid, tables }: Patient): Check {
+  const query = async (TableName: string, key: string, value: string, prefix?: { name: string; begins: string }) => {
+    const { Items = [] } = await tables.send(
+      new QueryCommand({
+        TableName,
+        ConsistentRead: true,
+        KeyConditionExpression: `#key = :value${prefix ? ' AND begins_with(#prefix, :begins)' : ''}`,
+        ExpressionAttributeNames: { '#key': key, ...(prefix && { '#prefix': prefix.name }) },
+        ExpressionAttributeValues: { ':value': value, ...(prefix && { ':begins': prefix.begins }) },
+      }),
+    );
+    return Items;
+  };
+  // Never the log row of a mail, should somebody have logged one under this id.
+  const story = () =>
+    query(outputs.SentLogTableName, 'messageId', SAMPLE_MESSAGE_ID, { name: 'entry', begins: EVENT_ENTRY_PREFIX });
+  const bounces = () => query(outputs.BounceTableName, 'fullMessageId', SAMPLE_FULL_MESSAGE_ID);
+  const remove = async (TableName: string, rows: readonly Row[], keys: readonly string[]) =>
+    forEachConcurrently(rows, async (row) => {
+      const Key = Object.fromEntries(keys.map((key) => [key, row[key]]));
+      await tables.send(new DeleteCommand({ TableName, Key }));
+    });
+  const clean = async () => {
+    await remove(outputs.SentLogTableName, await story(), ['messageId', 'entry']);
+    await remove(outputs.BounceTableName, await bounces(), ['fullMessageId', 'eventId']);
+  };
+  return {
+    name: "SendGrid's test post",
+    look: async () => {
+      if (!sendGrid) return skipped(NO_KEY);
+      const [webhook] = await sendGrid.webhooksTo(outputs.SendGridWebhookUrl);
+      if (!webhook) return skipped('there is no webhook to test');
+      await clean();
+      await sendGrid.testWebhook(webhook);
+      const recorded = await atRest(async () => (await story()).length + (await bounces()).length);
+      await clean();
+      if (recorded === 0) {
+        return mend(
+          `nothing came within ${PATIENCE_MS / 1000} s: look at the log of ReceiveSendGrid for what it answered`,
+        );
+      }
+      return ok(`was accepted, ${counted(recorded, 'row')} recorded, and deleted again`);
+    },
+  };
+}
+
+/** The count once it is not 0 and stays as it is for a while: a post is recorded in several requests. */
+async function atRest(count: () => Promise<number>): Promise<number> {
+  const deadlineMs = Date.now() + PATIENCE_MS;
+  let last = 0;
+  while (Date.now() < deadlineMs) {
+    const now = await count();
+    if (now > 0 && now === last) return now;
+    last = now;
+    await sleep(1_000);
+  }
+  return last;
+}

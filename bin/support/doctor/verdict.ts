@@ -1,0 +1,19 @@
+/** What a check found: all is well, it could not or need not be looked at, or something is to be mended. */
+export interface Verdict {
+  readonly state: 'ok' | 'skipped' | 'mend';
+  /** Half a sentence; for `mend` with what to do. */
+  readonly says: string;
+}
+
+export const ok = (says: string): Verdict => ({ state: 'ok', says });
+export const skipped = (says: string): Verdict => ({ state: 'skipped', says });
+export const mend = (says: string): Verdict => ({ state: 'mend', says });
+
+/** One line of the doctor's. What `look` throws is something to mend. */
+export interface Check {
+  readonly name: string;
+  look(): Promise<Verdict>;
+}
+
+/** `1 message`, `2 messages` */
+export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -1,0 +1,111 @@
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { WebhookSecret } from '../../../lambda/aws/secret-shapes.ts';
+import { webhookSecretOf } from '../secrets.ts';
+import type { Patient } from './patient.ts';
+import { type Check, mend, ok, skipped, type Verdict } from './verdict.ts';
+
+/** Functions use a changed secret after this time at the latest. */
+const SECRET_MAX_AGE_MS = 62_000;
+const TIMEOUT_MS = 15_000;
+
+/** What the webhooks answer to posts that are empty: nothing of them is recorded, whatever becomes of them. */
+export function webhookChecks({ outputs }: Patient): Check[] {
+  const secret = webhookSecretOf(outputs).read();
+  secret.catch(() => undefined);
+  /** Posts again while functions may still use what the secret was before. */
+  const postUntil = async (status: number, post: () => Promise<Answered>): Promise<Answered> => {
+    const { changedAtMs } = await secret;
+    for (;;) {
+      const answered = await post();
+      if (answered.status === status || Date.now() > changedAtMs + SECRET_MAX_AGE_MS) return answered;
+      await sleep(2_000);
+    }
+  };
+  return [
+    {
+      name: 'a forged SendGrid post',
+      look: async () => {
+        if ((await secret).value.sendgridPublicKeys.length === 0) return skipped('not set up');
+        return expect401(await postUntil(401, () => postForged(outputs.SendGridWebhookUrl)));
+      },
+    },
+    {
+      name: 'a Customers Mail Cloud post with a wrong key',
+      look: async () => {
+        if (credentialOf((await secret).value) === undefined) return skipped('not set up');
+        const wrong = () => ({ fields: { api_key: randomBytes(24).toString('hex') }, headers: {} });
+        return expect401(await postUntil(401, () => postEmpty(outputs.CustomersMailCloudWebhookUrl, wrong())));
+      },
+    },
+    {
+      name: 'a Customers Mail Cloud post with a right key',
+      look: async () => {
+        const credential = credentialOf((await secret).value);
+        if (credential === undefined) return skipped('not set up');
+        const { status, text } = await postUntil(200, () =>
+          postEmpty(outputs.CustomersMailCloudWebhookUrl, credential),
+        );
+        if (status === 200) return ok('an empty list was accepted');
+        return mend(`answered ${status}: ${text}. Look at the log of ReceiveCustomersMailCloud`);
+      },
+    },
+  ];
+}
+
+interface Answered {
+  readonly status: number;
+  readonly text: string;
+}
+interface Credential {
+  readonly fields: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function expect401({ status, text }: Answered): Verdict {
+  if (status === 401) return ok('was refused');
+  if (status === 200) return mend('was ACCEPTED: anybody can report bounces. Is this the address of this stack?');
+  return mend(`answered ${status} instead of 401: ${text}. Look at the log of the receiver`);
+}
+
+function credentialOf({ customersMailCloud }: WebhookSecret): Credential | undefined {
+  const { apiKeys, basic, bearerTokens } = customersMailCloud;
+  const api_key = apiKeys.findLast(Boolean);
+  if (api_key !== undefined) return { fields: { api_key }, headers: {} };
+  const [account] = basic;
+  if (account !== undefined) {
+    const value = Buffer.from(`${account.user}:${account.password}`).toString('base64');
+    return { fields: {}, headers: { Authorization: `Basic ${value}` } };
+  }
+  const token = bearerTokens.find(Boolean);
+  return token === undefined ? undefined : { fields: {}, headers: { Authorization: `Bearer ${token}` } };
+}
+
+/** Signed, as SendGrid does it, by a key that nobody knows. */
+function postForged(url: string): Promise<Answered> {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const timestamp = String(Math.floor(Date.now() / 1000));
+  const body = '[]\r\n';
+  return post(url, body, {
+    'Content-Type': 'application/json;charset=utf-8',
+    'X-Twilio-Email-Event-Webhook-Timestamp': timestamp,
+    'X-Twilio-Email-Event-Webhook-Signature': sign('sha256', Buffer.from(timestamp + body), privateKey).toString(
+      'base64',
+    ),
+  });
+}
+
+function postEmpty(url: string, { fields, headers }: Credential): Promise<Answered> {
+  const body = new URLSearchParams({ ...fields, event_type: 'deliveries', event: '{"deliveries":[]}' });
+  return post(url, body.toString(), { 'Content-Type': 'application/x-www-form-urlencoded', ...headers });
+}
+
+async function post(url: string, body: string, headers: Readonly<Record<string, string>>): Promise<Answered> {
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  try {
+    const response = await fetch(url, { method: 'POST', headers: { ...headers }, body, signal, redirect: 'manual' });
+    return { status: response.status, text: (await response.text()).slice(0, 200) };
+  } catch (cause) {
+    throw new Error(`${url} does not answer`, { cause });
+  }
+}

@@ -1,0 +1,135 @@
+import * as z from 'zod';
+import { isLocal } from './aws.ts';
+import type { StackOutputs } from './outputs.ts';
+
+const API_URLS = { global: 'https://api.sendgrid.com', eu: 'https://api.eu.sendgrid.com' } as const;
+const regionSchema = z.enum(['global', 'eu']);
+const TIMEOUT_MS = 15_000;
+
+/** The events that Todoke takes, as the settings of an Event Webhook name them; all others are off. */
+export const WEBHOOK_EVENTS = {
+  processed: true,
+  deferred: true,
+  delivered: true,
+  bounce: true,
+  dropped: true,
+  spam_report: true,
+  open: false,
+  click: false,
+  unsubscribe: false,
+  group_unsubscribe: false,
+  group_resubscribe: false,
+} as const;
+
+const scopesSchema = z.object({ scopes: z.array(z.string()) });
+const webhookSchema = z.looseObject({
+  id: z.string(),
+  url: z.string(),
+  enabled: z.boolean().default(false),
+  friendly_name: z.string().nullish(),
+  public_key: z.string().default(''),
+});
+export type EventWebhook = z.infer<typeof webhookSchema>;
+// An account without a webhook answers with one that is empty.
+const webhooksSchema = z.object({
+  webhooks: z.array(z.union([webhookSchema, z.object({}).transform(() => undefined)])),
+});
+const signedSchema = z.object({ public_key: z.string() });
+const errorsSchema = z.object({ errors: z.array(z.object({ message: z.string() })) });
+
+/** The region in which a SendGrid account lives. @throws Error that says which there are */
+export function sendGridRegion(text: string): keyof typeof API_URLS {
+  const region = regionSchema.safeParse(text);
+  if (!region.success) throw new Error(`Cannot use --sendgrid-region ${text}: it must be global or eu`);
+  return region.data;
+}
+
+/**
+ * SendGrid's API with one key, which no error repeats.
+ *
+ * @see https://www.twilio.com/docs/sendgrid/api-reference/webhooks
+ */
+export class SendGridApi {
+  readonly #origin: string;
+  readonly #key: string;
+
+  /** @param region of the account; local mode's simulator answers for every one */
+  constructor(outputs: StackOutputs, region: keyof typeof API_URLS, key: string) {
+    if (isLocal(outputs) && outputs.SendGridApiUrl === undefined) {
+      throw new Error('Cannot use these outputs: they have no SendGridApiUrl. Start local mode again');
+    }
+    this.#origin = outputs.SendGridApiUrl ?? API_URLS[region];
+    this.#key = key;
+  }
+
+  /** What the key may do. */
+  async scopes(): Promise<string[]> {
+    return (await this.#call('GET', '/v3/scopes', scopesSchema)).scopes;
+  }
+
+  /** The webhooks that post to an address, whatever its query: the enabled ones first. */
+  async webhooksTo(url: string): Promise<EventWebhook[]> {
+    const { webhooks } = await this.#call('GET', `${SETTINGS}/all`, webhooksSchema);
+    return webhooks
+      .filter((webhook) => webhook !== undefined)
+      .filter((webhook) => webhook.url.split('?', 1)[0] === url)
+      .sort((a, b) => Number(b.enabled) - Number(a.enabled));
+  }
+
+  createWebhook(settings: object): Promise<EventWebhook> {
+    return this.#call('POST', SETTINGS, webhookSchema, settings);
+  }
+
+  updateWebhook(id: string, settings: object): Promise<EventWebhook> {
+    return this.#call('PATCH', `${SETTINGS}/${id}`, webhookSchema, settings);
+  }
+
+  /** Switches the signature on. @returns the public key, base64 of SPKI DER */
+  async signWebhook(id: string): Promise<string> {
+    return (await this.#call('PATCH', `${SETTINGS}/signed/${id}`, signedSchema, { enabled: true })).public_key;
+  }
+
+  /** Has samples posted, soon. */
+  async testWebhook({ id, url }: EventWebhook): Promise<void> {
+    await this.#call('POST', '/v3/user/webhooks/event/test', z.unknown(), { id, url });
+  }
+
+  async #call<Schema extends z.ZodType>(method: string, path: string, schema: Schema, body?: object) {
+    const what = `${method} ${path}`;
+    const response = await fetch(`${this.#origin}${path}`, {
+      method,
+      headers: { Authorization: `Bearer ${this.#key}`, 'Content-Type': 'application/json' },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(body && { body: JSON.stringify(body) }),
+    }).catch((cause: unknown) => {
+      throw new Error(`Cannot ask SendGrid (${what}): it does not answer`, { cause });
+    });
+    const answer = parseJson(await response.text());
+    if (!response.ok) {
+      const said =
+        errorsSchema
+          .safeParse(answer)
+          .data?.errors.map(({ message }) => message)
+          .join('; ') ?? '';
+      throw new Error(`Cannot ask SendGrid (${what}): ${response.status} ${said || response.statusText}`.trim());
+    }
+    const read = schema.safeParse(answer);
+    if (!read.success) throw new Error(`Cannot ask SendGrid (${what}): its answer is not of the documented shape`);
+    return read.data;
+  }
+}
+
+const SETTINGS = '/v3/user/webhooks/event/settings';
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the key may do beside sending. These three come with every key, or are of no use without another. */
+export function moreThanSending(scopes: readonly string[]): string[] {
+  return scopes.filter((scope) => !/^(?:mail\.send|sender_verification_\w+|2fa_\w+)$/.test(scope));
+}
