@@ -1,0 +1,99 @@
+/** `npm run setup`: what `cdk deploy` cannot do, with whom it needs: the keys of both providers, and their webhooks. */
+import { openAnswers } from './support/answers.ts';
+import { runCommand } from './support/command.ts';
+import { runDoctor } from './support/doctor/doctor.ts';
+import { DOCTOR_OPTIONS, daysOf, WEBHOOK_KEY } from './support/doctor/options.ts';
+import { OUTPUTS_OPTION, readStack } from './support/outputs.ts';
+import { senderSecretOf, webhookSecretOf } from './support/secrets.ts';
+import { sendGridRegion } from './support/sendgrid-api.ts';
+import {
+  retireApiKeys,
+  rotateApiKey,
+  setUpCustomersMailCloudEvents,
+  setUpCustomersMailCloudSending,
+} from './support/setup/customers-mail-cloud.ts';
+import { retirePublicKeys, setUpSendGridEvents } from './support/setup/sendgrid-events.ts';
+import { setUpSendGridSending } from './support/setup/sendgrid-sending.ts';
+import { SENDING_KEY, SMTP_PASSWORD } from './support/setup/step.ts';
+import { heading } from './support/talk.ts';
+
+const PROVIDERS = ['sendgrid', 'customers-mail-cloud'];
+
+await runCommand(
+  {
+    command: 'npm run setup --',
+    does: 'sets up what cdk deploy cannot, then runs the doctor; it keeps what is set, and can be run again',
+    options: {
+      outputs: OUTPUTS_OPTION,
+      provider: { default: '', help: 'only this one: sendgrid or customers-mail-cloud' },
+      'sendgrid-public-key': {
+        default: '',
+        help: 'a Verification Key that SendGrid shows: is added to those accepted',
+      },
+      'smtp-host': { default: '', help: 'of the Customers Mail Cloud account' },
+      'smtp-port': { default: '587', help: 'of the same' },
+      'smtp-user': { default: '', help: 'of the same' },
+      replace: { default: false, help: 'takes new answers in place of what is set' },
+      rotate: { default: '', help: 'customers-mail-cloud: makes another api_key; both are accepted' },
+      retire: { default: '', help: 'sendgrid or customers-mail-cloud: accepts only the newest key' },
+      'skip-doctor': { default: false, help: 'ends when all is stored' },
+      stdin: { default: false, help: 'reads secrets from stdin, a line NAME=value each' },
+      ...DOCTOR_OPTIONS,
+    },
+    environment: {
+      [SENDING_KEY]: 'a SendGrid key that may only send mail',
+      [WEBHOOK_KEY]: 'a SendGrid key that may edit webhooks: used once, stored nowhere',
+      [SMTP_PASSWORD]: 'of the Customers Mail Cloud account',
+    },
+  },
+  async (options) => {
+    oneOf('provider', options.provider, PROVIDERS);
+    oneOf('rotate', options.rotate, ['customers-mail-cloud']);
+    oneOf('retire', options.retire, PROVIDERS);
+    const region = sendGridRegion(options['sendgrid-region']);
+    const days = daysOf(options.days);
+    const stack = await readStack(options.outputs);
+    const { outputs } = stack;
+    const answers = await openAnswers(options.stdin);
+    console.log(heading(`Setting up Todoke, the stack ${stack.name}`));
+
+    const changesKeys = options.rotate !== '' || options.retire !== '';
+    const wants = (provider: string) => !changesKeys && (options.provider || provider) === provider;
+    const webhookKey = wants('sendgrid')
+      ? await answers.secret(
+          WEBHOOK_KEY,
+          'A SendGrid key that may edit webhooks (not shown, used once, stored nowhere; empty: by hand)',
+        )
+      : answers.given(WEBHOOK_KEY);
+    const setup = {
+      outputs,
+      answers,
+      webhookSecret: webhookSecretOf(outputs),
+      senderSecret: senderSecretOf(outputs),
+      region,
+      webhookKey,
+      replace: options.replace,
+    };
+    if (options.rotate !== '') await rotateApiKey(setup);
+    if (options.retire === 'sendgrid') await retirePublicKeys(setup);
+    if (options.retire === 'customers-mail-cloud') await retireApiKeys(setup);
+    if (wants('sendgrid')) {
+      await setUpSendGridSending(setup);
+      await setUpSendGridEvents(setup, options['sendgrid-public-key']);
+    }
+    if (wants('customers-mail-cloud')) {
+      await setUpCustomersMailCloudEvents(setup);
+      const smtp = { host: options['smtp-host'], port: options['smtp-port'], user: options['smtp-user'] };
+      await setUpCustomersMailCloudSending(setup, smtp);
+    }
+
+    if (options['skip-doctor']) return;
+    console.log(`\n${heading('The doctor')}\n`);
+    if (!(await runDoctor(stack, { webhookKey, region, days }))) process.exitCode = 1;
+  },
+);
+
+function oneOf(name: string, value: string, allowed: readonly string[]): void {
+  if (value === '' || allowed.includes(value)) return;
+  throw new Error(`Cannot use --${name} ${value}: it must be ${allowed.join(' or ')}`);
+}

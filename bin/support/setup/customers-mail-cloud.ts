@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto';
+import { counted } from '../doctor/verdict.ts';
+import { done, type Setup, SMTP_PASSWORD, say, sayKept, state, steps, title } from './step.ts';
+
+/** Makes the key by which its posts are known, and says what to enter there. */
+export async function setUpCustomersMailCloudEvents(setup: Setup): Promise<void> {
+  title('Customers Mail Cloud, events');
+  const { apiKeys, basic, bearerTokens } = (await setup.webhookSecret.read()).value.customersMailCloud;
+  if (apiKeys.length > 0) {
+    say(`api_key: set, and kept (${counted(apiKeys.length, 'key')} accepted; --rotate customers-mail-cloud: another)`);
+    sayWebhook(setup, 'the key that is set; it was shown when it was made, and is in the secret');
+  } else if (basic.length + bearerTokens.length > 0) {
+    say('api_key: none; Basic or Bearer is set, and kept');
+    sayWebhook(setup, 'none: choose the authentication that is set');
+  } else {
+    await addApiKey(setup, []);
+  }
+}
+
+/** Adds a key to the one that is in use: both are accepted. */
+export async function rotateApiKey(setup: Setup): Promise<void> {
+  title('Customers Mail Cloud, another api_key');
+  const { apiKeys } = (await setup.webhookSecret.read()).value.customersMailCloud;
+  if (apiKeys.length > 1) {
+    throw new Error(
+      'Cannot add an api_key: two are accepted already. First --retire customers-mail-cloud takes the old one out',
+    );
+  }
+  await addApiKey(setup, apiKeys);
+  if (apiKeys.length > 0) say('When it is entered there: --retire customers-mail-cloud takes the old one out.');
+}
+
+/** Keeps the key that was added last. */
+export async function retireApiKeys({ webhookSecret }: Setup): Promise<void> {
+  title('Customers Mail Cloud, old api_keys');
+  const { apiKeys } = (await webhookSecret.read()).value.customersMailCloud;
+  await webhookSecret.change({ customersMailCloud: { apiKeys: apiKeys.slice(-1) } });
+  done(`${counted(Math.max(0, apiKeys.length - 1), 'api_key')} retired, ${Math.min(1, apiKeys.length)} accepted`);
+}
+
+async function addApiKey(setup: Setup, apiKeys: readonly string[]): Promise<void> {
+  const key = randomBytes(32).toString('hex');
+  await setup.webhookSecret.change({ customersMailCloud: { apiKeys: [...apiKeys, key] } });
+  done('api_key: made and stored, and in use within a minute');
+  sayWebhook(setup, `${key}   (shown this once)`);
+}
+
+function sayWebhook({ outputs }: Setup, apiKey: string): void {
+  say('In its console, under Webhook, enter:');
+  steps([
+    `URL: ${outputs.CustomersMailCloudWebhookUrl}`,
+    `api_key: ${apiKey}`,
+    'Events: deliveries and bounces, and blocks where your plan has it',
+    'Format: either; JSON need not be ticked',
+  ]);
+}
+
+/** Answers that are given by flags. */
+export interface SmtpFlags {
+  readonly host: string;
+  readonly port: string;
+  readonly user: string;
+}
+
+/** Stores the SMTP account, whole or not at all. */
+export async function setUpCustomersMailCloudSending(setup: Setup, flags: SmtpFlags): Promise<void> {
+  const { answers, senderSecret, replace } = setup;
+  title('Customers Mail Cloud, sending');
+  const { customersMailCloudSmtp: current } = (await senderSecret.read()).value;
+  const isSet = current.host !== '' && current.user !== '' && current.password !== '';
+  if (isSet && !replace) {
+    const given = { host: flags.host, user: flags.user, password: answers.given(SMTP_PASSWORD) };
+    sayKept(
+      'SMTP account',
+      (['host', 'user', 'password'] as const).some((name) => given[name] !== '' && given[name] !== current[name]),
+    );
+    return;
+  }
+  say(`SMTP account: ${state(isSet)}`);
+  const host = await answers.open(flags.host, 'Host (empty: later)');
+  const user = host === '' ? flags.user : await answers.open(flags.user, 'User');
+  const password =
+    host === '' ? answers.given(SMTP_PASSWORD) : await answers.secret(SMTP_PASSWORD, 'Password (not shown)');
+  const account = { '--smtp-host': host, '--smtp-user': user, [SMTP_PASSWORD]: password };
+  const missing = Object.entries(account).flatMap(([name, value]) => (value === '' ? [name] : []));
+  if (missing.length === 3) {
+    say(
+      `Its console shows the account. Run this again with --smtp-host, --smtp-user and ${SMTP_PASSWORD}, or at a terminal.`,
+    );
+    return;
+  }
+  if (missing.length > 0) throw new Error(`Cannot store the SMTP account: ${missing.join(' and ')} missing`);
+  await senderSecret.change({ customersMailCloudSmtp: { host, port: portOf(flags.port), user, password } });
+  done('SMTP account: stored, and in use within a minute. The server must offer STARTTLS');
+}
+
+function portOf(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port >= 1 && port <= 65_535) return port;
+  throw new Error(`Cannot use --smtp-port ${text}: it must be a whole number from 1 to 65535`);
+}

@@ -1,0 +1,103 @@
+import { WEBHOOK_KEY } from '../doctor/options.ts';
+import { isPublicKey } from '../doctor/secrets.ts';
+import { webhookProblems } from '../doctor/sendgrid-webhook.ts';
+import { counted } from '../doctor/verdict.ts';
+import { type EventWebhook, SendGridApi, WEBHOOK_EVENTS } from '../sendgrid-api.ts';
+import { done, type Setup, say, steps, title } from './step.ts';
+
+/**
+ * Points SendGrid's Event Webhook here and takes its public key; without a key that may do so, says what a person does.
+ *
+ * @param shownKey the Verification Key that a person copied; `""` for none
+ */
+export async function setUpSendGridEvents(setup: Setup, shownKey: string): Promise<void> {
+  title('SendGrid, events');
+  if (setup.webhookKey !== '') {
+    await setUpWebhook(setup);
+    return;
+  }
+  const { sendgridPublicKeys: keys } = (await setup.webhookSecret.read()).value;
+  say(`public keys: ${keys.length === 0 ? 'missing' : `${keys.length} set`}`);
+  if (shownKey === '') sayMenuSteps(setup);
+  const key = await setup.answers.open(shownKey, 'The Verification Key (empty: later)');
+  if (key === '') return;
+  if (!isPublicKey(key)) throw new Error('Cannot use the Verification Key: it is no P-256 key as SendGrid shows it');
+  await addPublicKeys(setup, [key]);
+}
+
+async function setUpWebhook(setup: Setup): Promise<void> {
+  const { outputs, region, webhookKey } = setup;
+  const api = new SendGridApi(outputs, region, webhookKey);
+  const there = await api.webhooksTo(outputs.SendGridWebhookUrl);
+  const webhooks = there.length > 0 ? there : [await create(api, outputs.SendGridWebhookUrl)];
+  const signing = webhooks.map(async (webhook) => {
+    if (webhook.public_key !== '') return webhook.public_key;
+    const key = await api.signWebhook(webhook.id);
+    done('its signature is switched on');
+    return key;
+  });
+  const keys = await Promise.all(signing);
+  if (!keys.every(isPublicKey)) throw new Error('Cannot use the public key that SendGrid answered: it is no P-256 key');
+  await addPublicKeys(setup, keys);
+  // Enabled at last: what it posts can be verified.
+  const [webhook] = webhooks;
+  if (webhook && !isReady(webhook)) {
+    await api.updateWebhook(webhook.id, { ...settings(webhook.url), friendly_name: webhook.friendly_name ?? 'Todoke' });
+    done(`it is enabled, and posts ${eventNames().join(', ')}`);
+  }
+  say('The key for this was used, and is stored nowhere.');
+}
+
+async function create(api: SendGridApi, url: string): Promise<EventWebhook> {
+  const created = await api.createWebhook({ ...settings(url), enabled: false, friendly_name: 'Todoke' });
+  done('an Event Webhook is made, with the address of this stack');
+  return created;
+}
+
+/** The signature was seen to already. */
+function isReady(webhook: EventWebhook): boolean {
+  const unwanted = Object.entries(WEBHOOK_EVENTS).some(([event, on]) => !on && webhook[event] === true);
+  return webhookProblems({ ...webhook, public_key: 'there' }).length === 0 && !unwanted;
+}
+
+const settings = (url: string) => ({ url, enabled: true, ...WEBHOOK_EVENTS });
+const eventNames = () => Object.entries(WEBHOOK_EVENTS).flatMap(([event, on]) => (on ? [event] : []));
+
+/** To the end of the list: those before them stay accepted. */
+async function addPublicKeys({ webhookSecret }: Setup, keys: readonly string[]): Promise<void> {
+  const { sendgridPublicKeys: known } = (await webhookSecret.read()).value;
+  const all = [...new Set([...known, ...keys])];
+  if (all.length === known.length) {
+    say(`public key: set, and kept (${counted(all.length, 'key')} accepted)`);
+    return;
+  }
+  await webhookSecret.change({ sendgridPublicKeys: all });
+  done(`public key: stored, and in use within a minute (${counted(all.length, 'key')} accepted)`);
+}
+
+/** Keeps what SendGrid signs with now: as its webhooks say, or, where they cannot be asked, the key that was added last. */
+export async function retirePublicKeys({ outputs, region, webhookKey, webhookSecret }: Setup): Promise<void> {
+  const { sendgridPublicKeys: known } = (await webhookSecret.read()).value;
+  const current =
+    webhookKey === ''
+      ? known.slice(-1)
+      : (await new SendGridApi(outputs, region, webhookKey).webhooksTo(outputs.SendGridWebhookUrl))
+          .filter(({ enabled }) => enabled)
+          .map(({ public_key }) => public_key);
+  const kept = known.filter((key) => current.includes(key));
+  if (kept.length === 0)
+    throw new Error('Cannot retire any public key: none of them is in use at SendGrid. Run the setup first');
+  await webhookSecret.change({ sendgridPublicKeys: kept });
+  done(`${counted(known.length - kept.length, 'public key')} retired, ${counted(kept.length, 'key')} accepted`);
+}
+
+function sayMenuSteps({ outputs }: Setup): void {
+  say(`With a key that may edit webhooks in ${WEBHOOK_KEY} this is done for you. By hand, in SendGrid:`);
+  steps([
+    'Settings → Mail Settings → Event Webhooks → Create new webhook',
+    `Post URL: ${outputs.SendGridWebhookUrl}`,
+    'Tick Processed, Deferred, Delivered, Bounced, Dropped and Spam Reports, and no other',
+    'Under Security features enable Signed Event Webhook, save, and copy the Verification Key',
+    'Run this again with --sendgrid-public-key <the Verification Key>, or enter it when asked',
+  ]);
+}

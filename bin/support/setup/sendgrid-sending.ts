@@ -1,0 +1,42 @@
+import { moreThanSending, SendGridApi } from '../sendgrid-api.ts';
+import { done, SENDING_KEY, type Setup, say, sayKept, state, steps, title } from './step.ts';
+
+/** Stores the key that mail is sent with: one that SendGrid takes, and that may send. */
+export async function setUpSendGridSending(setup: Setup): Promise<void> {
+  const { answers, senderSecret, replace } = setup;
+  title('SendGrid, sending');
+  const current = (await senderSecret.read()).value.sendgridApiKey;
+  if (current !== '' && !replace) {
+    const given = answers.given(SENDING_KEY);
+    sayKept('API key', given !== '' && given !== current);
+    await checkScopes(setup, current).catch((error: Error) =>
+      say(`${error.message}. Give another one, with --replace`),
+    );
+    return;
+  }
+  say(`API key: ${state(current !== '')}`);
+  const key = await answers.secret(SENDING_KEY, 'A key that may only send mail (not shown; empty: later)');
+  if (key === '') {
+    steps([
+      'In SendGrid: Settings → API Keys → Create API Key, Restricted Access, Mail Send only',
+      `Run this again with the key in ${SENDING_KEY}, or at a terminal`,
+    ]);
+    return;
+  }
+  await checkScopes(setup, key);
+  await senderSecret.change({ sendgridApiKey: key });
+  done('API key: stored, and in use within a minute');
+}
+
+/** @throws Error where SendGrid does not take the key, or it may not send */
+async function checkScopes({ outputs, region }: Setup, key: string): Promise<void> {
+  const scopes = await new SendGridApi(outputs, region, key).scopes().catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`Cannot use the API key: ${why}. An account in the EU needs --sendgrid-region eu`, { cause });
+  });
+  if (!scopes.includes('mail.send')) throw new Error('Cannot use the API key: it may not send mail (mail.send)');
+  const more = moreThanSending(scopes);
+  if (more.length === 0) return;
+  say(`! This key may do more than send mail (${more.slice(0, 3).join(', ')}${more.length > 3 ? ', …' : ''}).`);
+  say('  Make one with Restricted Access, Mail Send only, and give it with --replace.');
+}

@@ -1,0 +1,39 @@
+import type { Answers } from '../answers.ts';
+import type { StackOutputs } from '../outputs.ts';
+import type { senderSecretOf, webhookSecretOf } from '../secrets.ts';
+import type { sendGridRegion } from '../sendgrid-api.ts';
+import { faint, good, heading } from '../talk.ts';
+
+/** What every step of the setup works with. */
+export interface Setup {
+  readonly outputs: StackOutputs;
+  readonly answers: Answers;
+  readonly webhookSecret: ReturnType<typeof webhookSecretOf>;
+  readonly senderSecret: ReturnType<typeof senderSecretOf>;
+  readonly region: ReturnType<typeof sendGridRegion>;
+  /** With which webhooks are edited; `""` where nobody has one. It is stored nowhere. */
+  readonly webhookKey: string;
+  /** Whether what is set gives way to new answers. */
+  readonly replace: boolean;
+}
+
+/** The secrets that are asked for, by the environment variables that answer. */
+export const SENDING_KEY = 'TODOKE_SENDGRID_API_KEY';
+export const SMTP_PASSWORD = 'TODOKE_SMTP_PASSWORD';
+
+export const title = (text: string): void => console.log(`\n${heading(text)}`);
+export const say = (text: string): void => console.log(`  ${text}`);
+export const done = (text: string): void => console.log(`  ${good('✓')} ${text}`);
+export const steps = (lines: readonly string[]): void => {
+  for (const [index, line] of lines.entries()) console.log(`  ${faint(`${index + 1}.`)} ${line}`);
+};
+
+/** What a person gets to see of a secret. */
+export const state = (isSet: boolean): string => (isSet ? 'set' : 'missing');
+
+/** A given answer that is not taken must be said so. */
+export function sayKept(what: string, otherIsGiven: boolean): void {
+  say(
+    `${what}: set${otherIsGiven ? '. Another is given and was not taken; --replace takes it' : ', and kept (--replace: another)'}`,
+  );
+}
