@@ -1,0 +1,132 @@
+/** What local mode does not have: the doctor's looks at Lambda, CloudWatch and DynamoDB's backups, with canned answers. */
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { LambdaClient } from '@aws-sdk/client-lambda';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { describe, expect, test } from 'vitest';
+import { alarmVerdict } from '../../bin/support/doctor/alarms.ts';
+import { streamProblems } from '../../bin/support/doctor/streams.ts';
+import { tableChecks } from '../../bin/support/doctor/tables.ts';
+
+const settings = { region: 'ap-northeast-1', credentials: { accessKeyId: 'tests', secretAccessKey: 'tests' } };
+
+/** A client that gives an answer to each command, by its name, and never sends anything. */
+function canned<Client extends DynamoDBClient | LambdaClient | CloudWatchClient>(
+  client: Client,
+  answers: Readonly<Record<string, object>>,
+): Client {
+  client.middlewareStack.add(
+    (_next, { commandName = '' }: { commandName?: string }) =>
+      async () => {
+        const answer = answers[commandName];
+        if (answer === undefined) throw new Error(`no answer for ${commandName}`);
+        return { output: { $metadata: {}, ...answer }, response: {} };
+      },
+    { step: 'initialize', priority: 'high' },
+  );
+  return client;
+}
+
+const table = (change: object = {}) => ({
+  DescribeTableCommand: {
+    Table: {
+      TableStatus: 'ACTIVE',
+      KeySchema: [{ AttributeName: 'id' }],
+      StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_IMAGE' },
+      SSEDescription: { SSEType: 'KMS' },
+      DeletionProtectionEnabled: true,
+      LatestStreamArn: 'arn:aws:dynamodb:::table/Mail/stream/1',
+      ...change,
+    },
+  },
+  DescribeTimeToLiveCommand: { TimeToLiveDescription: { TimeToLiveStatus: 'ENABLED', AttributeName: 'expiresAt' } },
+  DescribeContinuousBackupsCommand: {
+    ContinuousBackupsDescription: { PointInTimeRecoveryDescription: { PointInTimeRecoveryStatus: 'ENABLED' } },
+  },
+});
+
+describe('a table in AWS', () => {
+  const look = (answers: Readonly<Record<string, object>>) => {
+    const dynamo = canned(new DynamoDBClient(settings), answers);
+    const name = 'x';
+    const outputs = {
+      MailTableName: name,
+      SentLogTableName: name,
+      BounceTableName: name,
+      SendGridWebhookUrl: name,
+      CustomersMailCloudWebhookUrl: name,
+      WebhookSecretName: name,
+      SenderSecretName: name,
+    };
+    const patient = { name, outputs, local: false, dynamo, sendGrid: undefined, days: 0 };
+    const [mail] = tableChecks({ ...patient, tables: DynamoDBDocumentClient.from(dynamo) });
+    return mail?.look();
+  };
+
+  test('is well when all is as it was deployed', async () => {
+    expect(await look(table())).toMatchObject({ state: 'ok' });
+  });
+
+  test.each([
+    [table({ SSEDescription: undefined }), /no key of its own encrypts it/],
+    [table({ DeletionProtectionEnabled: false }), /deletion protection is off/],
+    [table({ TableStatus: 'DELETING' }), /it is DELETING/],
+    [table({ StreamSpecification: undefined }), /its stream is off, not NEW_IMAGE/],
+    [{ ...table(), DescribeTimeToLiveCommand: {} }, /TTL on expiresAt is off/],
+    [{ ...table(), DescribeContinuousBackupsCommand: {} }, /point-in-time recovery is off/],
+  ])('is not when something was switched off: case %#', async (answers, words) => {
+    expect(await look(answers)).toMatchObject({ state: 'mend', says: expect.stringMatching(words) });
+  });
+});
+
+describe('streams', () => {
+  const FunctionArn = 'arn:aws:lambda:ap-northeast-1:000000000000:function:SendMail';
+  const mapping = (change: object) => ({
+    ListEventSourceMappingsCommand: { EventSourceMappings: [{ State: 'Enabled', FunctionArn, ...change }] },
+  });
+  const problems = (lambda: Record<string, object>, ages: number[], dynamo = table()) =>
+    streamProblems(
+      { Mail: 'x' },
+      {
+        dynamo: canned(new DynamoDBClient(settings), dynamo),
+        lambda: canned(new LambdaClient(settings), lambda),
+        cloudWatch: canned(new CloudWatchClient(settings), {
+          GetMetricStatisticsCommand: { Datapoints: ages.map((Maximum) => ({ Maximum })) },
+        }),
+      },
+    );
+
+  test.each([[[]], [[299_000]]])('enabled, and not behind: %j ms', async (ages) => {
+    expect(await problems(mapping({}), ages)).toEqual([]);
+  });
+
+  test.each([
+    [mapping({ State: 'Disabled' }), [], /the mapping of Mail is Disabled/],
+    [mapping({ LastProcessingResult: 'PROBLEM: Function call failed' }), [], /says PROBLEM: Function call failed/],
+    [mapping({}), [1, 3_600_000], /Mail is 60 minutes behind/],
+    [{ ListEventSourceMappingsCommand: {} }, [], /nothing reads the stream of Mail/],
+  ])('something to mend: case %#', async (lambda, ages, words) => {
+    expect(await problems(lambda, ages)).toEqual([expect.stringMatching(words)]);
+  });
+
+  test('no stream at all', async () => {
+    expect(await problems(mapping({}), [], table({ LatestStreamArn: undefined }))).toEqual([
+      'Mail has no stream: deploy again',
+    ]);
+  });
+});
+
+test.each([
+  [[], { state: 'skipped', says: expect.stringMatching(/begins with Todoke-/) }],
+  [[{ AlarmName: 'Todoke-A', StateValue: 'OK' }], { state: 'ok', says: '1, all quiet' }],
+  [
+    [
+      { AlarmName: 'Todoke-A', StateValue: 'OK' },
+      { AlarmName: 'Todoke-B', StateValue: 'ALARM', AlarmDescription: 'Do this' },
+    ],
+    { state: 'mend', says: 'Todoke-B: Do this' },
+  ],
+])('alarms: case %#', async (MetricAlarms, verdict) => {
+  const client = canned(new CloudWatchClient(settings), { DescribeAlarmsCommand: { MetricAlarms } });
+  expect(await alarmVerdict('Todoke', client)).toEqual(verdict);
+});

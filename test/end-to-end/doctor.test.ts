@@ -1,0 +1,288 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { readFile, utimes, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { DynamoDBClient, UpdateTableCommand, UpdateTimeToLiveCommand } from '@aws-sdk/client-dynamodb';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import * as z from 'zod';
+import { type Ran, ran } from './command.ts';
+import { runningStack } from './running-stack.ts';
+
+const webhooksSchema = z.object({ webhooks: z.array(z.looseObject({ id: z.string(), url: z.string() })) });
+const LONG_AGO = new Date('2026-01-01');
+const API_KEY = 'an api_key of the doctor’s tests, long enough';
+const WEBHOOK_KEY = 'SG.webhooks.simulated';
+const SECRETS = [API_KEY, WEBHOOK_KEY];
+const WITH_WEBHOOK_KEY = { TODOKE_SENDGRID_WEBHOOK_KEY: WEBHOOK_KEY };
+
+const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const stack = runningStack({
+  webhookSecret: {
+    sendgridPublicKeys: [publicKey.export({ type: 'spki', format: 'der' }).toString('base64')],
+    customersMailCloud: { apiKeys: [API_KEY] },
+  },
+});
+
+const outputs = () => stack().local.outputs;
+const dynamo = () => {
+  const client = new DynamoDBClient({
+    endpoint: outputs()['DynamoDbEndpoint'] ?? '',
+    region: 'ap-northeast-1',
+    credentials: { accessKeyId: 'tests', secretAccessKey: 'tests' },
+  });
+  onTestFinished(() => client.destroy());
+  return client;
+};
+
+async function doctor(file = stack().local.outputsFile, environment = {}, ...args: string[]): Promise<Ran> {
+  const said = await ran(file, 'doctor', args, { environment });
+  for (const secret of SECRETS) expect(said.stdout + said.stderr).not.toContain(secret);
+  return said;
+}
+
+/** Expects one line to be something to mend, and gives what it says. */
+async function mended(said: Promise<Ran>): Promise<string> {
+  const { stdout, stderr, status } = await said;
+  expect({ stderr, status }, stdout).toEqual({ stderr: '', status: 1 });
+  const lines = stdout.split('\n').filter((line) => line.startsWith('  MEND'));
+  expect(lines, stdout).toHaveLength(1);
+  return lines[0] ?? '';
+}
+
+/** The outputs of the stack, but for some. */
+async function outputsWith(changes: Record<string, string | undefined>): Promise<string> {
+  const file = join(stack().dir, 'changed-outputs.json');
+  await writeFile(file, JSON.stringify({ Todoke: { ...outputs(), ...changes } }));
+  return file;
+}
+
+/** A secret with another value until the test ends, as if it had been there long: functions need no time to take it. */
+async function secretWith(name: 'webhook-secret' | 'sender-secret', change: (secret: string) => string): Promise<void> {
+  const file = join(stack().dir, `${name}.json`);
+  const before = await readFile(file, 'utf8');
+  const put = async (value: string) => {
+    await writeFile(file, value);
+    await utimes(file, LONG_AGO, LONG_AGO);
+  };
+  onTestFinished(() => put(before));
+  await put(change(before));
+}
+
+const edited = (name: 'webhook-secret' | 'sender-secret', changes: object) =>
+  secretWith(name, (secret) => JSON.stringify({ ...JSON.parse(secret), ...changes }));
+
+describe.sequential('npm run doctor', () => {
+  test('of a stack that is well it says so, a line each, and leaves nothing', async () => {
+    const said = await doctor(undefined, WITH_WEBHOOK_KEY);
+    expect(said).toMatchObject({ stderr: '', status: 0 });
+    for (const line of [
+      /ok {4}outputs: of the stack Todoke, in local mode/,
+      /ok {4}table Mail: .*no point-in-time recovery in local mode/,
+      /ok {4}table SentLog/,
+      /ok {4}table Bounce/,
+      /ok {4}SendGrid, sending: the API key is set/,
+      /ok {4}SendGrid, events: 2 public keys set/,
+      /ok {4}Customers Mail Cloud, sending/,
+      /ok {4}Customers Mail Cloud, events: 1 credential set/,
+      /ok {4}a forged SendGrid post: was refused/,
+      /ok {4}a Customers Mail Cloud post with a wrong key: was refused/,
+      /ok {4}a Customers Mail Cloud post with a right key: an empty list was accepted/,
+      /ok {4}SendGrid's Event Webhook: enabled, signed, with all events/,
+      /ok {4}SendGrid's test post: was accepted, 9 rows recorded, and deleted again/,
+      /skip {2}streams/,
+      /ok {4}SpillQueue: empty/,
+      /ok {4}FailureQueue: empty/,
+      /ok {4}Bounce rows: all understood and joined/,
+      /ok {4}mails: none stuck, of 0 items/,
+      /skip {2}alarms/,
+      /All is well/,
+    ])
+      expect(said.stdout).toMatch(line);
+    expect(await stack().allBounces()).toEqual([]);
+    expect(await stack().story('14c5d75ce93.dfd.64b469')).toEqual([]);
+  });
+
+  test('without a webhook key it asks SendGrid nothing', async () => {
+    const { stdout, status } = await doctor();
+    expect(status).toBe(0);
+    expect(stdout.match(/skip .*needs TODOKE_SENDGRID_WEBHOOK_KEY/g)).toHaveLength(2);
+  });
+
+  test('the webhook key may come by stdin', async () => {
+    const input = `TODOKE_SENDGRID_WEBHOOK_KEY=${WEBHOOK_KEY}\n`;
+    const { stdout, status } = await ran(stack().local.outputsFile, 'doctor', ['--stdin'], { input });
+    expect({ status, stdout }).toMatchObject({ status: 0, stdout: expect.stringMatching(/was accepted, 9 rows/) });
+  });
+
+  test.each([
+    ['--days', 'x', /--days x: it must be a whole number/],
+    ['--sendgrid-region', 'mars', /--sendgrid-region mars: it must be global or eu/],
+    ['--outputs', 'nowhere.json', /nowhere\.json: it is not there/],
+  ])('%s %s is refused in one sentence', async (name, value, words) => {
+    const { stderr, status } = await doctor(undefined, {}, name, value);
+    expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(words), status: 1 });
+  });
+});
+
+describe.sequential('it finds', () => {
+  test('a table that is not there', async () => {
+    const said = await doctor(await outputsWith({ MailTableName: 'Gone' }));
+    expect(said.status).toBe(1);
+    expect(said.stdout).toMatch(/MEND {2}table Mail: cannot look: ResourceNotFoundException/);
+    expect(said.stdout).toMatch(/MEND {2}mails: cannot look/);
+  });
+
+  test('a table with another key, without its index and stream', async () => {
+    const said = await doctor(await outputsWith({ SentLogTableName: outputs()['BounceTableName'] }));
+    expect(said.stdout).toMatch(/MEND {2}table SentLog: .*its key is fullMessageId\+eventId, not messageId\+entry/);
+    expect(said.stdout).toMatch(/the key of the index byDay is day\+occurredAt; its stream is off, not NEW_IMAGE/);
+  });
+
+  test('TTL and deletion protection that are off', async () => {
+    const TableName = outputs()['BounceTableName'];
+    const ttl = (Enabled: boolean) =>
+      dynamo().send(
+        new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled } }),
+      );
+    const protect = (DeletionProtectionEnabled: boolean) =>
+      dynamo().send(new UpdateTableCommand({ TableName, DeletionProtectionEnabled }));
+    await ttl(false);
+    await protect(false);
+    const said = await mended(doctor());
+    await ttl(true);
+    await protect(true);
+    expect(said).toMatch(/table Bounce: .*deletion protection is off; TTL on expiresAt is off/);
+  });
+
+  test.each([
+    ['sender-secret', { sendgridApiKey: 'not a key' }, /SendGrid, sending: the API key does not look like one/],
+    [
+      'sender-secret',
+      { customersMailCloudSmtp: { host: 'smtp.example', port: 587, user: '', password: '' } },
+      /Customers Mail Cloud, sending: the SMTP account lacks user, password/,
+    ],
+    [
+      'sender-secret',
+      { customersMailCloudSmtp: { host: 'smtp.example', port: 0, user: 'u', password: 'p' } },
+      /the SMTP port is 0/,
+    ],
+  ] as const)('%s: %j', async (name, changes, words) => {
+    await edited(name, changes);
+    expect(await mended(doctor())).toMatch(words);
+  });
+
+  test('a public key that is none, and a short credential; and says nothing of either', async () => {
+    const { sendgridPublicKeys } = JSON.parse(await readFile(join(stack().dir, 'webhook-secret.json'), 'utf8'));
+    await edited('webhook-secret', { sendgridPublicKeys: [...sendgridPublicKeys, 'no-key'] });
+    const said = await mended(doctor());
+    expect(said).toMatch(/SendGrid, events: 1 of 3 public keys is no P-256 key/);
+    expect(said).not.toContain('no-key');
+  });
+
+  test('a credential that can be guessed', async () => {
+    await edited('webhook-secret', { customersMailCloud: { apiKeys: ['hunter2', API_KEY] } });
+    const said = await mended(doctor());
+    expect(said).toMatch(/Customers Mail Cloud, events: 1 credential of fewer than 16 characters/);
+    expect(said).not.toContain('hunter2');
+  });
+
+  test('mail that is sent by a provider whose events are not accepted', async () => {
+    await secretWith('webhook-secret', () => '{}');
+    const { stdout, status } = await doctor();
+    expect(status).toBe(1);
+    expect(stdout.match(/MEND .*mail is sent, and no event of it accepted/g)).toHaveLength(2);
+    expect(stdout.match(/skip .*post.*not set up/g)).toHaveLength(3);
+  });
+
+  test.each(['not JSON', '{"sendgridPublicKeys": "one"}'])('a secret that cannot be read: %s', async (value) => {
+    await secretWith('webhook-secret', () => value);
+    const { stdout, status } = await doctor();
+    expect(status).toBe(1);
+    expect(stdout).toMatch(
+      /MEND {2}SendGrid, events: cannot look: Cannot use the secret WebhookSecret-local: its value/,
+    );
+    expect(stdout).not.toContain('"one"');
+  });
+
+  test('a webhook that accepts whatever it gets, and one that refuses the right key', async () => {
+    const answering = async (status: number) => {
+      const server = createServer((request, response) => {
+        request.resume().on('end', () => response.writeHead(status).end('said'));
+      }).listen(0, '127.0.0.1');
+      await new Promise((resolve) => server.once('listening', resolve));
+      onTestFinished(() => void server.close());
+      const address = server.address();
+      return `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}/`;
+    };
+    await secretWith('webhook-secret', (secret) => secret);
+    const open = await answering(200);
+    const accepting = await doctor(await outputsWith({ SendGridWebhookUrl: open, CustomersMailCloudWebhookUrl: open }));
+    expect(accepting.status).toBe(1);
+    expect(accepting.stdout.match(/MEND {2}a .*post.*: was ACCEPTED/g)).toHaveLength(2);
+    const refusing = await mended(doctor(await outputsWith({ CustomersMailCloudWebhookUrl: await answering(401) })));
+    expect(refusing).toMatch(/with a right key: answered 401: said/);
+    const silent = await mended(doctor(await outputsWith({ SendGridWebhookUrl: 'http://127.0.0.1:9/' })));
+    expect(silent).toMatch(/a forged SendGrid post: cannot look: .*does not answer/);
+  });
+
+  test('an Event Webhook that is missing, or not as it should be, and a test post that does not come', async () => {
+    const settings = `${outputs()['SendGridApiUrl']}/v3/user/webhooks/event/settings`;
+    const headers = { Authorization: `Bearer ${WEBHOOK_KEY}`, 'Content-Type': 'application/json' };
+    const patch = (path: string, body: object) =>
+      fetch(`${settings}${path}`, { method: 'PATCH', headers, body: JSON.stringify(body) });
+    const all = webhooksSchema.parse(await (await fetch(`${settings}/all`, { headers })).json());
+    const { id, public_key: _, ...ready } = all.webhooks[0] ?? expect.unreachable();
+
+    await patch(`/signed/${id}`, { enabled: false });
+    await patch(`/${id}`, { ...ready, enabled: false, bounce: false });
+    const unsigned = await doctor(undefined, WITH_WEBHOOK_KEY);
+    expect(unsigned.stdout).toMatch(
+      /MEND {2}SendGrid's Event Webhook: it is not enabled; it does not sign; it does not post bounce/,
+    );
+    expect(unsigned.stdout).toMatch(/MEND {2}SendGrid's test post: nothing came within 30 s/);
+    await patch(`/signed/${id}`, { enabled: true });
+    await patch(`/${id}`, ready);
+
+    const missing = await doctor(await outputsWith({ SendGridWebhookUrl: `${ready.url}-other` }), WITH_WEBHOOK_KEY);
+    expect(missing.stdout).toMatch(/MEND {2}SendGrid's Event Webhook: none posts to SendGridWebhookUrl/);
+    const refused = await doctor(undefined, { TODOKE_SENDGRID_WEBHOOK_KEY: 'SG.sending.only' });
+    expect(refused.stdout).toMatch(/MEND {2}SendGrid's Event Webhook: cannot look: .*403 access forbidden/);
+  }, 120_000);
+
+  test('messages in a queue, and a stack without the queues in its outputs', async () => {
+    const queue = stack().local.queues.get('FailureQueue');
+    const { messageId } = (await queue?.send('{}')) ?? expect.unreachable();
+    const said = await mended(doctor());
+    await queue?.delete(messageId);
+    expect(said).toMatch(/FailureQueue: 1 message: work was given up/);
+    expect(await mended(doctor(await outputsWith({ SpillQueueUrl: undefined })))).toMatch(/SpillQueue: .*deploy again/);
+  });
+
+  test('mail that is stuck', async () => {
+    const letter = { from: 'a@example.com', to: 'b@example.jp', subject: 's', content: 'c' };
+    await stack().insert({ id: 'failed', ...letter, status: 'failed', error: 'refused' });
+    await stack().insert({ id: 'lapsed', ...letter, status: 'sending', sendingUntil: '2026-01-01T00:00:00.000Z' });
+    await stack().insert({ id: 'sending', ...letter, status: 'sending', sendingUntil: '2999-01-01T00:00:00.000Z' });
+    expect(await mended(doctor())).toMatch(/mails: 2 stuck, of 3 items/);
+    for (const id of ['failed', 'lapsed'])
+      await stack().edit(id, 'SET #status = :sent', { '#status': 'status' }, { ':sent': 'sent' });
+  });
+
+  test('failures that were not understood, or joined no mail', async () => {
+    const timestamp = Math.floor(Date.now() / 1000);
+    const lost = { email: 'b@example.jp', event: 'bounce', timestamp, sg_event_id: 'e', sg_message_id: 'lost.recvd-1' };
+    const event_type = 'deliveries';
+    // Posted with the api_key of these tests.
+    const body = new URLSearchParams({ api_key: API_KEY, event_type, event: JSON.stringify({ news: [lost] }) });
+    const post = await fetch(outputs()['CustomersMailCloudWebhookUrl'] ?? '', { method: 'POST', body });
+    expect(await post.json()).toMatchObject({ unrecognized: 1 });
+    expect(await mended(doctor())).toMatch(/Bounce rows: 1 unrecognized, 0 unmatched in 3 days/);
+    expect((await doctor(undefined, {}, '--days', '0')).stdout).toMatch(/skip {2}Bounce rows: --days is 0/);
+  });
+});
+
+test('outputs of a local mode that does not answer for a service are never taken to AWS', async () => {
+  const { stdout, stderr, status } = await doctor(await outputsWith({ AwsApiEndpoint: undefined }));
+  expect(status).toBe(1);
+  expect(stdout + stderr).toMatch(/they have no AwsApiEndpoint/);
+});
