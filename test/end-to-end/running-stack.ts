@@ -48,6 +48,8 @@ export interface RunningStack {
   readonly template: ResolvedTemplate;
   readonly policies: Policies;
   readonly dir: string;
+  /** Of {@link RunningStack.postSendGrid}: base64 of SPKI DER. */
+  readonly publicKey: string;
   /** Everything that local mode had to say. */
   readonly reported: readonly string[];
   /** Puts an item into the Mail table. */
@@ -174,6 +176,7 @@ async function start(options: StackOptions): Promise<RunningStack & { stop(): Pr
     template,
     policies,
     dir,
+    publicKey,
     reported,
     mail,
     story,

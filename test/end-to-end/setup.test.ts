@@ -1,0 +1,288 @@
+import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
+import { senderSecretSchema, webhookSecretSchema } from '../../lambda/aws/secret-shapes.ts';
+import { type Ran, ran } from './command.ts';
+import { post, runningStack, signatureHeaders } from './running-stack.ts';
+
+const SENDING_KEY = 'SG.sending-of-the-tests.secret-part-one';
+const FULL_KEY = 'SG.full.secret-part-two';
+const WEBHOOK_KEY = 'SG.webhooks.secret-part-three';
+const PASSWORD = 'password-of-the-tests';
+const SECRETS = [SENDING_KEY, FULL_KEY, WEBHOOK_KEY, PASSWORD];
+const WEBHOOK_SETTINGS = '/v3/user/webhooks/event/settings';
+
+const stack = runningStack();
+const outputs = () => stack().local.outputs;
+const secretFile = (name: string) => join(stack().dir, `${name}.json`);
+const webhookSecret = async () =>
+  webhookSecretSchema.parse(JSON.parse(await readFile(secretFile('webhook-secret'), 'utf8')));
+const senderSecret = async () =>
+  senderSecretSchema.parse(JSON.parse(await readFile(secretFile('sender-secret'), 'utf8')));
+
+/** Runs the setup, and holds it to showing no secret; the one that it makes is looked for apart. */
+async function setup(args: readonly string[], environment: Record<string, string> = {}, input?: string): Promise<Ran> {
+  const said = await ran(stack().local.outputsFile, 'setup', ['--skip-doctor', ...args], {
+    environment,
+    ...(input !== undefined && { input }),
+  });
+  const { sendgridApiKey, customersMailCloudSmtp } = await senderSecret();
+  for (const secret of [...SECRETS, sendgridApiKey, customersMailCloudSmtp.password].filter(Boolean)) {
+    expect(said.stdout + said.stderr).not.toContain(secret);
+  }
+  return said;
+}
+
+async function expectGood(said: Promise<Ran>): Promise<string> {
+  const { stdout, stderr, status } = await said;
+  expect({ stderr, status }, stdout).toEqual({ stderr: '', status: 0 });
+  return stdout;
+}
+
+const webhookSchema = z.looseObject({ id: z.string(), url: z.string(), public_key: z.string().optional() });
+const headers = { Authorization: `Bearer ${WEBHOOK_KEY}`, 'Content-Type': 'application/json' };
+async function webhooksAtSendGrid() {
+  const answer = await fetch(`${outputs()['SendGridApiUrl']}${WEBHOOK_SETTINGS}/all`, { headers });
+  return z.object({ webhooks: z.array(webhookSchema) }).parse(await answer.json()).webhooks;
+}
+const atSendGrid = (method: string, path: string, body?: object) =>
+  fetch(`${outputs()['SendGridApiUrl']}${WEBHOOK_SETTINGS}${path}`, {
+    method,
+    headers,
+    ...(body && { body: JSON.stringify(body) }),
+  });
+
+/** As a deployment leaves them. */
+async function emptySecrets(): Promise<void> {
+  await writeFile(secretFile('webhook-secret'), '{"kept": {"by": "others"}}');
+  await writeFile(secretFile('sender-secret'), '{}');
+}
+
+describe.sequential('npm run setup', () => {
+  test('with nothing given it stores only the key that it makes, and says what to do, and where', async () => {
+    await emptySecrets();
+    const said = await expectGood(setup([]));
+    for (const line of [
+      /API key: missing/,
+      /Restricted Access, Mail Send only/,
+      /public keys: missing/,
+      /Signed Event Webhook/,
+      /api_key: made and stored/,
+      /Events: deliveries and bounces/,
+      /SMTP account: missing/,
+      /--smtp-host, --smtp-user and TODOKE_SMTP_PASSWORD/,
+    ])
+      expect(said).toMatch(line);
+    expect(said).toContain(`Post URL: ${outputs()['SendGridWebhookUrl']}`);
+    expect(said).toContain(`URL: ${outputs()['CustomersMailCloudWebhookUrl']}`);
+    const [apiKey = 'none'] = (await webhookSecret()).customersMailCloud.apiKeys;
+    expect(apiKey).toMatch(/^[0-9a-f]{64}$/);
+    expect(said.split(apiKey)).toHaveLength(2);
+    expect(await readFile(secretFile('webhook-secret'), 'utf8')).toMatch(/"kept"[\s\S]*"by": "others"/);
+    expect((await stat(secretFile('webhook-secret'))).mode & 0o777).toBe(0o600);
+
+    const again = await expectGood(setup([]));
+    expect(again).toMatch(/api_key: set, and kept/);
+    expect(again).not.toContain(apiKey);
+    expect((await webhookSecret()).customersMailCloud.apiKeys).toEqual([apiKey]);
+  });
+
+  test('with a webhook key it makes the webhook, switches its signature on, and takes its public key', async () => {
+    for (const { id } of await webhooksAtSendGrid()) await atSendGrid('DELETE', `/${id}`);
+    const environment = { TODOKE_SENDGRID_WEBHOOK_KEY: WEBHOOK_KEY, TODOKE_SENDGRID_API_KEY: SENDING_KEY };
+    const said = await expectGood(setup(['--provider', 'sendgrid'], environment));
+    expect(said).toMatch(
+      /an Event Webhook is made[\s\S]*signature is switched on[\s\S]*public key: stored[\s\S]*enabled/,
+    );
+    expect(said).not.toMatch(/may do more/);
+    const [webhook, ...others] = await webhooksAtSendGrid();
+    expect(others).toEqual([]);
+    const on = { processed: true, deferred: true, delivered: true, bounce: true, dropped: true, spam_report: true };
+    expect(webhook).toMatchObject({
+      url: outputs()['SendGridWebhookUrl'],
+      enabled: true,
+      ...on,
+      open: false,
+      click: false,
+    });
+    expect((await webhookSecret()).sendgridPublicKeys).toEqual([webhook?.public_key]);
+    expect((await senderSecret()).sendgridApiKey).toBe(SENDING_KEY);
+
+    const before = await readFile(secretFile('webhook-secret'), 'utf8');
+    const again = await expectGood(setup(['--provider', 'sendgrid'], environment));
+    expect(again).toMatch(/API key: set, and kept[\s\S]*public key: set, and kept/);
+    expect(await readFile(secretFile('webhook-secret'), 'utf8')).toBe(before);
+    expect(await webhooksAtSendGrid()).toEqual([webhook]);
+  });
+
+  test('it brings a webhook that is there up to date', async () => {
+    const [{ id, public_key: key, ...webhook } = expect.unreachable()] = await webhooksAtSendGrid();
+    await atSendGrid('PATCH', `/${id}`, { ...webhook, enabled: false, bounce: false, open: true });
+    await atSendGrid('PATCH', `/signed/${id}`, { enabled: false });
+    await expectGood(setup(['--provider', 'sendgrid'], { TODOKE_SENDGRID_WEBHOOK_KEY: WEBHOOK_KEY }));
+    expect(await webhooksAtSendGrid()).toEqual([{ id, public_key: key, ...webhook }]);
+  });
+
+  test('a sending key is kept unless told otherwise; one that may do more is taken, and said so', async () => {
+    const environment = { TODOKE_SENDGRID_API_KEY: FULL_KEY };
+    const kept = await expectGood(setup(['--provider', 'sendgrid'], environment));
+    expect(kept).toMatch(/Another is given and was not taken; --replace takes it/);
+    expect((await senderSecret()).sendgridApiKey).toBe(SENDING_KEY);
+    const replaced = await expectGood(setup(['--provider', 'sendgrid', '--replace'], environment));
+    expect(replaced).toMatch(/This key may do more than send mail \(user\.webhooks\.event\.settings\.create, /);
+    expect((await senderSecret()).sendgridApiKey).toBe(FULL_KEY);
+    expect(await expectGood(setup(['--provider', 'sendgrid']))).toMatch(/may do more than send mail/);
+  });
+
+  test.each([
+    [{ TODOKE_SENDGRID_API_KEY: WEBHOOK_KEY }, /Cannot use the API key: it may not send mail/],
+    [{ TODOKE_SENDGRID_API_KEY: 'no key' }, /Cannot use the API key: .*401/],
+    [{ TODOKE_SENDGRID_WEBHOOK_KEY: SENDING_KEY, TODOKE_SENDGRID_API_KEY: SENDING_KEY }, /Cannot ask SendGrid.*403/],
+  ])('%j is refused in one sentence', async (environment, words) => {
+    const { stderr, status } = await setup(['--provider', 'sendgrid', '--replace'], environment);
+    expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(words), status: 1 });
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  test('the Verification Key that a person copied is added', async () => {
+    const before = (await webhookSecret()).sendgridPublicKeys;
+    const added =
+      'MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==';
+    await expectGood(setup(['--provider', 'sendgrid', '--sendgrid-public-key', added]));
+    expect((await webhookSecret()).sendgridPublicKeys).toEqual([...before, added]);
+    const { stderr, status } = await setup(['--provider', 'sendgrid', '--sendgrid-public-key', 'no-key']);
+    expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(/it is no P-256 key/), status: 1 });
+  });
+
+  test('an SMTP account is stored whole, by flags and stdin, and kept', async () => {
+    const flags = ['--provider', 'customers-mail-cloud', '--smtp-host', 'smtp.example.jp', '--smtp-user', 'user'];
+    const lacking = await setup(flags);
+    expect(lacking).toMatchObject({ status: 1, stderr: expect.stringMatching(/TODOKE_SMTP_PASSWORD missing/) });
+    expect(await expectGood(setup([...flags, '--stdin'], {}, `TODOKE_SMTP_PASSWORD=${PASSWORD}\n`))).toMatch(/stored/);
+    const account = { host: 'smtp.example.jp', port: 587, user: 'user', password: PASSWORD };
+    expect((await senderSecret()).customersMailCloudSmtp).toEqual(account);
+    expect(await expectGood(setup([...flags, '--smtp-port', '2525']))).toMatch(/SMTP account: set, and kept/);
+    expect((await senderSecret()).customersMailCloudSmtp).toEqual(account);
+    const port = await setup([...flags, '--smtp-port', 'x', '--replace'], { TODOKE_SMTP_PASSWORD: PASSWORD });
+    expect(port).toMatchObject({ status: 1, stderr: expect.stringMatching(/--smtp-port x/) });
+  });
+
+  test('no secret can be given by a flag, and none is in any file but the secrets', async () => {
+    const { stdout } = await ran(stack().local.outputsFile, 'setup', ['--help']);
+    expect(stdout).not.toMatch(/--\S*(password|api-key|webhook-key)/);
+    expect(stdout).toMatch(/In the environment:[\s\S]*TODOKE_SENDGRID_WEBHOOK_KEY/);
+    const files = await readdir(stack().dir, { recursive: true, withFileTypes: true });
+    for (const file of files.filter((entry) => entry.isFile())) {
+      const text = await readFile(join(file.parentPath, file.name), 'latin1');
+      const own = file.name === 'sender-secret.json' ? [WEBHOOK_KEY] : SECRETS;
+      for (const secret of own) expect(text.includes(secret), `${file.name} holds a secret`).toBe(false);
+    }
+  });
+
+  test.each([
+    ['--provider', 'post', /--provider post: it must be sendgrid or customers-mail-cloud/],
+    ['--rotate', 'sendgrid', /--rotate sendgrid: it must be customers-mail-cloud/],
+    ['--sendgrid-api-key', 'x', /Unknown option '--sendgrid-api-key'/],
+  ])('%s %s is refused', async (name, value, words) => {
+    const { stderr, status } = await setup([name, value]);
+    expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(words), status: 1 });
+  });
+});
+
+describe.sequential('rotation leaves no gap', () => {
+  /** Functions read a secret again after a minute; here a change is waited for by what is answered. */
+  const answers = (url: string, body: string, init: Record<string, string>, status: number) =>
+    expect
+      .poll(async () => (await post(url, body, { headers: init })).status, { timeout: 75_000, interval: 500 })
+      .toBe(status);
+  const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
+  const customersMailCloud = (api_key: string, status: number) => {
+    const body = new URLSearchParams({ api_key, event_type: 'deliveries', event: '{"deliveries":[]}' }).toString();
+    return answers(outputs()['CustomersMailCloudWebhookUrl'] ?? '', body, form, status);
+  };
+  const sendGrid = (status: number) => {
+    const signed = { 'Content-Type': 'application/json', ...signatureHeaders('[]') };
+    return answers(outputs()['SendGridWebhookUrl'] ?? '', '[]', signed, status);
+  };
+
+  test("Customers Mail Cloud's api_key: both are accepted, then only the new one", async () => {
+    const [old = 'none'] = (await webhookSecret()).customersMailCloud.apiKeys;
+    const said = await expectGood(setup(['--rotate', 'customers-mail-cloud']));
+    const [kept, made = 'none', ...others] = (await webhookSecret()).customersMailCloud.apiKeys;
+    expect([kept, ...others]).toEqual([old]);
+    expect(said.split(made)).toHaveLength(2);
+    expect(said).not.toContain(old);
+    await customersMailCloud(made, 200);
+    await customersMailCloud(old, 200);
+    expect(await setup(['--rotate', 'customers-mail-cloud'])).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/two are accepted already/),
+    });
+
+    expect(await expectGood(setup(['--retire', 'customers-mail-cloud']))).toMatch(/1 api_key retired, 1 accepted/);
+    expect((await webhookSecret()).customersMailCloud.apiKeys).toEqual([made]);
+    await customersMailCloud(old, 401);
+    await customersMailCloud(made, 200);
+  }, 180_000);
+
+  test("SendGrid's public key: both are accepted, then only what its webhooks sign with", async () => {
+    // The tests' own key stands for the old one.
+    const ours = stack().publicKey;
+    const { sendgridPublicKeys } = await webhookSecret();
+    const whole = JSON.parse(await readFile(secretFile('webhook-secret'), 'utf8'));
+    const keys = [ours, ...sendgridPublicKeys.slice(0, 1)];
+    await writeFile(secretFile('webhook-secret'), JSON.stringify({ ...whole, sendgridPublicKeys: keys }));
+    await sendGrid(200);
+
+    // A second webhook at the same address, which its query tells from the first: it has a key of its own.
+    const settings = { url: `${outputs()['SendGridWebhookUrl']}?2`, enabled: false, bounce: true };
+    const second = webhookSchema.parse(await (await atSendGrid('POST', '', settings)).json());
+    const environment = { TODOKE_SENDGRID_WEBHOOK_KEY: WEBHOOK_KEY };
+    expect(await expectGood(setup(['--provider', 'sendgrid'], environment))).toMatch(/3 keys accepted/);
+    await sendGrid(200);
+    const [first = expect.unreachable()] = await webhooksAtSendGrid();
+    await atSendGrid('DELETE', `/${first.id}`);
+    await expectGood(setup(['--provider', 'sendgrid'], environment));
+
+    expect(await expectGood(setup(['--retire', 'sendgrid'], environment))).toMatch(
+      /2 public keys retired, 1 key accepted/,
+    );
+    const [now] = await webhooksAtSendGrid();
+    expect(now).toMatchObject({ id: second.id, enabled: true });
+    expect((await webhookSecret()).sendgridPublicKeys).toEqual([now?.public_key]);
+    await sendGrid(401);
+  }, 180_000);
+
+  test('the sending key: mail goes on with the old one until the new one is in use, and then with that', async () => {
+    const letter = { from: 'a@example.com', to: 'b@example.jp', subject: 's', content: 'c' };
+    await stack().insert({ id: 'before', ...letter });
+    expect(await stack().settled('before')).toMatchObject({ status: 'sent' });
+    const environment = { TODOKE_SENDGRID_API_KEY: SENDING_KEY };
+    await expectGood(setup(['--provider', 'sendgrid', '--replace'], environment));
+    // The simulated SendGrid revokes the old one at once: what is refused in between says so, and can be sent again.
+    await utimes(secretFile('sender-secret'), new Date(), new Date());
+    await expect
+      .poll(
+        async () => {
+          const id = `after ${Date.now()}`;
+          await stack().insert({ id, ...letter });
+          return (await stack().settled(id))['status'];
+        },
+        { timeout: 90_000, interval: 2_000 },
+      )
+      .toBe('sent');
+    const again = await ran(stack().local.outputsFile, 'resend', ['--error', 'API key']);
+    expect(again.status).toBe(0);
+  }, 180_000);
+});
+
+test('in the end it runs the doctor, and its exit code is the doctor’s', async () => {
+  const environment = { TODOKE_SENDGRID_WEBHOOK_KEY: WEBHOOK_KEY };
+  const well = await ran(stack().local.outputsFile, 'setup', ['--provider', 'sendgrid'], { environment });
+  expect(well.stdout).toMatch(/The doctor[\s\S]*SendGrid's test post: was accepted/);
+  const queue = stack().local.queues.get('FailureQueue');
+  await queue?.send('{}');
+  const ill = await ran(stack().local.outputsFile, 'setup', ['--provider', 'sendgrid'], { environment });
+  expect(ill).toMatchObject({ status: 1, stdout: expect.stringMatching(/MEND {2}FailureQueue/) });
+}, 180_000);
