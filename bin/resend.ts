@@ -15,10 +15,16 @@ await runCommand(
       outputs: OUTPUTS_OPTION,
       id: { default: '', help: 'only the item with this id' },
       error: { default: '', help: 'only items whose error contains this text' },
+      all: { default: false, help: 'all of them' },
       'dry-run': { default: false, help: 'only says what would be sent' },
     },
   },
   async (options) => {
+    if (!options.all && !options['dry-run'] && options.id === '' && options.error === '') {
+      throw new Error(
+        'Cannot send again: say what, with --id, --error or --all. --dry-run shows what is stuck, and why',
+      );
+    }
     const outputs = await readOutputs(options.outputs);
     const client = tablesOf(outputs);
     const nowMs = Date.now();

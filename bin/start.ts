@@ -5,6 +5,7 @@ import { runCommand } from './support/command.ts';
 import { duration, heading } from './support/talk.ts';
 
 const DEFAULT_DIR = '.local';
+const SAME_SIGNAL_MS = 1_000;
 
 await runCommand(
   {
@@ -25,8 +26,15 @@ await runCommand(
     const startedAtMs = Date.now();
     const interrupted = new AbortController();
     const stopped = new Promise<void>((resolve) => {
+      let firstAtMs: number | undefined;
       for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
         process.on(name, () => {
+          firstAtMs ??= Date.now();
+          // npm passes on the Ctrl-C that the terminal has sent here already: that is no second one.
+          if (name !== 'SIGHUP' && Date.now() - firstAtMs > SAME_SIGNAL_MS) {
+            console.error('\nEnded at once. The next npm start clears up.');
+            process.exit(130);
+          }
           interrupted.abort(new Error('Interrupted'));
           resolve();
         });
@@ -38,18 +46,23 @@ await runCommand(
       dir: values.dir,
       port: wholeNumber('port', values.port, 65_532),
       delayMs: wholeNumber('delay-ms', values['delay-ms'], 3_600_000),
-      dynamoDbEndpoint: values['dynamodb-endpoint'] || undefined,
+      dynamoDbEndpoint: endpoint(values['dynamodb-endpoint']),
       signal: interrupted.signal,
       report,
     });
     report('Ready');
     console.log(welcome(local.outputs, values.dir));
     await stopped;
-    console.log('\nStopping …');
+    console.log('\nStopping … (Ctrl-C again ends it at once)');
     await local.stop();
     console.log(`Stopped. Everything is kept in ${values.dir}; npm start goes on from there.`);
   },
 );
+
+function endpoint(text: string): string | undefined {
+  if (text === '' || (URL.canParse(text) && /^https?:\/\//.test(text))) return text || undefined;
+  throw new Error(`Cannot start: --dynamodb-endpoint is ${text}, it must be an address such as http://127.0.0.1:8000`);
+}
 
 function wholeNumber(name: string, text: string, max: number): number {
   const number = Number(text);

@@ -1,4 +1,5 @@
 /** `npm run try`: the two walk-throughs, beside a running `npm start`. */
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type DynamoDBDocumentClient,
@@ -11,6 +12,8 @@ import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs, type StackOutputs } from './support/outputs.ts';
 import { tablesOf } from './support/tables.ts';
 import { faint, good, heading, rowText } from './support/talk.ts';
+
+const PROVIDERS = ['sendgrid', 'customers-mail-cloud'];
 
 type Row = Record<string, unknown>;
 
@@ -28,15 +31,19 @@ await runCommand(
     },
   },
   async ({ outputs: file, provider }) => {
+    if (!PROVIDERS.includes(provider)) {
+      throw new Error(`Cannot use --provider ${provider}: it must be ${PROVIDERS.join(' or ')}`);
+    }
     const outputs = await readOutputs(file);
     if (outputs.DynamoDbEndpoint === undefined) {
       throw new Error(`Cannot try ${file}: it is of a deployed stack, and this command only plays beside npm start`);
     }
-    await play(outputs, provider, tablesOf(outputs));
+    await play(outputs, provider, tablesOf(outputs), join(dirname(file), 'logs'));
   },
 );
 
-async function play(outputs: StackOutputs, provider: string, db: DynamoDBDocumentClient): Promise<void> {
+async function play(outputs: StackOutputs, provider: string, db: DynamoDBDocumentClient, logs: string): Promise<void> {
+  const until = <Found>(what: string, look: () => Promise<Found | undefined>) => patiently(what, look, logs);
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(':', '');
   const first = `try-${stamp}-1`;
   const second = `try-${stamp}-2`;
@@ -172,14 +179,14 @@ async function play(outputs: StackOutputs, provider: string, db: DynamoDBDocumen
   }
 }
 
-async function until<Found>(what: string, look: () => Promise<Found | undefined>): Promise<Found> {
+async function patiently<Found>(what: string, look: () => Promise<Found | undefined>, logs: string): Promise<Found> {
   const deadlineMs = Date.now() + PATIENCE_MS;
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
     if (Date.now() > deadlineMs) {
       throw new Error(
-        `Waited ${PATIENCE_MS / 1000} s for ${what}, in vain. Is npm start still running? The functions' logs are in .local/logs`,
+        `Waited ${PATIENCE_MS / 1000} s for ${what}, in vain. Is npm start still running? The functions' logs are in ${logs}`,
       );
     }
     await sleep(POLL_MS);

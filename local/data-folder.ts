@@ -22,9 +22,16 @@ export interface DataFolder {
  */
 export async function openDataFolder(dir: string): Promise<DataFolder> {
   const root = resolve(dir);
-  await mkdir(root, { recursive: true });
   const lock = join(root, 'lock.json');
-  await takeLock(lock, dir);
+  try {
+    await mkdir(root, { recursive: true });
+    await takeLock(lock, dir);
+  } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause)) throw cause;
+    throw new Error(`Cannot use ${dir}: ${UNUSABLE[String(cause.code)] ?? cause.message}; choose another --dir`, {
+      cause,
+    });
+  }
   try {
     return {
       path: (...parts) => join(root, ...parts),
@@ -36,6 +43,14 @@ export async function openDataFolder(dir: string): Promise<DataFolder> {
     throw error;
   }
 }
+
+const UNUSABLE: Readonly<Record<string, string>> = {
+  EACCES: 'you may not write there',
+  EPERM: 'you may not write there',
+  EROFS: 'it cannot be written',
+  EEXIST: 'it is a file, not a folder',
+  ENOTDIR: 'a part of the path is a file, not a folder',
+};
 
 async function takeLock(lock: string, dir: string): Promise<void> {
   const claim = `${lock}.${process.pid}`;

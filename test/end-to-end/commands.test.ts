@@ -121,6 +121,9 @@ describe.sequential('npm start', () => {
   test.each([
     [['--port', 'x'], /--port is x, it must be a whole number/],
     [['--colour', 'red'], /--colour/],
+    [['--dynamodb-endpoint', '127.0.0.1:18000'], /127\.0\.0\.1:18000, it must be an address such as http:\/\//],
+    [['--dir', 'package.json'], /Cannot use package\.json: it is a file, not a folder/],
+    [['--dir', 'package.json/below'], /a part of the path is a file, not a folder/],
   ])('%j is refused in one sentence', async (args, words) => {
     const refused = await run('bin/start.ts', ...args);
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(words) });
@@ -132,6 +135,14 @@ describe('npm run try', () => {
   test('without a running stack it says what to do', async () => {
     const refused = await run('bin/try.ts', '--outputs', join(dir, 'nothing.json'));
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/Run `npm start` in another terminal/) });
+  });
+
+  test('a provider that does not exist is refused', async () => {
+    const refused = await run('bin/try.ts', '--provider', 'post');
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/must be sendgrid or customers-mail-cloud/),
+    });
   });
 
   test('--help lists its options', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { runOn } from './command.ts';
+import { ran, runOn } from './command.ts';
 import { runningStack } from './running-stack.ts';
 
 const stack = runningStack();
@@ -36,7 +36,9 @@ test('what failed, and what was begun and never ended, is sent again: all of it,
   expect(await stack().settled('lapsed')).toMatchObject({ status: 'sent', attempts: 1 });
   expect(await stack().mail('mistyped')).toMatchObject({ error: 'cannot use "nobody"' });
 
-  expect(await resend()).toMatch(/1 stuck, 1 sent again/);
+  const refused = await ran(stack().local.outputsFile, 'resend');
+  expect(refused).toMatchObject({ status: 1, stderr: expect.stringMatching(/say what, with --id, --error or --all/) });
+  expect(await resend('--all')).toMatch(/1 stuck, 1 sent again/);
   expect(await stack().settled('mistyped')).toMatchObject({
     status: 'failed',
     error: expect.stringMatching(/not an e-mail address/),

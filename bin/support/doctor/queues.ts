@@ -29,7 +29,7 @@ export function queueChecks({ outputs }: Patient): Check[] {
     check(
       'FailureQueue',
       outputs.FailureQueueUrl,
-      'work was given up. Read what it is in the SQS console, mend the cause, then `npm run resend` and `npm run replay`, and purge the queue',
+      'work was given up. Read what it is in the SQS console, mend the cause, then `npm run resend -- --all` and `npm run replay`, and purge the queue',
     ),
   ];
 }

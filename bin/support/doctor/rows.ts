@@ -91,7 +91,9 @@ export function stuckCheck({ outputs, tables }: Patient): Check {
       const of = `of ${counted(looked, 'item')}${partial ? ', which are not all' : ''}`;
       const stuck = await stillStuck(suspects);
       if (stuck === 0) return ok(`none stuck, ${of}`);
-      return mend(`${stuck} stuck, ${of}: \`npm run resend -- --dry-run\` says why, and without it sends them again`);
+      return mend(
+        `${stuck} stuck, ${of}: \`npm run resend -- --dry-run\` says why, with --all in its place it sends them again`,
+      );
     },
   };
 
