@@ -32,15 +32,16 @@ export async function openAnswers(fromStdin: boolean): Promise<Answers> {
 
 /** @throws Error where the question is broken off with Ctrl-C or Ctrl-D */
 async function ask(question: string, hidden: boolean): Promise<string> {
-  process.stdout.write(`  ${question}: `);
-  // What readline would echo goes nowhere; the question is written beside it.
+  const prompt = `  ${question}: `;
+  // What readline would echo goes nowhere, the question with it: that is written beside it.
+  if (hidden) process.stdout.write(prompt);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: hidden ? nowhere : process.stdout, terminal: true });
   const brokenOff = new AbortController();
   lines.on('SIGINT', () => brokenOff.abort());
   lines.on('close', () => brokenOff.abort());
   try {
-    return (await lines.question('', { signal: brokenOff.signal })).trim();
+    return (await lines.question(hidden ? '' : prompt, { signal: brokenOff.signal })).trim();
   } catch (cause) {
     throw new Error('Broken off. What was stored until here stays; run the command again to go on', { cause });
   } finally {
