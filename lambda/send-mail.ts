@@ -172,13 +172,15 @@ async function handOver(
   const sender = invocation.senders[mail.provider];
   const deadlineMs = invocation.endsAtMs - RESERVE_MS;
 
+  // Not now: a record that comes again after a crash must tell of a refusal in the place where it was told of.
+  const refusedAtMs = record.writtenAtMs;
   // Where the sender chooses the Message-ID, the mail is logged before it leaves: no event can come before its log row.
   if (sender.choosesMessageId) await story.logMail(mail, chosenId, Date.now());
   const { messageId, refused } = await retryHandover(() => sender.send(mail, chosenId), deadlineMs, pause).catch(
     async (error) => {
       if (sender.choosesMessageId && error instanceof HandoverError && !mayPass(error, claim)) {
         const isOurFault = error.kind === 'unauthorized';
-        await story.logRefusals(mail, chosenId, refusalOfAll(mail, error.message), Date.now(), { isOurFault });
+        await story.logRefusals(mail, chosenId, refusalOfAll(mail, error.message), refusedAtMs, { isOurFault });
       }
       throw error;
     },
@@ -190,7 +192,7 @@ async function handOver(
   try {
     await persist(deadlineMs + RESERVE_MS / 2, async () => {
       if (!sender.choosesMessageId) await story.logMail(mail, messageId, sentAtMs);
-      await story.logRefusals(mail, messageId, refused, sentAtMs);
+      await story.logRefusals(mail, messageId, refused, refusedAtMs);
     });
   } catch (error) {
     log('error', 'Cannot log a mail that was sent', { mailId: mail.id, messageId, error: errorName(error) });

@@ -68,9 +68,10 @@ function webhookAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
   return {
     RefusedPosts: {
       metric: combined('SUM', metrics.counts('Refused'), HOUR),
-      atLeast: 5,
+      // Each run of the doctor has two refused.
+      atLeast: 10,
       description:
-        'A webhook refused five posts or more within an hour, because no signature or credential was right. If a key was changed at the provider, add the new one to WebhookSecret; otherwise somebody tries the address.',
+        'A webhook refused ten posts or more within an hour, because no signature or credential was right. If a key was changed at the provider, add the new one to WebhookSecret; otherwise somebody tries the address.',
       anchor: 'refused-posts',
     },
     FailingWebhooks: {
@@ -142,14 +143,14 @@ function mailAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       metric: combined('SUM', metrics.counts('UnauthorizedHandovers'), FIVE_MINUTES),
       atLeast: 1,
       description:
-        'A provider refused the credentials that mail is sent with: no mail of that provider goes out. Put a key that works into SenderSecret, then send what failed again: npm run resend.',
+        'A provider refused the credentials that mail is sent with: no mail of that provider goes out. Put a key that works into SenderSecret, then send what failed again: npm run resend -- --all.',
       anchor: 'dead-key',
     },
     FailedMails: {
       metric: combined('SUM', metrics.counts('NotSent'), HOUR),
       atLeast: 3,
       description:
-        'Three mails or more failed within an hour and were not sent. Each item of the Mail table with status "failed" says why in "error"; mend that, then npm run resend.',
+        'Three mails or more failed within an hour and were not sent. Each item of the Mail table with status "failed" says why in "error"; mend that, then npm run resend -- --all.',
       anchor: 'failed-mails',
     },
     HighBounceRate: {
