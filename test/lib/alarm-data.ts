@@ -67,8 +67,8 @@ export const FIRST_MAIL: readonly Point[] = [
 /** By the logical id of the alarm that must fire. What is not here is as it was on a day on which nothing happened. */
 export const TROUBLES: Readonly<Record<string, readonly (readonly Point[])[]>> = {
   RefusedPosts: [
-    every(ours('Refused', 'sendgrid'), 5, 1, NOW - 30),
-    every(ours('Refused', 'customers-mail-cloud'), 10, 2, NOW - 30),
+    every(ours('Refused', 'sendgrid'), 2, 1, NOW - 30),
+    every(ours('Refused', 'customers-mail-cloud'), 5, 2, NOW - 30),
   ],
   FailingWebhooks: [
     every(API, 5, 1, NOW - 30),
