@@ -1,9 +1,9 @@
 /** `npm run resend`: finds the mails that are stuck, and sends them again. */
-import { paginateScan, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { paginateScan } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../lambda/aws/tables.ts';
-import { isConditionFailure, updateExpression } from '../lambda/aws/update.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
+import { sendAgain } from './support/send-again.ts';
 import { whyStuck } from './support/stuck.ts';
 import { tablesOf } from './support/tables.ts';
 
@@ -36,38 +36,13 @@ await runCommand(
         if (why === undefined || !isWanted(item, options)) continue;
         counts.stuck++;
         console.log(`${String(item['id'])}: ${why}${item['error'] ? `: ${String(item['error'])}` : ''}`);
-        if (!options['dry-run'] && (await sendAgain(item))) counts.again++;
+        if (!options['dry-run'] && (await sendAgain(client, outputs.MailTableName, item, nowMs))) counts.again++;
       }
     }
     console.log(
       `Looked at ${counts.looked} items of ${outputs.MailTableName}: ${counts.stuck} stuck, ${counts.again} sent again.`,
     );
     if (options['dry-run'] && counts.stuck > 0) console.log('Nothing was changed. Without --dry-run they are sent.');
-
-    /** Deletes the status, or touches an item that has none: either is a change by which the stream brings it again. */
-    async function sendAgain(item: Row): Promise<boolean> {
-      const waiting = item['status'] === undefined;
-      try {
-        await client.send(
-          new UpdateCommand({
-            TableName: outputs.MailTableName,
-            Key: { id: item['id'] },
-            ...updateExpression({
-              set: { resentAt: new Date(nowMs).toISOString() },
-              remove: waiting ? [] : ['status'],
-              // As it was found: somebody may have sent or deleted it since.
-              condition: waiting ? 'attribute_exists(#id) AND attribute_not_exists(#status)' : '#status = :found',
-              names: waiting ? ['id', 'status'] : ['status'],
-              values: waiting ? {} : { found: item['status'] },
-            }),
-          }),
-        );
-        return true;
-      } catch (error) {
-        if (isConditionFailure(error)) return false;
-        throw error;
-      }
-    }
   },
 );
 

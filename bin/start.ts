@@ -2,7 +2,9 @@
 import { join } from 'node:path';
 import { startLocalMode } from '../local/local-mode.ts';
 import { runCommand } from './support/command.ts';
+import { localConsole } from './support/local-console.ts';
 import { duration, heading } from './support/talk.ts';
+import { wholeNumber } from './support/whole-number.ts';
 
 const DEFAULT_DIR = '.local';
 const SAME_SIGNAL_MS = 1_000;
@@ -47,6 +49,7 @@ await runCommand(
       port: wholeNumber('port', values.port, 65_532),
       delayMs: wholeNumber('delay-ms', values['delay-ms'], 3_600_000),
       dynamoDbEndpoint: endpoint(values['dynamodb-endpoint']),
+      page: localConsole(report),
       signal: interrupted.signal,
       report,
     });
@@ -64,16 +67,13 @@ function endpoint(text: string): string | undefined {
   throw new Error(`Cannot start: --dynamodb-endpoint is ${text}, it must be an address such as http://127.0.0.1:8000`);
 }
 
-function wholeNumber(name: string, text: string, max: number): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && number >= 0 && number <= max && text.trim() !== '') return number;
-  throw new Error(`Cannot start: --${name} is ${text}, it must be a whole number from 0 to ${max}`);
-}
-
 function welcome(outputs: Readonly<Record<string, string>>, dir: string): string {
   const outputsFile = join(dir, 'outputs.json');
   const tryCommand = dir === DEFAULT_DIR ? 'npm run try' : `npm run try -- --outputs ${outputsFile}`;
   return `
+${heading('Look at it')}
+  ${outputs['ConsoleUrl']}   send mail, and see what becomes of it
+
 ${heading('Addresses')}
   SendGrid webhook              ${outputs['SendGridWebhookUrl']}
   Customers Mail Cloud webhook  ${outputs['CustomersMailCloudWebhookUrl']}

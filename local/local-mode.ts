@@ -43,8 +43,8 @@ export interface LocalModeOptions {
   readonly timing?: Partial<MappingTiming>;
   /** Of calls to Secrets Manager, SQS, and of what Lambda does for event source mappings; DynamoDB asks nobody. */
   readonly authorize?: Authorize;
-  /** Serves what is not a webhook on the webhooks' port, such as a page. */
-  readonly fallback?: Fallback;
+  /** Makes what serves the page, at `ConsoleUrl`: on the webhooks' port, what is not a webhook. */
+  readonly page?: (running: Pick<LocalMode, 'outputs' | 'providers'>) => Fallback;
   /** Stops the start: what was started is stopped, and `startLocalMode` rejects. */
   readonly signal?: AbortSignal;
   /** Gets a line for each step of the start, and for whatever goes wrong later. */
@@ -175,12 +175,20 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   const stopFunctions = (graceMs: number) =>
     Promise.all(Array.from(functions.values(), (local) => local.stop(graceMs)));
   const permissions = readPermissions(resolved);
+  const all = {
+    ...outputs,
+    ...(options.page && { ConsoleUrl: `${gateway.origin}/` }),
+    DynamoDbEndpoint: database.endpoint,
+    AwsApiEndpoint: awsApi.origin,
+    SendGridApiUrl: providers.sendGrid.url,
+    SmtpUrl: providers.smtpUrl,
+  };
   gateway.serve(
     [
       ...restApiRoutes(resolved, region, functions, permissions),
       ...functionUrlRoutes(resolved, region, functions, permissions),
     ],
-    options.fallback,
+    options.page?.({ outputs: all, providers }),
   );
   await providers.resume();
   const mappings = startEventSourceMappings({
@@ -203,13 +211,6 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
     await stopFunctions(STOP_GRACE_MS);
   });
 
-  const all = {
-    ...outputs,
-    DynamoDbEndpoint: database.endpoint,
-    AwsApiEndpoint: awsApi.origin,
-    SendGridApiUrl: providers.sendGrid.url,
-    SmtpUrl: providers.smtpUrl,
-  };
   signal?.throwIfAborted();
   cleanup.defer(`remove ${outputsFile}`, () => rm(outputsFile, { force: true }));
   await writeFileAtomically(outputsFile, toJson({ [stackName]: all }));

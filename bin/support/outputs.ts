@@ -58,6 +58,9 @@ export async function readStack(file: string): Promise<Stack> {
 /** The outputs alone. @throws as {@link readStack} does */
 export const readOutputs = async (file: string): Promise<StackOutputs> => (await readStack(file)).outputs;
 
+/** @throws ZodError where an output is missing */
+export const parseOutputs = (outputs: unknown): StackOutputs => stackOutputsSchema.parse(outputs);
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

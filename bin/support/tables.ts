@@ -1,5 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import type { Tables } from '../../console/server/tables.ts';
+import { UNMARSHALL_OPTIONS } from '../../lambda/aws/tables.ts';
 import { clientSettings } from './aws.ts';
 import type { StackOutputs } from './outputs.ts';
 
@@ -7,5 +9,14 @@ import type { StackOutputs } from './outputs.ts';
 export function tablesOf(outputs: StackOutputs): DynamoDBDocumentClient {
   return DynamoDBDocumentClient.from(new DynamoDBClient(clientSettings(outputs, 'DynamoDbEndpoint')), {
     marshallOptions: { removeUndefinedValues: true },
+    unmarshallOptions: { ...UNMARSHALL_OPTIONS },
   });
 }
+
+/** What the console reads. */
+export const consoleTables = (outputs: StackOutputs): Tables => ({
+  client: tablesOf(outputs),
+  mail: outputs.MailTableName,
+  sentLog: outputs.SentLogTableName,
+  bounce: outputs.BounceTableName,
+});

@@ -19,6 +19,7 @@ import {
   customersMailCloudPendingSchema,
   startCustomersMailCloudSimulator,
 } from './customers-mail-cloud.ts';
+import { type PostByHand, postByHand, type WebhookAnswer } from './post-by-hand.ts';
 import { type SendGridSimulator, sendGridPendingSchema, startSendGridSimulator } from './sendgrid.ts';
 
 export interface SimulatedProvidersOptions {
@@ -45,6 +46,8 @@ export interface SimulatedProviders {
   readonly smtpUrl: string;
   /** A file with the certificate of the authority that vouches for the SMTP server. */
   readonly caFile: string;
+  /** Posts what a person made up to a webhook, as its provider would. */
+  post(post: PostByHand): Promise<WebhookAnswer>;
   /**
    * Posts what was pending when local mode ended. Once the webhooks answer, and before any mail is taken over: Customers
    * Mail Cloud posts nothing twice.
@@ -110,6 +113,10 @@ export async function startSimulatedProviders(options: SimulatedProvidersOptions
     customersMailCloud,
     smtpUrl: `smtp://${LOOPBACK}:${customersMailCloud.port}`,
     caFile,
+    post: async (post) => {
+      const { apiKeys } = (await readWebhookSecret(webhookSecret.file)).customersMailCloud;
+      return postByHand(post, { ...options, privateKey, apiKey: apiKeys[0] ?? '' });
+    },
     stop,
   };
 }

@@ -1,0 +1,138 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { Feed } from './feed.ts';
+import { Empty, Notice, timeText } from './parts.tsx';
+import { useSettings } from './settings.tsx';
+
+/** How far beyond the window rows are kept ready. */
+const MARGIN = '1000px 0px';
+
+interface PageProps<Row> {
+  readonly rows: readonly Row[];
+  readonly columns: number;
+  readonly rowKey: (row: Row) => string;
+  /** Of the row that is open, if it is on this page. */
+  readonly openKey: string | undefined;
+  readonly drawRow: (row: Row, isOpen: boolean) => ComponentChildren;
+}
+
+/** A page of rows; while it is out of sight, an empty row of its height. */
+function RowsPage<Row>({ rows, columns, rowKey, openKey, drawRow }: PageProps<Row>) {
+  const body = useRef<HTMLTableSectionElement>(null);
+  const [height, setHeight] = useState<number>();
+  useEffect(() => {
+    const element = body.current;
+    if (element === null) return;
+    const observer = new IntersectionObserver(
+      ([entry]) => {
+        if (entry) setHeight(entry.isIntersecting ? undefined : entry.boundingClientRect.height);
+      },
+      { rootMargin: MARGIN },
+    );
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  // What is the same object is not drawn again: a poll touches only the pages in which something changed.
+  const drawn = useMemo(
+    () => rows.map((row) => drawRow(row, rowKey(row) === openKey)),
+    [rows, rowKey, openKey, drawRow],
+  );
+  return (
+    <tbody ref={body}>
+      {height === undefined ? (
+        drawn
+      ) : (
+        <tr class="away">
+          <td colSpan={columns} style={{ height: `${height}px` }} />
+        </tr>
+      )}
+    </tbody>
+  );
+}
+
+interface ListProps<Row> {
+  readonly feed: Feed<Row>;
+  readonly caption: string;
+  readonly heads: readonly { readonly text: string; readonly wide?: boolean }[];
+  readonly openKey: string | undefined;
+  readonly rowKey: (row: Row) => string;
+  /** The same function as long as it draws the same. */
+  readonly drawRow: (row: Row, isOpen: boolean) => ComponentChildren;
+  readonly empty: { readonly title: string; readonly hint: string };
+}
+
+/** A table that goes on as one scrolls, and shows no more rows at a time than are near. */
+export function List<Row>({ feed, caption, heads, openKey, rowKey, drawRow, empty }: ListProps<Row>) {
+  const { say } = useSettings();
+  const isEmpty = feed.pages.count === 0;
+  return (
+    <div class="list">
+      {feed.error !== undefined && (
+        <Notice tone="bad">{say(isEmpty ? 'cannotRead' : 'stale', { message: feed.error })}</Notice>
+      )}
+      {!isEmpty && (
+        <table class="rows">
+          <caption class="unseen">{caption}</caption>
+          <thead>
+            <tr>
+              {heads.map(({ text, wide }) => (
+                <th key={text} scope="col" class={wide ? 'wide' : undefined}>
+                  {text}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          {feed.pages.pages.map((rows) => (
+            <RowsPage
+              key={rows.slice(-1).map(rowKey).join()}
+              rows={rows}
+              columns={heads.length}
+              rowKey={rowKey}
+              openKey={rows.some((row) => rowKey(row) === openKey) ? openKey : undefined}
+              drawRow={drawRow}
+            />
+          ))}
+        </table>
+      )}
+      {isEmpty && !feed.loading && feed.error === undefined && <Empty {...empty} />}
+      <ListEnd feed={feed} />
+      <p class="unseen" role="status">
+        {feed.arrived > 0 && say('newRows', { n: feed.arrived })}
+      </p>
+    </div>
+  );
+}
+
+function ListEnd<Row>({ feed }: { feed: Feed<Row> }) {
+  const { say, language } = useSettings();
+  const end = useRef<HTMLDivElement>(null);
+  const goOn = useRef(feed.more);
+  goOn.current = feed.more;
+  const byItself = feed.goesOn && !feed.foundNone && !feed.loading && feed.error === undefined;
+  useEffect(() => {
+    if (!byItself || end.current === null) return;
+    const observer = new IntersectionObserver(
+      ([entry]) => {
+        if (entry?.isIntersecting) goOn.current();
+      },
+      { rootMargin: MARGIN },
+    );
+    observer.observe(end.current);
+    return () => observer.disconnect();
+  }, [byItself]);
+  const back = feed.back === undefined ? undefined : new Date(feed.back);
+  return (
+    <div class="list-end" ref={end}>
+      {feed.loading && <p class="faint">{say('loading')}</p>}
+      {!feed.loading && feed.goesOn && (
+        <p>
+          {back && <span class="faint">{say('lookedBack', { time: timeText(back, language) })}</span>}{' '}
+          <button type="button" class="quiet" onClick={feed.more}>
+            {say(feed.foundNone ? 'lookBack' : 'more')}
+          </button>
+        </p>
+      )}
+      {!feed.loading && !feed.goesOn && feed.pages.count > 0 && <p class="faint">{say('shownAll')}</p>}
+    </div>
+  );
+}

@@ -1,0 +1,62 @@
+/** Rows in pages, newest first. A page stays the same object while nothing in it changes. */
+export interface Pages<Row> {
+  readonly pages: readonly (readonly Row[])[];
+  /** The text of each row by its key: a row that is the same is left alone. */
+  readonly known: ReadonlyMap<string, string>;
+  readonly count: number;
+}
+
+export interface RowKind<Row> {
+  key(row: Row): string;
+  time(row: Row): string;
+}
+
+const PAGE_ROWS = 60;
+
+export const emptyPages = <Row>(): Pages<Row> => ({ pages: [], known: new Map(), count: 0 });
+
+/** The newest row's time. */
+export const lastTime = <Row>({ pages }: Pages<Row>, { time }: RowKind<Row>): string | undefined => {
+  const [newest] = pages[0] ?? [];
+  return newest === undefined ? undefined : time(newest) || undefined;
+};
+
+/**
+ * Puts rows where they belong, in place of older copies of them.
+ *
+ * @param grow whether rows older than all others are put at the end; else they wait until the list gets there
+ */
+export function add<Row>(old: Pages<Row>, rows: readonly Row[], kind: RowKind<Row>, grow: boolean): Pages<Row> {
+  const changed = rows.filter((row) => old.known.get(kind.key(row)) !== JSON.stringify(row));
+  if (changed.length === 0) return old;
+  const pages = [...old.pages];
+  const known = new Map(old.known);
+  for (const row of changed) {
+    const key = kind.key(row);
+    if (known.has(key)) {
+      const at = pages.findIndex((page) => page.some((other) => kind.key(other) === key));
+      pages[at] = (pages[at] ?? []).map((other) => (kind.key(other) === key ? row : other));
+    } else if (!insert(pages, row, kind, grow)) continue;
+    known.set(key, JSON.stringify(row));
+  }
+  return { pages, known, count: known.size };
+}
+
+function insert<Row>(pages: (readonly Row[])[], row: Row, { time }: RowKind<Row>, grow: boolean): boolean {
+  const isOlder = (other: Row) => time(other) < time(row);
+  const at = pages.findIndex((page) => page.some(isOlder));
+  if (at === -1) {
+    if (!grow && pages.length > 0) return false;
+    const last = pages.at(-1);
+    if (last === undefined || last.length >= PAGE_ROWS) pages.push([row]);
+    else pages[pages.length - 1] = [...last, row];
+    return true;
+  }
+  const page = pages[at] ?? [];
+  const place = page.findIndex(isOlder);
+  const grown = [...page.slice(0, place), row, ...page.slice(place)];
+  const half = Math.ceil(grown.length / 2);
+  if (grown.length > 2 * PAGE_ROWS) pages.splice(at, 1, grown.slice(0, half), grown.slice(half));
+  else pages[at] = grown;
+  return true;
+}

@@ -1,0 +1,46 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { messageOf } from './call.ts';
+
+/** So that what is new is seen within two seconds. */
+const POLL_MS = 1_200;
+
+/**
+ * Does something again and again while the page is looked at.
+ *
+ * @param work says how long to wait before the next time, if it wants another wait
+ * @param about what it depends on: work begins anew when that changes
+ * @returns the last error's message, until the work succeeds
+ */
+export function usePolling(work: () => Promise<number | undefined>, about: string): string | undefined {
+  const [error, setError] = useState<string>();
+  const latest = useRef(work);
+  latest.current = work;
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let ended = false;
+    let running = false;
+    const run = async () => {
+      if (running || ended || document.hidden) return;
+      running = true;
+      clearTimeout(timer);
+      let waitMs: number | undefined;
+      try {
+        waitMs = await latest.current();
+        if (!ended) setError(undefined);
+      } catch (failure) {
+        waitMs = POLL_MS * 3;
+        if (!ended) setError(messageOf(failure));
+      }
+      running = false;
+      if (!ended) timer = setTimeout(run, waitMs ?? POLL_MS);
+    };
+    run();
+    document.addEventListener('visibilitychange', run);
+    return () => {
+      ended = true;
+      clearTimeout(timer);
+      document.removeEventListener('visibilitychange', run);
+    };
+  }, [about]);
+  return error;
+}

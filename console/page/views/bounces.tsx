@@ -1,0 +1,156 @@
+import { useMemo, useState } from 'preact/hooks';
+import type { Bounce, BounceFilter } from '../../shared/api.ts';
+import type { Session } from '../app.tsx';
+import { server } from '../call.ts';
+import { download, toCsv, toJson } from '../exports.ts';
+import { type Source, useFeed } from '../feed.ts';
+import { List } from '../list.tsx';
+import { ListAndPanel, Panel } from '../panel.tsx';
+import { Mailbox, Notice, numberText, Text, Time } from '../parts.tsx';
+import { hashOf } from '../route.ts';
+import { useSettings, wordFor } from '../settings.tsx';
+import { BounceFilters } from './bounce-filters.tsx';
+import { AllAttributes, Verdict } from './details.tsx';
+import { StoryOf } from './story.tsx';
+
+const keyOf = ({ fullMessageId, eventId }: Bounce) => JSON.stringify([fullMessageId, eventId]);
+const timeOfBounce = ({ occurredAt }: Bounce) => occurredAt;
+
+/** What went wrong, newest first. `open`: the two keys of a row. */
+export function BouncesView({ session, open }: { session: Session; open: readonly string[] }) {
+  const { say } = useSettings();
+  const [filter, setFilter] = useState<BounceFilter>({});
+  const source = useMemo<Source<Bounce>>(
+    () => ({
+      about: JSON.stringify(filter),
+      load: (asked) => server.bounces({ filter, ...asked }),
+      key: keyOf,
+      time: timeOfBounce,
+    }),
+    [filter],
+  );
+  const feed = useFeed(source);
+  const openKey = open.length === 2 ? JSON.stringify(open) : undefined;
+  const heads = [
+    { text: say('when'), wide: true },
+    { text: say('recipient') },
+    { text: say('outcome') },
+    { text: say('reason'), wide: true },
+    { text: say('provider'), wide: true },
+  ];
+  const rows = feed.pages.pages.flat();
+  const filtered = Object.keys(filter).length > 0;
+  const list = (
+    <>
+      <div class="title-row">
+        <h1>{say('bouncesTitle')}</h1>
+        <Exports rows={rows} />
+      </div>
+      <BounceFilters filter={filter} onChange={setFilter} />
+      <List
+        feed={feed}
+        caption={say('bouncesTitle')}
+        heads={heads}
+        openKey={openKey}
+        rowKey={keyOf}
+        drawRow={drawRow}
+        empty={{
+          title: say(filtered ? 'bouncesNone' : 'bouncesEmpty'),
+          hint: say(filtered ? 'bouncesNoneHint' : 'bouncesEmptyHint'),
+        }}
+      />
+    </>
+  );
+  const bounce = rows.find((row) => keyOf(row) === openKey);
+  const panel =
+    openKey === undefined ? undefined : (
+      <Panel title={say('bounceTitle')} backTo={hashOf('bounces')} opened={hashOf('bounces', ...open)}>
+        {bounce ? (
+          <Opened bounce={bounce} session={session} />
+        ) : (
+          !feed.loading && <Notice tone="plain">{say('bounceMissing')}</Notice>
+        )}
+      </Panel>
+    );
+  return <ListAndPanel list={list} panel={panel} />;
+}
+
+const drawRow = (bounce: Bounce, isOpen: boolean) => <Row key={keyOf(bounce)} bounce={bounce} isOpen={isOpen} />;
+
+function Row({ bounce, isOpen }: { bounce: Bounce; isOpen: boolean }) {
+  const { say } = useSettings();
+  const { fullMessageId, eventId, occurredAt, toEmail, toName, subject, reason, rawEvent, provider } = bounce;
+  return (
+    <tr class={isOpen ? 'open' : undefined}>
+      <td class="wide when">
+        <Time iso={occurredAt} />
+      </td>
+      <td class="main">
+        <a href={hashOf('bounces', fullMessageId, eventId)} aria-current={isOpen ? 'true' : undefined}>
+          <Mailbox email={toEmail ?? say('unknownRecipient')} name={toName} />
+        </a>
+        <span class="under">
+          <span class="narrow">
+            <Time iso={occurredAt} />{' '}
+          </span>
+          <Text>{subject}</Text>
+        </span>
+      </td>
+      <td class="state">
+        <Verdict bounce={bounce} />
+      </td>
+      <td class="wide why">
+        <Text>{(reason ?? rawEvent ?? '').slice(0, 300)}</Text>
+      </td>
+      <td class="wide by">{wordFor(say, 'provider', provider)}</td>
+    </tr>
+  );
+}
+
+function Opened({ bounce, session }: { bounce: Bounce; session: Session }) {
+  const { say } = useSettings();
+  return (
+    <>
+      <p class="opened-verdict">
+        <Verdict bounce={bounce} />
+      </p>
+      {bounce.reason && (
+        <blockquote class="reason">
+          <Text>{bounce.reason}</Text>
+        </blockquote>
+      )}
+      <details open>
+        <summary>{say('allDetails')}</summary>
+        <AllAttributes row={bounce} />
+      </details>
+      {bounce.messageId && (
+        <>
+          <h3 class="part">{say('storyTitle')}</h3>
+          <StoryOf asked={{ messageId: bounce.messageId }} session={session} />
+        </>
+      )}
+    </>
+  );
+}
+
+function Exports({ rows }: { rows: readonly Bounce[] }) {
+  const { say, language } = useSettings();
+  if (rows.length === 0) return null;
+  const name = `bounces-${new Date().toISOString().slice(0, 10)}`;
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for a form's fields
+    <div class="exports" role="group" aria-label={say('export')}>
+      <span class="faint">{say('exportRows', { n: numberText(rows.length, language) })}</span>
+      <button
+        type="button"
+        class="quiet"
+        onClick={() => download(`${name}.csv`, 'text/csv;charset=utf-8', toCsv(rows))}
+      >
+        CSV
+      </button>
+      <button type="button" class="quiet" onClick={() => download(`${name}.json`, 'application/json', toJson(rows))}>
+        JSON
+      </button>
+    </div>
+  );
+}

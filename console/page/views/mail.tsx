@@ -1,0 +1,186 @@
+import { useMemo, useState } from 'preact/hooks';
+import type { Answered, MailItem, SentMail } from '../../shared/api.ts';
+import type { Session } from '../app.tsx';
+import { server } from '../call.ts';
+import { type Feed, type Source, useFeed } from '../feed.ts';
+import { List } from '../list.tsx';
+import { ListAndPanel, Panel } from '../panel.tsx';
+import { Glance, Mailbox, Mark, Text, Time } from '../parts.tsx';
+import { usePolling } from '../polling.ts';
+import { hashOf } from '../route.ts';
+import { useSay } from '../settings.tsx';
+import { SendAgain } from './send-again.tsx';
+import { StoryOf } from './story.tsx';
+
+const SOURCE: Source<SentMail> = {
+  about: 'mails',
+  load: (asked) => server.mails(asked),
+  key: ({ messageId }) => messageId,
+  time: ({ sentAt }) => sentAt,
+};
+
+/** Every mail: what is not sent, then what was, newest first. `open`: `sent` and a message id, or `item` and an id. */
+export function MailView({ session, open }: { session: Session; open: readonly string[] }) {
+  const say = useSay();
+  const feed = useFeed(SOURCE);
+  useStates(feed);
+  const [kind, id = ''] = open;
+  const openKey = kind === 'sent' ? id : undefined;
+  const heads = [{ text: say('when'), wide: true }, { text: say('fromTo') }, { text: say('states') }];
+  const list = (
+    <>
+      <h1>{say('mailTitle')}</h1>
+      <Unsent session={session} />
+      <List
+        feed={feed}
+        caption={say('sentTitle')}
+        heads={heads}
+        openKey={openKey}
+        rowKey={SOURCE.key}
+        drawRow={drawRow}
+        empty={{ title: say('mailEmpty'), hint: say('mailEmptyHint') }}
+      />
+    </>
+  );
+  const asked = useMemo(() => (kind === 'item' ? { id } : { messageId: id }), [kind, id]);
+  const panel =
+    id === '' ? undefined : (
+      <Panel title={say('storyTitle')} backTo={hashOf('mail')} opened={hashOf('mail', ...open)}>
+        <StoryOf asked={asked} session={session} />
+      </Panel>
+    );
+  return <ListAndPanel list={list} panel={panel} />;
+}
+
+const drawRow = (mail: SentMail, isOpen: boolean) => <Row key={mail.messageId} mail={mail} isOpen={isOpen} />;
+
+function Row({ mail, isOpen }: { mail: SentMail; isOpen: boolean }) {
+  const say = useSay();
+  const { messageId, sentAt, subject, states, to } = mail;
+  const shown = (states.length > 0 ? states.map(({ recipient, name }) => ({ email: recipient, name })) : to).slice(
+    0,
+    2,
+  );
+  const hidden = Math.max(states.length, to.length) - shown.length;
+  return (
+    <tr class={isOpen ? 'open' : undefined}>
+      <td class="wide when">
+        <Time iso={sentAt} />
+      </td>
+      <td class="main">
+        <a href={hashOf('mail', 'sent', messageId)} aria-current={isOpen ? 'true' : undefined}>
+          <Text>{subject || say('noSubject')}</Text>
+        </a>
+        <span class="under">
+          <span class="narrow">
+            <Time iso={sentAt} />{' '}
+          </span>
+          {shown.map(({ email, name }) => (
+            <Mailbox key={email} email={email} name={name} />
+          ))}
+          {hidden > 0 && <span>{say('andMore', { n: hidden })}</span>}
+        </span>
+      </td>
+      <td class="state">
+        <Glance states={states} more={mail.more} />
+      </td>
+    </tr>
+  );
+}
+
+const FINAL = new Set(['bounced', 'dropped', 'complained']);
+const WATCHED_MS = 15 * 60_000;
+const MAX_WATCHED = 60;
+
+/** Whether more may be heard of a mail: also a delivered one may be complained of, some time after. */
+function mayChange({ states, sentAt }: SentMail, nowMs: number): boolean {
+  return states.some(
+    ({ state }) => !FINAL.has(state) && (state !== 'delivered' || nowMs - Date.parse(sentAt) < WATCHED_MS),
+  );
+}
+
+/** Keeps the newest mails' states up to date. */
+function useStates(feed: Feed<SentMail>): void {
+  usePolling(async () => {
+    const nowMs = Date.now();
+    const watched = feed.pages.pages
+      .flat()
+      .filter((mail) => mayChange(mail, nowMs))
+      .slice(0, MAX_WATCHED);
+    if (watched.length === 0) return undefined;
+    const { mails } = await server.states({ messageIds: watched.map(({ messageId }) => messageId) });
+    const now = new Map(mails.map((mail) => [mail.messageId, mail]));
+    feed.merge(watched.map((mail) => ({ ...mail, ...now.get(mail.messageId) })));
+    return undefined;
+  }, 'states');
+}
+
+/** A table that is read whole at once is small: then it may be read often. */
+const REREAD_LARGE_MS = 30_000;
+
+function Unsent({ session }: { session: Session }) {
+  const say = useSay();
+  const [first, setFirst] = useState<Answered<'unsent'>>();
+  const [further, setFurther] = useState<Answered<'unsent'>>();
+  usePolling(async () => {
+    const answer = await server.unsent({});
+    setFirst((old) => (JSON.stringify(old) === JSON.stringify(answer) ? old : answer));
+    return answer.cursor === undefined ? undefined : REREAD_LARGE_MS;
+  }, 'unsent');
+  const end = further ?? first;
+  const items = [...(first?.items ?? []), ...(further?.items ?? [])];
+  const goOn = async () => {
+    if (end?.cursor === undefined) return;
+    const answer = await server.unsent({ cursor: end.cursor });
+    setFurther({
+      ...answer,
+      items: [...(further?.items ?? []), ...answer.items],
+      looked: (further?.looked ?? 0) + answer.looked,
+    });
+  };
+  if (items.length === 0 && end?.cursor === undefined) return null;
+  return (
+    <section class="unsent" aria-label={say('unsentTitle')}>
+      <h2>{say('unsentTitle')}</h2>
+      <ul>
+        {items.map((item) => (
+          <UnsentItem key={item.id} item={item} session={session} />
+        ))}
+      </ul>
+      {end?.cursor !== undefined && (
+        <p>
+          <span class="faint">{say('unsentPartial', { n: (first?.looked ?? 0) + (further?.looked ?? 0) })}</span>{' '}
+          <button type="button" class="quiet" onClick={goOn}>
+            {say('lookBack')}
+          </button>
+        </p>
+      )}
+    </section>
+  );
+}
+
+function UnsentItem({ item, session }: { item: MailItem; session: Session }) {
+  const say = useSay();
+  return (
+    <li>
+      <Mark state={item.status} />
+      <div>
+        <a href={hashOf('mail', 'item', item.id)}>
+          <Text>{item.subject || say('noSubject')}</Text>
+        </a>
+        <span class="under">
+          {item.to.slice(0, 2).map((to) => (
+            <Mailbox key={to.email} {...to} />
+          ))}
+          <bdi class="text id">{item.id}</bdi>
+        </span>
+        {item.error && (
+          <p class="reason">
+            <Text>{item.error}</Text>
+          </p>
+        )}
+        <SendAgain item={item} session={session} />
+      </div>
+    </li>
+  );
+}

@@ -1,0 +1,34 @@
+import { useState } from 'preact/hooks';
+import type { MailItem } from '../../shared/api.ts';
+import type { Session } from '../app.tsx';
+import { messageOf, server } from '../call.ts';
+import { useSay } from '../settings.tsx';
+
+/** Sends an item again that will not be sent by itself. */
+export function SendAgain({ item, session }: { item: MailItem; session: Session }) {
+  const say = useSay();
+  const [said, setSaid] = useState('');
+  const [busy, setBusy] = useState(false);
+  if (item.stuck === undefined && said === '') return null;
+  const again = async () => {
+    setBusy(true);
+    try {
+      const answer = await server.resend({ id: item.id });
+      setSaid(say(answer.again ? 'sentAgain' : 'notAgain'));
+    } catch (error) {
+      setSaid(messageOf(error));
+    }
+    setBusy(false);
+  };
+  return (
+    <div class="send-again">
+      {item.stuck !== undefined && <p class="faint">{say('stuckHint')}</p>}
+      {session.canSend && item.stuck !== undefined && (
+        <button type="button" disabled={busy} onClick={again}>
+          {say('sendAgain')}
+        </button>
+      )}
+      <p role="status">{said}</p>
+    </div>
+  );
+}

@@ -1,0 +1,184 @@
+import { useEffect, useState } from 'preact/hooks';
+import { mailboxKey } from '../../../lambda/mail/address.ts';
+import type { Answered, Bounce, StoryEvent } from '../../shared/api.ts';
+import { statesOf, timeOf } from '../../shared/states.ts';
+import type { Session } from '../app.tsx';
+import { server } from '../call.ts';
+import { Empty, Mailbox, Mark, Notice, Text, Time } from '../parts.tsx';
+import { usePolling } from '../polling.ts';
+import { useSay, wordFor } from '../settings.tsx';
+import { AllAttributes, Verdict } from './details.tsx';
+import { SendAgain } from './send-again.tsx';
+
+export type Story = Answered<'story'>;
+
+/** All that is known of a mail, by its message id or its item's id, kept up to date. */
+export function useStory(asked: { messageId?: string; id?: string }): {
+  story: Story | undefined;
+  error?: string | undefined;
+} {
+  const about = JSON.stringify(asked);
+  const [known, setKnown] = useState<{ about: string; story: Story; text: string }>();
+  useEffect(() => setKnown(undefined), []);
+  const error = usePolling(async () => {
+    const story = await server.story(asked);
+    const text = JSON.stringify(story);
+    setKnown((old) => (old?.about === about && old.text === text ? old : { about, story, text }));
+    return undefined;
+  }, about);
+  return { story: known?.about === about ? known.story : undefined, error };
+}
+
+/** A mail's story: what is known of the whole, then a timeline for each recipient. */
+export function StoryOf({ asked, session }: { asked: { messageId?: string; id?: string }; session: Session }) {
+  const say = useSay();
+  const { story, error } = useStory(asked);
+  if (story === undefined) {
+    return error === undefined ? (
+      <p class="faint">{say('loading')}</p>
+    ) : (
+      <Notice tone="bad">{say('cannotRead', { message: error })}</Notice>
+    );
+  }
+  const { log, item, events, more } = story;
+  if (!log && !item && events.length === 0) return <Empty title={say('storyMissing')} hint={say('storyMissingHint')} />;
+  const subject = log?.subject ?? item?.subject ?? story.bounces[0]?.subject;
+  return (
+    <>
+      {error !== undefined && <Notice tone="bad">{say('stale', { message: error })}</Notice>}
+      <h3 class="subject">
+        <Text>{subject || say('noSubject')}</Text>
+      </h3>
+      <Facts story={story} />
+      {item && item.status !== 'sent' && (
+        <div class="standing">
+          <Mark state={item.status} />
+          {item.error && <Text>{item.error}</Text>}
+          {!item.stuck && <p class="faint">{say('waitingHint')}</p>}
+          <SendAgain item={item} session={session} />
+        </div>
+      )}
+      {item?.status === 'sent' && item.error && (
+        <Notice tone="bad">
+          <Text>{item.error}</Text>
+        </Notice>
+      )}
+      {!log && events.length > 0 && <Notice tone="plain">{say('notLogged')}</Notice>}
+      {more && <Notice tone="plain">{say('storyMore')}</Notice>}
+      <Timelines story={story} />
+    </>
+  );
+}
+
+function Facts({ story: { log, item, events } }: { story: Story }) {
+  const say = useSay();
+  const from = log?.from ?? item?.from;
+  const messageId = log?.messageId ?? item?.messageId;
+  const provider = log?.provider ?? item?.provider ?? events.map((event) => String(event['provider'] ?? ''))[0];
+  const id = item?.id ?? log?.mailId;
+  const sentAt = log?.sentAt ?? item?.sentAt;
+  return (
+    <dl class="facts">
+      {from && (
+        <div>
+          <dt>{say('from')}</dt>
+          <dd>
+            <Mailbox {...from} />
+          </dd>
+        </div>
+      )}
+      {sentAt && (
+        <div>
+          <dt>{say('state_sent')}</dt>
+          <dd>
+            <Time iso={sentAt} full />
+          </dd>
+        </div>
+      )}
+      {provider && (
+        <div>
+          <dt>{say('provider')}</dt>
+          <dd>{wordFor(say, 'provider', provider)}</dd>
+        </div>
+      )}
+      {messageId && (
+        <div>
+          <dt>{say('messageId')}</dt>
+          <dd>
+            <bdi class="text id">{messageId}</bdi>
+          </dd>
+        </div>
+      )}
+      {id && (
+        <div>
+          <dt>{say('mailId')}</dt>
+          <dd>
+            <bdi class="text id">{id}</bdi>
+          </dd>
+        </div>
+      )}
+    </dl>
+  );
+}
+
+function Timelines({ story: { log, item, events, bounces } }: { story: Story }) {
+  const say = useSay();
+  if (!log && events.length === 0) return null;
+  const recipients = log?.states ?? statesOf(item?.to ?? [], events);
+  const rows = new Map(bounces.map((row) => [JSON.stringify([row.fullMessageId, row.eventId]), row]));
+  return (
+    <>
+      <h3 class="part">{say('recipients')}</h3>
+      {recipients.map(({ recipient, name, state }) => (
+        <section key={recipient} class="recipient" aria-label={recipient || say('unknownRecipient')}>
+          <h4>
+            <Mailbox email={recipient || say('unknownRecipient')} name={name} />
+            <Mark state={state} />
+          </h4>
+          <ol class="timeline">
+            {log && (
+              <li class="mark-sent">
+                <Time iso={log.sentAt} />
+                <div>{say('entrySent', { provider: wordFor(say, 'provider', log.provider) })}</div>
+              </li>
+            )}
+            {events
+              .filter((event) => mailboxKey(event.recipient ?? '') === mailboxKey(recipient))
+              .map((event) => (
+                <Entry
+                  key={event.entry}
+                  event={event}
+                  bounce={rows.get(JSON.stringify([event.fullMessageId, event.eventId]))}
+                />
+              ))}
+          </ol>
+        </section>
+      ))}
+      {events.length === 0 && <p class="faint">{say('noEvents')}</p>}
+    </>
+  );
+}
+
+function Entry({ event, bounce }: { event: StoryEvent; bounce: Bounce | undefined }) {
+  const say = useSay();
+  const reason = bounce?.reason ?? event.reason;
+  return (
+    <li class={`mark-${event.state}`}>
+      <Time iso={timeOf(event)} />
+      <div>
+        {bounce ? <Verdict bounce={bounce} /> : <Mark state={event.state} />}
+        {reason && (
+          <p class="reason">
+            <Text>{reason}</Text>
+          </p>
+        )}
+        {bounce && (
+          <details>
+            <summary>{say('allDetails')}</summary>
+            <AllAttributes row={bounce} />
+          </details>
+        )}
+      </div>
+    </li>
+  );
+}

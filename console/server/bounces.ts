@@ -1,0 +1,81 @@
+import { QueryCommand } from '@aws-sdk/lib-dynamodb';
+import type { Row } from '../../lambda/aws/tables.ts';
+import { mailboxKey } from '../../lambda/mail/address.ts';
+import { sendGridMessageId } from '../../lambda/mail/message-id.ts';
+import { type Answered, type Asked, type BounceFilter, bounce, type Cursor, storyEvent } from '../shared/api.ts';
+import { newestFirst } from './day-index.ts';
+import { sentAfter } from './late.ts';
+import { bouncesOf } from './mails.ts';
+import { bounceByDay, queryPartition, type Tables } from './tables.ts';
+
+const PAGE_ROWS = 100;
+const MAX_OF_ONE_MAIL = 1_000;
+
+/** Bounce rows, newest first, by the index that fits what is asked. */
+export async function bounces(tables: Tables, asked: Asked<'bounces'>): Promise<Answered<'bounces'>> {
+  const { filter, cursor } = asked;
+  const search = filter.search?.trim() ?? '';
+  const from = [filter.from, sentAfter(asked.since)]
+    .filter((time) => time !== undefined)
+    .sort()
+    .at(-1);
+  const bounds = { from, to: filter.to, cursor, keep: (row: Row) => isWanted(row, filter) };
+  const page =
+    search === ''
+      ? await newestFirst(bounceByDay(tables), { ...bounds, limit: asked.since === undefined ? PAGE_ROWS : 300 })
+      : isAddress(search)
+        ? await ofRecipient(tables, mailboxKey(search), bounds)
+        : await ofMail(tables, search, bounds);
+  return { ...page, rows: page.rows.map((row) => bounce.parse(row)) };
+}
+
+/** Message ids of SMTP have an `@`, too, and stand in angle brackets. */
+const isAddress = (search: string) => search.includes('@') && !/^<|#/.test(search);
+
+function isWanted(row: Row, { outcome, bounceClass, provider }: BounceFilter): boolean {
+  return (
+    (outcome === undefined || row['outcome'] === outcome) &&
+    (bounceClass === undefined || row['bounceClass'] === bounceClass) &&
+    (provider === undefined || row['provider'] === provider)
+  );
+}
+
+interface Bounds {
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+  readonly cursor: Cursor | undefined;
+  readonly keep: (row: Row) => boolean;
+}
+
+async function ofRecipient(tables: Tables, recipient: string, { from = '0', to = '9', cursor, keep }: Bounds) {
+  const { Items = [], LastEvaluatedKey } = await tables.client.send(
+    new QueryCommand({
+      TableName: tables.bounce,
+      IndexName: 'byRecipient',
+      KeyConditionExpression: '#to = :to AND #time BETWEEN :from AND :until',
+      ExpressionAttributeNames: { '#to': 'toEmail', '#time': 'occurredAt' },
+      ExpressionAttributeValues: { ':to': recipient, ':from': from, ':until': to },
+      ScanIndexForward: false,
+      Limit: 300,
+      ...(cursor && 'key' in cursor && { ExclusiveStartKey: cursor.key }),
+    }),
+  );
+  const key = LastEvaluatedKey && Object.fromEntries(Object.entries(LastEvaluatedKey).map(([k, v]) => [k, String(v)]));
+  return { rows: Items.filter(keep), ...(key && { cursor: { key }, back: key['occurredAt'] }) };
+}
+
+async function ofMail(tables: Tables, id: string, { from = '0', to = '9', keep }: Bounds) {
+  const ids = new Set([id, sendGridMessageId(id)].filter((text) => text !== ''));
+  const found = new Map<string, Row>();
+  for (const messageId of ids) {
+    const own = await queryPartition(tables.client, tables.bounce, ['fullMessageId', messageId], MAX_OF_ONE_MAIL);
+    const told = await queryPartition(tables.client, tables.sentLog, ['messageId', messageId], MAX_OF_ONE_MAIL);
+    const events = told.rows.flatMap((row) => storyEvent.safeParse(row).data ?? []);
+    for (const row of [...own.rows, ...(await bouncesOf(tables, events))]) {
+      found.set(JSON.stringify([row['fullMessageId'], row['eventId']]), row);
+    }
+  }
+  const time = (row: Row) => String(row['occurredAt']);
+  const rows = [...found.values()].filter((row) => keep(row) && time(row) >= from && time(row) <= to);
+  return { rows: rows.sort((a, b) => (time(a) < time(b) ? 1 : -1)) };
+}

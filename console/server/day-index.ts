@@ -1,0 +1,141 @@
+import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import type { Row } from '../../lambda/aws/tables.ts';
+import { DAY_SHARDS } from '../../lambda/mail/keys.ts';
+import type { Cursor } from '../shared/api.ts';
+
+/** An index `byDay`: its sort key, and what else tells its rows apart. */
+export interface DayIndex {
+  readonly client: DynamoDBDocumentClient;
+  readonly table: string;
+  readonly time: 'sentAt' | 'occurredAt';
+  readonly keys: readonly string[];
+}
+
+export interface DayQuery {
+  /** ISO 8601; without them from a day ahead, because clocks differ, back to wherever there are rows. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly cursor?: Cursor | undefined;
+  readonly limit: number;
+  /** How many rows are read at most, and how many days looked into. */
+  readonly maxRead?: number;
+  readonly maxDays?: number;
+  readonly keep?: (row: Row) => boolean;
+}
+
+/** Rows, newest first. It goes on at `cursor`, if there is one: `back` is up to where it looked. */
+export interface DayPage {
+  readonly rows: Row[];
+  readonly cursor?: Cursor;
+  readonly back: string;
+}
+
+const DAY_MS = 86_400_000;
+const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+
+/** Merges the partitions of each day, from the newest day on, and reads no more than is asked for. */
+export async function newestFirst(index: DayIndex, query: DayQuery): Promise<DayPage> {
+  const { from, limit, maxRead = 3_000, maxDays = 31, keep = () => true } = query;
+  const to = query.to ?? new Date(Date.now() + DAY_MS).toISOString();
+  const started = query.cursor && 'day' in query.cursor ? query.cursor : undefined;
+  const rows: Row[] = [];
+  let day = started?.day ?? to.slice(0, 10);
+  let read = 0;
+  for (let days = 0; days < maxDays; days++) {
+    if (from !== undefined && day < from.slice(0, 10)) return { rows, back: from };
+    const positions = day === started?.day ? started.shards : [];
+    const shards = Array.from(
+      { length: DAY_SHARDS },
+      (_, n) => new Shard(index, `${day}#${n}`, { from, to, size: Math.ceil(limit / 4) + 1 }, positions[n] ?? null),
+    );
+    for (;;) {
+      await Promise.all(shards.map((shard) => shard.fill()));
+      const next = newest(shards, index.time);
+      if (next === undefined) break;
+      const row = next.take();
+      read++;
+      if (keep(row)) rows.push(row);
+      if (rows.length >= limit || read >= maxRead) {
+        return { rows, back: String(row[index.time]), cursor: { day, shards: shards.map((shard) => shard.position) } };
+      }
+    }
+    day = dayOf(Date.parse(day) - DAY_MS);
+  }
+  const done = from !== undefined && day < from.slice(0, 10);
+  return {
+    rows,
+    back: `${dayOf(Date.parse(day) + DAY_MS)}T00:00:00.000Z`,
+    ...(!done && { cursor: { day, shards: [] } }),
+  };
+}
+
+function newest(shards: readonly Shard[], time: string): Shard | undefined {
+  let found: Shard | undefined;
+  for (const shard of shards) {
+    if (shard.head && (!found?.head || String(shard.head[time]) > String(found.head[time]))) found = shard;
+  }
+  return found;
+}
+
+type Position = Record<string, string> | 'end' | null;
+
+interface Bounds {
+  readonly from: string | undefined;
+  readonly to: string;
+  readonly size: number;
+}
+
+/** One partition of a day, read some rows at a time. */
+class Shard {
+  position: Position;
+  #ended: boolean;
+  #waiting: Row[] = [];
+  readonly #index: DayIndex;
+  readonly #day: string;
+  readonly #bounds: Bounds;
+
+  constructor(index: DayIndex, day: string, bounds: Bounds, position: Position) {
+    this.#index = index;
+    this.#day = day;
+    this.#bounds = bounds;
+    this.position = position;
+    this.#ended = position === 'end';
+  }
+
+  get head(): Row | undefined {
+    return this.#waiting[0];
+  }
+
+  /** Reads on, where nothing is waiting. */
+  async fill(): Promise<void> {
+    if (this.#waiting.length > 0 || this.#ended) return;
+    const { client, table, time } = this.#index;
+    const { from = '0', to, size } = this.#bounds;
+    const { Items = [], LastEvaluatedKey } = await client.send(
+      new QueryCommand({
+        TableName: table,
+        IndexName: 'byDay',
+        KeyConditionExpression: '#day = :day AND #time BETWEEN :from AND :to',
+        ExpressionAttributeNames: { '#day': 'day', '#time': time },
+        ExpressionAttributeValues: { ':day': this.#day, ':from': from, ':to': to },
+        ScanIndexForward: false,
+        Limit: size,
+        ...(this.position !== null && this.position !== 'end' && { ExclusiveStartKey: this.position }),
+      }),
+    );
+    this.#waiting = Items;
+    this.#ended = LastEvaluatedKey === undefined;
+    if (this.#ended && Items.length === 0) this.position = 'end';
+  }
+
+  take(): Row {
+    const row = this.#waiting.shift();
+    if (row === undefined) throw new Error('Cannot take a row: none is waiting');
+    const { keys, time } = this.#index;
+    this.position =
+      this.#ended && this.#waiting.length === 0
+        ? 'end'
+        : Object.fromEntries(['day', time, ...keys].map((name) => [name, String(row[name])]));
+    return row;
+  }
+}

@@ -1,0 +1,163 @@
+import { GetCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { whyStuck } from '../../bin/support/stuck.ts';
+import { batchGet, forEachConcurrently, type Row } from '../../lambda/aws/tables.ts';
+import { readAddresses } from '../../lambda/mail/address.ts';
+import { LOG_ROW_ENTRY } from '../../lambda/mail/rows.ts';
+import {
+  type Answered,
+  type Asked,
+  bounce,
+  type MailItem,
+  type SentMail,
+  type StoryEvent,
+  storyEvent,
+} from '../shared/api.ts';
+import { statesOf } from '../shared/states.ts';
+import { newestFirst } from './day-index.ts';
+import { sentAfter } from './late.ts';
+import { queryPartition, sentLogByDay, type Tables } from './tables.ts';
+
+const PAGE_ROWS = 50;
+/** A glance needs no more of a story; the whole is read where a mail is opened. */
+const GLANCE_EVENTS = 150;
+const STORY_EVENTS = 4_000;
+const TIMEOUT_MS = 15_000;
+
+/** Mails that were sent, newest first, each with how far it got. */
+export async function mails(tables: Tables, { cursor, since }: Asked<'mails'>): Promise<Answered<'mails'>> {
+  const page = await newestFirst(sentLogByDay(tables), {
+    cursor,
+    from: sentAfter(since),
+    limit: since === undefined ? PAGE_ROWS : 200,
+  });
+  const found = page.rows.map(sentMail);
+  const glances = await glance(tables, found);
+  const rows = found.map((mail) => ({ ...mail, ...glances.get(mail.messageId) }));
+  return { ...page, rows };
+}
+
+/** How far mails got by now. */
+export async function states(tables: Tables, { messageIds }: Asked<'states'>): Promise<Answered<'states'>> {
+  const keys = [...new Set(messageIds)].map((messageId) => ({ messageId, entry: LOG_ROW_ENTRY }));
+  const logged = await batchGet(tables.client, tables.sentLog, keys, {
+    consistent: false,
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  const glances = await glance(tables, logged.map(sentMail));
+  return { mails: Array.from(glances, ([messageId, seen]) => ({ messageId, ...seen })) };
+}
+
+async function glance(tables: Tables, sent: readonly SentMail[]) {
+  const seen = new Map<string, Pick<SentMail, 'states' | 'more'>>();
+  await forEachConcurrently(sent, async ({ messageId, to }) => {
+    const { rows, more } = await queryPartition(tables.client, tables.sentLog, ['messageId', messageId], GLANCE_EVENTS);
+    const log = rows.find((row) => row['entry'] === LOG_ROW_ENTRY);
+    seen.set(messageId, { states: statesOf(log ? recipients(log) : to, eventsOf(rows)), more });
+  });
+  return seen;
+}
+
+const recipients = (row: Row) => [row['to'], row['cc'], row['bcc']].flatMap(readAddresses);
+const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined);
+
+const eventsOf = (rows: readonly Row[]): StoryEvent[] =>
+  rows.filter((row) => row['entry'] !== LOG_ROW_ENTRY).map((row) => storyEvent.parse(row));
+
+function sentMail(row: Row): SentMail {
+  const [from] = readAddresses(row['from']);
+  return {
+    messageId: String(row['messageId']),
+    sentAt: textOf(row['sentAt']) ?? '',
+    provider: textOf(row['provider']),
+    mailId: textOf(row['mailId']),
+    subject: textOf(row['subject']),
+    ...(from && { from }),
+    to: readAddresses(row['to']),
+    states: [],
+    more: false,
+  };
+}
+
+/** An item, without its content. */
+export function mailItem(row: Row): MailItem {
+  const { provider, from, to, subject, messageId, sentAt } = row;
+  const [sender] = readAddresses(from);
+  return {
+    id: String(row['id']),
+    status: textOf(row['status']) || 'waiting',
+    provider: textOf(provider),
+    ...(sender && { from: sender }),
+    to: readAddresses(to),
+    subject: subject === undefined ? undefined : String(subject),
+    error: textOf(row['error']),
+    messageId: textOf(messageId),
+    sentAt: textOf(sentAt),
+    stuck: whyStuck(row, Date.now()),
+  };
+}
+
+/** Items that are not sent. There is no index for them: this reads the table, a megabyte a time. */
+export async function unsent(tables: Tables, { cursor }: Asked<'unsent'>): Promise<Answered<'unsent'>> {
+  const { Items, ScannedCount, LastEvaluatedKey } = await tables.client.send(
+    new ScanCommand({
+      TableName: tables.mail,
+      FilterExpression: 'NOT #status = :sent',
+      // Not the content, which may be long.
+      ProjectionExpression:
+        '#id, #status, #provider, #from, #to, #subject, #error, #messageId, #sentAt, #until, #again',
+      ExpressionAttributeNames: {
+        ...Object.fromEntries(
+          ['id', 'status', 'provider', 'from', 'to', 'subject', 'error', 'messageId', 'sentAt'].map((n) => [
+            `#${n}`,
+            n,
+          ]),
+        ),
+        '#until': 'sendingUntil',
+        '#again': 'resentAt',
+      },
+      ExpressionAttributeValues: { ':sent': 'sent' },
+      ...(cursor && 'key' in cursor && { ExclusiveStartKey: cursor.key }),
+    }),
+  );
+  return {
+    items: (Items ?? []).map(mailItem),
+    looked: ScannedCount ?? 0,
+    ...(LastEvaluatedKey && { cursor: { key: { id: String(LastEvaluatedKey['id']) } } }),
+  };
+}
+
+/** All that is known of one mail, by its message id or its item's id. */
+export async function story(tables: Tables, asked: Asked<'story'>): Promise<Answered<'story'>> {
+  const { client } = tables;
+  const itemOf = async (id: string | undefined) =>
+    id ? (await client.send(new GetCommand({ TableName: tables.mail, Key: { id } }))).Item : undefined;
+  let item = await itemOf(asked.id);
+  const messageId = asked.messageId ?? textOf(item?.['messageId']) ?? '';
+  const { rows, more } = await queryPartition(client, tables.sentLog, ['messageId', messageId], STORY_EVENTS);
+  const log = rows.find((row) => row['entry'] === LOG_ROW_ENTRY);
+  item ??= await itemOf(textOf(log?.['mailId']));
+  const events = eventsOf(rows);
+  return {
+    ...(log && { log: { ...sentMail(log), states: statesOf(recipients(log), events) } }),
+    ...(item && { item: mailItem(item) }),
+    events,
+    bounces: await bouncesOf(tables, events),
+    more,
+  };
+}
+
+/** The Bounce rows that a story's events name. */
+export async function bouncesOf(tables: Tables, events: readonly StoryEvent[]) {
+  const keys = new Map(
+    events.flatMap(({ state, fullMessageId, eventId }) =>
+      fullMessageId && eventId && !['queued', 'deferred', 'delivered'].includes(state)
+        ? [[JSON.stringify([fullMessageId, eventId]), { fullMessageId, eventId }] as const]
+        : [],
+    ),
+  );
+  const rows = await batchGet(tables.client, tables.bounce, [...keys.values()], {
+    consistent: false,
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  return rows.map((row) => bounce.parse(row));
+}

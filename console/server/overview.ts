@@ -1,0 +1,105 @@
+import type { Row } from '../../lambda/aws/tables.ts';
+import { mailboxKey, readAddresses } from '../../lambda/mail/address.ts';
+import { type Answered, type Asked, OUTCOMES, type OutcomeName, type Rate } from '../shared/api.ts';
+import { newestFirst } from './day-index.ts';
+import { bounceByDay, sentLogByDay, type Tables } from './tables.ts';
+
+/** Of each table: some seconds, and some cents a thousand times. */
+const MAX_READ = 5_000;
+const MAX_DOMAINS = 25;
+
+/** What went wrong over a time, and how much of what was sent. */
+export async function overview(tables: Tables, { edges, marker }: Asked<'overview'>): Promise<Answered<'overview'>> {
+  const from = edges[0] ?? '';
+  const to = edges.at(-1) ?? '';
+  const newest = await markerOf(tables, from, to);
+  if (newest === marker) return { marker: newest };
+  const all = { from, to, limit: MAX_READ, maxRead: MAX_READ, maxDays: 400 };
+  const [sent, failed] = await Promise.all([
+    newestFirst(sentLogByDay(tables), all),
+    newestFirst(bounceByDay(tables), all),
+  ]);
+  // Both count from the same time, or the rates would be of different days.
+  const cut = [sent, failed].filter(({ cursor }) => cursor !== undefined).map(({ back }) => back);
+  const countedFrom = cut.sort().at(-1);
+  const counted = (rows: readonly Row[], time: string) =>
+    countedFrom === undefined ? rows : rows.filter((row) => String(row[time]) >= countedFrom);
+  return {
+    marker: newest,
+    figures: {
+      ...figures(counted(sent.rows, 'sentAt'), counted(failed.rows, 'occurredAt'), edges),
+      ...(countedFrom !== undefined && { countedFrom }),
+    },
+  };
+}
+
+/** The period and its newest rows: while they stay the same, so do the figures. */
+async function markerOf(tables: Tables, from: string, to: string): Promise<string> {
+  const newest = await Promise.all(
+    [sentLogByDay(tables), bounceByDay(tables)].map(async (index) => {
+      const lately = new Date(Math.max(Date.parse(from), Date.parse(to) - 26 * 3_600_000)).toISOString();
+      const { rows } = await newestFirst(index, { from: lately, to, limit: 3 });
+      return rows.map((row) => [row[index.time], ...index.keys.map((key) => row[key]), row['matched']]);
+    }),
+  );
+  return JSON.stringify([from, newest]);
+}
+
+/** Counts rows by column, domain and provider. Exported for its test. */
+export function figures(sentRows: readonly Row[], failedRows: readonly Row[], edges: readonly string[]) {
+  const columns = edges.length - 1;
+  const zeros = () => Array.from({ length: columns }, () => 0);
+  const columnOf = (time: unknown) => edges.findLastIndex((edge) => edge <= String(time));
+  const count = (list: number[], column: number) => {
+    const before = list[column];
+    if (before !== undefined) list[column] = before + 1;
+  };
+  const domains = new Map<string, Rate>();
+  const providers = new Map<string, Rate>();
+  const sent = zeros();
+  for (const row of sentRows) {
+    count(sent, columnOf(row['sentAt']));
+    for (const { email } of readAddresses(row['to'])) {
+      rateOf(domains, domainOf(email)).sent++;
+      rateOf(providers, String(row['provider'] ?? '')).sent++;
+    }
+  }
+  const outcomes: Record<OutcomeName, number[]> = {
+    bounced: zeros(),
+    dropped: zeros(),
+    failed: zeros(),
+    complained: zeros(),
+    unrecognized: zeros(),
+  };
+  const seen = new Set<string>();
+  let unmatched = 0;
+  for (const row of failedRows) {
+    const outcome = OUTCOMES.find((name) => name === row['outcome']);
+    if (outcome !== undefined) count(outcomes[outcome], columnOf(row['occurredAt']));
+    if (row['matched'] !== true) unmatched++;
+    const kind = rateKind(row);
+    // A recipient whose mail bounced twice is one that did not get it.
+    const once = JSON.stringify([row['messageId'], row['toEmail'], kind]);
+    if (kind === undefined || row['matched'] !== true || seen.has(once)) continue;
+    seen.add(once);
+    rateOf(domains, domainOf(String(row['toEmail'] ?? '')))[kind]++;
+    rateOf(providers, String(row['provider'] ?? ''))[kind]++;
+  }
+  const most = (rates: Map<string, Rate>) =>
+    [...rates.values()].sort((a, b) => b.bounced + b.dropped - a.bounced - a.dropped || b.sent - a.sent);
+  return { sent, outcomes, domains: most(domains).slice(0, MAX_DOMAINS), providers: most(providers), unmatched };
+}
+
+/** A first notice counts where nothing follows it: at the hand-over. */
+function rateKind({ outcome, type }: Row): 'bounced' | 'dropped' | 'complained' | undefined {
+  if (outcome === 'failed') return type === 'handover' ? 'bounced' : undefined;
+  return outcome === 'bounced' || outcome === 'dropped' || outcome === 'complained' ? outcome : undefined;
+}
+
+function rateOf(rates: Map<string, Rate>, name: string): Rate {
+  const rate = rates.get(name) ?? { name, sent: 0, bounced: 0, dropped: 0, complained: 0 };
+  rates.set(name, rate);
+  return rate;
+}
+
+const domainOf = (email: string) => mailboxKey(email).slice(email.lastIndexOf('@') + 1);

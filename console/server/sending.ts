@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto';
+import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { sendAgain } from '../../bin/support/send-again.ts';
+import { whyStuck } from '../../bin/support/stuck.ts';
+import type { Answered, Asked } from '../shared/api.ts';
+import { problemsOf } from '../shared/new-mail.ts';
+import { Refused } from './requests.ts';
+import type { Tables } from './tables.ts';
+
+/** Puts a mail into the Mail table. */
+export async function sendMail({ client, mail }: Tables, asked: Asked<'send'>): Promise<Answered<'send'>> {
+  const [field] = Object.keys(problemsOf(asked));
+  if (field !== undefined) throw new Refused(400, `Cannot send: ${field} is to be mended`);
+  // Readable in the tables, and in their order.
+  const id = `console-${new Date().toISOString().replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`;
+  await client.send(
+    new PutCommand({
+      TableName: mail,
+      Item: { id, ...asked, to: asked.to.filter((part) => part.trim() !== '') },
+      ConditionExpression: 'attribute_not_exists(#id)',
+      ExpressionAttributeNames: { '#id': 'id' },
+    }),
+  );
+  return { id };
+}
+
+/** Sends an item again that failed or is stuck. */
+export async function resendMail({ client, mail }: Tables, { id }: Asked<'resend'>): Promise<Answered<'resend'>> {
+  const { Item } = await client.send(new GetCommand({ TableName: mail, Key: { id }, ConsistentRead: true }));
+  if (!Item || whyStuck(Item, Date.now()) === undefined) return { again: false };
+  return { again: await sendAgain(client, mail, Item, Date.now()) };
+}

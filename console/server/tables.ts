@@ -1,0 +1,45 @@
+import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import type { Row } from '../../lambda/aws/tables.ts';
+import type { DayIndex } from './day-index.ts';
+
+/** The tables that the console reads, and how. */
+export interface Tables {
+  readonly client: DynamoDBDocumentClient;
+  readonly mail: string;
+  readonly sentLog: string;
+  readonly bounce: string;
+}
+
+export const sentLogByDay = ({ client, sentLog }: Tables): DayIndex => ({
+  client,
+  table: sentLog,
+  time: 'sentAt',
+  keys: ['messageId', 'entry'],
+});
+
+export const bounceByDay = ({ client, bounce }: Tables): DayIndex => ({
+  client,
+  table: bounce,
+  time: 'occurredAt',
+  keys: ['fullMessageId', 'eventId'],
+});
+
+/** The rows of one partition, in the order of their sort key, up to a limit. */
+export async function queryPartition(
+  client: DynamoDBDocumentClient,
+  table: string,
+  [name, value]: readonly [name: string, value: string],
+  limit: number,
+): Promise<{ rows: Row[]; more: boolean }> {
+  if (value === '') return { rows: [], more: false };
+  const { Items, LastEvaluatedKey } = await client.send(
+    new QueryCommand({
+      TableName: table,
+      KeyConditionExpression: '#key = :key',
+      ExpressionAttributeNames: { '#key': name },
+      ExpressionAttributeValues: { ':key': value },
+      Limit: limit,
+    }),
+  );
+  return { rows: Items ?? [], more: LastEvaluatedKey !== undefined };
+}

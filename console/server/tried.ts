@@ -1,0 +1,54 @@
+import { batchGet } from '../../lambda/aws/tables.ts';
+import type { MailEvent } from '../../lambda/mail/event.ts';
+import { acceptCustomersMailCloud, normalizeCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud.ts';
+import { normalizeSendGrid, parseSendGrid } from '../../lambda/providers/sendgrid.ts';
+import { type Answered, type Asked, bounce, type SamplePost, triedEvent } from '../shared/api.ts';
+import { queryPartition, type Tables } from './tables.ts';
+
+/** No row is found by time, so that any zone does. */
+const ANY_TIME_ZONE = 'UTC';
+const MAX_STORIES = 50;
+const MAX_EVENTS = 500;
+
+/** The rows that a post makes: where its events are kept is known from the events alone. */
+export async function rowsOf(tables: Tables, post: Asked<'rowsOf'>): Promise<Answered<'rowsOf'>> {
+  const events = eventsIn(post);
+  const kept = events.filter((event) => event.kind !== 'ignored');
+  const keys = new Map(
+    kept
+      .filter((event) => event.kind !== 'progress')
+      .map(({ fullMessageId, eventId }) => [JSON.stringify([fullMessageId, eventId]), { fullMessageId, eventId }]),
+  );
+  const rows = await batchGet(tables.client, tables.bounce, [...keys.values()].slice(0, MAX_EVENTS), {
+    consistent: true,
+    signal: AbortSignal.timeout(10_000),
+  });
+  const ids = new Set(kept.flatMap((event) => (event.kind === 'unrecognized' ? [] : event.messageIds)));
+  const eventIds = new Set(kept.map(({ eventId }) => eventId));
+  const stories = await Promise.all(
+    [...ids]
+      .slice(0, MAX_STORIES)
+      .map((id) => queryPartition(tables.client, tables.sentLog, ['messageId', id], MAX_EVENTS)),
+  );
+  return {
+    bounces: rows.map((row) => bounce.parse(row)),
+    events: stories
+      .flatMap((story) => story.rows)
+      .filter((row) => eventIds.has(String(row['eventId'])))
+      .map((row) => triedEvent.parse(row)),
+    ignored: events.length - kept.length,
+  };
+}
+
+function eventsIn({ provider, contentType, body }: SamplePost): MailEvent[] {
+  const headers = { 'content-type': contentType, authorization: 'Bearer page' };
+  const request = { method: 'POST', headers, body: Buffer.from(body) };
+  try {
+    if (provider === 'sendgrid') return parseSendGrid(request).map(normalizeSendGrid);
+    const entries = acceptCustomersMailCloud(request, { apiKeys: [], basic: [], bearerTokens: ['page'] });
+    return entries.map((entry) => normalizeCustomersMailCloud(entry, ANY_TIME_ZONE));
+  } catch {
+    // The receiver's answer says what is wrong with it.
+    return [];
+  }
+}

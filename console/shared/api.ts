@@ -1,0 +1,220 @@
+/** What the page asks, and what it is answered: both ends check by these schemas. */
+import * as z from 'zod/mini';
+import { PROVIDERS } from '../../lambda/mail/event.ts';
+
+/** Rows that other programs wrote may have anything in any attribute: what is no text counts as missing. */
+const text = z.catch(z.optional(z.string()), undefined);
+const isoTime = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/));
+
+export const OUTCOMES = ['bounced', 'dropped', 'failed', 'complained', 'unrecognized'] as const;
+export const BOUNCE_CLASSES = ['hard', 'soft', 'undetermined'] as const;
+export type OutcomeName = (typeof OUTCOMES)[number];
+
+const address = z.object({ email: z.string(), name: z.exactOptional(z.string()) });
+
+/** Where a list goes on. Opaque to the page. */
+const cursor = z.union([
+  z.object({
+    day: z.string(),
+    shards: z.array(z.union([z.null(), z.literal('end'), z.record(z.string(), z.string())])),
+  }),
+  z.object({ key: z.record(z.string(), z.string()) }),
+]);
+export type Cursor = z.infer<typeof cursor>;
+
+/** An event in the story of a mail. */
+export const storyEvent = z.looseObject({
+  entry: z.string(),
+  state: z.catch(z.string(), ''),
+  recipient: text,
+  reason: text,
+  fullMessageId: text,
+  eventId: text,
+});
+export type StoryEvent = z.infer<typeof storyEvent>;
+
+/** A recipient of a mail and how far it got with them. */
+const recipientState = z.object({ recipient: z.string(), name: z.exactOptional(z.string()), state: z.string() });
+export type RecipientState = z.infer<typeof recipientState>;
+
+/** A mail that was sent: its log row, and its recipients' states. `more`: it has more events than were read. */
+const sentMail = z.object({
+  messageId: z.string(),
+  sentAt: z.string(),
+  provider: text,
+  mailId: text,
+  subject: text,
+  from: z.optional(address),
+  to: z.array(address),
+  states: z.array(recipientState),
+  more: z.boolean(),
+});
+export type SentMail = z.infer<typeof sentMail>;
+
+/** An item of the Mail table. `stuck`: why it will not be sent unless somebody sees to it. */
+const mailItem = z.object({
+  id: z.string(),
+  status: z.string(),
+  provider: text,
+  from: z.optional(address),
+  to: z.array(address),
+  subject: text,
+  error: text,
+  messageId: text,
+  sentAt: text,
+  stuck: text,
+});
+export type MailItem = z.infer<typeof mailItem>;
+
+/** A Bounce row, whole. */
+export const bounce = z.looseObject({
+  fullMessageId: z.string(),
+  eventId: z.string(),
+  occurredAt: z.catch(z.string(), ''),
+  receivedAt: text,
+  messageId: text,
+  mailId: text,
+  provider: text,
+  event: text,
+  type: text,
+  outcome: text,
+  bounceClass: text,
+  smtpCode: text,
+  enhancedStatusCode: text,
+  reason: text,
+  toEmail: text,
+  toName: text,
+  fromEmail: text,
+  fromName: text,
+  subject: text,
+  rawEvent: text,
+  matched: z.catch(z.boolean(), false),
+});
+export type Bounce = z.infer<typeof bounce>;
+
+export const bounceFilter = z.object({
+  outcome: z.optional(z.enum(OUTCOMES)),
+  bounceClass: z.optional(z.enum(BOUNCE_CLASSES)),
+  provider: z.optional(z.enum(PROVIDERS)),
+  /** An address, a message id, or a full message id. */
+  search: z.optional(z.string().check(z.maxLength(2_100))),
+  from: z.optional(isoTime),
+  to: z.optional(isoTime),
+});
+export type BounceFilter = z.infer<typeof bounceFilter>;
+
+/** `back`: up to where the list looked; it goes on at `cursor`, where there is one. */
+const listEnd = { cursor: z.optional(cursor), back: z.optional(z.string()) };
+/** With `since`, only what came since then, and a little before it: events come late. */
+const listStart = { cursor: z.optional(cursor), since: z.optional(isoTime) };
+
+const rate = z.object({
+  name: z.string(),
+  sent: z.number(),
+  bounced: z.number(),
+  dropped: z.number(),
+  complained: z.number(),
+});
+export type Rate = z.infer<typeof rate>;
+
+const webhookPost = z.object({ provider: z.enum(PROVIDERS), contentType: z.string(), body: z.string() });
+export type SamplePost = z.infer<typeof webhookPost>;
+export const sample = z.object({ name: z.string(), source: z.string(), ...webhookPost.shape });
+export type Sample = z.infer<typeof sample>;
+
+const nothing = z.object({});
+
+/** An event that a post put into a story. */
+export const triedEvent = z.extend(storyEvent, { messageId: z.string() });
+
+/** Each call by its name: what is asked, and what is answered. */
+export const CALLS = {
+  session: {
+    request: nothing,
+    response: z.object({
+      mode: z.enum(['local', 'deployed']),
+      canSend: z.boolean(),
+      canTry: z.boolean(),
+      tables: z.object({ mail: z.string(), sentLog: z.string(), bounce: z.string() }),
+    }),
+  },
+  mails: {
+    request: z.object(listStart),
+    response: z.object({ rows: z.array(sentMail), ...listEnd }),
+  },
+  states: {
+    request: z.object({ messageIds: z.array(z.string()).check(z.maxLength(60)) }),
+    response: z.object({
+      mails: z.array(z.object({ messageId: z.string(), states: z.array(recipientState), more: z.boolean() })),
+    }),
+  },
+  unsent: {
+    request: z.object({ cursor: z.optional(cursor) }),
+    response: z.object({ items: z.array(mailItem), looked: z.number(), cursor: z.optional(cursor) }),
+  },
+  story: {
+    request: z.object({ messageId: z.optional(z.string()), id: z.optional(z.string()) }),
+    response: z.object({
+      log: z.optional(sentMail),
+      item: z.optional(mailItem),
+      events: z.array(storyEvent),
+      bounces: z.array(bounce),
+      more: z.boolean(),
+    }),
+  },
+  bounces: {
+    request: z.object({ filter: bounceFilter, ...listStart }),
+    response: z.object({ rows: z.array(bounce), ...listEnd }),
+  },
+  overview: {
+    /** The edges of the chart's columns, oldest first. */
+    request: z.object({
+      edges: z.array(isoTime).check(z.minLength(2), z.maxLength(200)),
+      marker: z.optional(z.string()),
+    }),
+    response: z.object({
+      /** The same as was given: nothing is new, and nothing else is in the answer. */
+      marker: z.string(),
+      figures: z.optional(
+        z.object({
+          sent: z.array(z.number()),
+          outcomes: z.record(z.enum(OUTCOMES), z.array(z.number())),
+          domains: z.array(rate),
+          providers: z.array(rate),
+          unmatched: z.number(),
+          /** Set where there was more than could be read: it counts only from then. */
+          countedFrom: z.optional(z.string()),
+        }),
+      ),
+    }),
+  },
+  send: {
+    request: z.object({
+      provider: z.string(),
+      from: z.string(),
+      to: z.array(z.string()),
+      subject: z.string(),
+      content: z.string(),
+    }),
+    response: z.object({ id: z.string() }),
+  },
+  resend: { request: z.object({ id: z.string() }), response: z.object({ again: z.boolean() }) },
+  samples: { request: nothing, response: z.object({ samples: z.array(sample) }) },
+  post: { request: webhookPost, response: z.object({ status: z.number(), answer: z.string() }) },
+  /** The rows that such a post makes, as they are now. */
+  rowsOf: {
+    request: webhookPost,
+    response: z.object({
+      bounces: z.array(bounce),
+      events: z.array(triedEvent),
+      ignored: z.number(),
+    }),
+  },
+} as const;
+
+export type CallName = keyof typeof CALLS;
+export type Asked<Name extends CallName> = z.infer<(typeof CALLS)[Name]['request']>;
+export type Answered<Name extends CallName> = z.infer<(typeof CALLS)[Name]['response']>;
+
+/** A header that no other site can send without asking first, which is never allowed. */
+export const CONSOLE_HEADER = 'x-todoke-console';

@@ -1,0 +1,63 @@
+import { type KeyObject, sign } from 'node:crypto';
+
+/** A post that a person made up. */
+export interface PostByHand {
+  readonly provider: 'sendgrid' | 'customers-mail-cloud';
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** What the webhook answered. */
+export interface WebhookAnswer {
+  readonly status: number;
+  readonly answer: string;
+}
+
+/** What posts prove themselves with, and where they go. */
+export interface Senders {
+  /** On the curve P-256. */
+  readonly privateKey: KeyObject;
+  readonly sendGridWebhookUrl: string;
+  /** Put into the body, in place of any other. */
+  readonly apiKey: string;
+  readonly customersMailCloudWebhookUrl: string;
+}
+
+/** Posts to a webhook any body, signed as SendGrid does or with Customers Mail Cloud's `api_key`. */
+export async function postByHand(post: PostByHand, senders: Senders): Promise<WebhookAnswer> {
+  const { provider, contentType } = post;
+  const sendGrid = provider === 'sendgrid';
+  const body = sendGrid ? post.body : withApiKey(post, senders.apiKey);
+  const timestamp = String(Math.floor(Date.now() / 1000));
+  const signed = sendGrid && {
+    'X-Twilio-Email-Event-Webhook-Timestamp': timestamp,
+    'X-Twilio-Email-Event-Webhook-Signature': sign(
+      'sha256',
+      Buffer.from(timestamp + body),
+      senders.privateKey,
+    ).toString('base64'),
+  };
+  const response = await fetch(sendGrid ? senders.sendGridWebhookUrl : senders.customersMailCloudWebhookUrl, {
+    method: 'POST',
+    headers: { 'Content-Type': contentType, ...signed },
+    body,
+    signal: AbortSignal.timeout(30_000),
+  });
+  return { status: response.status, answer: await response.text() };
+}
+
+/** What is neither a form nor a JSON object goes as it is. */
+function withApiKey({ contentType, body }: PostByHand, apiKey: string): string {
+  if (contentType.startsWith('application/x-www-form-urlencoded')) {
+    const form = new URLSearchParams(body);
+    form.set('api_key', apiKey);
+    return form.toString();
+  }
+  try {
+    const fields: unknown = JSON.parse(body);
+    const isObject = typeof fields === 'object' && fields !== null && !Array.isArray(fields);
+    return isObject ? JSON.stringify({ ...fields, api_key: apiKey }) : body;
+  } catch {
+    return body;
+  }
+}
