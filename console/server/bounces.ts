@@ -19,6 +19,8 @@ export async function bounces(tables: Tables, asked: Asked<'bounces'>): Promise<
     .filter((time) => time !== undefined)
     .sort()
     .at(-1);
+  // DynamoDB refuses a range that ends before it starts.
+  if (from !== undefined && filter.to !== undefined && from > filter.to) return { rows: [] };
   const bounds = { from, to: filter.to, cursor, keep: (row: Row) => isWanted(row, filter) };
   const page =
     search === ''

@@ -19,6 +19,14 @@ export function statesOf(recipients: readonly Address[], events: readonly StoryE
   return [...states.values()];
 }
 
+/** In the order in which they happened; of one second, in the order in which they must have. */
+export function inOrder(events: readonly StoryEvent[]): StoryEvent[] {
+  const time = (event: StoryEvent) => timeOf(event) ?? '9';
+  return events.toSorted((a, b) =>
+    time(a) === time(b) ? RANKS.indexOf(a.state) - RANKS.indexOf(b.state) : time(a) < time(b) ? -1 : 1,
+  );
+}
+
 /** When an event of a story happened; undefined where its provider sent no usable time. */
 export function timeOf({ entry }: StoryEvent): string | undefined {
   const time = entry.split('#')[1];

@@ -94,6 +94,8 @@ export interface StackOptions {
   readonly timing?: LocalModeOptions['timing'];
   /** The grant that the template's policies are to lack. */
   readonly without?: (grant: Grant) => boolean;
+  /** Serves the page, as `npm start` does. */
+  readonly page?: LocalModeOptions['page'];
   /** What the webhook secret holds; by default the keys of the tests. */
   readonly webhookSecret?: object;
 }
@@ -141,6 +143,7 @@ async function start(options: StackOptions): Promise<RunningStack & { stop(): Pr
       }),
     report: (line) => reported.push(line),
     ...(options.timing && { timing: options.timing }),
+    ...(options.page && { page: options.page }),
   });
   const output = (name: string) => local.outputs[name] ?? `no output ${name}`;
   const client = new DynamoDBClient({

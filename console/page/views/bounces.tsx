@@ -2,7 +2,8 @@ import { useMemo, useState } from 'preact/hooks';
 import type { Bounce, BounceFilter } from '../../shared/api.ts';
 import type { Session } from '../app.tsx';
 import { server } from '../call.ts';
-import { download, toCsv, toJson } from '../exports.ts';
+import { toCsv } from '../csv.ts';
+import { download } from '../download.ts';
 import { type Source, useFeed } from '../feed.ts';
 import { List } from '../list.tsx';
 import { ListAndPanel, Panel } from '../panel.tsx';
@@ -148,7 +149,11 @@ function Exports({ rows }: { rows: readonly Bounce[] }) {
       >
         CSV
       </button>
-      <button type="button" class="quiet" onClick={() => download(`${name}.json`, 'application/json', toJson(rows))}>
+      <button
+        type="button"
+        class="quiet"
+        onClick={() => download(`${name}.json`, 'application/json', `${JSON.stringify(rows, null, 2)}\n`)}
+      >
         JSON
       </button>
     </div>

@@ -89,7 +89,8 @@ const columnFormat = (language: string, hours: boolean) =>
 function stacked(edges: readonly string[], series: readonly (readonly number[])[]): uPlot.AlignedData {
   const indexes = Array.from({ length: edges.length - 1 }, (_, index) => index);
   const heights = series.map((_, n) =>
-    indexes.map((index) => series.slice(0, n + 1).reduce((sum, counts) => sum + (counts[index] ?? 0), 0)),
+    // Nothing is no bar of height 0: its outline would show.
+    indexes.map((index) => series.slice(0, n + 1).reduce((sum, counts) => sum + (counts[index] ?? 0), 0) || null),
   );
   return [indexes.map((index) => Date.parse(edges[index] ?? '') / 1000), ...heights.reverse()];
 }

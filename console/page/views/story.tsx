@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { mailboxKey } from '../../../lambda/mail/address.ts';
 import type { Answered, Bounce, StoryEvent } from '../../shared/api.ts';
-import { statesOf, timeOf } from '../../shared/states.ts';
+import { inOrder, statesOf, timeOf } from '../../shared/states.ts';
 import type { Session } from '../app.tsx';
 import { server } from '../call.ts';
 import { Empty, Mailbox, Mark, Notice, Text, Time } from '../parts.tsx';
@@ -142,7 +142,7 @@ function Timelines({ story: { log, item, events, bounces } }: { story: Story }) 
                 <div>{say('entrySent', { provider: wordFor(say, 'provider', log.provider) })}</div>
               </li>
             )}
-            {events
+            {inOrder(events)
               .filter((event) => mailboxKey(event.recipient ?? '') === mailboxKey(recipient))
               .map((event) => (
                 <Entry

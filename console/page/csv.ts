@@ -36,15 +36,3 @@ function cell(value: unknown): string {
     /^[\s\p{Cc}]*[=+\-@|%\uff1d\uff0b\uff0d\uff20]/u.test(text) || /^[\t\r\n]/.test(text) ? `'${text}` : text;
   return `"${safe.replaceAll('"', '""')}"`;
 }
-
-export const toJson = (rows: readonly Bounce[]): string => `${JSON.stringify(rows, null, 2)}\n`;
-
-/** Lets the browser keep a text as a file. Nothing leaves the machine. */
-export function download(name: string, type: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}

@@ -1,0 +1,25 @@
+import axe from 'axe-core';
+import type { Page } from 'playwright-core';
+import { expect } from 'vitest';
+import * as z from 'zod';
+
+const violations = z.array(
+  z.object({ id: z.string(), nodes: z.array(z.object({ html: z.string(), failureSummary: z.string().optional() })) }),
+);
+
+/** What axe finds in a view as it is now, in both themes. */
+export async function expectAccessible(page: Page): Promise<void> {
+  // Past the Content-Security-Policy, as a browser's own tools are.
+  await page.evaluate(axe.source);
+  for (const theme of ['light', 'dark']) {
+    const toggle = page.getByRole('button', { name: /Dark theme|ダークテーマ/ });
+    const isDark = (await toggle.getAttribute('aria-pressed')) === 'true';
+    if (isDark !== (theme === 'dark')) await toggle.click();
+    await page.locator(`html[data-theme=${theme}]`).waitFor();
+    const found = await page.evaluate('axe.run(document).then(({ violations }) => violations)');
+    const seen = violations
+      .parse(found)
+      .map(({ id, nodes }) => `${theme}: ${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`);
+    expect(seen).toEqual([]);
+  }
+}

@@ -1,0 +1,167 @@
+import { readFile } from 'node:fs/promises';
+import type { Page } from 'playwright-core';
+import { beforeAll, expect, test } from 'vitest';
+import { parseOutputs } from '../../bin/support/outputs.ts';
+import { tablesOf } from '../../bin/support/tables.ts';
+import { batchPut } from '../../lambda/aws/tables.ts';
+import { dayKey } from '../../lambda/mail/keys.ts';
+import { until } from '../end-to-end/running-stack.ts';
+import { expectAccessible } from './accessible.ts';
+import { consoleUnderTest, describePage, HOSTILE } from './browser.ts';
+
+const MANY = 10_000;
+const START_MS = Date.now() - 3_600_000;
+
+/** Rows as a receiver writes them, a second apart, the first the newest. */
+function row(index: number, change: Readonly<Record<string, unknown>> = {}) {
+  const occurredAt = new Date(START_MS - index * 1_000).toISOString();
+  const fullMessageId = `mail-${index}`;
+  return {
+    fullMessageId,
+    eventId: 'event',
+    messageId: `mail-${index}`,
+    provider: 'sendgrid',
+    outcome: 'bounced',
+    bounceClass: 'hard',
+    reason: '550 5.1.1 User unknown',
+    toEmail: `someone-${index}@example.jp`,
+    subject: `Subject ${index}`,
+    matched: true,
+    occurredAt,
+    day: dayKey(occurredAt, fullMessageId),
+    ...change,
+  };
+}
+
+const SPECIAL = [
+  row(-9, { outcome: 'dropped', bounceClass: 'undetermined', provider: 'customers-mail-cloud' }),
+  row(-8, { bounceClass: 'soft', matched: false, toEmail: 'full@example.com' }),
+  row(-7, {
+    outcome: 'unrecognized',
+    bounceClass: undefined,
+    toEmail: undefined,
+    matched: false,
+    rawEvent: '{"new":1}',
+  }),
+  row(-6, { outcome: 'complained', subject: HOSTILE.markup, reason: HOSTILE.markup }),
+  row(-5, { reason: '=HYPERLINK("http://example.com","click")', subject: '+1', toName: '@SUM(A1)' }),
+  row(-4, { reason: HOSTILE.long, subject: HOSTILE.rightToLeft }),
+];
+
+describePage('Bounces', () => {
+  const { stack, open } = consoleUnderTest();
+  let write: (rows: readonly object[]) => Promise<void>;
+  beforeAll(async () => {
+    const outputs = parseOutputs(stack().local.outputs);
+    const client = tablesOf(outputs);
+    write = async (rows) => {
+      const puts = rows.map((given) => ({ table: outputs.BounceTableName, row: { ...given } }));
+      for (let start = 0; start < puts.length; start += 250) {
+        const some = puts.slice(start, start + 250);
+        expect(await batchPut(client, some, AbortSignal.timeout(60_000))).toEqual([]);
+      }
+    };
+    await write([...SPECIAL, ...Array.from({ length: MANY }, (_, index) => row(index))]);
+  });
+
+  const shown = (page: Page) => page.locator('table.rows tbody tr:not(.away)');
+
+  test('ten thousand rows come page by page, and few are drawn at a time', async () => {
+    stack().storage.calls.length = 0;
+    const { page, requests } = await open('#/bounces');
+    await page.getByText('someone-0@example.jp').waitFor();
+    // The one page: eight partitions of the two or three days at most, and a look at what is newer.
+    expect(stack().storage.calls.filter(({ action }) => action === 'Query').length).toBeLessThan(60);
+    expect(stack().storage.calls.filter(({ action }) => action === 'Scan')).toEqual([]);
+    const rows = page.locator('.exports span');
+    const loaded = async () => Number((await rows.textContent())?.replace(/\D/g, ''));
+    await until('1,000 rows', async () => {
+      await page.evaluate('scrollTo(0, document.body.scrollHeight)');
+      return (await loaded()) >= 1_000 ? true : undefined;
+    });
+    expect(requests.filter(({ body }) => body?.includes('"cursor"')).length).toBeLessThan(14);
+    expect(await shown(page).count()).toBeLessThan(400);
+    expect(await page.locator('table.rows tr.away').count()).toBeGreaterThan(5);
+    await page.getByText(/Looked back to/).waitFor();
+  });
+
+  test('new rows appear by themselves, and keep scroll and selection', async () => {
+    const { page } = await open('#/bounces');
+    await page.getByText('someone-30@example.jp').click();
+    const panel = page.getByRole('region', { name: 'One bounce' });
+    await panel.getByText('Subject 30').first().waitFor();
+    const selected = page.locator('tr.open');
+    await selected.scrollIntoViewIfNeeded();
+    const before = await selected.boundingBox();
+    await write([row(-20, { toEmail: 'brand-new@example.jp' })]);
+    await page.getByText('brand-new@example.jp').waitFor({ timeout: 5_000 });
+    expect(await selected.textContent()).toContain('someone-30@example.jp');
+    const after = await selected.boundingBox();
+    expect(Math.abs((after?.y ?? 0) - (before?.y ?? -100))).toBeLessThan(2);
+    await expectAccessible(page);
+  });
+
+  test('filters and searches narrow the list', async () => {
+    const { page } = await open('#/bounces');
+    const only = async (...texts: string[]) => {
+      await until(`only ${texts.join()}`, async () =>
+        (await shown(page).count()) === texts.length ? true : undefined,
+      );
+      for (const text of texts) await shown(page).getByText(text).first().waitFor();
+    };
+    await page.getByLabel('Outcome').selectOption('Unrecognized');
+    await only('(no recipient)');
+    await shown(page).getByText('unmatched').waitFor();
+    await page.getByLabel('Outcome').selectOption('all');
+    await page.getByLabel('Class').selectOption('soft');
+    await only('full@example.com');
+    await page.getByLabel('Class').selectOption('all');
+    await page.getByLabel('Provider').selectOption('Customers Mail Cloud');
+    await only('someone--9@example.jp');
+    await page.getByRole('button', { name: 'Clear the filter' }).click();
+
+    const search = page.getByLabel('Recipient or message id');
+    await search.fill('Someone-4321@example.jp');
+    await only('Subject 4321');
+    await search.fill('mail-4444');
+    await only('Subject 4444');
+    await search.fill('nobody@example.jp');
+    await page.getByText('No bounce fits the filter.').waitFor();
+    await expectAccessible(page);
+    await search.fill('');
+
+    const local = (ms: number) => new Date(ms + 9 * 3_600_000).toISOString().slice(0, 16);
+    const until_ = Math.floor((START_MS - 6_000_000) / 60_000) * 60_000;
+    await page.getByLabel('Until').fill(local(until_));
+    await page.getByLabel('From', { exact: true }).fill(local(until_ - 60_000));
+    await until('the rows of a minute', async () => ([60, 61].includes(await shown(page).count()) ? true : undefined));
+  });
+
+  test('what is shown is exported, and runs nowhere as a formula', async () => {
+    const { page } = await open('#/bounces');
+    await page.getByLabel('Recipient or message id').fill('someone--5@example.jp');
+    await page.getByText('1 rows').waitFor();
+    const file = async (name: string) => {
+      const download = page.waitForEvent('download');
+      await page.getByRole('button', { name }).click();
+      return readFile(await (await download).path(), 'utf8');
+    };
+    const csv = await file('CSV');
+    expect(csv.split('\r\n')).toHaveLength(3);
+    expect(csv).toContain(`"'=HYPERLINK(""http://example.com"",""click"")"`);
+    expect(csv).toContain(`"'+1"`);
+    expect(csv).toContain(`"'@SUM(A1)"`);
+    expect(JSON.parse(await file('JSON'))).toMatchObject([{ fullMessageId: 'mail--5', subject: '+1' }]);
+  });
+
+  test('hostile text is shown as text', async () => {
+    const { page } = await open('#/bounces');
+    await shown(page).getByText(HOSTILE.markup).first().waitFor();
+    await page.getByRole('link', { name: 'someone--4@example.jp' }).click();
+    const panel = page.getByRole('region', { name: 'One bounce' });
+    await panel.getByText(HOSTILE.long).first().waitFor();
+    await panel.getByText(HOSTILE.rightToLeft).first().waitFor();
+    expect(await page.title()).toBe('Bounces · Todoke');
+    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
+  });
+});

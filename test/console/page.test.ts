@@ -1,0 +1,176 @@
+import { expect, test } from 'vitest';
+import { readOutputs } from '../../bin/support/outputs.ts';
+import { until } from '../end-to-end/running-stack.ts';
+import { expectAccessible } from './accessible.ts';
+import { consoleUnderTest, describePage, HOSTILE } from './browser.ts';
+
+describePage('the page', () => {
+  const { stack, open } = consoleUnderTest();
+
+  test('with no data every view says what to do', async () => {
+    expect((await readOutputs(stack().local.outputsFile)).ConsoleUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
+    const { page } = await open('#/mail');
+    await page.getByText('No mail has been sent in this time.').waitFor();
+    await expectAccessible(page);
+    await page.getByRole('link', { name: 'Bounces' }).click();
+    await page.getByText('Nothing went wrong in this time.').waitFor();
+    await page.getByRole('link', { name: 'Overview' }).click();
+    await page.getByText('Nothing was sent in this period').waitFor();
+    await page.getByRole('link', { name: 'Send', exact: true }).click();
+    await page.getByText('What you send appears here').waitFor();
+  });
+
+  test('a mail of every outcome is sent from the form, and followed to its end', async () => {
+    const { page } = await open('#/send');
+    await page.getByRole('button', { name: 'Send', exact: true }).click();
+    for (const field of ['From', 'To', 'Subject', 'Text']) {
+      const input = page.getByLabel(field, { exact: true });
+      expect(await input.getAttribute('aria-invalid')).toBe('true');
+    }
+    expect(await page.getByText('Fill this in').count()).toBe(4);
+    await expectAccessible(page);
+    await page.getByLabel('To', { exact: true }).fill('taro@example.jp\nnobody');
+    await page.getByText('“nobody” is not an e-mail address').waitFor();
+
+    await page.getByRole('button', { name: 'All of them' }).click();
+    await page.getByRole('button', { name: 'Send', exact: true }).click();
+    const sent = page.getByRole('region', { name: 'Sent from here' });
+    for (const [mailbox, state] of Object.entries({
+      taro: 'Delivered',
+      bounce: 'Bounced',
+      blocked: 'Bounced',
+      dropped: 'Dropped',
+      deferred: 'Delivered',
+      complaint: 'Complaint',
+    })) {
+      await sent
+        .locator('.recipient-states li', { hasText: `${mailbox}@example.jp` })
+        .getByText(state, { exact: true })
+        .waitFor();
+    }
+    await expectAccessible(page);
+
+    await sent.getByRole('link', { name: 'Your order has been confirmed' }).click();
+    const story = page.getByRole('region', { name: 'Story of a mail' });
+    const deferred = story.getByRole('region', { name: 'deferred@example.jp' }).getByRole('listitem');
+    await until('the story of the deferred recipient', async () => ((await deferred.count()) === 4 ? true : undefined));
+    expect(
+      (await deferred.allInnerTexts()).map((text) => text.match(/Handed over|Queued|Deferred|Delivered/)?.[0]),
+    ).toEqual(['Handed over', 'Queued', 'Deferred', 'Delivered']);
+    const bounced = story.getByRole('region', { name: 'bounce@example.jp' });
+    await bounced.locator('.tag', { hasText: 'hard' }).waitFor();
+    await bounced.getByText('All details').click();
+    await bounced.getByText('enhancedStatusCode').waitFor();
+    await bounced.getByText('5.1.1', { exact: true }).waitFor();
+    await expectAccessible(page);
+
+    await page.keyboard.press('Escape');
+    await story.waitFor({ state: 'detached' });
+    await page.locator('table.rows').getByText('6', { exact: true }).waitFor({ state: 'detached' });
+    const row = page.locator('table.rows tbody tr');
+    expect(await row.count()).toBe(1);
+    for (const state of ['Complaint', 'Bounced', 'Dropped', 'Delivered']) await row.getByText(state).waitFor();
+    await expectAccessible(page);
+  });
+
+  test('a failed mail says why, and is sent again', async () => {
+    const { page } = await open('#/mail');
+    const letter = { from: 'shop@example.com', subject: 'A letter to nobody', content: 'Hello' };
+    await stack().insert({ id: 'mistyped', ...letter, to: 'nobody' });
+    const unsent = page.getByRole('region', { name: 'Not sent' });
+    await unsent.getByText('it is not an e-mail address').waitFor();
+    await expectAccessible(page);
+    await stack().edit('mistyped', 'SET #to = :to', { '#to': 'to' }, { ':to': 'taro@example.jp' });
+    await unsent.getByRole('link', { name: 'A letter to nobody' }).click();
+    await page.getByRole('region', { name: 'Story of a mail' }).getByRole('button', { name: 'Send again' }).click();
+    await page.locator('table.rows').getByRole('link', { name: 'A letter to nobody' }).waitFor();
+    expect(await stack().settled('mistyped')).toMatchObject({ status: 'sent' });
+    await unsent.waitFor({ state: 'detached' });
+  });
+
+  test('hostile text is shown as text, at a phone’s width as well', async () => {
+    const { page } = await open('#/mail', { viewport: { width: 360, height: 740 } });
+    for (const [id, subject] of Object.entries(HOSTILE)) {
+      const sentAt = new Date().toISOString();
+      await stack().log({ messageId: id, entry: 'mail', from: 'a@example.com', to: 'b@example.com', subject, sentAt });
+      await page.locator('table.rows').getByText(subject.slice(0, 60), { exact: false }).waitFor();
+    }
+    expect(await page.title()).toBe('Mail · Todoke');
+    expect(await page.locator('main img[src="x"], main script').count()).toBe(0);
+    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
+    await page.locator('table.rows').getByText('W'.repeat(60)).click();
+    await page.getByText('The provider has reported nothing yet.').waitFor();
+    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
+    await expectAccessibleOverlay();
+
+    /** What lies over the list takes the focus, and the list none. */
+    async function expectAccessibleOverlay() {
+      expect(await page.locator('.split-list').getAttribute('inert')).not.toBeNull();
+      await page.getByRole('link', { name: 'Close' }).click();
+      await until('the list to be there again', async () =>
+        (await page.locator('.split-list').getAttribute('inert')) === null ? true : undefined,
+      );
+    }
+  });
+
+  test('the overview counts outcomes and rates by domain and provider', async () => {
+    const { page } = await open('#/overview');
+    const figure = (name: string) => page.locator('.figures div', { hasText: name }).locator('dd');
+    await until('the figures', async () => ((await figure('Bounced').textContent()) === '2' ? true : undefined));
+    expect(await figure('Dropped').textContent()).toBe('1');
+    expect(await figure('Complaint').textContent()).toBe('1');
+    const domain = page.getByRole('row', { name: /^example\.jp/ });
+    // Six recipients of the one mail, and one of the letter.
+    expect((await domain.getByRole('cell').allInnerTexts()).slice(0, 3)).toEqual(['7', '2', '1']);
+    expect(await domain.textContent()).toContain('42.9%');
+    await page
+      .getByRole('row', { name: /^SendGrid/ })
+      .getByText('42.9%')
+      .waitFor();
+    expect(await page.locator('.chart canvas').count()).toBe(1);
+    await page.getByText('The numbers of the chart').click();
+    await expectAccessible(page);
+    for (const period of ['24 hours', '30 days', '90 days']) {
+      await page.getByLabel(period).check();
+      await until(period, async () => ((await figure('Bounced').textContent()) === '2' ? true : undefined));
+    }
+  });
+
+  test('a documented sample is posted to each receiver, and shows its answer and its rows', async () => {
+    const { page } = await open('#/try');
+    const outcome = page.getByRole('region', { name: 'Answer' });
+    await page.getByLabel('Sample').selectOption({ label: 'A dropped mail' });
+    await page.getByRole('button', { name: 'Post it' }).click();
+    await outcome.getByText('"recorded":1').waitFor();
+    await outcome.getByText('hello@world.com').first().waitFor();
+    await expectAccessible(page);
+
+    await page.getByLabel('Sample').selectOption({ label: 'Two bounces, escaped twice (form)' });
+    await page.getByRole('button', { name: 'Post it' }).click();
+    await outcome.getByText('"recorded":2').waitFor();
+    await outcome.getByText('user@example', { exact: true }).first().waitFor();
+
+    await page.getByLabel('Sample').selectOption({ label: 'Your own' });
+    await page.getByLabel('Provider').selectOption({ label: 'SendGrid' });
+    await page.getByLabel('Content type').selectOption('application/json');
+    await page.getByLabel('Body').fill('{"no": "list"}');
+    await page.getByRole('button', { name: 'Post it' }).click();
+    await outcome.getByText('400').waitFor();
+    await outcome.getByText('it is not an array of events').waitFor();
+  });
+
+  test('it speaks the browser’s language and keeps the chosen one; so with the theme', async () => {
+    const { page } = await open('#/bounces', { locale: 'ja-JP', colorScheme: 'dark' });
+    await page.getByRole('heading', { name: 'バウンス' }).waitFor();
+    expect(await page.locator('html').getAttribute('lang')).toBe('ja');
+    expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
+    const time = page.locator('table.rows time:visible').first();
+    expect(await time.getAttribute('title')).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/);
+    await expectAccessible(page);
+    await page.getByRole('button', { name: 'English' }).click();
+    await page.getByRole('button', { name: 'Dark theme', pressed: true }).click();
+    await page.reload();
+    await page.getByRole('heading', { name: 'Bounces' }).waitFor();
+    expect(await page.locator('html').getAttribute('data-theme')).toBe('light');
+  });
+});

@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest';
+import { toCsv } from '../../console/page/csv.ts';
+import { add, emptyPages } from '../../console/page/pages.ts';
+import { en } from '../../console/page/words/en.ts';
+import { ja } from '../../console/page/words/ja.ts';
+import { figures } from '../../console/server/overview.ts';
+import { bounce } from '../../console/shared/api.ts';
+import { problemsOf } from '../../console/shared/new-mail.ts';
+import { statesOf } from '../../console/shared/states.ts';
+
+const blanks = (text: string) => text.match(/\{\w+\}/g)?.toSorted() ?? [];
+
+test('both languages have the same words, with the same blanks, and none is empty', () => {
+  expect(Object.keys(ja).toSorted()).toEqual(Object.keys(en).toSorted());
+  for (const [word, text] of Object.entries(en)) {
+    const translated = new Map(Object.entries(ja)).get(word) ?? '';
+    expect(blanks(translated), word).toEqual(blanks(text));
+    expect(translated, word).not.toBe('');
+  }
+});
+
+describe('what a new mail lacks', () => {
+  const mail = { provider: 'sendgrid', from: 'a@example.com', to: ['b@example.jp'], subject: 's', content: 'c' };
+
+  test('a whole one lacks nothing', () => {
+    expect(problemsOf(mail)).toEqual({});
+    expect(problemsOf({ ...mail, to: ['B <b@example.jp>, c@example.jp', '', 'd@example.jp'] })).toEqual({});
+  });
+
+  test('each problem is named at its field', () => {
+    expect(problemsOf({ ...mail, to: [''] })).toEqual({ to: { code: 'missing' } });
+    expect(problemsOf({ ...mail, to: ['b@example.jp', 'c'] })).toEqual({ to: { code: 'notAddress', value: 'c' } });
+    expect(problemsOf({ ...mail, from: 'a@example.com, b@example.com' })).toEqual({ from: { code: 'oneAddress' } });
+    const many = Array.from({ length: 1_001 }, (_, n) => `${n}@example.jp`);
+    expect(problemsOf({ ...mail, to: many })).toEqual({ to: { code: 'tooMany', value: '1000' } });
+    expect(problemsOf({ ...mail, provider: 'x', subject: ' ', content: '' })).toEqual({
+      provider: { code: 'unknown', value: 'x' },
+      subject: { code: 'missing' },
+      content: { code: 'missing' },
+    });
+  });
+});
+
+test('a recipient’s state is the most telling one, in whichever order the events came', () => {
+  const event = (state: string, recipient: string) => ({ entry: `event#t#${state}`, state, recipient });
+  const events = [
+    event('complained', 'a@x.jp'),
+    event('delivered', 'A@x.jp'),
+    event('bounced', 'c@x.jp'),
+    event('failed', 'c@x.jp'),
+  ];
+  expect(statesOf([{ email: 'A@x.jp', name: 'A' }, { email: 'b@x.jp' }], events)).toEqual([
+    { recipient: 'A@x.jp', name: 'A', state: 'complained' },
+    { recipient: 'b@x.jp', state: 'sent' },
+    { recipient: 'c@x.jp', state: 'bounced' },
+  ]);
+});
+
+describe('the list', () => {
+  const kind = { key: (row: { id: string; at: string }) => row.id, time: (row: { id: string; at: string }) => row.at };
+  const row = (n: number) => ({ id: `${n}`, at: String(10_000 - n).padStart(5, '0') });
+  const old = add(
+    emptyPages<{ id: string; at: string }>(),
+    Array.from({ length: 300 }, (_, n) => row(n)),
+    kind,
+    true,
+  );
+
+  test('what is new goes to its place, and touches no other page', () => {
+    const next = add(old, [{ id: 'new', at: row(130).at }, row(5)], kind, false);
+    expect(next.count).toBe(301);
+    expect(next.pages.flat().map(kind.time)).toEqual(next.pages.flat().map(kind.time).toSorted().toReversed());
+    expect(next.pages.filter((page, at) => page !== old.pages[at])).toHaveLength(1);
+  });
+
+  test('what is the same changes nothing, and what is older waits for its page', () => {
+    expect(add(old, [row(7)], kind, false)).toBe(old);
+    expect(add(old, [row(400)], kind, false).count).toBe(300);
+  });
+});
+
+test('a cell that a spreadsheet would run is text', () => {
+  const rows = ['=1+1', '+1', '-1', '@a', '\t=1', '\r=1', ' =1', '=1', '|cmd'].map((reason, n) =>
+    bounce.parse({ fullMessageId: `${n}`, eventId: 'e', reason }),
+  );
+  for (const line of toCsv(rows).split('\r\n').slice(1, -1)) expect(line).toMatch(/"'[^"]*"/);
+  expect(toCsv([bounce.parse({ fullMessageId: 'f', eventId: 'e', reason: 'a "b", c' })])).toContain('"a ""b"", c"');
+});
+
+test('rates count a recipient once, a refusal at the hand-over, and no first notice and nothing unmatched', () => {
+  const edges = ['2026-01-01', '2026-01-02', '2026-01-03'].map((day) => `${day}T00:00:00.000Z`);
+  const sentAt = '2026-01-01T10:00:00.000Z';
+  const failure = { provider: 'sendgrid', matched: true, messageId: 'm', occurredAt: '2026-01-02T10:00:00.000Z' };
+  const counted = figures(
+    [
+      {
+        messageId: 'm',
+        provider: 'sendgrid',
+        sentAt,
+        to: '[{"email":"a@x.jp"},{"email":"b@x.jp"},{"email":"c@y.jp"}]',
+      },
+    ],
+    [
+      { ...failure, outcome: 'bounced', toEmail: 'a@x.jp' },
+      { ...failure, outcome: 'bounced', toEmail: 'a@x.jp' },
+      { ...failure, outcome: 'failed', type: '', toEmail: 'b@x.jp' },
+      { ...failure, outcome: 'failed', type: 'handover', toEmail: 'c@y.jp' },
+      { ...failure, outcome: 'bounced', toEmail: 'z@x.jp', matched: false },
+    ],
+    edges,
+  );
+  expect(counted).toMatchObject({
+    sent: [1, 0],
+    outcomes: { bounced: [0, 3], failed: [0, 2] },
+    domains: [
+      { name: 'x.jp', sent: 2, bounced: 1 },
+      { name: 'y.jp', sent: 1, bounced: 1 },
+    ],
+    providers: [{ name: 'sendgrid', sent: 3, bounced: 2 }],
+    unmatched: 1,
+  });
+});
