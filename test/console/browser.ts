@@ -1,4 +1,7 @@
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import chromium from '@sparticuz/chromium';
 import { type Browser, type BrowserContextOptions, type Page, chromium as playwright } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished } from 'vitest';
@@ -38,14 +41,17 @@ export function consoleUnderTest(): ConsoleUnderTest {
   const stack = runningStack({ page: localConsole((line) => reported.push(line)) });
   const reported: string[] = [];
   let browser: Browser | undefined;
+  let unpacked = '';
   beforeAll(async () => {
+    unpacked = await mkdtemp(join(tmpdir(), 'todoke-chromium-'));
     browser = await playwright.launch({
-      executablePath: packaged ? await chromium.executablePath() : (installed ?? ''),
+      executablePath: packaged ? await unpack(unpacked) : (installed ?? ''),
       args: ['--no-sandbox', '--no-zygote', '--disable-gpu'],
     });
   });
   afterAll(async () => {
     await browser?.close();
+    await rm(unpacked, { recursive: true, force: true });
     expect(reported).toEqual([]);
   });
   return {
@@ -79,6 +85,17 @@ export function consoleUnderTest(): ConsoleUnderTest {
       return { page, requests };
     },
   };
+}
+
+/** Into a folder of our own: the package unpacks into the common one, where another run may be half-way. */
+function unpack(folder: string): Promise<string> {
+  const before = process.env['TMPDIR'];
+  process.env['TMPDIR'] = folder;
+  // It reads the variable before it waits for anything.
+  const path = chromium.executablePath();
+  if (before === undefined) delete process.env['TMPDIR'];
+  else process.env['TMPDIR'] = before;
+  return path;
 }
 
 /** Text from outside that tries to be more than text. */

@@ -37,6 +37,8 @@ describe.sequential('npm start', () => {
       expect(start.output()).toContain(address);
     }
     expect(start.output()).toContain('npm run try');
+    expect(start.output()).toContain(`${outputs.ConsoleUrl}   send mail`);
+    expect(await (await fetch(outputs.ConsoleUrl ?? '')).text()).toContain('<title>Todoke</title>');
 
     for (const provider of ['sendgrid', 'customers-mail-cloud']) {
       const played = await run('bin/try.ts', '--outputs', outputsFile(), '--provider', provider);

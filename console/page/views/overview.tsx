@@ -162,7 +162,11 @@ const share = ({ sent, bounced, dropped }: Rate) => (sent === 0 ? undefined : (b
 function rateText(rate: Rate, language: string): string {
   const part = share(rate);
   if (part === undefined) return '—';
-  return new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 1 }).format(part);
+  return new Intl.NumberFormat(language, {
+    style: 'percent',
+    minimumFractionDigits: 1,
+    maximumFractionDigits: 1,
+  }).format(part);
 }
 
 function total(rates: readonly Rate[]): Rate {

@@ -80,7 +80,7 @@ export const en = {
   unsentPartial: 'Looked at {n} items of the Mail table so far.',
   sentTitle: 'Sent',
   when: 'Time',
-  fromTo: 'Recipients',
+  fromTo: 'Subject and recipients',
   states: 'State',
   mailEmpty: 'No mail has been sent in this time.',
   mailEmptyHint:

@@ -80,7 +80,7 @@ export const ja: Words = {
   unsentPartial: 'Mail テーブルの {n} 件まで調べました。',
   sentTitle: '送信ログ',
   when: '日時',
-  fromTo: '宛先',
+  fromTo: '件名と宛先',
   states: '状態',
   mailEmpty: 'この期間に送信されたメールはありません。',
   mailEmptyHint:

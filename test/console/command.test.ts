@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { CONSOLE_HEADER } from '../../console/shared/api.ts';
+
+/** The outputs of a stack that is not there: nothing is read until a view is opened. */
+const OUTPUTS = Object.fromEntries(
+  ['MailTableName', 'SentLogTableName', 'BounceTableName', 'SendGridWebhookUrl', 'CustomersMailCloudWebhookUrl']
+    .concat('WebhookSecretName', 'SenderSecretName')
+    .map((name) => [name, name]),
+);
+
+async function session(...args: string[]): Promise<{ session: unknown; output: string; code: unknown }> {
+  const dir = await mkdtemp(join(tmpdir(), 'todoke-console-'));
+  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  const file = join(dir, 'cdk-outputs.json');
+  await writeFile(file, JSON.stringify({ Todoke: OUTPUTS }));
+  const command = spawn(
+    process.execPath,
+    ['--import', 'tsx', 'bin/console.ts', '--outputs', file, '--port', '0', ...args],
+    {
+      cwd: join(import.meta.dirname, '../..'),
+      env: { ...process.env, AWS_REGION: 'ap-northeast-1', AWS_ACCESS_KEY_ID: 'none', AWS_SECRET_ACCESS_KEY: 'none' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  const exited = once(command, 'exit');
+  let output = '';
+  let answer: unknown;
+  for await (const chunk of command.stdout) {
+    output += String(chunk);
+    const url = /http:\/\/127\.0\.0\.1:\d+\//.exec(output)?.[0];
+    if (url === undefined || answer !== undefined || !output.includes('send')) continue;
+    const headers = { 'Content-Type': 'application/json', [CONSOLE_HEADER]: '1' };
+    answer = await (await fetch(`${url}api/session`, { method: 'POST', headers, body: '{}' })).json();
+    command.kill('SIGINT');
+  }
+  const [code] = await exited;
+  return { session: answer, output, code };
+}
+
+test('npm run console serves a deployed stack’s page, which only reads unless it is allowed to send', async () => {
+  const tables = { mail: 'MailTableName', sentLog: 'SentLogTableName', bounce: 'BounceTableName' };
+  const reading = await session();
+  expect(reading).toMatchObject({ code: 0, session: { mode: 'deployed', canSend: false, canTry: false, tables } });
+  expect(reading.output).toContain('It only reads');
+  const sending = await session('--allow-send');
+  expect(sending).toMatchObject({ code: 0, session: { canSend: true, canTry: false } });
+});
