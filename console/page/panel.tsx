@@ -43,12 +43,15 @@ export function Panel(props: { title: string; backTo: string; opened: string; ch
     addEventListener('keydown', close);
     return () => removeEventListener('keydown', close);
   }, [backTo]);
+  const last = useRef(opened);
+  last.current = opened;
   useEffect(
     () => () => {
-      const link = document.querySelector<HTMLElement>(`a[href="${CSS.escape(hashBefore(opened))}"]`);
+      const link = document.querySelector<HTMLElement>(`a[href="${CSS.escape(last.current)}"]`);
+      // When the list can take the focus again.
       setTimeout(() => link?.focus({ preventScroll: true }));
     },
-    [opened],
+    [],
   );
   return (
     <section class="panel" aria-label={title}>
@@ -64,5 +67,3 @@ export function Panel(props: { title: string; backTo: string; opened: string; ch
     </section>
   );
 }
-
-const hashBefore = (opened: string) => opened;

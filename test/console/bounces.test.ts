@@ -87,7 +87,8 @@ describePage('Bounces', () => {
 
   test('new rows appear by themselves, and keep scroll and selection', async () => {
     const { page } = await open('#/bounces');
-    await page.getByText('someone-30@example.jp').click();
+    // By keys, as by a click.
+    await page.getByRole('link', { name: 'someone-30@example.jp' }).press('Enter');
     const panel = page.getByRole('region', { name: 'One bounce' });
     await panel.getByText('Subject 30').first().waitFor();
     const selected = page.locator('tr.open');
@@ -99,6 +100,10 @@ describePage('Bounces', () => {
     const after = await selected.boundingBox();
     expect(Math.abs((after?.y ?? 0) - (before?.y ?? -100))).toBeLessThan(2);
     await expectAccessible(page);
+    await page.keyboard.press('Escape');
+    await until('the focus to be back', async () =>
+      (await page.locator('a:focus').textContent())?.includes('someone-30@') ? true : undefined,
+    );
   });
 
   test('filters and searches narrow the list', async () => {

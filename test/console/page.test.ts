@@ -166,6 +166,8 @@ describePage('the page', () => {
     expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
     const time = page.locator('table.rows time:visible').first();
     expect(await time.getAttribute('title')).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/);
+    // Nothing lies over it: the pointer reaches its title.
+    await time.hover();
     await expectAccessible(page);
     await page.getByRole('button', { name: 'English' }).click();
     await page.getByRole('button', { name: 'Dark theme', pressed: true }).click();
