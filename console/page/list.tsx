@@ -53,7 +53,8 @@ function RowsPage<Row>({ rows, columns, rowKey, openKey, drawRow }: PageProps<Ro
 interface ListProps<Row> {
   readonly feed: Feed<Row>;
   readonly caption: string;
-  readonly heads: readonly { readonly text: string; readonly wide?: boolean }[];
+  /** `column`: the class of a column that is not there at every width. */
+  readonly heads: readonly { readonly text: string; readonly column?: string }[];
   readonly openKey: string | undefined;
   readonly rowKey: (row: Row) => string;
   /** The same function as long as it draws the same. */
@@ -75,8 +76,8 @@ export function List<Row>({ feed, caption, heads, openKey, rowKey, drawRow, empt
           <caption class="unseen">{caption}</caption>
           <thead>
             <tr>
-              {heads.map(({ text, wide }) => (
-                <th key={text} scope="col" class={wide ? 'wide' : undefined}>
+              {heads.map(({ text, column }) => (
+                <th key={text} scope="col" class={column}>
                   {text}
                 </th>
               ))}

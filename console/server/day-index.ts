@@ -49,7 +49,8 @@ export async function newestFirst(index: DayIndex, query: DayQuery): Promise<Day
       (_, n) => new Shard(index, `${day}#${n}`, { from, to, size: Math.ceil(limit / 4) + 1 }, positions[n] ?? null),
     );
     for (;;) {
-      await Promise.all(shards.map((shard) => shard.fill()));
+      const empty = shards.filter((shard) => shard.isEmpty);
+      if (empty.length > 0) await Promise.all(empty.map((shard) => shard.fill()));
       const next = newest(shards, index.time);
       if (next === undefined) break;
       const row = next.take();
@@ -106,9 +107,12 @@ class Shard {
     return this.#waiting[0];
   }
 
-  /** Reads on, where nothing is waiting. */
+  /** Whether it must be read on before its next row is known. */
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0 && !this.#ended;
+  }
+
   async fill(): Promise<void> {
-    if (this.#waiting.length > 0 || this.#ended) return;
     const { client, table, time } = this.#index;
     const { from = '0', to, size } = this.#bounds;
     const { Items = [], LastEvaluatedKey } = await client.send(

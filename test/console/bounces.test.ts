@@ -106,6 +106,14 @@ describePage('Bounces', () => {
     );
   });
 
+  test('an overview of more than can be read at once says from when on it counts', async () => {
+    const { page } = await open('#/overview');
+    await page.getByLabel('24 hours').check();
+    await page.getByText(/^Partial: .* count from \d+/).waitFor();
+    const bounced = page.locator('.figures div', { hasText: 'Bounced' }).locator('dd');
+    expect(await bounced.textContent()).toMatch(/^[45],\d{3}$/);
+  });
+
   test('filters and searches narrow the list', async () => {
     const { page } = await open('#/bounces');
     const only = async (...texts: string[]) => {

@@ -128,6 +128,10 @@ describePage('the page', () => {
       .getByText('42.9%')
       .waitFor();
     expect(await page.locator('.chart canvas').count()).toBe(1);
+    await page.setViewportSize({ width: 360, height: 740 });
+    await until('the width of the window', async () =>
+      (await page.evaluate('document.documentElement.scrollWidth - innerWidth')) === 0 ? true : undefined,
+    );
     await page.getByText('The numbers of the chart').click();
     await expectAccessible(page);
     for (const period of ['24 hours', '30 days', '90 days']) {
@@ -169,6 +173,13 @@ describePage('the page', () => {
     // Nothing lies over it: the pointer reaches its title.
     await time.hover();
     await expectAccessible(page);
+    await page.setViewportSize({ width: 360, height: 740 });
+    for (const view of ['送信', 'メール', 'バウンス', '集計', '試す']) {
+      await page.getByRole('link', { name: view, exact: true }).click();
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth'), view).toBe(0);
+    }
+    await page.getByRole('link', { name: 'バウンス', exact: true }).click();
     await page.getByRole('button', { name: 'English' }).click();
     await page.getByRole('button', { name: 'Dark theme', pressed: true }).click();
     await page.reload();

@@ -33,11 +33,11 @@ export function BouncesView({ session, open }: { session: Session; open: readonl
   const feed = useFeed(source);
   const openKey = open.length === 2 ? JSON.stringify(open) : undefined;
   const heads = [
-    { text: say('when'), wide: true },
+    { text: say('when'), column: 'wide when' },
     { text: say('recipient') },
     { text: say('outcome') },
-    { text: say('reason'), wide: true },
-    { text: say('provider'), wide: true },
+    { text: say('reason'), column: 'wide why' },
+    { text: say('provider'), column: 'wide by' },
   ];
   const rows = feed.pages.pages.flat();
   const filtered = Object.keys(filter).length > 0;

@@ -26,7 +26,7 @@ export function MailView({ session, open }: { session: Session; open: readonly s
   useStates(feed);
   const [kind, id = ''] = open;
   const openKey = kind === 'sent' ? id : undefined;
-  const heads = [{ text: say('when'), wide: true }, { text: say('fromTo') }, { text: say('states') }];
+  const heads = [{ text: say('when'), column: 'wide when' }, { text: say('fromTo') }, { text: say('states') }];
   const list = (
     <>
       <h1>{say('mailTitle')}</h1>

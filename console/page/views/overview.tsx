@@ -128,7 +128,9 @@ function Rates(props: { title: string; head: string; rates: readonly Rate[]; nam
             <th scope="col">{head}</th>
             <th scope="col">{say('recipientsSent')}</th>
             <th scope="col">{say('state_bounced')}</th>
-            <th scope="col">{say('state_dropped')}</th>
+            <th scope="col" class="dropped">
+              {say('state_dropped')}
+            </th>
             <th scope="col">{say('rate')}</th>
           </tr>
         </thead>
@@ -140,7 +142,7 @@ function Rates(props: { title: string; head: string; rates: readonly Rate[]; nam
               </th>
               <td>{numberText(rate.sent, language)}</td>
               <td>{numberText(rate.bounced, language)}</td>
-              <td>{numberText(rate.dropped, language)}</td>
+              <td class="dropped">{numberText(rate.dropped, language)}</td>
               <td>
                 <span class="rate">
                   <span class="bar" aria-hidden="true">
