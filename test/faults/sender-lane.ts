@@ -7,6 +7,7 @@ import { GetCommand, PutCommand, paginateScan, UpdateCommand } from '@aws-sdk/li
 import type { DynamoDBRecord } from 'aws-lambda';
 import * as z from 'zod';
 import type { Row } from '../../lambda/aws/tables.ts';
+import { isConditionFailure } from '../../lambda/aws/update.ts';
 import { functionEnvironment } from '../../local/functions/function-environment.ts';
 import { functionProperties, writeWorkerScript } from '../../local/functions/functions.ts';
 import { type Outcome, WorkerProcess } from '../../local/functions/worker-process.ts';
@@ -159,18 +160,20 @@ export async function startSenders(stack: SynthesizedStack, storage: TestStorage
       return [...new Set(failed.flat())];
     }
 
-    /** Time passes, and a claim is over. */
+    /** Time passes, and a claim is over; but for one that a killed process's last write has just ended. */
     async function lapse(id: string, { sendingUntil }: Row): Promise<void> {
       const past = new Date(Date.now() - 1).toISOString();
       if (String(sendingUntil) <= past) return;
-      await store.client.send(
-        new UpdateCommand({
-          TableName: mailTable,
-          Key: { id },
-          UpdateExpression: 'SET sendingUntil = :past',
-          ExpressionAttributeValues: { ':past': past },
-        }),
-      );
+      const update = new UpdateCommand({
+        TableName: mailTable,
+        Key: { id },
+        UpdateExpression: 'SET sendingUntil = :past',
+        ConditionExpression: 'sendingUntil = :seen',
+        ExpressionAttributeValues: { ':past': past, ':seen': sendingUntil },
+      });
+      await store.client.send(update).catch((error) => {
+        if (!isConditionFailure(error)) throw error;
+      });
     }
 
     async function invoke(slot: number, batch: readonly DynamoDBRecord[], round: Round, retryMs: number) {
