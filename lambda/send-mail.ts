@@ -1,7 +1,8 @@
 /** Sends the items of the Mail table that have no status, and logs them. On the stream of the Mail table. */
 import type { Context, DynamoDBBatchResponse, DynamoDBStreamEvent } from 'aws-lambda';
 import { environmentVariable } from './aws/environment.ts';
-import { errorName, LoggableError, log } from './aws/log.ts';
+import { LoggableError } from './aws/error-fields.ts';
+import { errorName, log } from './aws/log.ts';
 import { type Claim, mailTable, type SendingResult } from './aws/mail-table.ts';
 import { type Counts, metricFields } from './aws/metric.ts';
 import { senderSecretSchema } from './aws/secret-shapes.ts';

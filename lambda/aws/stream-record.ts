@@ -1,7 +1,8 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
-import { errorFields, log } from './log.ts';
+import { errorFields } from './error-fields.ts';
+import { log } from './log.ts';
 import type { Row } from './tables.ts';
 import { forEachConcurrently, UNMARSHALL_OPTIONS } from './tables.ts';
 

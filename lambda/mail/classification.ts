@@ -34,12 +34,14 @@ const REPLY_HEAD_LENGTH = 512;
 export function replyCodes(reply: string, status = ''): ReplyCodes {
   const head = reply.slice(0, REPLY_HEAD_LENGTH);
   const [, atStart, beforeEnhanced] = SMTP_CODE.exec(head) ?? [];
-  const inStatus = /^[245]\.\d{1,3}\.\d{1,3}$/.exec(status)?.[0];
-  const inReply = ENHANCED_STATUS_CODE.exec(head)?.[1];
+  const inStatus = /^[245]\.\d{1,3}\.\d{1,3}$/.test(status) ? status : undefined;
   return {
     smtpCode: atStart ?? beforeEnhanced ?? /^[245]\d\d$/.exec(status)?.[0],
     // `5.0.0` says no more than that it failed.
-    enhancedStatusCode: inStatus?.endsWith('.0.0') ? (inReply ?? inStatus) : (inStatus ?? inReply),
+    enhancedStatusCode:
+      inStatus === undefined || inStatus.endsWith('.0.0')
+        ? (ENHANCED_STATUS_CODE.exec(head)?.[1] ?? inStatus)
+        : inStatus,
   };
 }
 

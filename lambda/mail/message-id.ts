@@ -17,8 +17,8 @@ export const MAIL_ID_ARGUMENT = 'todoke_mail_id';
  */
 export function sendGridMessageId(sgMessageId: string): string {
   if (/^(?:filter|recvd)\d+\w*\./.test(sgMessageId)) return '';
-  const suffix = /\.(?:filter|recvd)/.exec(sgMessageId);
-  const end = suffix ? suffix.index : sgMessageId.indexOf('.');
+  const suffixAt = sgMessageId.search(/\.(?:filter|recvd)/);
+  const end = suffixAt === -1 ? sgMessageId.indexOf('.') : suffixAt;
   return end === -1 ? sgMessageId : sgMessageId.slice(0, end);
 }
 
