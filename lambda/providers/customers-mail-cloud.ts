@@ -13,7 +13,14 @@ import { jsonText } from '../mail/json.ts';
 import { boundedKey, keyOfContent, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from '../mail/keys.ts';
 import { customersMailCloudMessageId } from '../mail/message-id.ts';
 import { zonedTimestamp } from '../mail/timestamp.ts';
-import { mediaType, parseJson, Refusal, refuseTooManyEvents, type WebhookRequest } from '../mail/webhook-request.ts';
+import {
+  mediaType,
+  parseForm,
+  parseJson,
+  Refusal,
+  refuseTooManyEvents,
+  type WebhookRequest,
+} from '../mail/webhook-request.ts';
 
 /** What a post may prove itself with: any one value of any list. */
 export interface CustomersMailCloudCredentials {
@@ -66,10 +73,10 @@ export function acceptCustomersMailCloud(
 
 /** Without a right header, a body that cannot be read is a body without a right key. */
 function readFields(request: WebhookRequest, form: boolean, authorized: boolean): Readonly<Record<string, unknown>> {
-  if (form) return Object.fromEntries(new URLSearchParams(request.body.toString()));
+  if (form) return parseForm(request.body.toString());
   let fields: unknown;
   try {
-    fields = parseJson(request.body.toString(), 'the post');
+    fields = parseJson(request.body, 'the post');
   } catch (refusal) {
     if (authorized) throw refusal;
   }

@@ -82,7 +82,7 @@ export function parseSendGrid(request: WebhookRequest): unknown[] {
   if (mediaType(request) !== 'application/json') {
     throw new Refusal(415, 'Cannot read the post: its content type is not application/json');
   }
-  const events = parseJson(request.body.toString(), 'the post');
+  const events = parseJson(request.body, 'the post');
   if (!Array.isArray(events)) throw new Refusal(400, 'Cannot read the post: it is not an array of events');
   refuseTooManyEvents(events.length);
   return events;
