@@ -2,11 +2,11 @@
 import { environmentVariable } from './aws/environment.ts';
 import { errorName, log } from './aws/log.ts';
 import { recordEvents } from './aws/record-events.ts';
-import { webhookSecretSchema } from './aws/secret-shapes.ts';
 import { cachedSecret } from './aws/secrets.ts';
 import { spillQueue } from './aws/spill-queue.ts';
 import { documentClient } from './aws/tables.ts';
 import { recordedAnswer, webhookHandler } from './aws/webhook.ts';
+import { webhookSecretSchema } from './aws/webhook-secret.ts';
 import { acceptCustomersMailCloud, normalizeCustomersMailCloud } from './providers/customers-mail-cloud.ts';
 
 const webhookSecret = cachedSecret(environmentVariable('WEBHOOK_SECRET'), webhookSecretSchema);

@@ -1,10 +1,10 @@
 /** Records what SendGrid's Event Webhook reports. Behind API Gateway. */
 import { environmentVariable } from './aws/environment.ts';
 import { recordEvents } from './aws/record-events.ts';
-import { webhookSecretSchema } from './aws/secret-shapes.ts';
 import { cachedSecret } from './aws/secrets.ts';
 import { documentClient } from './aws/tables.ts';
 import { recordedAnswer, webhookHandler } from './aws/webhook.ts';
+import { webhookSecretSchema } from './aws/webhook-secret.ts';
 import { normalizeSendGrid, parseSendGrid, verifySendGrid } from './providers/sendgrid.ts';
 
 const webhookSecret = cachedSecret(environmentVariable('WEBHOOK_SECRET'), webhookSecretSchema);

@@ -1,12 +1,8 @@
 import { GetSecretValueCommand, PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import * as z from 'zod';
 import * as core from 'zod/v4/core';
-import {
-  type SenderSecret,
-  senderSecretSchema,
-  type WebhookSecret,
-  webhookSecretSchema,
-} from '../../lambda/aws/secret-shapes.ts';
+import { type SenderSecret, senderSecretSchema } from '../../lambda/aws/sender-secret.ts';
+import { type WebhookSecret, webhookSecretSchema } from '../../lambda/aws/webhook-secret.ts';
 import { clientSettings } from './aws.ts';
 import type { StackOutputs } from './outputs.ts';
 

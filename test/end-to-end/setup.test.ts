@@ -2,7 +2,8 @@ import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { senderSecretSchema, webhookSecretSchema } from '../../lambda/aws/secret-shapes.ts';
+import { senderSecretSchema } from '../../lambda/aws/sender-secret.ts';
+import { webhookSecretSchema } from '../../lambda/aws/webhook-secret.ts';
 import { type Ran, ran } from './command.ts';
 import { post, runningStack, signatureHeaders } from './running-stack.ts';
 

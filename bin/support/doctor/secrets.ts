@@ -1,5 +1,6 @@
 import { createPublicKey } from 'node:crypto';
-import type { SenderSecret, WebhookSecret } from '../../../lambda/aws/secret-shapes.ts';
+import type { SenderSecret } from '../../../lambda/aws/sender-secret.ts';
+import type { WebhookSecret } from '../../../lambda/aws/webhook-secret.ts';
 import { senderSecretOf, webhookSecretOf } from '../secrets.ts';
 import type { Patient } from './patient.ts';
 import { type Check, counted, mend, ok, skipped, type Verdict } from './verdict.ts';

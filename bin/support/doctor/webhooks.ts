@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { WebhookSecret } from '../../../lambda/aws/secret-shapes.ts';
+import type { WebhookSecret } from '../../../lambda/aws/webhook-secret.ts';
 import { webhookSecretOf } from '../secrets.ts';
 import type { Patient } from './patient.ts';
 import { type Check, mend, ok, skipped, type Verdict } from './verdict.ts';

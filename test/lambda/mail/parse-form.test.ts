@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { parseForm } from '../../../lambda/mail/webhook-request.ts';
 import { holdsForAll, wellFormedText } from './property.ts';
 
-/** URLSearchParams takes a question mark at the front for that of a URL; a body has none. */
-const expectSameFields = (text: string) =>
-  expect(Object.entries(parseForm(text))).toEqual(Object.entries(Object.fromEntries(new URLSearchParams(`&${text}`))));
+function expectSameFields(form: string): void {
+  expect(Object.entries(parseForm(form))).toEqual(Object.entries(Object.fromEntries(new URLSearchParams(form))));
+}
 
 test('a form that was written by URLSearchParams is read as it reads it', () => {
   holdsForAll(fc.array(fc.tuple(wellFormedText, wellFormedText), { maxLength: 5 }), (pairs) => {
@@ -14,6 +14,9 @@ test('a form that was written by URLSearchParams is read as it reads it', () => 
 });
 
 test('whatever else comes as a form, too: stray signs, broken escapes, bytes that are no UTF-8', () => {
-  const part = fc.constantFrom('a', 'event', '=', '&', '+', '%', '%2', '%2B', '%E3%81', '%E3%81%94', '%FF', '%zz', '?');
-  holdsForAll(fc.array(fc.oneof(part, wellFormedText), { maxLength: 12 }), (parts) => expectSameFields(parts.join('')));
+  const part = fc.constantFrom('a', 'event', '=', '&', '+', '%', '%2', '%2B', '%E3%81', '%E3%81%94', '%FF', '%zz');
+  holdsForAll(fc.array(fc.oneof(part, wellFormedText), { maxLength: 12 }), (parts) => {
+    // URLSearchParams takes a question mark at the front for that of a URL.
+    expectSameFields(parts.join('').replace(/^\?/, ''));
+  });
 });
