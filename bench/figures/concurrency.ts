@@ -1,48 +1,64 @@
 import type { Bench } from '../support/bench.ts';
-import { type Figure, figure, median, ratios } from '../support/figure.ts';
+import { DISTANCE_MS, startDistance } from '../support/distance.ts';
+import { type Figure, figure, median, ratios, rounded } from '../support/figure.ts';
 import { bounces, SENDGRID_PUBLIC_KEY, sendGridInvocation } from '../support/posts.ts';
+import type { BenchStorage } from '../support/storage.ts';
+import { engineShare, percent } from './recording.ts';
 import { expectAccepted } from './requests.ts';
 
 const POSTS = 64;
+/** Fewer where requests take longer: the engine, not the distance, would decide otherwise. */
+const POSTS_FROM_AFAR = 16;
 const EVENTS = 100;
 /** What the sequential baseline is given in one run: enough to know how many events it takes in a second. */
-const SEQUENTIAL_EVENTS = 500;
+const SEQUENTIAL_EVENTS = 300;
 
 /** Many posts at one time, each to a process of its own as in Lambda, against the sequential baseline's throughput. */
 export async function concurrency(bench: Bench): Promise<Figure[]> {
   const storage = await bench.storage();
-  const environment = { ...storage.tables, AWS_ENDPOINT_URL_DYNAMODB: storage.endpoint, SENDGRID_PUBLIC_KEY };
-  const sequential = await bench.start(await bench.bundled('baselines/sequential'), environment);
-  const receivers = await Promise.all(
-    Array.from({ length: POSTS }, () => bench.start(bench.function('ReceiveSendGrid'), environment)),
-  );
-  // Each has taken a post before, and none of them at the same time.
-  for (const receiver of receivers) await receiver.invoke(sendGridInvocation(bounces({ tag: 'warm', count: EVENTS })));
-  await sequential.invoke(sendGridInvocation(bounces({ tag: 'warm', count: EVENTS })));
-
-  const ours: number[] = [];
-  const theirs: number[] = [];
-  for (let run = 0; run < bench.runs; run++) {
-    const posts = receivers.map((_, n) => sendGridInvocation(bounces({ tag: `c${run}p${n}x`, count: EVENTS })));
-    const startedAt = performance.now();
-    const measured = await Promise.all(receivers.map((receiver, n) => receiver.invoke(posts[n])));
-    ours.push((POSTS * EVENTS * 1000) / (performance.now() - startedAt));
-    for (const { results } of measured) expectAccepted(results);
-    const events = bounces({ tag: `q${run}`, count: SEQUENTIAL_EVENTS });
-    const { wallMs, results } = await sequential.invoke(sendGridInvocation(events));
-    expectAccepted(results);
-    theirs.push((SEQUENTIAL_EVENTS * 1000) / wallMs);
-  }
-  await Promise.all([sequential, ...receivers].map((started) => started.stop()));
+  const near = await throughput(bench, storage, storage.endpoint, POSTS);
+  const distance = await startDistance(storage.endpoint);
+  const far = await throughput(bench, storage, distance.endpoint, POSTS_FROM_AFAR);
+  distance.close();
   await storage.close();
+  const perSecond = (samples: readonly number[]) => Math.round(median(samples));
   return [
     figure({
       name: 'concurrency',
-      samples: ratios(ours, theirs),
+      samples: ratios(near.ours, near.sequential),
       unit: "times the sequential baseline's throughput",
       goal: { atLeast: 10 },
       goalText: '≥ 10, no error',
-      detail: `${POSTS} posts of ${EVENTS} bounces at one time, each to a process of its own: all answered 200, ${Math.round(median(ours))} events a second; sequential ${Math.round(median(theirs))}`,
+      detail: `${POSTS} posts of ${EVENTS} bounces at one time, each to a process of its own: all answered 200, ${perSecond(near.ours)} events a second; sequential ${perSecond(near.sequential)}; the engine, which works on one thread, was busy for ${percent(near.engineShares)} of the time. Where a request takes ${DISTANCE_MS} ms more, as to DynamoDB, and ${POSTS_FROM_AFAR} posts come at one time: ${perSecond(far.ours)}, sequential ${perSecond(far.sequential)}, ${rounded(median(ratios(far.ours, far.sequential)))} times`,
     }),
   ];
+}
+
+/** Events a second of both sides, in turn, and the share of the time in which the engine was busy with ours. */
+async function throughput(bench: Bench, storage: BenchStorage, endpoint: string, atOneTime: number) {
+  const environment = { ...storage.tables, AWS_ENDPOINT_URL_DYNAMODB: endpoint, SENDGRID_PUBLIC_KEY };
+  const baseline = await bench.start(await bench.bundled('baselines/sequential'), environment);
+  const receivers = await Promise.all(
+    Array.from({ length: atOneTime }, () => bench.start(bench.function('ReceiveSendGrid'), environment)),
+  );
+  const post = (name: string, count: number) => sendGridInvocation(bounces({ tag: `${atOneTime}${name}`, count }));
+  // Each has taken a post before, and none of them at the same time.
+  for (const receiver of receivers) await receiver.invoke(post('warm', EVENTS));
+  await baseline.invoke(post('warm', EVENTS));
+
+  const [ours, sequential, engineShares]: [number[], number[], number[]] = [[], [], []];
+  for (let run = 0; run < bench.runs; run++) {
+    const posts = receivers.map((_, n) => post(`c${run}p${n}x`, EVENTS));
+    const busy = engineShare(storage);
+    const startedAt = performance.now();
+    const measured = await Promise.all(receivers.map((receiver, n) => receiver.invoke(posts[n])));
+    ours.push((atOneTime * EVENTS * 1000) / (performance.now() - startedAt));
+    engineShares.push(busy());
+    for (const { results } of measured) expectAccepted(results);
+    const { wallMs, results } = await baseline.invoke(post(`q${run}`, SEQUENTIAL_EVENTS));
+    expectAccepted(results);
+    sequential.push((SEQUENTIAL_EVENTS * 1000) / wallMs);
+  }
+  await Promise.all([baseline, ...receivers].map((started) => started.stop()));
+  return { ours, sequential, engineShares };
 }
