@@ -31,7 +31,7 @@ export async function listen(server: Server, port: number, purpose: string): Pro
 }
 
 /** The sentence for a port that somebody else has. */
-export function portTaken(port: number, purpose: string): string {
+function portTaken(port: number, purpose: string): string {
   return `Cannot listen on ${LOOPBACK}:${port} for ${purpose}: another program has the port; stop it, or choose other ports with --port`;
 }
 

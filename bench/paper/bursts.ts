@@ -36,7 +36,7 @@ export interface BurstOutcome {
   readonly seconds: number;
 }
 
-export function simulateBurst({ mails, tableUnits }: Burst): BurstOutcome {
+function simulateBurst({ mails, tableUnits }: Burst): BurstOutcome {
   const posts = Math.ceil((mails * EVENTS_PER_MAIL) / EVENTS_PER_POST);
   /** Posts that come again at a second, by how often they were tried. */
   const retries = new Map<number, number[]>();

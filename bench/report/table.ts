@@ -35,6 +35,6 @@ export function markdownTable({ machine, figures }: { machine: Machine; figures:
 }
 
 /** The median, and the least and the most where they differ. */
-export function valueText({ value, min, max }: Pick<Figure, 'value' | 'min' | 'max'>): string {
+function valueText({ value, min, max }: Pick<Figure, 'value' | 'min' | 'max'>): string {
   return min === max ? String(value) : `${value} (${min} to ${max})`;
 }

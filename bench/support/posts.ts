@@ -104,7 +104,7 @@ export function sendGridInvocation(events: readonly unknown[]) {
 }
 
 /** The form that Customers Mail Cloud posts. */
-export function deliveriesForm(entries: readonly unknown[]): string {
+function deliveriesForm(entries: readonly unknown[]): string {
   return new URLSearchParams({
     api_key: CUSTOMERS_MAIL_CLOUD_KEY,
     server_composition: 'pro',

@@ -21,7 +21,7 @@ export const senderSecretOf = (outputs: StackOutputs) =>
 const record = z.record(z.string(), z.unknown());
 
 /** One of the stack's secrets. Nothing that it throws holds a part of the value. */
-export class StackSecret<Value> {
+class StackSecret<Value> {
   readonly name: string;
   readonly #schema: core.$ZodType<Value>;
   readonly #client: SecretsManagerClient;

@@ -5,7 +5,7 @@ import { useSay } from './settings.tsx';
 /** Below it, what is open lies over the list. */
 const narrow = matchMedia('(max-width: 1099px)');
 
-export function useNarrow(): boolean {
+function useNarrow(): boolean {
   const [is, setIs] = useState(narrow.matches);
   useEffect(() => {
     const follow = () => setIs(narrow.matches);

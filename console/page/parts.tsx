@@ -119,4 +119,4 @@ export function Empty({ title, hint }: { title: string; hint: string }) {
 
 export const numberText = (value: number, language: string): string => new Intl.NumberFormat(language).format(value);
 
-export const providerText = wordFor;
+const providerText = wordFor;

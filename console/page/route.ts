@@ -10,7 +10,7 @@ export interface Route {
 }
 
 /** `#/mail/<kind>/<id>`, every part percent-encoded. */
-export function readRoute(hash: string): Route {
+function readRoute(hash: string): Route {
   const [view, ...open] = hash.replace(/^#\//, '').split('/').map(decode);
   return { view: VIEWS.find((name) => name === view) ?? 'mail', open };
 }

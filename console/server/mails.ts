@@ -79,7 +79,7 @@ function sentMail(row: Row): SentMail {
 }
 
 /** An item, without its content. */
-export function mailItem(row: Row): MailItem {
+function mailItem(row: Row): MailItem {
   const { provider, from, to, subject, messageId, sentAt } = row;
   const [sender] = readAddresses(from);
   return {

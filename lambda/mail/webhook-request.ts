@@ -29,7 +29,7 @@ export function mediaType(request: WebhookRequest): string {
 }
 
 /** More events than this are no honest post: SendGrid's largest holds about 2,500, Customers Mail Cloud's 100. */
-export const MAX_EVENTS = 10_000;
+const MAX_EVENTS = 10_000;
 
 /** @throws Refusal 413 */
 export function refuseTooManyEvents(count: number): void {

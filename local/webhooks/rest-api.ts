@@ -141,7 +141,7 @@ async function invoke(
 }
 
 /** The method for a path, the one with the fewest path parameters first. Undefined as on AWS: not 404 or 405 but 403. */
-export function findMethod(
+function findMethod(
   methods: readonly RestApiMethod[],
   httpMethod: string,
   path: string,

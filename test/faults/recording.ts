@@ -78,7 +78,7 @@ function roundsOf(fault: Fault): number[] {
   return fault === 'reset' || fault === 'error 500' ? [1, Number.POSITIVE_INFINITY] : [1];
 }
 
-export function labelOf({ way, failing: { fault, k, rounds }, patient }: Case): string {
+function labelOf({ way, failing: { fault, k, rounds }, patient }: Case): string {
   const lasts = rounds === 1 ? '' : rounds === Number.POSITIVE_INFINITY ? ' and ever after' : ` for ${rounds} rounds`;
   return `${way}, ${patient ? 'three attempts' : 'one attempt'}, ${fault} at call ${k}${lasts}`;
 }
@@ -234,7 +234,7 @@ export async function refuse({ story, bounce }: RefusalRows, store: EventStore):
 }
 
 /** Counts from the first call that it is asked about. */
-export function failingPlan({ fault, k, rounds }: Failing): Plan {
+function failingPlan({ fault, k, rounds }: Failing): Plan {
   let calls = 0;
   return () => {
     calls++;

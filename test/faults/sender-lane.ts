@@ -242,7 +242,7 @@ function failuresOf(outcome: Extract<Outcome, { payload: string }>, batch: reado
   return first === -1 ? [] : batch.slice(first);
 }
 
-export function idOf({ dynamodb }: DynamoDBRecord): string {
+function idOf({ dynamodb }: DynamoDBRecord): string {
   return dynamodb?.NewImage?.['id']?.S ?? '';
 }
 

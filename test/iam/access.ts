@@ -6,7 +6,7 @@ import { holdersOf, type Policies } from './policies.ts';
 import { type Call, type IamRequest, requestsOf } from './requests.ts';
 
 /** A call that IAM would refuse, in its words. */
-export class AccessDenied extends Error {
+class AccessDenied extends Error {
   override readonly name = 'AccessDeniedException';
 }
 

@@ -40,7 +40,7 @@ export function eventPost(
  * @param now epoch milliseconds
  * @see https://www.twilio.com/docs/sendgrid/for-developers/tracking-events, "Security Features"
  */
-export function signedPost(events: readonly SendGridEvent[], privateKey: KeyObject, now: number): WebhookPost {
+function signedPost(events: readonly SendGridEvent[], privateKey: KeyObject, now: number): WebhookPost {
   const body = bodyOf(events);
   const timestamp = String(Math.floor(now / 1000));
   const signature = sign('sha256', Buffer.concat([Buffer.from(timestamp), body]), privateKey);
