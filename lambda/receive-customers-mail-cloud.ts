@@ -19,8 +19,8 @@ const store = {
   bounceTable: environmentVariable('BOUNCE_TABLE'),
 };
 
-/** Storage gets most of the time; what is left is enough to spill. */
-const RECORD_MS = 4_500;
+/** Storage has until then, from the receipt on; what is left is enough to spill. */
+const RECORD_UNTIL_MS = 4_500;
 
 export const handler = webhookHandler('customers-mail-cloud', async (request, receivedAtMs, signal) => {
   const entries = acceptCustomersMailCloud(request, (await webhookSecret()).customersMailCloud);
@@ -30,7 +30,7 @@ export const handler = webhookHandler('customers-mail-cloud', async (request, re
       events,
       { receivedAtMs, retentionDays },
       store,
-      AbortSignal.any([signal, AbortSignal.timeout(RECORD_MS)]),
+      AbortSignal.any([signal, AbortSignal.timeout(Math.max(0, receivedAtMs + RECORD_UNTIL_MS - Date.now()))]),
     );
     return recordedAnswer(events, recorded);
   } catch (error) {

@@ -5,6 +5,7 @@ import { errorName, log } from './log.ts';
 
 /** A secret cannot be read, and never was. Its message says why, and holds nothing of the secret. */
 export class UnreadableSecret extends Error {
+  override readonly name = 'UnreadableSecret';
   /** Whether it may be read later: Secrets Manager did not answer. Else somebody must mend its value. */
   readonly temporary: boolean;
 
@@ -16,6 +17,11 @@ export class UnreadableSecret extends Error {
 
 /** A changed secret is in use everywhere after this time. */
 const MAX_AGE_MS = 60_000;
+/** While Secrets Manager does not answer, it is asked no more often. */
+const RETRY_AFTER_MS = 10_000;
+/** A read may take this long: where there is a value to go on with little, else what leaves a receiver time to answer. */
+const RENEWAL_MS = 1_500;
+const FIRST_READ_MS = 5_000;
 
 /**
  * Reads a secret, keeps it in memory, and reads it again when it is a minute old. While Secrets Manager does not
@@ -27,19 +33,23 @@ const MAX_AGE_MS = 60_000;
 export function cachedSecret<Schema extends z.ZodMiniType>(
   nameOrArn: string,
   schema: Schema,
-  client = new SecretsManagerClient(CLIENT_SETTINGS),
 ): () => Promise<z.infer<Schema>> {
-  let cached: { value: z.infer<Schema>; readAtMs: number } | undefined;
+  const client = new SecretsManagerClient(CLIENT_SETTINGS);
+  let cached: { readonly value: z.infer<Schema> } | undefined;
+  let readAgainAtMs = 0;
   return async () => {
-    if (cached && Date.now() - cached.readAtMs < MAX_AGE_MS) return cached.value;
+    if (cached && Date.now() < readAgainAtMs) return cached.value;
     try {
-      const answer = await client.send(new GetSecretValueCommand({ SecretId: nameOrArn }));
-      cached = { value: parse(answer.SecretString ?? '', schema), readAtMs: Date.now() };
+      const abortSignal = AbortSignal.timeout(cached ? RENEWAL_MS : FIRST_READ_MS);
+      const answer = await client.send(new GetSecretValueCommand({ SecretId: nameOrArn }), { abortSignal });
+      cached = { value: parse(answer.SecretString ?? '', schema) };
+      readAgainAtMs = Date.now() + MAX_AGE_MS;
     } catch (error) {
       if (!cached) {
         if (error instanceof UnreadableSecret) throw error;
         throw new UnreadableSecret('Secrets Manager did not answer', { cause: error, temporary: true });
       }
+      readAgainAtMs = Date.now() + RETRY_AFTER_MS;
       log('warn', 'Cannot read a secret again: its last value stays in use', { error: errorName(error) });
     }
     return cached.value;

@@ -1,6 +1,7 @@
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import * as z from 'zod/mini';
+import { jsonText } from '../mail/json.ts';
 import { CLIENT_SETTINGS } from './clients.ts';
 
 const spilledPostSchema = z.object({
@@ -16,7 +17,8 @@ export type SpilledPost = z.infer<typeof spilledPostSchema>;
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 
 /** The queue in which posts wait for storage. */
-export function spillQueue(queueUrl: string, client = new SQSClient(CLIENT_SETTINGS)) {
+export function spillQueue(queueUrl: string) {
+  const client = new SQSClient(CLIENT_SETTINGS);
   return {
     /**
      * Puts a post into the queue, compressed, in as many messages as it takes.
@@ -36,7 +38,7 @@ export function spillQueue(queueUrl: string, client = new SQSClient(CLIENT_SETTI
 
 /** The bodies of the messages that hold a post: halved until each is small enough. */
 export function spillMessages(post: SpilledPost, maxBytes = MAX_MESSAGE_BYTES): string[] {
-  const text = JSON.stringify(post);
+  const text = jsonText(post);
   // A fast level: a post of 5 MiB must be in the queue within seconds.
   const compressed = brotliCompressSync(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } });
   const body = compressed.toString('base64');

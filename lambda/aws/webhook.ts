@@ -7,7 +7,7 @@ import { type Counts, metricFields } from './metric.ts';
 import type { Recorded, RecordedCounts } from './record-events.ts';
 import { UnreadableSecret } from './secrets.ts';
 
-/** A post that is larger than this is refused. Both AWS services in front of the functions take at least as much. */
+/** A post that is larger than this is refused. One that travels as base64 is turned away by AWS from about 4.5 MB on. */
 const MAX_BODY_BYTES = 5 * 1024 * 1024;
 
 /** The receivers answer within 8 s: SendGrid is said to give up after 10. */
