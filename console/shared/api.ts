@@ -1,6 +1,6 @@
 /** What the page asks, and what it is answered: both ends check by these schemas. */
 import * as z from 'zod/mini';
-import { PROVIDERS } from '../../lambda/mail/event.ts';
+import { PROVIDERS } from '../../lambda/mail/provider.ts';
 
 /** Rows that other programs wrote may have anything in any attribute: what is no text counts as missing. */
 const text = z.catch(z.optional(z.string()), undefined);

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { PROVIDERS } from '../../../lambda/mail/event.ts';
+import { PROVIDERS } from '../../../lambda/mail/provider.ts';
 import type { Answered, Sample, SamplePost } from '../../shared/api.ts';
 import { timeOf } from '../../shared/states.ts';
 import { messageOf, server } from '../call.ts';
