@@ -37,7 +37,7 @@ export function eventPost(
  * not known.
  *
  * @param privateKey on the curve P-256
- * @param now epoch milliseconds
+ * @param now Unix milliseconds
  * @see https://www.twilio.com/docs/sendgrid/for-developers/tracking-events, "Security Features"
  */
 function signedPost(events: readonly SendGridEvent[], privateKey: KeyObject, now: number): WebhookPost {
