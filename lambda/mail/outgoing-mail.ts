@@ -50,7 +50,9 @@ export function outgoingMail(item: Readonly<Record<string, unknown>>): OutgoingM
   const { id, subject, content, html } = parsed.data;
   const provider = readProvider(parsed.data.provider);
   if (provider === undefined) {
-    throw new Error(`Cannot send: provider is ${JSON.stringify(parsed.data.provider)}, it must be ${PROVIDERS.join(' or ')}`);
+    throw new Error(
+      `Cannot send: provider is ${JSON.stringify(parsed.data.provider)}, it must be ${PROVIDERS.join(' or ')}`,
+    );
   }
   const from = addresses(item, 'from');
   if (from.length === 0) throw new Error('Cannot send: from is missing');
