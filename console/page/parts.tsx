@@ -118,5 +118,3 @@ export function Empty({ title, hint }: { title: string; hint: string }) {
 }
 
 export const numberText = (value: number, language: string): string => new Intl.NumberFormat(language).format(value);
-
-const providerText = wordFor;
