@@ -131,7 +131,12 @@ export type Rate = z.infer<typeof rate>;
 
 const webhookPost = z.object({ provider: z.enum(PROVIDERS), contentType: z.string(), body: z.string() });
 export type SamplePost = z.infer<typeof webhookPost>;
-export const sample = z.object({ name: z.string(), source: z.string(), ...webhookPost.shape });
+/** A post as its provider documents it, named in the languages of the page. */
+export const sample = z.object({
+  name: z.object({ en: z.string(), ja: z.string() }),
+  source: z.string(),
+  ...webhookPost.shape,
+});
 export type Sample = z.infer<typeof sample>;
 
 const nothing = z.object({});
