@@ -73,7 +73,9 @@ describePage('Bounces', () => {
     // The one page, and looks at it: eight partitions of four days each at most.
     const asked = requests.filter(({ path }) => path === '/api/bounces').length;
     expect(stack().storage.calls.filter(({ action }) => action === 'Query').length).toBeLessThanOrEqual(32 * asked);
-    expect(stack().storage.calls.filter(({ action }) => action === 'Scan')).toEqual([]);
+    // Local mode itself looks for what has expired, a table at a time, each minute.
+    const scans = stack().storage.calls.filter(({ action, caller }) => action === 'Scan' && caller !== 'local-mode');
+    expect(scans).toEqual([]);
     const rows = page.locator('.exports span');
     const loaded = async () => Number((await rows.textContent())?.replace(/\D/g, ''));
     await until('1,000 rows', async () => {
