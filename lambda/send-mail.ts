@@ -190,14 +190,19 @@ async function handOver(
   // The mail is out. Whatever happens now, it must be written down and must not go out again.
   const sentAtMs = Date.now();
   const problems = refused.map(({ recipient, reply }) => `${recipient} was refused: ${reply}`);
-  try {
-    await persist(deadlineMs + RESERVE_MS / 2, async () => {
-      if (!sender.choosesMessageId) await story.logMail(mail, messageId, sentAtMs);
-      await story.logRefusals(mail, messageId, refused, refusedAtMs);
-    });
-  } catch (error) {
-    log('error', 'Cannot log a mail that was sent', { mailId: mail.id, messageId, error: errorName(error) });
-    problems.push('it could not be logged: its events will be unmatched');
+  if (messageId === undefined) {
+    log('error', 'Cannot log a mail that was sent: its provider named no message id', { mailId: mail.id });
+    problems.push('its provider named no message id: its events cannot be joined');
+  } else {
+    try {
+      await persist(deadlineMs + RESERVE_MS / 2, async () => {
+        if (!sender.choosesMessageId) await story.logMail(mail, messageId, sentAtMs);
+        await story.logRefusals(mail, messageId, refused, refusedAtMs);
+      });
+    } catch (error) {
+      log('error', 'Cannot log a mail that was sent', { mailId: mail.id, messageId, error: errorName(error) });
+      problems.push('it could not be logged: its events will be unmatched');
+    }
   }
   const error = problems.length === 0 ? undefined : `Sent, but ${problems.join('; ')}`;
   const sentAt = new Date(sentAtMs).toISOString();

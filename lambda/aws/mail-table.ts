@@ -34,7 +34,7 @@ export type ClaimResult =
 export type SendingResult =
   | {
       readonly status: 'sent';
-      readonly messageId: string;
+      readonly messageId: string | undefined;
       readonly sentAt: string;
       readonly error?: string | undefined;
       readonly attempts?: undefined;

@@ -2,8 +2,8 @@ import type { OutgoingMail } from '../mail/outgoing-mail.ts';
 
 /** A provider has taken a mail over. */
 export interface Handover {
-  /** The key under which its events will come. */
-  readonly messageId: string;
+  /** The key under which its events will come; undefined where the provider named none: they cannot be joined. */
+  readonly messageId: string | undefined;
   /** Recipients that were refused at once, while others were taken; each with the reply. */
   readonly refused: readonly { readonly recipient: string; readonly reply: string }[];
 }

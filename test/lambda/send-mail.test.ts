@@ -226,6 +226,24 @@ test('put off by SMTP until it is given up: failed, and the story says of whom',
   expect(story.map(({ state, recipient }) => [state, recipient])).toEqual([['failed', 'later@example.jp']]);
 });
 
+test('taken without a message id: sent, and the item says that its events cannot be joined', async () => {
+  at.api.answer = () => ({ status: 202 });
+  const before = at.api.requests;
+  const { id, record } = await waiting('nameless');
+  expect(await at.deliver([record])).toEqual([]);
+  expect(await at.deliver([record])).toEqual([]);
+  expect(at.api.requests - before).toBe(1);
+  const item = await at.mail(id);
+  expect(item).toMatchObject({
+    status: 'sent',
+    attempts: 1,
+    sentAt: expect.stringMatching(/^20/),
+    error: 'Sent, but its provider named no message id: its events cannot be joined',
+  });
+  expect(item).not.toHaveProperty('messageId');
+  expect(await logRowsOf(id)).toEqual([]);
+});
+
 describe('what will not pass ends at once, in words for a person', () => {
   test.each([
     [
