@@ -7,6 +7,14 @@ import { isConditionFailure, updateExpression } from './update.ts';
 /** A person reads it in a table's cell; a thousand refused recipients would fill the item. */
 const ERROR_MAX_LENGTH = 2_000;
 
+/** The condition that an item waits to be sent: it is there, and its status is absent or empty. */
+export const WAITING = {
+  condition:
+    'attribute_exists(#id) AND (attribute_not_exists(#status) OR #status = :empty OR attribute_type(#status, :null))',
+  names: ['id', 'status'],
+  values: { empty: '', null: 'NULL' },
+};
+
 /** DynamoDB refuses an item over 400 KB with this. */
 const isTooLarge = (error: unknown) => error instanceof Error && error.name === 'ValidationException';
 
@@ -59,9 +67,7 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
       const first = await update(id, {
         set: { status: 'sending', sendingUntil, attempts: 1 },
         remove: ['messageId', 'sentAt', 'error', 'expiresAt'],
-        condition: `attribute_exists(#id) AND (attribute_not_exists(#status) OR #status = :empty OR attribute_type(#status, :null))`,
-        names: ['id'],
-        values: { empty: '', null: 'NULL' },
+        ...WAITING,
       }).catch((error) => {
         if (isTooLarge(error)) return undefined;
         throw error;
