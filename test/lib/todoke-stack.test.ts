@@ -366,6 +366,7 @@ test('the outputs are those of the design', () => {
   expect(Object.keys(template.toJSON().Outputs).toSorted()).toEqual([
     'AlarmTopicArn',
     'BounceTableName',
+    'CustomersMailCloudTimeZone',
     'CustomersMailCloudWebhookUrl',
     'DashboardUrl',
     'FailureQueueUrl',
