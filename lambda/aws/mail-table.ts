@@ -23,7 +23,7 @@ export interface Claim {
   readonly id: string;
   /** The item as it is now: this is what is sent. */
   readonly item: Row;
-  /** How often its sending was begun, this time included. */
+  /** How often its sending was begun, this time included; without what was released. */
   readonly attempts: number;
   /** ISO 8601. */
   readonly sendingUntil: string;
@@ -109,9 +109,17 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
       }
     },
 
-    /** Gives a claim back, so that the item is tried again at once when its record comes again. */
-    async release(claim: Claim, nowMs: number, error: string): Promise<void> {
-      await updateClaimed(claim, { set: { sendingUntil: new Date(nowMs).toISOString(), error } });
+    /**
+     * Gives a claim back, so that the item is tried again at once when its record comes again.
+     *
+     * @param attempts how many beginnings the item is to count from now on
+     */
+    async release(
+      claim: Claim,
+      nowMs: number,
+      { error, attempts }: { readonly error: string; readonly attempts: number },
+    ): Promise<void> {
+      await updateClaimed(claim, { set: { sendingUntil: new Date(nowMs).toISOString(), error, attempts } });
     },
   };
 

@@ -35,6 +35,9 @@ const UNAUTHORIZED = new Set(['EAUTH', 'ENOAUTH']);
 /** EABORT is our own limit. */
 const NETWORK = new Set(['ECONNECTION', 'ETIMEDOUT', 'ESOCKET', 'EDNS', 'EPROTOCOL', 'EMAXLIMIT', 'EABORT']);
 
+/** RFC 5321, 4.2.3: "mailbox unavailable"; all other 4yz replies are about the server. */
+const MAILBOX_UNAVAILABLE = 450;
+
 /** RFC 5321, 4.2.1: 4yz is transient; 503 blames the order of commands, not the mail. Without a reply the network decides. */
 function isTemporary(code: string, replyCode: number): boolean {
   return replyCode === 0 ? NETWORK.has(code) : replyCode < 500 || replyCode === 503;
@@ -108,6 +111,7 @@ function handoverError(error: unknown): HandoverError {
   if (isTemporary(code, responseCode) && !isUntrusted(code, responseCode, message)) {
     return new HandoverError('temporary', `Customers Mail Cloud could not take the mail now (${words})`, {
       cause: error,
+      ofMailboxes: responseCode === MAILBOX_UNAVAILABLE,
     });
   }
   if (UNAUTHORIZED.has(code)) {

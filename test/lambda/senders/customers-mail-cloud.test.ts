@@ -185,7 +185,10 @@ describe('a recipient that is refused', () => {
 
   test('for now makes the mail wait where there is no other', async () => {
     const server = await refusing(450, 'ann@example.com', 'gone@example.com');
-    expect(await failureOf(sender(server).send(two, MESSAGE_ID))).toMatchObject({ kind: 'temporary' });
+    expect(await failureOf(sender(server).send(two, MESSAGE_ID))).toMatchObject({
+      kind: 'temporary',
+      ofMailboxes: true,
+    });
   });
 });
 
@@ -228,6 +231,8 @@ describe('a mail may go out later', () => {
     const error = await failureOf(sender(await answeringData(code, message)).send(mail(), MESSAGE_ID));
     expect(error).toMatchObject({
       kind: 'temporary',
+      // RFC 5321, 4.2.3: 450 says "mailbox unavailable", the others speak of the server.
+      ofMailboxes: code === 450,
       message: `Customers Mail Cloud could not take the mail now (${code} ${message})`,
     });
   });
