@@ -1,4 +1,5 @@
 /** `npm run console`: the page over a stack's tables, on this machine, until it is interrupted. */
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createConsole } from '../console/server/console.ts';
 import { listen } from '../local/ports.ts';
@@ -10,7 +11,7 @@ import { wholeNumber } from './support/whole-number.ts';
 await runCommand(
   {
     command: 'npm run console --',
-    does: 'serves the page over a deployed stack, with your AWS credentials; it only reads, and only this machine reaches it',
+    does: 'serves the page over a deployed stack, with your AWS credentials; it only reads, and only whoever has its address on this machine can open it',
     options: {
       outputs: { default: 'cdk-outputs.json', help: 'the outputs of the stack, as cdk deploy wrote them' },
       port: { default: '8786', help: 'of the page; 0: any that is free' },
@@ -20,16 +21,19 @@ await runCommand(
   async (values) => {
     const outputs = await readOutputs(values.outputs);
     const tables = consoleTables(outputs);
+    const token = randomBytes(24).toString('base64url');
     const server = createServer(
       createConsole({
         mode: 'deployed',
         tables,
         allowSend: values['allow-send'],
+        token,
         report: (line) => console.error(line),
       }),
     );
     const port = await listen(server, wholeNumber('port', values.port, 65_535), 'the page');
-    console.log(`The page is at http://127.0.0.1:${port}/ (Ctrl-C stops it)`);
+    console.log(`The page is at http://127.0.0.1:${port}/#token=${token} (Ctrl-C stops it)`);
+    console.log('It opens by this whole address only; the token is good until it stops.');
     console.log(values['allow-send'] ? 'It may send mail.' : 'It only reads; with --allow-send it sends, too.');
     await new Promise<void>((resolve) => {
       for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => resolve());

@@ -1,4 +1,5 @@
 /** `npm run setup`: what `cdk deploy` cannot do, with whom it needs: the keys of both providers, and their webhooks. */
+import { PROVIDERS } from '../lambda/mail/provider.ts';
 import { openAnswers } from './support/answers.ts';
 import { runCommand } from './support/command.ts';
 import { runDoctor } from './support/doctor/doctor.ts';
@@ -16,8 +17,6 @@ import { retirePublicKeys, setUpSendGridEvents } from './support/setup/sendgrid-
 import { setUpSendGridSending } from './support/setup/sendgrid-sending.ts';
 import { SENDING_KEY, SMTP_PASSWORD } from './support/setup/step.ts';
 import { heading } from './support/talk.ts';
-
-const PROVIDERS = ['sendgrid', 'customers-mail-cloud'];
 
 await runCommand(
   {

@@ -1,4 +1,5 @@
 /** `npm run try`: the two walk-throughs, beside a running `npm start`. */
+
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -8,12 +9,11 @@ import {
   QueryCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
+import { PROVIDERS, readProvider } from '../lambda/mail/provider.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs, type StackOutputs } from './support/outputs.ts';
 import { tablesOf } from './support/tables.ts';
 import { faint, good, heading, rowText } from './support/talk.ts';
-
-const PROVIDERS = ['sendgrid', 'customers-mail-cloud'];
 
 type Row = Record<string, unknown>;
 
@@ -31,7 +31,7 @@ await runCommand(
     },
   },
   async ({ outputs: file, provider }) => {
-    if (!PROVIDERS.includes(provider)) {
+    if (readProvider(provider) === undefined) {
       throw new Error(`Cannot use --provider ${provider}: it must be ${PROVIDERS.join(' or ')}`);
     }
     const outputs = await readOutputs(file);

@@ -11,8 +11,9 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
+import { PROVIDERS } from '../lambda/mail/provider.ts';
 import { fixLogicalId } from './logical-id.ts';
-import { combined, type Metrics, PROVIDERS } from './metrics.ts';
+import { combined, type Metrics } from './metrics.ts';
 
 /** The providers look into an account with more than this. */
 const BOUNCE_RATE_PERCENT = 5;

@@ -8,9 +8,10 @@ import {
   Stats,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
+import { PROVIDERS } from '../lambda/mail/provider.ts';
 import type { Alarms } from './alarms.ts';
 import { fixLogicalId } from './logical-id.ts';
-import { type Metrics, PROVIDERS } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 
 const WIDTH = 24;
 const PERIOD = Duration.minutes(5);
@@ -36,7 +37,6 @@ export class Dashboard extends Construct {
 
 function rows(metrics: Metrics, alarms: Alarms) {
   const [sendGrid, customersMailCloud] = PROVIDERS;
-  const receivers = metrics.functions.slice(0, 2);
   return [
     [new AlarmStatusWidget({ title: 'Alarms', alarms: [...alarms.all], width: WIDTH, height: 3 })],
     row(
@@ -58,7 +58,7 @@ function rows(metrics: Metrics, alarms: Alarms) {
       graph('Refused posts, and posts in the spill queue', [...metrics.counts('Refused'), ...metrics.spilled]),
       graph(
         'A post takes, 99 of 100 (ms)',
-        receivers.map((it) => it.metricDuration({ statistic: Stats.p(99), label: it.node.id })),
+        metrics.receivers.map((it) => it.metricDuration({ statistic: Stats.p(99), label: it.node.id })),
       ),
     ),
     row(

@@ -2,6 +2,7 @@ import { type Duration, Stack } from 'aws-cdk-lib';
 import { type IMetric, MathExpression, Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import { METRIC_DIMENSIONS, METRIC_NAMESPACE, type MetricName } from '../lambda/aws/metric-names.ts';
+import { PROVIDERS, type Provider } from '../lambda/mail/provider.ts';
 import type { CustomersMailCloudReceiver } from './customers-mail-cloud-receiver.ts';
 import type { LateJoin } from './late-join.ts';
 import type { MailSender } from './mail-sender.ts';
@@ -18,9 +19,6 @@ export interface Parts {
   readonly storage: Storage;
   readonly queues: Queues;
 }
-
-export const PROVIDERS = ['sendgrid', 'customers-mail-cloud'] as const;
-export type Provider = (typeof PROVIDERS)[number];
 
 /** The metrics of one stack: its functions' own, and AWS's of its parts. */
 export class Metrics {
@@ -44,14 +42,14 @@ export class Metrics {
     });
   }
 
-  /** The same of both providers. */
+  /** The same of every provider. */
   counts(metricName: MetricName): Metric[] {
     return PROVIDERS.map((provider) => this.count(metricName, provider));
   }
 
   /** Percent of the mails that were delivered or bounced; 0 for fewer than `least` of them. */
   bounceRate(provider: Provider, least: number): MathExpression {
-    const id = provider === 'sendgrid' ? 'sg' : 'cmc';
+    const id = provider.replaceAll('-', '_');
     const ended = `SUM([${id}_bounced, ${id}_delivered])`;
     return new MathExpression({
       expression: `IF(${ended} >= ${least}, 100 * ${id}_bounced / ${ended}, 0)`,
@@ -73,15 +71,15 @@ export class Metrics {
     ];
   }
 
+  /** A function for each provider's webhook. */
+  get receivers() {
+    const { sendGrid, customersMailCloud } = this.#parts;
+    return [sendGrid.receive, customersMailCloud.receive] as const;
+  }
+
   get functions() {
-    const { sendGrid, customersMailCloud, sender, lateJoin } = this.#parts;
-    return [
-      sendGrid.receive,
-      customersMailCloud.receive,
-      customersMailCloud.recordSpilled,
-      sender.send,
-      lateJoin.join,
-    ] as const;
+    const { customersMailCloud, sender, lateJoin } = this.#parts;
+    return [...this.receivers, customersMailCloud.recordSpilled, sender.send, lateJoin.join] as const;
   }
 
   /** Functions that crashed or ran out of time. A receiver's show in what its webhook answers. */

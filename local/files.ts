@@ -6,7 +6,7 @@ import * as z from 'zod';
 /**
  * Writes a whole file or nothing: a reader, or the next start after a crash, never sees half of it.
  *
- * @param mode - of a new file, such as 0o600 for a secret.
+ * @param mode of a new file, such as 0o600 for a secret
  */
 export async function writeFileAtomically(path: string, content: string, mode = 0o644): Promise<void> {
   await mkdir(dirname(path), { recursive: true });

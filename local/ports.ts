@@ -8,8 +8,8 @@ export const LOOPBACK = '127.0.0.1';
 /**
  * Lets a server (of node:http too) listen on the loopback interface.
  *
- * @param port - 0 takes a free one.
- * @param purpose - what the port is for, as in "the webhooks".
+ * @param port 0 takes a free one
+ * @param purpose what the port is for, as in "the webhooks"
  * @returns the port.
  * @throws Error that names port and purpose where the port is taken.
  */
@@ -56,7 +56,7 @@ async function closed(port: number, purpose: string): Promise<number> {
 /**
  * Local mode's four ports in a row, all known to be free now: better to hear of a taken one before the stack is built.
  *
- * @param port - the first; with 0 all are 0, for free ones.
+ * @param port the first; with 0 all are 0, for free ones
  */
 export async function choosePorts(port: number, embeddedEngine: boolean) {
   const at = (offset: number) => (port === 0 ? 0 : port + offset);

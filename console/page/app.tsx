@@ -4,6 +4,7 @@ import { messageOf, server } from './call.ts';
 import { Notice } from './parts.tsx';
 import { hashOf, useRoute, VIEWS, type View } from './route.ts';
 import { useSettings } from './settings.tsx';
+import { whenTokenIsRefused } from './token.ts';
 import { BouncesView } from './views/bounces.tsx';
 import { MailView } from './views/mail.tsx';
 import { OverviewView } from './views/overview.tsx';
@@ -17,7 +18,9 @@ export function App() {
   const { view, open } = useRoute();
   const [session, setSession] = useState<Session>();
   const [failure, setFailure] = useState<string>();
+  const [locked, setLocked] = useState(false);
   useEffect(() => {
+    whenTokenIsRefused(() => setLocked(true));
     server.session().then(setSession, (error) => setFailure(messageOf(error)));
   }, []);
   useEffect(() => {
@@ -33,8 +36,14 @@ export function App() {
       </button>
       <Header views={views} view={view} />
       <main id="content" tabIndex={-1}>
-        {failure !== undefined && <Notice tone="bad">{say('cannotRead', { message: failure })}</Notice>}
-        {session && <Content view={views.includes(view) ? view : 'mail'} open={open} session={session} />}
+        {locked && (
+          <>
+            <h1>{say('locked')}</h1>
+            <p class="lead">{say('lockedHint')}</p>
+          </>
+        )}
+        {!locked && failure !== undefined && <Notice tone="bad">{say('cannotRead', { message: failure })}</Notice>}
+        {!locked && session && <Content view={views.includes(view) ? view : 'mail'} open={open} session={session} />}
       </main>
       {session && <Footer session={session} />}
     </>

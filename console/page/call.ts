@@ -1,5 +1,6 @@
 import type * as z from 'zod/mini';
 import { CALLS, CONSOLE_HEADER } from '../shared/api.ts';
+import { tokenHeader, tokenIsRefused } from './token.ts';
 
 async function ask<Asks, Answers>(
   name: keyof typeof CALLS,
@@ -8,11 +9,12 @@ async function ask<Asks, Answers>(
 ): Promise<Answers> {
   const answer = await fetch(`/api/${name}`, {
     method: 'POST',
-    headers: { 'Content-Type': 'application/json', [CONSOLE_HEADER]: '1' },
+    headers: { 'Content-Type': 'application/json', [CONSOLE_HEADER]: '1', ...tokenHeader() },
     body: JSON.stringify(asked),
   });
   const body: unknown = await answer.json();
   if (answer.ok) return response.parse(body);
+  if (answer.status === 401) tokenIsRefused();
   const isObject = typeof body === 'object' && body !== null && 'error' in body;
   throw new Error(isObject ? String(body.error) : `${answer.status}`);
 }

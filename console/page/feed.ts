@@ -1,21 +1,32 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { Cursor } from '../shared/api.ts';
+import type { Cursor, Look } from '../shared/api.ts';
 import { messageOf } from './call.ts';
-import { add, emptyPages, lastTime, type Pages, type RowKind } from './pages.ts';
+import { add, emptyPages, type Pages, type RowKind, rowsFrom } from './pages.ts';
 import { usePolling } from './polling.ts';
 
 interface Loaded<Row> {
   readonly rows: readonly Row[];
   readonly cursor?: Cursor | undefined;
   readonly back?: string | undefined;
+  readonly same?: number | undefined;
 }
 
 /** Where a list's rows come from. */
 export interface Source<Row> extends RowKind<Row> {
   /** What the list depends on: it begins anew when that changes. */
   readonly about: string;
-  load(asked: { cursor?: Cursor; since?: string }): Promise<Loaded<Row>>;
+  load(asked: { cursor?: Cursor; look?: Look }): Promise<Loaded<Row>>;
+  /** As the server makes it of the same row. */
+  version(row: Row): string;
 }
+
+/** How many rows one look covers, as the server cuts it. */
+const LOOK_ROWS = 1_000;
+/** How often a poll looks at most, while all that it finds is new. */
+const MAX_LOOKS = 6;
+
+/** A look that found only new rows, and not all of them: what it must go on to is no longer joined to the rest. */
+const isGap = ({ rows, same = 0, cursor }: Loaded<unknown>) => cursor !== undefined && rows.length > 0 && same === 0;
 
 export interface Feed<Row> {
   readonly pages: Pages<Row>;
@@ -33,7 +44,7 @@ export interface Feed<Row> {
 }
 
 /** A list, newest first: loaded page by page, with what is new put where it belongs. */
-export function useFeed<Row>(source: Source<Row>): Feed<Row> {
+export function useFeed<Row extends object>(source: Source<Row>): Feed<Row> {
   const { about } = source;
   const [pages, setPages] = useState<Pages<Row>>(emptyPages);
   const [end, setEnd] = useState<{
@@ -45,12 +56,14 @@ export function useFeed<Row>(source: Source<Row>): Feed<Row> {
   const [loading, setLoading] = useState(true);
   const [failure, setFailure] = useState<string>();
   const [arrived, setArrived] = useState(0);
-  const opened = useMemo(() => new Date().toISOString(), []);
+  /** Where the looks below the newest rows go on, turn by turn. */
+  const turn = useRef<Loaded<Row> | undefined>(undefined);
+  const versions = useMemo(() => new WeakMap<Row, string>(), []);
   const now = useRef({ source, pages, about });
   now.current = { source, pages, about };
 
-  const merge = useCallback((rows: readonly Row[], grow = false) => {
-    const next = add(now.current.pages, rows, now.current.source, grow);
+  const merge = useCallback((rows: readonly Row[]) => {
+    const next = add(now.current.pages, rows, now.current.source);
     now.current = { ...now.current, pages: next };
     setPages(next);
     return next;
@@ -63,7 +76,7 @@ export function useFeed<Row>(source: Source<Row>): Feed<Row> {
       try {
         const loaded = await now.current.source.load(cursor ? { cursor } : {});
         if (now.current.about !== asked) return;
-        merge(loaded.rows, true);
+        merge(loaded.rows);
         setEnd({ about: asked, cursor: loaded.cursor, back: loaded.back, none: loaded.rows.length === 0 });
         setFailure(undefined);
       } catch (error) {
@@ -78,19 +91,37 @@ export function useFeed<Row>(source: Source<Row>): Feed<Row> {
     setPages(emptyPages());
     setEnd(undefined);
     setArrived(0);
+    turn.current = undefined;
     load(undefined);
   }, [about, load]);
 
   const ready = end?.about === about;
   const polled = usePolling(async () => {
     if (!ready) return undefined;
-    // A row's clock may be ahead of time.
-    const [since = opened] = [lastTime(now.current.pages, source) ?? opened, new Date().toISOString()].sort();
-    const { rows } = await source.load({ since });
-    if (now.current.about !== about) return undefined;
-    const before = now.current.pages.count;
-    const after = merge(rows, end.cursor === undefined);
-    if (after.count > before) setArrived((count) => count + after.count - before);
+    const look = async (after: Loaded<Row> | undefined) => {
+      const shown = rowsFrom(now.current.pages, source, after?.back, LOOK_ROWS);
+      const known = shown.map((row) => {
+        const version = versions.get(row) ?? source.version(row);
+        versions.set(row, version);
+        return version;
+      });
+      const loaded = await source.load({
+        look: { known, ...(end.back !== undefined && { from: end.back }) },
+        ...(after?.cursor && { cursor: after.cursor }),
+      });
+      if (now.current.about !== about) return undefined;
+      const before = now.current.pages.count;
+      const more = merge(loaded.rows).count - before;
+      if (more > 0) setArrived((count) => count + more);
+      return loaded;
+    };
+    const newest = await look(undefined);
+    let last = newest && !isGap(newest) ? (turn.current ?? newest) : newest;
+    for (let looks = 1; last?.cursor !== undefined && looks < MAX_LOOKS; looks++) {
+      last = await look(last);
+      if (last && !isGap(last)) break;
+    }
+    if (now.current.about === about) turn.current = last?.cursor === undefined ? undefined : last;
     return undefined;
   }, `${about} ${ready}`);
 

@@ -15,18 +15,25 @@ const PAGE_ROWS = 60;
 
 export const emptyPages = <Row>(): Pages<Row> => ({ pages: [], known: new Map(), count: 0 });
 
-/** The newest row's time. */
-export const lastTime = <Row>({ pages }: Pages<Row>, { time }: RowKind<Row>): string | undefined => {
-  const [newest] = pages[0] ?? [];
-  return newest === undefined ? undefined : time(newest) || undefined;
-};
+/** The newest rows, or those of a time and the ones below them. */
+export function rowsFrom<Row>(
+  { pages }: Pages<Row>,
+  { time }: RowKind<Row>,
+  from: string | undefined,
+  limit: number,
+): Row[] {
+  const rows: Row[] = [];
+  for (const page of pages) {
+    for (const row of page) {
+      if (rows.length === limit) return rows;
+      if (from === undefined || time(row) <= from) rows.push(row);
+    }
+  }
+  return rows;
+}
 
-/**
- * Puts rows where they belong, in place of older copies of them.
- *
- * @param grow whether rows older than all others are put at the end; else they wait until the list gets there
- */
-export function add<Row>(old: Pages<Row>, rows: readonly Row[], kind: RowKind<Row>, grow: boolean): Pages<Row> {
+/** Puts rows where they belong, in place of older copies of them. */
+export function add<Row>(old: Pages<Row>, rows: readonly Row[], kind: RowKind<Row>): Pages<Row> {
   const changed = rows.filter((row) => old.known.get(kind.key(row)) !== JSON.stringify(row));
   if (changed.length === 0) return old;
   const pages = [...old.pages];
@@ -36,21 +43,20 @@ export function add<Row>(old: Pages<Row>, rows: readonly Row[], kind: RowKind<Ro
     if (known.has(key)) {
       const at = pages.findIndex((page) => page.some((other) => kind.key(other) === key));
       pages[at] = (pages[at] ?? []).map((other) => (kind.key(other) === key ? row : other));
-    } else if (!insert(pages, row, kind, grow)) continue;
+    } else insert(pages, row, kind);
     known.set(key, JSON.stringify(row));
   }
   return { pages, known, count: known.size };
 }
 
-function insert<Row>(pages: (readonly Row[])[], row: Row, { time }: RowKind<Row>, grow: boolean): boolean {
+function insert<Row>(pages: (readonly Row[])[], row: Row, { time }: RowKind<Row>): void {
   const isOlder = (other: Row) => time(other) < time(row);
   const at = pages.findIndex((page) => page.some(isOlder));
   if (at === -1) {
-    if (!grow && pages.length > 0) return false;
     const last = pages.at(-1);
     if (last === undefined || last.length >= PAGE_ROWS) pages.push([row]);
     else pages[pages.length - 1] = [...last, row];
-    return true;
+    return;
   }
   const page = pages[at] ?? [];
   const place = page.findIndex(isOlder);
@@ -58,5 +64,4 @@ function insert<Row>(pages: (readonly Row[])[], row: Row, { time }: RowKind<Row>
   const half = Math.ceil(grown.length / 2);
   if (grown.length > 2 * PAGE_ROWS) pages.splice(at, 1, grown.slice(0, half), grown.slice(half));
   else pages[at] = grown;
-  return true;
 }

@@ -3,8 +3,9 @@ import type { Row } from '../../lambda/aws/tables.ts';
 import { mailboxKey } from '../../lambda/mail/address.ts';
 import { sendGridMessageId } from '../../lambda/mail/message-id.ts';
 import { type Answered, type Asked, type BounceFilter, bounce, type Cursor, storyEvent } from '../shared/api.ts';
+import { versionOfBounce } from '../shared/versions.ts';
 import { newestFirst } from './day-index.ts';
-import { sentAfter } from './late.ts';
+import { LOOK, unknownOf } from './look.ts';
 import { bouncesOf } from './mails.ts';
 import { bounceByDay, queryPartition, type Tables } from './tables.ts';
 
@@ -13,9 +14,9 @@ const MAX_OF_ONE_MAIL = 1_000;
 
 /** Bounce rows, newest first, by the index that fits what is asked. */
 export async function bounces(tables: Tables, asked: Asked<'bounces'>): Promise<Answered<'bounces'>> {
-  const { filter, cursor } = asked;
+  const { filter, cursor, look } = asked;
   const search = filter.search?.trim() ?? '';
-  const from = [filter.from, sentAfter(asked.since)]
+  const from = [filter.from, look?.from]
     .filter((time) => time !== undefined)
     .sort()
     .at(-1);
@@ -24,11 +25,12 @@ export async function bounces(tables: Tables, asked: Asked<'bounces'>): Promise<
   const bounds = { from, to: filter.to, cursor, keep: (row: Row) => isWanted(row, filter) };
   const page =
     search === ''
-      ? await newestFirst(bounceByDay(tables), { ...bounds, limit: asked.since === undefined ? PAGE_ROWS : 300 })
+      ? await newestFirst(bounceByDay(tables), { ...bounds, ...(look ? LOOK : { limit: PAGE_ROWS }) })
       : isAddress(search)
-        ? await ofRecipient(tables, mailboxKey(search), bounds)
+        ? await ofRecipient(tables, mailboxKey(search), bounds, look ? LOOK.limit : 300)
         : await ofMail(tables, search, bounds);
-  return { ...page, rows: page.rows.map((row) => bounce.parse(row)) };
+  const rows = page.rows.map((row) => bounce.parse(row));
+  return { ...page, ...(look ? unknownOf(rows, look.known, versionOfBounce) : { rows }) };
 }
 
 /** Message ids of SMTP have an `@`, too, and stand in angle brackets. */
@@ -49,7 +51,8 @@ interface Bounds {
   readonly keep: (row: Row) => boolean;
 }
 
-async function ofRecipient(tables: Tables, recipient: string, { from = '0', to = '9', cursor, keep }: Bounds) {
+async function ofRecipient(tables: Tables, recipient: string, bounds: Bounds, limit: number) {
+  const { from = '0', to = '9', cursor, keep } = bounds;
   const { Items = [], LastEvaluatedKey } = await tables.client.send(
     new QueryCommand({
       TableName: tables.bounce,
@@ -58,7 +61,7 @@ async function ofRecipient(tables: Tables, recipient: string, { from = '0', to =
       ExpressionAttributeNames: { '#to': 'toEmail', '#time': 'occurredAt' },
       ExpressionAttributeValues: { ':to': recipient, ':from': from, ':until': to },
       ScanIndexForward: false,
-      Limit: 300,
+      Limit: limit,
       ...(cursor && 'key' in cursor && { ExclusiveStartKey: cursor.key }),
     }),
   );

@@ -5,7 +5,7 @@ import { bounces } from './bounces.ts';
 import { mails, states, story, unsent } from './mails.ts';
 import { overview } from './overview.ts';
 import { bundlePage, type PageFiles } from './page-files.ts';
-import { Refused, readCall, refuseStrangers, send, sendError } from './requests.ts';
+import { Refused, readCall, refuseStrangers, refuseWithoutToken, send, sendError } from './requests.ts';
 import { readSamples } from './samples.ts';
 import { resendMail, sendMail } from './sending.ts';
 import type { Tables } from './tables.ts';
@@ -16,6 +16,8 @@ export interface ConsoleOptions {
   readonly tables: Tables;
   /** Whether the page may put mails into the Mail table, and send again what is there. */
   readonly allowSend: boolean;
+  /** Without it nothing is answered but the empty page. Undefined: whoever is on this machine may ask. */
+  readonly token?: string | undefined;
   /** Posts to a receiver, as its provider would: in local mode only. */
   readonly post?: ((post: SamplePost) => Promise<Answered<'post'>>) | undefined;
   /** Gets a line for whatever goes wrong. */
@@ -32,7 +34,7 @@ export function createConsole(options: ConsoleOptions): (request: IncomingMessag
   page.catch(() => undefined);
   const calls = handlers(options);
   return (request, response) => {
-    answer(request, response, page, calls).catch((error: unknown) => {
+    answer(request, response, page, { calls, token: options.token }).catch((error: unknown) => {
       const message = error instanceof Error ? error.message : String(error);
       if (!(error instanceof Refused)) options.report(`Cannot answer the page: ${message}`);
       sendError(response, error instanceof Refused ? error.status : 500, message);
@@ -44,7 +46,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   page: Promise<PageFiles>,
-  calls: Handlers,
+  { calls, token }: { readonly calls: Handlers; readonly token: string | undefined },
 ): Promise<void> {
   refuseStrangers(request);
   const path = (request.url ?? '/').split('?')[0] ?? '/';
@@ -56,6 +58,7 @@ async function answer(
     send(response, 200, file.type, request.method === 'HEAD' ? '' : file.body);
     return;
   }
+  refuseWithoutToken(request, token);
   send(response, 200, 'application/json', JSON.stringify(await call(await readCall(request))));
 }
 

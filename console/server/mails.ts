@@ -13,8 +13,9 @@ import {
   storyEvent,
 } from '../shared/api.ts';
 import { statesOf } from '../shared/states.ts';
+import { versionOfMail } from '../shared/versions.ts';
 import { newestFirst } from './day-index.ts';
-import { sentAfter } from './late.ts';
+import { LOOK, unknownOf } from './look.ts';
 import { queryPartition, sentLogByDay, type Tables } from './tables.ts';
 
 const PAGE_ROWS = 50;
@@ -24,16 +25,17 @@ const STORY_EVENTS = 4_000;
 const TIMEOUT_MS = 15_000;
 
 /** Mails that were sent, newest first, each with how far it got. */
-export async function mails(tables: Tables, { cursor, since }: Asked<'mails'>): Promise<Answered<'mails'>> {
+export async function mails(tables: Tables, { cursor, look }: Asked<'mails'>): Promise<Answered<'mails'>> {
   const page = await newestFirst(sentLogByDay(tables), {
     cursor,
-    from: sentAfter(since),
-    limit: since === undefined ? PAGE_ROWS : 200,
+    from: look?.from,
+    ...(look ? LOOK : { limit: PAGE_ROWS }),
   });
-  const found = page.rows.map(sentMail);
-  const glances = await glance(tables, found);
-  const rows = found.map((mail) => ({ ...mail, ...glances.get(mail.messageId) }));
-  return { ...page, rows };
+  const read = page.rows.map(sentMail);
+  const found = look ? unknownOf(read, look.known, versionOfMail) : { rows: read };
+  const glances = await glance(tables, found.rows);
+  const rows = found.rows.map((mail) => ({ ...mail, ...glances.get(mail.messageId) }));
+  return { ...page, ...found, rows };
 }
 
 /** How far mails got by now. */

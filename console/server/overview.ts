@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { Row } from '../../lambda/aws/tables.ts';
 import { mailboxKey, readAddresses } from '../../lambda/mail/address.ts';
 import { type Answered, type Asked, OUTCOMES, type OutcomeName, type Rate } from '../shared/api.ts';
 import { newestFirst } from './day-index.ts';
+import { LOOK } from './look.ts';
 import { bounceByDay, sentLogByDay, type Tables } from './tables.ts';
 
 /** Of each table: some seconds, and some cents a thousand times. */
@@ -33,16 +35,21 @@ export async function overview(tables: Tables, { edges, marker }: Asked<'overvie
   };
 }
 
+/** What comes in below the newest rows is counted within this time. */
+const RECOUNT_MS = 10_000;
+
 /** The period and its newest rows: while they stay the same, so do the figures. */
 async function markerOf(tables: Tables, from: string, to: string): Promise<string> {
   const newest = await Promise.all(
     [sentLogByDay(tables), bounceByDay(tables)].map(async (index) => {
-      const lately = new Date(Math.max(Date.parse(from), Date.parse(to) - 26 * 3_600_000)).toISOString();
-      const { rows } = await newestFirst(index, { from: lately, to, limit: 3 });
-      return rows.map((row) => [row[index.time], ...index.keys.map((key) => row[key]), row['matched']]);
+      const { rows } = await newestFirst(index, { from, to, ...LOOK });
+      return rows.map((row) => [row[index.time], ...index.keys.map((key) => row[key]), row['outcome'], row['matched']]);
     }),
   );
-  return JSON.stringify([from, newest]);
+  const turn = Math.floor(Date.now() / RECOUNT_MS);
+  return createHash('sha256')
+    .update(JSON.stringify([from, turn, newest]))
+    .digest('base64');
 }
 
 /** Counts rows by column, domain and provider. Exported for its test. */

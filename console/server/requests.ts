@@ -1,3 +1,4 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CONSOLE_HEADER } from '../shared/api.ts';
 
@@ -38,6 +39,15 @@ export function refuseStrangers(request: IncomingMessage): void {
   if (origin !== undefined && origin !== `http://${host}`) {
     throw new Refused(403, 'Cannot answer: the request comes from another site');
   }
+}
+
+/** Other users of the same machine reach its ports, too: only who was given the token may ask. */
+export function refuseWithoutToken(request: IncomingMessage, token: string | undefined): void {
+  if (token === undefined) return;
+  const hash = (text: string) => createHash('sha256').update(text).digest();
+  // Hashes are of one length, as this comparison needs them.
+  if (timingSafeEqual(hash(request.headers.authorization ?? ''), hash(`Bearer ${token}`))) return;
+  throw new Refused(401, 'Cannot answer without the token: open the address that npm run console printed');
 }
 
 /** The JSON of a call from the page. */

@@ -1,7 +1,6 @@
 import { batchGet } from '../../lambda/aws/tables.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
-import { acceptCustomersMailCloud, normalizeCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud.ts';
-import { normalizeSendGrid, parseSendGrid } from '../../lambda/providers/sendgrid.ts';
+import { PROVIDER_EVENTS } from '../../lambda/providers/events.ts';
 import { type Answered, type Asked, bounce, type SamplePost, triedEvent } from '../shared/api.ts';
 import { queryPartition, type Tables } from './tables.ts';
 
@@ -41,12 +40,9 @@ export async function rowsOf(tables: Tables, post: Asked<'rowsOf'>): Promise<Ans
 }
 
 function eventsIn({ provider, contentType, body }: SamplePost): MailEvent[] {
-  const headers = { 'content-type': contentType, authorization: 'Bearer page' };
-  const request = { method: 'POST', headers, body: Buffer.from(body) };
+  const request = { method: 'POST', headers: { 'content-type': contentType }, body: Buffer.from(body) };
   try {
-    if (provider === 'sendgrid') return parseSendGrid(request).map(normalizeSendGrid);
-    const entries = acceptCustomersMailCloud(request, { apiKeys: [], basic: [], bearerTokens: ['page'] });
-    return entries.map((entry) => normalizeCustomersMailCloud(entry, ANY_TIME_ZONE));
+    return PROVIDER_EVENTS[provider].ofPost(request, ANY_TIME_ZONE);
   } catch {
     // The receiver's answer says what is wrong with it.
     return [];

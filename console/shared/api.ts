@@ -1,6 +1,6 @@
 /** What the page asks, and what it is answered: both ends check by these schemas. */
 import * as z from 'zod/mini';
-import { PROVIDERS } from '../../lambda/mail/event.ts';
+import { PROVIDERS } from '../../lambda/mail/provider.ts';
 
 /** Rows that other programs wrote may have anything in any attribute: what is no text counts as missing. */
 const text = z.catch(z.optional(z.string()), undefined);
@@ -103,10 +103,22 @@ export const bounceFilter = z.object({
 });
 export type BounceFilter = z.infer<typeof bounceFilter>;
 
-/** `back`: up to where the list looked; it goes on at `cursor`, where there is one. */
-const listEnd = { cursor: z.optional(cursor), back: z.optional(z.string()) };
-/** With `since`, only what came since then, and a little before it: events come late. */
-const listStart = { cursor: z.optional(cursor), since: z.optional(isoTime) };
+/** The most rows that a look covers, and a few that lie under the same time. */
+const MAX_KNOWN = 1_500;
+
+/**
+ * A list that is shown already, looked at again: only what is new or has changed is answered.
+ * `from`: up to where it looked; `known`: the versions of its rows, as far as this look goes.
+ */
+const look = z.object({
+  from: z.optional(z.string().check(z.maxLength(100))),
+  known: z.array(z.string().check(z.maxLength(20))).check(z.maxLength(MAX_KNOWN)),
+});
+export type Look = z.infer<typeof look>;
+
+const listStart = { cursor: z.optional(cursor), look: z.optional(look) };
+/** `back`: up to where it looked; it goes on at `cursor`, where there is one. `same`: how many rows are as they were. */
+const listEnd = { cursor: z.optional(cursor), back: z.optional(z.string()), same: z.optional(z.number()) };
 
 const rate = z.object({
   name: z.string(),
@@ -119,7 +131,12 @@ export type Rate = z.infer<typeof rate>;
 
 const webhookPost = z.object({ provider: z.enum(PROVIDERS), contentType: z.string(), body: z.string() });
 export type SamplePost = z.infer<typeof webhookPost>;
-export const sample = z.object({ name: z.string(), source: z.string(), ...webhookPost.shape });
+/** A post as its provider documents it, named in the languages of the page. */
+export const sample = z.object({
+  name: z.object({ en: z.string(), ja: z.string() }),
+  source: z.string(),
+  ...webhookPost.shape,
+});
 export type Sample = z.infer<typeof sample>;
 
 const nothing = z.object({});

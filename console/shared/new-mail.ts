@@ -1,6 +1,6 @@
 import { parseAddresses } from '../../lambda/mail/address.ts';
-import { PROVIDERS } from '../../lambda/mail/event.ts';
 import { MAX_RECIPIENTS, outgoingMail } from '../../lambda/mail/outgoing-mail.ts';
+import { PROVIDERS } from '../../lambda/mail/provider.ts';
 import type { Asked } from './api.ts';
 
 export type NewMail = Asked<'send'>;

@@ -1,4 +1,4 @@
-import type { Provider } from '../mail/event.ts';
+import type { Provider } from '../mail/provider.ts';
 import { environmentVariable } from './environment.ts';
 import { METRIC_DIMENSIONS, METRIC_NAMESPACE, type MetricName } from './metric-names.ts';
 

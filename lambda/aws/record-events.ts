@@ -1,8 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { type FailureEvent, type MailEvent, PROVIDERS, type ProgressEvent } from '../mail/event.ts';
+import type { FailureEvent, MailEvent, ProgressEvent } from '../mail/event.ts';
 import { jsonText } from '../mail/json.ts';
 import { keyOfContent } from '../mail/keys.ts';
+import { DEFAULT_PROVIDER, readProvider } from '../mail/provider.ts';
 import {
   bounceRow,
   LOG_ROW_ENTRY,
@@ -110,7 +111,7 @@ export async function recordEvents(
 function refusedRow(row: Row, time: RecordingTime): Row {
   // Not of the whole row: when it came differs from one delivery to the next.
   const key = keyOfContent([row['fullMessageId'], row['eventId'], row['messageId'], row['entry']]);
-  const provider = PROVIDERS.find((name) => name === row['provider']) ?? 'sendgrid';
+  const provider = readProvider(row['provider']) ?? DEFAULT_PROVIDER;
   return unrecognizedRow(
     { kind: 'unrecognized', provider, fullMessageId: key, eventId: key, rawEvent: jsonText(row) },
     time,

@@ -1,5 +1,6 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context, LambdaFunctionURLEvent } from 'aws-lambda';
-import type { MailEvent, Provider } from '../mail/event.ts';
+import type { MailEvent } from '../mail/event.ts';
+import type { Provider } from '../mail/provider.ts';
 import { Refusal, type WebhookRequest } from '../mail/webhook-request.ts';
 import { eventCounts } from './event-counts.ts';
 import { errorName, log } from './log.ts';

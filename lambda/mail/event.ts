@@ -1,8 +1,5 @@
 import type { Classification } from './classification.ts';
-
-/** The providers, by the names that rows and Mail items carry. */
-export const PROVIDERS = ['sendgrid', 'customers-mail-cloud'] as const;
-export type Provider = (typeof PROVIDERS)[number];
+import type { Provider } from './provider.ts';
 
 /** How far a mail got with one recipient. */
 export const PROGRESS_STATES = ['queued', 'deferred', 'delivered'] as const;

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { type Address, mailboxKey, parseAddresses } from './address.ts';
-import { PROVIDERS, type Provider } from './event.ts';
+import { PROVIDERS, type Provider, readProvider } from './provider.ts';
 
 /** SendGrid's limit on one request ("Mail Send", limitations); kept for both providers. */
 export const MAX_RECIPIENTS = 1_000;
@@ -31,13 +31,7 @@ const text = z._default(
 
 const itemSchema = z.object({
   id: z.string(),
-  provider: z._default(
-    z.pipe(
-      z.string('must be a string'),
-      z.transform((name) => name.trim() || PROVIDERS[0]),
-    ),
-    PROVIDERS[0],
-  ),
+  provider: z.optional(z.string()),
   subject: text,
   content: text,
   html: text,
@@ -54,9 +48,11 @@ export function outgoingMail(item: Readonly<Record<string, unknown>>): OutgoingM
     throw new Error(`Cannot send: ${parsed.error.issues.map(({ path }) => path.join('.')).join(', ')} is not text`);
   }
   const { id, subject, content, html } = parsed.data;
-  const provider = PROVIDERS.find((name) => name === parsed.data.provider);
+  const provider = readProvider(parsed.data.provider);
   if (provider === undefined) {
-    throw new Error(`Cannot send: provider is "${parsed.data.provider}", it must be ${PROVIDERS.join(' or ')}`);
+    throw new Error(
+      `Cannot send: provider is ${JSON.stringify(parsed.data.provider)}, it must be ${PROVIDERS.join(' or ')}`,
+    );
   }
   const from = addresses(item, 'from');
   if (from.length === 0) throw new Error('Cannot send: from is missing');

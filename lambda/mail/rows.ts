@@ -1,7 +1,8 @@
 import { type Address, addressToJson, mailboxKey, readAddresses } from './address.ts';
 import { classifyRefusal } from './classification.ts';
-import type { FailureEvent, ProgressEvent, Provider, UnrecognizedEvent } from './event.ts';
+import type { FailureEvent, ProgressEvent, UnrecognizedEvent } from './event.ts';
 import { boundedKey, dayKey, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from './keys.ts';
+import type { Provider } from './provider.ts';
 import { RAW_EVENT_MAX_BYTES, storable, storableLine, storableText } from './storable.ts';
 
 /** `entry` of a log row: the row of a mail's story that says that it was sent. */

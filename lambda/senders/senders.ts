@@ -1,4 +1,4 @@
-import type { Provider } from '../mail/event.ts';
+import type { Provider } from '../mail/provider.ts';
 import { customersMailCloudSender } from './customers-mail-cloud.ts';
 import { HandoverError, type Sender } from './handover.ts';
 import { sendGridSender } from './sendgrid.ts';

@@ -11,7 +11,7 @@ export interface DynamoDbClients {
 }
 
 /** What local mode itself speaks to the engine with. Any credentials do; DynamoDB Local wants letters and digits. */
-export function dynamoDbClients(endpoint: string, region: string, accessKeyId = 'local'): DynamoDbClients {
+export function dynamoDbClients(endpoint: string, region: string, accessKeyId = 'local-mode'): DynamoDbClients {
   Object.assign(process.env, SDK_WARNING_OFF);
   const config = { endpoint, region, credentials: { accessKeyId, secretAccessKey: 'local' } };
   const tables = new DynamoDBClient(config);

@@ -60,7 +60,7 @@ export interface LocalTable {
 /**
  * Makes the template's tables where they are missing, and brings the indexes of the others up to date.
  *
- * @param dataHint - says where the data is, for errors.
+ * @param dataHint says where the data is, for errors
  * @throws Error where a table is there with another key or stream, which no update can change.
  */
 export async function createTables(

@@ -7,7 +7,7 @@ const MAX_AGE_SECONDS = 5 * 365 * 24 * 60 * 60;
 /**
  * Deletes the items of a table whose time has come, which the engine never does by itself.
  *
- * @param nowSeconds - unix time.
+ * @param nowSeconds Unix seconds
  * @returns how many were deleted.
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html
  */

@@ -7,7 +7,7 @@ const failure = z.object({ itemIdentifier: z.string() });
  * The items that a function which reports failures one by one did not process, by its answer. An answer that names
  * none is success; one that names something else than an item of the batch fails the whole batch, as on AWS.
  *
- * @param ids - of the batch: sequence numbers or message ids.
+ * @param ids of the batch: sequence numbers or message ids
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
  */
 export function failedItems(payload: unknown, ids: readonly string[]): ReadonlySet<string> {

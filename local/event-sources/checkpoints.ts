@@ -13,25 +13,22 @@ const checkpointFile = z.object({ streamArn: z.string(), shards: z.record(z.stri
 
 /** How far an event source mapping has come in a stream, shard by shard; on disk before the next batch is read. */
 export class Checkpoints {
-  /** True if this stream has never been read. */
-  readonly isNew: boolean;
   readonly #file: string;
   readonly #streamArn: string;
   readonly #shards: Map<string, ShardCheckpoint>;
   /** Writes follow each other: an older state never lands on a newer one. */
   #lastWrite: Promise<void> = Promise.resolve();
 
-  private constructor(file: string, streamArn: string, shards: Record<string, ShardCheckpoint> | undefined) {
+  private constructor(file: string, streamArn: string, shards: Record<string, ShardCheckpoint>) {
     this.#file = file;
     this.#streamArn = streamArn;
-    this.#shards = new Map(Object.entries(shards ?? {}));
-    this.isNew = shards === undefined;
+    this.#shards = new Map(Object.entries(shards));
   }
 
   /** Those of another stream, such as that of a table which was made anew, mean nothing and are left behind. */
   static async load(file: string, streamArn: string): Promise<Checkpoints> {
     const kept = await readJsonFile(file, checkpointFile);
-    return new Checkpoints(file, streamArn, kept?.streamArn === streamArn ? kept.shards : undefined);
+    return new Checkpoints(file, streamArn, kept?.streamArn === streamArn ? kept.shards : {});
   }
 
   get(shardId: string): ShardCheckpoint | undefined {

@@ -1,20 +1,7 @@
 import * as z from 'zod';
 
-const numericOperator = z.enum(['=', '>', '>=', '<', '<=']);
-
-/** One alternative in a pattern's list. */
-const condition = z.union([
-  z.string(),
-  z.number(),
-  z.boolean(),
-  z.null(),
-  z.strictObject({ exists: z.boolean() }),
-  z.strictObject({ prefix: z.string() }),
-  z.strictObject({ suffix: z.string() }),
-  z.strictObject({ 'equals-ignore-case': z.string() }),
-  z.strictObject({ 'anything-but': z.union([z.string(), z.number(), z.array(z.union([z.string(), z.number()]))]) }),
-  z.strictObject({ numeric: z.array(z.union([numericOperator, z.number()])).min(2) }),
-]);
+/** One alternative in a pattern's list, as far as the stack's filters go. */
+const condition = z.union([z.string(), z.number(), z.boolean(), z.null(), z.strictObject({ exists: z.boolean() })]);
 type Condition = z.infer<typeof condition>;
 
 /** A leaf is a list of alternatives; everything above it is a field's name. */
@@ -27,7 +14,7 @@ export type EventFilter = (record: unknown) => boolean;
 /**
  * The filter of an event source mapping: a record passes if it matches one of the patterns, or if there is none.
  *
- * @param patterns - JSON texts, as in `FilterCriteria.Filters[].Pattern`.
+ * @param patterns JSON texts, as in `FilterCriteria.Filters[].Pattern`
  * @throws Error that shows the pattern which uses something that is not known here.
  * @see https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
  */
@@ -52,33 +39,7 @@ function matches(pattern: Pattern, value: unknown): boolean {
 
 function isMet(condition: Condition, leaf: unknown): boolean {
   if (typeof condition !== 'object' || condition === null) return leaf === condition;
-  if ('exists' in condition) return (leaf !== undefined && !isObject(leaf)) === condition.exists;
-  if ('anything-but' in condition)
-    return isText(leaf) || isNumber(leaf) ? ![condition['anything-but']].flat().includes(leaf) : false;
-  if ('numeric' in condition) return isNumber(leaf) && numericHolds(condition.numeric, leaf);
-  if (!isText(leaf)) return false;
-  if ('prefix' in condition) return leaf.startsWith(condition.prefix);
-  if ('suffix' in condition) return leaf.endsWith(condition.suffix);
-  return leaf.toLowerCase() === condition['equals-ignore-case'].toLowerCase();
-}
-
-/** `[">=", 1, "<", 5]`: all must hold. */
-function numericHolds(terms: readonly (string | number)[], leaf: number): boolean {
-  for (let index = 0; index < terms.length; index += 2) {
-    const bound = Number(terms[index + 1]);
-    const difference = leaf - bound;
-    const operator = terms[index];
-    const holds =
-      (operator === '=' && difference === 0) ||
-      (operator === '>' && difference > 0) ||
-      (operator === '>=' && difference >= 0) ||
-      (operator === '<' && difference < 0) ||
-      (operator === '<=' && difference <= 0);
-    if (!holds) return false;
-  }
-  return true;
+  return (leaf !== undefined && !isObject(leaf)) === condition.exists;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
-const isText = (value: unknown): value is string => typeof value === 'string';
-const isNumber = (value: unknown): value is number => typeof value === 'number';

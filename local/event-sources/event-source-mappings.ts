@@ -29,7 +29,7 @@ export interface EventSourceMappings {
   /**
    * Delivers nothing more, and resolves when what runs is finished and its checkpoints are on disk.
    *
-   * @param abandon - called where that takes longer than `graceMs`: it has to end the functions.
+   * @param abandon called where that takes longer than `graceMs`: it has to end the functions
    */
   stop(graceMs: number, abandon: () => void): Promise<void>;
 }

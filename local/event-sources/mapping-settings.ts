@@ -20,13 +20,13 @@ export const mappingProperties = z.object({
   /** A name or an ARN. */
   FunctionName: z.string(),
   FunctionResponseTypes: z.array(z.literal('ReportBatchItemFailures')).default([]),
-  MaximumBatchingWindowInSeconds: z.number().default(0),
+  MaximumBatchingWindowInSeconds: z.literal(0).optional(),
   /** -1 for as long as the stream keeps them. */
   MaximumRecordAgeInSeconds: z.number().default(-1),
   /** -1 for as often as it takes. */
   MaximumRetryAttempts: z.number().default(-1),
   ParallelizationFactor: z.literal(1).optional(),
-  StartingPosition: z.enum(['TRIM_HORIZON', 'LATEST']).optional(),
+  StartingPosition: z.literal('TRIM_HORIZON').optional(),
   TumblingWindowInSeconds: z.literal(0).optional(),
 });
 export type MappingProperties = z.output<typeof mappingProperties>;

@@ -30,7 +30,7 @@ export async function runQueueMapping(options: QueueMappingOptions): Promise<voi
   const { queue, timing, signal, report } = options;
   while (!signal.aborted) {
     try {
-      const messages = await gather(options);
+      const messages = await receive(options);
       if (messages.length === 0) await pause(timing.pollIntervalMs, signal);
       else await deliver(messages, options);
     } catch (error) {
@@ -41,17 +41,9 @@ export async function runQueueMapping(options: QueueMappingOptions): Promise<voi
   }
 }
 
-/** A batch: full, or what came within the batching window. */
-async function gather({ queue, properties, timing, authorize, signal }: QueueMappingOptions): Promise<QueueMessage[]> {
-  const batchSize = properties.BatchSize ?? DEFAULT_BATCH_SIZE;
+async function receive({ queue, properties, authorize }: QueueMappingOptions): Promise<QueueMessage[]> {
   for (const action of ['GetQueueAttributes', 'ReceiveMessage']) await authorize(`sqs:${action}`, queue.arn);
-  const messages = await queue.receive(batchSize);
-  const windowEndsAt = Date.now() + properties.MaximumBatchingWindowInSeconds * 1000;
-  while (messages.length > 0 && messages.length < batchSize && Date.now() < windowEndsAt && !signal.aborted) {
-    await pause(Math.min(timing.pollIntervalMs, windowEndsAt - Date.now()), signal);
-    messages.push(...(await queue.receive(batchSize - messages.length)));
-  }
-  return messages;
+  return queue.receive(properties.BatchSize ?? DEFAULT_BATCH_SIZE);
 }
 
 async function deliver(messages: readonly QueueMessage[], options: QueueMappingOptions): Promise<void> {

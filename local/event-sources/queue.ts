@@ -7,7 +7,7 @@ import { readJsonFile, toJson, writeFileAtomically } from '../files.ts';
 const storedMessage = z.object({
   messageId: z.string(),
   body: z.string(),
-  /** Unix time in milliseconds. */
+  /** Unix milliseconds. */
   sentAt: z.number(),
   firstReceivedAt: z.number().optional(),
   receiveCount: z.number(),
@@ -25,7 +25,7 @@ export interface QueueOptions {
   readonly visibilityTimeoutMs: number;
   /** Where a message goes that was received `maxReceiveCount` times and not deleted. */
   readonly redrive?: { readonly deadLetterQueue: LocalQueue; readonly maxReceiveCount: number } | undefined;
-  /** Unix time in milliseconds. */
+  /** Unix milliseconds. */
   readonly now?: () => number;
 }
 

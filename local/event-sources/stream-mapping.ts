@@ -28,13 +28,12 @@ export interface StreamMappingOptions {
 
 /** Delivers a table's stream to a function until `signal` says stop. */
 export async function runStreamMapping(options: StreamMappingOptions): Promise<void> {
-  const { client, engineStreamArn, properties, checkpointFile, timing, signal, report } = options;
+  const { client, engineStreamArn, checkpointFile, timing, signal, report } = options;
   const checkpoints = await Checkpoints.load(checkpointFile, engineStreamArn);
   await readStream({
     client,
     streamArn: engineStreamArn,
     checkpoints,
-    startingPosition: properties.StartingPosition ?? 'TRIM_HORIZON',
     pollIntervalMs: timing.pollIntervalMs,
     signal,
     consumer: (shardId) => shardConsumer(shardId, checkpoints, options),
@@ -42,11 +41,10 @@ export async function runStreamMapping(options: StreamMappingOptions): Promise<v
   });
 }
 
-/** Filters a shard's records and gathers them to batches. */
+/** Filters a shard's records and delivers them in batches. */
 function shardConsumer(shardId: string, checkpoints: Checkpoints, options: StreamMappingOptions): ShardConsumer {
   const { properties, region, target, timing, signal } = options;
   const batchSize = properties.BatchSize ?? DEFAULT_BATCH_SIZE;
-  const windowMs = properties.MaximumBatchingWindowInSeconds * 1000;
   const checkpoint = (after: string) => checkpoints.set(shardId, { after, closed: false });
   const delivery = {
     target,
@@ -56,23 +54,18 @@ function shardConsumer(shardId: string, checkpoints: Checkpoints, options: Strea
     checkpoint: ({ sequenceNumber }: StreamRecord) => checkpoint(sequenceNumber),
     discard: discardTo(shardId, options),
   };
-  let gathered: StreamRecord[] = [];
-  let windowEndsAt = 0;
-
-  return async (records, isLast) => {
+  return async (records) => {
     const read = records.map((record) => toStreamRecord(record, region, properties.EventSourceArn));
     const wanted = read.filter(({ event }) => properties.FilterCriteria(event));
-    if (gathered.length === 0) windowEndsAt = Date.now() + windowMs;
-    gathered.push(...wanted);
-    while (gathered.length > 0 && (isLast || gathered.length >= batchSize || Date.now() >= windowEndsAt)) {
-      const batch = gathered.slice(0, batchLength(gathered, batchSize));
+    for (let waiting = wanted; waiting.length > 0; ) {
+      const batch = waiting.slice(0, batchLength(waiting, batchSize));
       await deliver(batch, delivery);
       if (signal.aborted) return;
-      gathered = gathered.slice(batch.length);
+      waiting = waiting.slice(batch.length);
     }
     // What the filter keeps away is done with, as soon as nothing before it waits.
     const last = read.at(-1);
-    if (last !== undefined && last !== wanted.at(-1) && gathered.length === 0) await checkpoint(last.sequenceNumber);
+    if (last !== undefined && last !== wanted.at(-1)) await checkpoint(last.sequenceNumber);
   };
 }
 

@@ -20,8 +20,6 @@ export interface StreamReaderOptions {
   /** The engine's own. */
   readonly streamArn: string;
   readonly checkpoints: Checkpoints;
-  /** Where to start in a stream that was never read. */
-  readonly startingPosition: 'TRIM_HORIZON' | 'LATEST';
   readonly pollIntervalMs: number;
   readonly signal: AbortSignal;
   /** Makes what takes a shard's records, from the shard's checkpoint on. */
@@ -29,22 +27,19 @@ export interface StreamReaderOptions {
   readonly report: (line: string) => void;
 }
 
-/** Gets every page of a shard in order, empty ones too, and sets the checkpoints. `isLast` if the shard is closed. */
-export type ShardConsumer = (records: readonly _Record[], isLast: boolean) => Promise<void>;
+/** Gets every page of a shard in order, empty ones too, and sets the checkpoints. */
+export type ShardConsumer = (records: readonly _Record[]) => Promise<void>;
 
 /** Reads a stream's shards, children after their parents, until `signal` says stop. Errors are reported and retried. */
 export async function readStream(options: StreamReaderOptions): Promise<void> {
-  const { checkpoints, signal, report, startingPosition } = options;
+  const { checkpoints, signal, report } = options;
   const reading = new Map<string, Promise<void>>();
-  let skipPresent = checkpoints.isNew && startingPosition === 'LATEST';
   let failing = false;
 
   while (!signal.aborted) {
     try {
       const shards = await listShards(options);
       await checkpoints.keepOnly(new Set(shards.map(({ ShardId = '' }) => ShardId)));
-      if (skipPresent) for (const { ShardId = '' } of shards) await skipToEnd(options, ShardId);
-      skipPresent = false;
       failing = false;
       for (const shardId of readable(shards, checkpoints)) {
         if (reading.has(shardId)) continue;
@@ -90,7 +85,7 @@ async function readShard(options: StreamReaderOptions, shardId: string): Promise
       const page = await client.send(new GetRecordsCommand({ ShardIterator: iterator }));
       const records = page.Records ?? [];
       iterator = page.NextShardIterator;
-      await consume(records, iterator === undefined);
+      await consume(records);
       if (iterator !== undefined && records.length === 0) await pause(pollIntervalMs, signal);
     }
     if (iterator === undefined) await checkpoints.set(shardId, { ...checkpoints.get(shardId), closed: true });
@@ -118,16 +113,4 @@ async function iteratorAt({ client, streamArn, checkpoints }: StreamReaderOption
     if (!(error instanceof Error) || error.name !== 'TrimmedDataAccessException') throw error;
     return (await client.send(fromStart)).ShardIterator;
   }
-}
-
-/** `LATEST`: what is there at the first start is not delivered; from then on the checkpoint decides. */
-async function skipToEnd(options: StreamReaderOptions, shardId: string): Promise<void> {
-  let iterator = await iteratorAt(options, shardId);
-  let after: string | undefined;
-  while (iterator !== undefined) {
-    const page = await options.client.send(new GetRecordsCommand({ ShardIterator: iterator }));
-    after = page.Records?.at(-1)?.dynamodb?.SequenceNumber ?? after;
-    iterator = page.Records?.length ? page.NextShardIterator : undefined;
-  }
-  await options.checkpoints.set(shardId, { ...(after !== undefined && { after }), closed: false });
 }

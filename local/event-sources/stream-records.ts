@@ -4,7 +4,7 @@ import * as z from 'zod';
 /** A record as Lambda hands it to functions, with what local mode itself has to know of it. */
 export interface StreamRecord {
   readonly sequenceNumber: string;
-  /** Unix time in milliseconds, to the second. */
+  /** Unix milliseconds, to the second. */
   readonly createdAt: number;
   /** The record in the event, for JSON. */
   readonly event: Readonly<Record<string, unknown>>;

@@ -35,7 +35,7 @@ export interface Invocable {
   readonly logicalId: string;
   readonly arn: string;
   /**
-   * @param whenBusy - with `refuse`, as for HTTP, an invocation beyond the reserved concurrency fails at once.
+   * @param whenBusy with `refuse`, as for HTTP, an invocation beyond the reserved concurrency fails at once
    * @throws FunctionError, ThrottledError
    */
   invoke(event: unknown, whenBusy?: 'wait' | 'refuse'): Promise<Invocation>;

@@ -7,7 +7,7 @@ export interface ToWorker {
   readonly requestId: string;
   /** JSON text. */
   readonly event: string;
-  /** Unix time in milliseconds when the invocation's time is over. */
+  /** Unix milliseconds when the invocation's time is over. */
   readonly deadline: number;
   readonly functionArn: string;
 }

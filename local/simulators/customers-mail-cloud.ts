@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import * as z from 'zod';
+import { listen } from '../ports.ts';
 import { type CustomersMailCloudEvent, eventsOf } from './customers-mail-cloud/events.ts';
 import { type SubmissionServerOptions, submissionServer } from './customers-mail-cloud/smtp.ts';
 import { splitByType, webhookPost } from './customers-mail-cloud/webhook.ts';
-import { listenOnLoopback } from './loopback.ts';
 import { Outbox, type Pending, pendingSchema } from './outbox.ts';
 import { postToWebhook } from './webhook-post.ts';
 
@@ -84,7 +84,7 @@ export async function startCustomersMailCloudSimulator(
     credentials: options.credentials,
     accept: (mail) => outbox.add(eventsOf(mail, Date.now(), delayMs, timeZone)),
   });
-  const port = await listenOnLoopback(smtp.server, options.port);
+  const port = await listen(smtp.server, options.port, "Customers Mail Cloud's simulator");
   return {
     port,
     pending: () => outbox.pending,

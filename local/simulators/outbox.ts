@@ -3,15 +3,15 @@ import * as z from 'zod';
 /** An event that waits to be posted to a webhook. Plain JSON where the event is, so that it can outlive the process. */
 export interface Pending<Event> {
   readonly event: Event;
-  /** When it is to be posted next, in epoch milliseconds. */
+  /** When it is to be posted next, in Unix milliseconds. */
   readonly dueAt: number;
-  /** When it was to be posted first, in epoch milliseconds: what a limit on repeating counts from. */
+  /** When it was to be posted first, in Unix milliseconds: what a limit on repeating counts from. */
   readonly since: number;
   /** How often it was posted and not taken. */
   readonly attempts: number;
 }
 
-/** An event and when it is to be posted, in epoch milliseconds. */
+/** An event and when it is to be posted, in Unix milliseconds. */
 export type Scheduled<Event> = Pick<Pending<Event>, 'event' | 'dueAt'>;
 
 /** Reads back what {@link Outbox.pending} returned, once it has been JSON. */

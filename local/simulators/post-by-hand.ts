@@ -1,4 +1,5 @@
-import { type KeyObject, sign } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { signatureHeaders } from './sendgrid/webhook.ts';
 
 /** A post that a person made up. */
 export interface PostByHand {
@@ -28,15 +29,7 @@ export async function postByHand(post: PostByHand, senders: Senders): Promise<We
   const { provider, contentType } = post;
   const sendGrid = provider === 'sendgrid';
   const body = sendGrid ? post.body : withApiKey(post, senders.apiKey);
-  const timestamp = String(Math.floor(Date.now() / 1000));
-  const signed = sendGrid && {
-    'X-Twilio-Email-Event-Webhook-Timestamp': timestamp,
-    'X-Twilio-Email-Event-Webhook-Signature': sign(
-      'sha256',
-      Buffer.from(timestamp + body),
-      senders.privateKey,
-    ).toString('base64'),
-  };
+  const signed = sendGrid && signatureHeaders(body, senders.privateKey, Date.now());
   const response = await fetch(sendGrid ? senders.sendGridWebhookUrl : senders.customersMailCloudWebhookUrl, {
     method: 'POST',
     headers: { 'Content-Type': contentType, ...signed },

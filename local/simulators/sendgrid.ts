@@ -1,7 +1,7 @@
 import { type KeyObject, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import * as z from 'zod';
-import { LOOPBACK, listenOnLoopback } from './loopback.ts';
+import { LOOPBACK, listen } from '../ports.ts';
 import { Outbox, type Pending, pendingSchema } from './outbox.ts';
 import { sendGridServer } from './sendgrid/api.ts';
 import { type EventWebhook, EventWebhooks, readyWebhook, wants } from './sendgrid/event-webhooks.ts';
@@ -98,7 +98,7 @@ export async function startSendGridSimulator(options: SendGridSimulatorOptions):
     },
     webhooks: (request) => answerWebhookCall(request, webhooks, (url, webhook) => void postSamples(url, webhook)),
   });
-  const port = await listenOnLoopback(server, options.port);
+  const port = await listen(server, options.port, "SendGrid's simulator");
   return {
     url: `http://${LOOPBACK}:${port}`,
     pending: () => outbox.pending,

@@ -12,7 +12,7 @@ export interface References {
  * Replaces CloudFormation's intrinsic functions in a part of a template by what they stand for. A property whose
  * value is `AWS::NoValue` is left out.
  *
- * @param path - where `node` stands, such as `Mail.StreamSpecification`, for errors.
+ * @param path where `node` stands, such as `Mail.StreamSpecification`, for errors
  * @throws Error that names the path where a function or a reference is not known.
  * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
  */

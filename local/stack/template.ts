@@ -28,7 +28,7 @@ export class ResolvedTemplate {
   readonly #template: Template;
   readonly #references: References;
 
-  /** @param pseudoParameters - `AWS::Region` and its kind, by name. */
+  /** @param pseudoParameters `AWS::Region` and its kind, by name */
   constructor(
     template: Template,
     physical: ReadonlyMap<string, PhysicalResource>,

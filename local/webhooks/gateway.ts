@@ -6,7 +6,7 @@ import { type HttpAnswer, type HttpRequest, jsonAnswer, readRequest, sendAnswer 
 
 /** One web address of the stack, with all that is below it. */
 export interface Route {
-  /** @param path - percent-encoded, as it was sent. */
+  /** @param path percent-encoded, as it was sent */
   serves(path: string): boolean;
   /** A longer body reaches `handle` cut, but longer than this. */
   readonly maxBodyBytes: number;
@@ -30,7 +30,7 @@ export interface Gateway {
 /**
  * Takes the port at once, so that the addresses are known before the functions that need them.
  *
- * @param port - 0 takes a free one.
+ * @param port 0 takes a free one
  */
 export async function startGateway(port: number, report: (line: string) => void): Promise<Gateway> {
   let routes: readonly Route[] = [];

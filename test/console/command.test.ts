@@ -13,7 +13,7 @@ const OUTPUTS = Object.fromEntries(
     .map((name) => [name, name]),
 );
 
-async function session(...args: string[]): Promise<{ session: unknown; output: string; code: unknown }> {
+async function session(...args: string[]) {
   const dir = await mkdtemp(join(tmpdir(), 'todoke-console-'));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
   const file = join(dir, 'cdk-outputs.json');
@@ -30,23 +30,34 @@ async function session(...args: string[]): Promise<{ session: unknown; output: s
   const exited = once(command, 'exit');
   let output = '';
   let answer: unknown;
+  let without: unknown;
   for await (const chunk of command.stdout) {
     output += String(chunk);
-    const url = /http:\/\/127\.0\.0\.1:\d+\//.exec(output)?.[0];
+    const [, url, token] = /(http:\/\/127\.0\.0\.1:\d+\/)#token=([\w-]+) /.exec(output) ?? [];
     if (url === undefined || answer !== undefined || !output.includes('send')) continue;
-    const headers = { 'Content-Type': 'application/json', [CONSOLE_HEADER]: '1' };
-    answer = await (await fetch(`${url}api/session`, { method: 'POST', headers, body: '{}' })).json();
+    const ask = (headers: Record<string, string>) =>
+      fetch(`${url}api/session`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', [CONSOLE_HEADER]: '1', ...headers },
+        body: '{}',
+      });
+    without = (await ask({})).status;
+    answer = await (await ask({ Authorization: `Bearer ${token}` })).json();
     command.kill('SIGINT');
   }
   const [code] = await exited;
-  return { session: answer, output, code };
+  return { session: answer, without, output, code };
 }
 
 test('npm run console serves a deployed stack’s page, which only reads unless it is allowed to send', async () => {
   const tables = { mail: 'MailTableName', sentLog: 'SentLogTableName', bounce: 'BounceTableName' };
   const reading = await session();
   expect(reading).toMatchObject({ code: 0, session: { mode: 'deployed', canSend: false, canTry: false, tables } });
+  expect(reading.without).toBe(401);
   expect(reading.output).toContain('It only reads');
   const sending = await session('--allow-send');
   expect(sending).toMatchObject({ code: 0, session: { canSend: true, canTry: false } });
+  const tokenOf = (output: string) => /#token=([\w-]{32}) /.exec(output)?.[1];
+  expect(tokenOf(reading.output)).toBeDefined();
+  expect(tokenOf(sending.output)).not.toBe(tokenOf(reading.output));
 });

@@ -1,5 +1,10 @@
-import { expect, test } from 'vitest';
-import { readOutputs } from '../../bin/support/outputs.ts';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { expect, onTestFinished, test } from 'vitest';
+import { parseOutputs, readOutputs } from '../../bin/support/outputs.ts';
+import { consoleTables } from '../../bin/support/tables.ts';
+import { createConsole } from '../../console/server/console.ts';
+import { listen } from '../../local/ports.ts';
 import { until } from '../end-to-end/running-stack.ts';
 import { expectAccessible } from './accessible.ts';
 import { consoleUnderTest, describePage, HOSTILE } from './browser.ts';
@@ -106,6 +111,7 @@ describePage('the page', () => {
     /** What lies over the list takes the focus, and the list none. */
     async function expectAccessibleOverlay() {
       expect(await page.locator('.split-list').getAttribute('inert')).not.toBeNull();
+      expect(await page.locator('.panel').boundingBox()).toEqual({ x: 0, y: 0, width: 360, height: 740 });
       await page.getByRole('link', { name: 'Close' }).click();
       await until('the list to be there again', async () =>
         (await page.locator('.split-list').getAttribute('inert')) === null ? true : undefined,
@@ -161,6 +167,57 @@ describePage('the page', () => {
     await page.getByRole('button', { name: 'Post it' }).click();
     await outcome.getByText('400').waitFor();
     await outcome.getByText('it is not an array of events').waitFor();
+
+    await page.getByRole('button', { name: '日本語' }).click();
+    await page.getByLabel('サンプル').selectOption({ label: 'ドロップされたメール' });
+    expect(await page.getByLabel('サンプル').locator('option').allInnerTexts()).not.toContain('A dropped mail');
+  });
+
+  test('over a deployed stack it opens by the address with the token, and stays open when it is loaded again', async () => {
+    const tables = consoleTables(parseOutputs(stack().local.outputs));
+    const reported: string[] = [];
+    const server = createServer(
+      createConsole({
+        mode: 'deployed',
+        tables,
+        allowSend: false,
+        token: 'of-this-run',
+        report: (line) => reported.push(line),
+      }),
+    );
+    const origin = `http://127.0.0.1:${await listen(server, 0, 'the page')}`;
+    const context = await (await open('#/mail')).page.context().browser()?.newContext({ locale: 'en-US' });
+    if (context === undefined) throw new Error('The browser runs only while the tests do');
+    onTestFinished(async () => {
+      await context.close();
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+      tables.client.destroy();
+      expect(reported).toEqual([]);
+    });
+    const asked: string[] = [];
+    context.on('request', (request) => asked.push(request.url() + (request.headers()['referer'] ?? '')));
+    const page = await context.newPage();
+    await page.goto(origin);
+    await page.getByText('Open the address that “npm run console” printed').waitFor();
+    await page.getByRole('button', { name: '日本語' }).click();
+    await page.getByText('ターミナルに「npm run console」が表示したアドレス').waitFor();
+    await expectAccessible(page);
+    await page.getByRole('button', { name: 'English' }).click();
+
+    await page.goto(`${origin}/#token=of-this-run`);
+    await page.getByText('A deployed stack').waitFor();
+    expect(page.url()).toBe(`${origin}/`);
+    await page.reload();
+    const sentAt = new Date().toISOString();
+    const mail = { from: 'a@example.com', to: 'b@example.com', subject: 'Behind the token', sentAt };
+    await stack().log({ messageId: 'behind-the-token', entry: 'mail', ...mail });
+    await page.locator('table.rows').getByRole('link', { name: 'Behind the token' }).waitFor();
+    const further = await context.newPage();
+    await further.goto(`${origin}/#/bounces`);
+    await further.getByRole('heading', { name: 'Bounces' }).waitFor();
+    expect(asked.filter((text) => text.includes('of-this-run'))).toEqual([]);
   });
 
   test('it speaks the browser’s language and keeps the chosen one; so with the theme', async () => {

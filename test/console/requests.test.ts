@@ -23,6 +23,7 @@ const server = createServer(
     mode: 'deployed',
     tables: { client, mail: 'Mail', sentLog: 'SentLog', bounce: 'Bounce' },
     allowSend: false,
+    token: 'token-of-the-tests',
     report: (line) => reported.push(line),
   }),
 );
@@ -48,6 +49,7 @@ async function ask(
     'sec-fetch-site': 'same-origin',
     'content-type': 'application/json',
     [CONSOLE_HEADER]: '1',
+    authorization: 'Bearer token-of-the-tests',
     ...change.headers,
   };
   const given = Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined));
@@ -89,6 +91,18 @@ test('another site’s requests are refused, whatever they may look like', async
   const preflight = await ask('/api/send', { method: 'OPTIONS', headers: { origin: 'https://evil.example' } });
   expect(preflight.status).toBe(403);
   expect(Object.keys(preflight.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+});
+
+test('who has not the token gets the empty page, and no data', async () => {
+  for (const authorization of [undefined, '', 'Bearer', 'Bearer token-of-the-test', 'Basic token-of-the-tests']) {
+    for (const path of ['/api/session', '/api/mails', '/api/send']) {
+      expect(await ask(path, { headers: { authorization } }), authorization).toMatchObject({
+        status: 401,
+        body: expect.stringContaining('open the address that npm run console printed'),
+      });
+    }
+    expect((await ask('/', { method: 'GET', headers: { authorization, origin: undefined } })).status).toBe(200);
+  }
 });
 
 test('only posted JSON of the right shape is a call', async () => {

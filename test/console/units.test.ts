@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { toCsv } from '../../console/page/csv.ts';
-import { add, emptyPages } from '../../console/page/pages.ts';
+import { add, emptyPages, rowsFrom } from '../../console/page/pages.ts';
 import { en } from '../../console/page/words/en.ts';
 import { ja } from '../../console/page/words/ja.ts';
 import { figures } from '../../console/server/overview.ts';
@@ -63,19 +63,29 @@ describe('the list', () => {
     emptyPages<{ id: string; at: string }>(),
     Array.from({ length: 300 }, (_, n) => row(n)),
     kind,
-    true,
   );
 
   test('what is new goes to its place, and touches no other page', () => {
-    const next = add(old, [{ id: 'new', at: row(130).at }, row(5)], kind, false);
+    const next = add(old, [{ id: 'new', at: row(130).at }, row(5)], kind);
     expect(next.count).toBe(301);
     expect(next.pages.flat().map(kind.time)).toEqual(next.pages.flat().map(kind.time).toSorted().toReversed());
     expect(next.pages.filter((page, at) => page !== old.pages[at])).toHaveLength(1);
   });
 
-  test('what is the same changes nothing, and what is older waits for its page', () => {
-    expect(add(old, [row(7)], kind, false)).toBe(old);
-    expect(add(old, [row(400)], kind, false).count).toBe(300);
+  test('what is the same changes nothing, and what is older goes to the end', () => {
+    expect(add(old, [row(7)], kind)).toBe(old);
+    expect(
+      add(old, [row(400)], kind)
+        .pages.flat()
+        .at(-1),
+    ).toEqual(row(400));
+  });
+
+  test('the rows below a time are found, also those of that time', () => {
+    expect(rowsFrom(old, kind, row(150).at, 100).map(({ id }) => id)).toEqual(
+      Array.from({ length: 100 }, (_, n) => `${150 + n}`),
+    );
+    expect(rowsFrom(old, kind, undefined, 1_000)).toHaveLength(300);
   });
 });
 

@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { METRIC_NAMES } from '../../lambda/aws/metric-names.ts';
+import { PROVIDERS } from '../../lambda/mail/provider.ts';
 import { metricKey } from '../lib/alarm-evaluator.ts';
 import { alarmMetrics, dashboardMetrics } from '../lib/watched-metrics.ts';
 import { type EmittedMetric, emittedMetrics } from './emf.ts';
 import { post, runningStack, until } from './running-stack.ts';
-
-const PROVIDERS = ['sendgrid', 'customers-mail-cloud'];
 
 const sendGridEvent = (event: string) => ({
   email: `${event}@example.jp`,

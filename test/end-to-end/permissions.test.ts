@@ -79,7 +79,7 @@ describe('a stack whose every path was walked', () => {
     }
   });
 
-  test('a recipient that is refused at the hand-over is recorded', async () => {
+  test('a recipient that is refused at the handover is recorded', async () => {
     await stack().insert({ ...mail('refused', 'customers-mail-cloud'), to: 'ann@example.jp, あん@example.jp' });
     await expect(stack().settled('refused')).resolves.toMatchObject({ error: expect.stringMatching(/was refused/) });
   });

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { senderSecretSchema } from '../../lambda/aws/sender-secret.ts';
 import { webhookSecretSchema } from '../../lambda/aws/webhook-secret.ts';
@@ -54,15 +54,26 @@ const atSendGrid = (method: string, path: string, body?: object) =>
     ...(body && { body: JSON.stringify(body) }),
   });
 
-/** As a deployment leaves them. */
-async function emptySecrets(): Promise<void> {
-  await writeFile(secretFile('webhook-secret'), '{"kept": {"by": "others"}}');
-  await writeFile(secretFile('sender-secret'), '{}');
+const SMTP_ACCOUNT = ['--smtp-host', 'smtp.example.jp', '--smtp-user', 'user'];
+
+/** Sets both providers up, whatever there was. */
+async function setUpAll(sendingKey = SENDING_KEY): Promise<void> {
+  const environment = {
+    TODOKE_SENDGRID_WEBHOOK_KEY: WEBHOOK_KEY,
+    TODOKE_SENDGRID_API_KEY: sendingKey,
+    TODOKE_SMTP_PASSWORD: PASSWORD,
+  };
+  await expectGood(setup(SMTP_ACCOUNT, environment));
 }
 
-describe.sequential('npm run setup', () => {
+// The secrets as a deployment leaves them.
+beforeEach(async () => {
+  await writeFile(secretFile('webhook-secret'), '{"kept": {"by": "others"}}');
+  await writeFile(secretFile('sender-secret'), '{}');
+});
+
+describe('npm run setup', () => {
   test('with nothing given it stores only the key that it makes, and says what to do, and where', async () => {
-    await emptySecrets();
     const said = await expectGood(setup([]));
     for (const line of [
       /API key: missing/,
@@ -118,6 +129,7 @@ describe.sequential('npm run setup', () => {
   });
 
   test('it brings a webhook that is there up to date', async () => {
+    await setUpAll();
     const [{ id, public_key: key, ...webhook } = expect.unreachable()] = await webhooksAtSendGrid();
     await atSendGrid('PATCH', `/${id}`, { ...webhook, enabled: false, bounce: false, open: true });
     await atSendGrid('PATCH', `/signed/${id}`, { enabled: false });
@@ -126,6 +138,7 @@ describe.sequential('npm run setup', () => {
   });
 
   test('a sending key is kept unless told otherwise; one that may do more is taken, and said so', async () => {
+    await setUpAll();
     const environment = { TODOKE_SENDGRID_API_KEY: FULL_KEY };
     const kept = await expectGood(setup(['--provider', 'sendgrid'], environment));
     expect(kept).toMatch(/Another is given and was not taken; --replace takes it/);
@@ -157,7 +170,7 @@ describe.sequential('npm run setup', () => {
   });
 
   test('an SMTP account is stored whole, by flags and stdin, and kept', async () => {
-    const flags = ['--provider', 'customers-mail-cloud', '--smtp-host', 'smtp.example.jp', '--smtp-user', 'user'];
+    const flags = ['--provider', 'customers-mail-cloud', ...SMTP_ACCOUNT];
     const lacking = await setup(flags);
     expect(lacking).toMatchObject({ status: 1, stderr: expect.stringMatching(/TODOKE_SMTP_PASSWORD missing/) });
     expect(await expectGood(setup([...flags, '--stdin'], {}, `TODOKE_SMTP_PASSWORD=${PASSWORD}\n`))).toMatch(/stored/);
@@ -191,7 +204,7 @@ describe.sequential('npm run setup', () => {
   });
 });
 
-describe.sequential('rotation leaves no gap', () => {
+describe('rotation leaves no gap', () => {
   /** Functions read a secret again after a minute; here a change is waited for by what is answered. */
   const answers = (url: string, body: string, init: Record<string, string>, status: number) =>
     expect
@@ -208,6 +221,7 @@ describe.sequential('rotation leaves no gap', () => {
   };
 
   test("Customers Mail Cloud's api_key: both are accepted, then only the new one", async () => {
+    await setUpAll();
     const [old = 'none'] = (await webhookSecret()).customersMailCloud.apiKeys;
     const said = await expectGood(setup(['--rotate', 'customers-mail-cloud']));
     const [kept, made = 'none', ...others] = (await webhookSecret()).customersMailCloud.apiKeys;
@@ -228,6 +242,7 @@ describe.sequential('rotation leaves no gap', () => {
   }, 180_000);
 
   test("SendGrid's public key: both are accepted, then only what its webhooks sign with", async () => {
+    await setUpAll();
     // The tests' own key stands for the old one.
     const ours = stack().publicKey;
     const { sendgridPublicKeys } = await webhookSecret();
@@ -256,34 +271,38 @@ describe.sequential('rotation leaves no gap', () => {
   }, 180_000);
 
   test('the sending key: mail goes on with the old one until the new one is in use, and then with that', async () => {
-    const letter = { from: 'a@example.com', to: 'b@example.jp', subject: 's', content: 'c' };
-    await stack().insert({ id: 'before', ...letter });
-    expect(await stack().settled('before')).toMatchObject({ status: 'sent' });
+    const sent = (name: string) =>
+      expect
+        .poll(
+          async () => {
+            const id = `${name} ${Date.now()}`;
+            const letter = { from: 'a@example.com', to: 'b@example.jp', subject: 's', content: 'c' };
+            await stack().insert({ id, ...letter });
+            return (await stack().settled(id))['status'];
+          },
+          { timeout: 90_000, interval: 2_000 },
+        )
+        .toBe('sent');
+    await setUpAll(FULL_KEY);
+    await sent('before');
     const environment = { TODOKE_SENDGRID_API_KEY: SENDING_KEY };
     await expectGood(setup(['--provider', 'sendgrid', '--replace'], environment));
     // The simulated SendGrid revokes the old one at once: what is refused in between says so, and can be sent again.
     await utimes(secretFile('sender-secret'), new Date(), new Date());
-    await expect
-      .poll(
-        async () => {
-          const id = `after ${Date.now()}`;
-          await stack().insert({ id, ...letter });
-          return (await stack().settled(id))['status'];
-        },
-        { timeout: 90_000, interval: 2_000 },
-      )
-      .toBe('sent');
+    await sent('after');
     const again = await ran(stack().local.outputsFile, 'resend', ['--error', 'API key']);
     expect(again.status).toBe(0);
   }, 180_000);
 });
 
 test('in the end it runs the doctor, and its exit code is the doctor’s', async () => {
+  await setUpAll();
   const environment = { TODOKE_SENDGRID_WEBHOOK_KEY: WEBHOOK_KEY };
   const well = await ran(stack().local.outputsFile, 'setup', ['--provider', 'sendgrid'], { environment });
   expect(well.stdout).toMatch(/The doctor[\s\S]*SendGrid's test post: was accepted/);
   const queue = stack().local.queues.get('FailureQueue');
-  await queue?.send('{}');
+  const { messageId } = (await queue?.send('{}')) ?? expect.unreachable();
   const ill = await ran(stack().local.outputsFile, 'setup', ['--provider', 'sendgrid'], { environment });
+  await queue?.delete(messageId);
   expect(ill).toMatchObject({ status: 1, stdout: expect.stringMatching(/MEND {2}FailureQueue/) });
 }, 180_000);

@@ -1,6 +1,7 @@
 /** Posts of both providers about mails of every kind, made of the payloads that the providers document. */
 import type { Row } from '../../lambda/aws/tables.ts';
-import type { MailEvent, Provider } from '../../lambda/mail/event.ts';
+import type { MailEvent } from '../../lambda/mail/event.ts';
+import type { Provider } from '../../lambda/mail/provider.ts';
 import { bounceRow, LOG_ROW_ENTRY, loggedMail, logRow, refusalEvent, storyRow } from '../../lambda/mail/rows.ts';
 import {
   type CustomersMailCloudEntry,

@@ -1,6 +1,6 @@
 /** SendGrid and Customers Mail Cloud as a sender meets them when they fail, in every way in which they do. */
 import { text } from 'node:stream/consumers';
-import type { Provider } from '../../lambda/mail/event.ts';
+import type { Provider } from '../../lambda/mail/provider.ts';
 import type { LocalCertificate } from '../../local/simulators/certificate.ts';
 import { type ApiAnswer, type SendRequest, startMailApi, startSecretServer } from '../lambda/sender-servers.ts';
 import { ACCOUNT, reply, startMailServer } from '../lambda/senders/smtp.ts';

@@ -11,7 +11,7 @@ import { scenario } from './posts.ts';
 import { AGAIN, FIRST_TIME, joinLate, type Outcome, putLogRow, record, refuse, tryTo } from './recording.ts';
 import type { Lane, TestStorage } from './storage.ts';
 
-/** A hang costs its request's whole time-out: it has its share in the matrix. */
+/** A hang costs its request's whole timeout: it has its share in the matrix. */
 const COMMON_FAULTS = FAULTS.filter((fault) => fault !== 'hang');
 const MAX_DELIVERIES = 100;
 

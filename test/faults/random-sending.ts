@@ -13,7 +13,7 @@ import type { SenderLane } from './sender-lane.ts';
 import { itemOf, refusalsByName, type SendingOutcome, trouble, watchOf } from './sending.ts';
 import { LETTER_NAMES, type StorageTrouble } from './sending-cases.ts';
 
-/** A hang costs its request's whole time-out, and only an item that is too large is refused: they are in the matrix. */
+/** A hang costs its request's whole timeout, and only an item that is too large is refused: they are in the matrix. */
 const STORAGE_TROUBLES: readonly StorageTrouble[] = ['throttle', 'error 500', 'reset', 'lost answer'];
 const KILLED = ['killed before', 'killed after'] as const;
 /** With this much trouble left to do, all is well again: every schedule comes to an end. */

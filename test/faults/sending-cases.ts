@@ -1,5 +1,5 @@
 /** The cases of the sender's matrix: what fails, where, how and for how long. */
-import type { Provider } from '../../lambda/mail/event.ts';
+import type { Provider } from '../../lambda/mail/provider.ts';
 import { FAULTS, type Fault } from './fault-proxy.ts';
 import { HANDOVER_FAULTS, type HandoverFault, STAGES, type Stage } from './providers.ts';
 

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBRecord } from 'aws-lambda';
 import * as z from 'zod';
-import { listenOnLoopback } from '../../local/simulators/loopback.ts';
+import { listen } from '../../local/ports.ts';
 
 export interface HttpServer {
   readonly url: string;
@@ -32,7 +32,7 @@ const mailSendBody = z.object({
 
 /** @param answer may break the connection off instead */
 export function startMailApi(answer: (request: SendRequest) => ApiAnswer | Promise<ApiAnswer>): Promise<HttpServer> {
-  return listen(async (request, response) => {
+  return serve(async (request, response) => {
     const [{ to }] = mailSendBody.parse(JSON.parse(await text(request))).personalizations;
     const base = String(request.url).replace(/\/v3\/.*/, '');
     const { status, headers, body } = await answer({ base, to: to[0]?.email ?? '', socket: request.socket });
@@ -43,14 +43,14 @@ export function startMailApi(answer: (request: SendRequest) => ApiAnswer | Promi
 
 /** Secrets Manager with one secret, which may depend on who asks by which access key id. */
 export function startSecretServer(secretFor: (caller: string) => unknown): Promise<HttpServer> {
-  return listen((request, response) => {
+  return serve((request, response) => {
     const caller = /Credential=([^/]+)/.exec(request.headers.authorization ?? '')?.[1] ?? '';
     const SecretString = JSON.stringify(secretFor(caller));
     response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify({ SecretString }));
   });
 }
 
-async function listen(
+async function serve(
   handle: (request: IncomingMessage, response: ServerResponse) => Promise<unknown> | unknown,
 ): Promise<HttpServer> {
   const server = createServer(async (request, response) => {
@@ -61,7 +61,7 @@ async function listen(
       request.socket.destroy();
     }
   });
-  const port = await listenOnLoopback(server, 0);
+  const port = await listen(server, 0, 'the server of the tests');
   return {
     url: `http://127.0.0.1:${port}`,
     close() {

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { PROVIDERS } from '../../../lambda/mail/event.ts';
+import { PROVIDERS } from '../../../lambda/mail/provider.ts';
 import { BOUNCE_CLASSES, type BounceFilter, OUTCOMES } from '../../shared/api.ts';
 import { useSay, wordFor } from '../settings.tsx';
 

@@ -1,5 +1,6 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { Bounce, BounceFilter } from '../../shared/api.ts';
+import { versionOfBounce } from '../../shared/versions.ts';
 import type { Session } from '../app.tsx';
 import { server } from '../call.ts';
 import { toCsv } from '../csv.ts';
@@ -27,6 +28,7 @@ export function BouncesView({ session, open }: { session: Session; open: readonl
       load: (asked) => server.bounces({ filter, ...asked }),
       key: keyOf,
       time: timeOfBounce,
+      version: versionOfBounce,
     }),
     [filter],
   );

@@ -1,5 +1,6 @@
-import { useMemo, useState } from 'preact/hooks';
+import { useMemo, useRef, useState } from 'preact/hooks';
 import type { Answered, MailItem, SentMail } from '../../shared/api.ts';
+import { versionOfMail } from '../../shared/versions.ts';
 import type { Session } from '../app.tsx';
 import { server } from '../call.ts';
 import { type Feed, type Source, useFeed } from '../feed.ts';
@@ -17,6 +18,7 @@ const SOURCE: Source<SentMail> = {
   load: (asked) => server.mails(asked),
   key: ({ messageId }) => messageId,
   time: ({ sentAt }) => sentAt,
+  version: versionOfMail,
 };
 
 /** Every mail: what is not sent, then what was, newest first. `open`: `sent` and a message id, or `item` and an id. */
@@ -90,23 +92,28 @@ function Row({ mail, isOpen }: { mail: SentMail; isOpen: boolean }) {
 
 const FINAL = new Set(['bounced', 'dropped', 'complained']);
 const WATCHED_MS = 15 * 60_000;
+/** How many states are read at a time: of the newest mails that may change soon, and of all others in turn. */
 const MAX_WATCHED = 60;
+const MAX_NEWEST = 40;
 
-/** Whether more may be heard of a mail: also a delivered one may be complained of, some time after. */
+/** Whether more may be heard of a mail soon: also a delivered one may be complained of, some time after. */
 function mayChange({ states, sentAt }: SentMail, nowMs: number): boolean {
   return states.some(
     ({ state }) => !FINAL.has(state) && (state !== 'delivered' || nowMs - Date.parse(sentAt) < WATCHED_MS),
   );
 }
 
-/** Keeps the newest mails' states up to date. */
+/** Keeps the mails' states up to date, those of the newest first: a mail may bounce days after. */
 function useStates(feed: Feed<SentMail>): void {
+  const turn = useRef(0);
   usePolling(async () => {
     const nowMs = Date.now();
-    const watched = feed.pages.pages
-      .flat()
-      .filter((mail) => mayChange(mail, nowMs))
-      .slice(0, MAX_WATCHED);
+    const shown = feed.pages.pages.flat();
+    const newest = shown.filter((mail) => mayChange(mail, nowMs)).slice(0, MAX_NEWEST);
+    const others = shown.filter((mail) => !newest.includes(mail));
+    if (turn.current >= others.length) turn.current = 0;
+    const watched = [...newest, ...others.slice(turn.current, turn.current + MAX_WATCHED - newest.length)];
+    turn.current += MAX_WATCHED - newest.length;
     if (watched.length === 0) return undefined;
     const { mails } = await server.states({ messageIds: watched.map(({ messageId }) => messageId) });
     const now = new Map(mails.map((mail) => [mail.messageId, mail]));
@@ -128,7 +135,9 @@ function Unsent({ session }: { session: Session }) {
     return answer.cursor === undefined ? undefined : REREAD_LARGE_MS;
   }, 'unsent');
   const end = further ?? first;
-  const items = [...(first?.items ?? []), ...(further?.items ?? [])];
+  // The part that is read again may by now hold what was found further on.
+  const again = new Set(first?.items.map(({ id }) => id));
+  const items = [...(first?.items ?? []), ...(further?.items ?? []).filter(({ id }) => !again.has(id))];
   const goOn = async () => {
     if (end?.cursor === undefined) return;
     const answer = await server.unsent({ cursor: end.cursor });

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { PROVIDERS } from '../../../lambda/mail/event.ts';
+import { PROVIDERS } from '../../../lambda/mail/provider.ts';
 import { type Field, type NewMail, type Problem, problemsOf } from '../../shared/new-mail.ts';
 import type { Session } from '../app.tsx';
 import { messageOf, server } from '../call.ts';

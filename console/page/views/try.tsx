@@ -1,16 +1,18 @@
 import { useEffect, useState } from 'preact/hooks';
-import { PROVIDERS } from '../../../lambda/mail/event.ts';
+import { PROVIDERS } from '../../../lambda/mail/provider.ts';
 import type { Answered, Sample, SamplePost } from '../../shared/api.ts';
 import { timeOf } from '../../shared/states.ts';
 import { messageOf, server } from '../call.ts';
 import { Mark, Notice, Text, Time } from '../parts.tsx';
 import { usePolling } from '../polling.ts';
 import { hashOf } from '../route.ts';
-import { useSay, wordFor } from '../settings.tsx';
+import { useSay, useSettings, wordFor } from '../settings.tsx';
 import { AllAttributes, Verdict } from './details.tsx';
 
 const CONTENT_TYPES = ['application/json', 'application/x-www-form-urlencoded'];
 const OWN: SamplePost = { provider: 'sendgrid', contentType: 'application/json', body: '[]' };
+
+const keyOf = ({ provider, name }: Pick<Sample, 'provider' | 'name'>) => `${provider} ${name.en}`;
 
 interface Posted extends Answered<'post'> {
   readonly post: SamplePost;
@@ -19,7 +21,7 @@ interface Posted extends Answered<'post'> {
 
 /** Posts a sample to a receiver, and shows what it answers and records. */
 export function TryView() {
-  const say = useSay();
+  const { say, language } = useSettings();
   const [samples, setSamples] = useState<readonly Sample[]>([]);
   const [chosen, setChosen] = useState('');
   const [post, setPost] = useState(OWN);
@@ -37,11 +39,11 @@ export function TryView() {
     );
   }, []);
   function choose({ name, provider, contentType, body }: Sample) {
-    setChosen(`${provider} ${name}`);
+    setChosen(keyOf({ provider, name }));
     setPost({ provider, contentType, body });
   }
   const change = (part: Partial<SamplePost>) => setPost({ ...post, ...part });
-  const sample = samples.find(({ provider, name }) => `${provider} ${name}` === chosen);
+  const sample = samples.find((other) => keyOf(other) === chosen);
   const submit = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
@@ -66,7 +68,7 @@ export function TryView() {
             value={chosen}
             onChange={(event) => {
               const { value } = event.currentTarget;
-              const found = samples.find(({ provider, name }) => `${provider} ${name}` === value);
+              const found = samples.find((other) => keyOf(other) === value);
               if (found) choose(found);
               else setChosen('');
             }}
@@ -76,9 +78,9 @@ export function TryView() {
               <optgroup key={provider} label={wordFor(say, 'provider', provider)}>
                 {samples
                   .filter((other) => other.provider === provider)
-                  .map(({ name }) => (
-                    <option key={name} value={`${provider} ${name}`}>
-                      {name}
+                  .map((other) => (
+                    <option key={keyOf(other)} value={keyOf(other)}>
+                      {other.name[language]}
                     </option>
                   ))}
               </optgroup>

@@ -14,6 +14,9 @@ export const en = {
   modeLocal: 'Local mode: nothing here reaches anybody',
   modeDeployed: 'A deployed stack, read with your AWS credentials',
   readOnly: 'read-only',
+  locked: 'This page opens only by its whole address.',
+  lockedHint:
+    'Open the address that “npm run console” printed in the terminal. It has a token at its end, a new one at every start.',
   loading: 'Reading …',
   close: 'Close',
   cannotRead: 'This cannot be read now: {message}',

@@ -15,6 +15,9 @@ export const ja: Words = {
   modeLocal: 'ローカルモード: ここから送っても、実際には誰にも届きません',
   modeDeployed: 'デプロイ済みのスタックを、お使いの AWS 認証情報で表示しています',
   readOnly: '閲覧のみ',
+  locked: 'このページは、完全なアドレスでのみ開けます。',
+  lockedHint:
+    'ターミナルに「npm run console」が表示したアドレスを開いてください。末尾のトークンは、起動のたびに変わります。',
   loading: '読み込んでいます…',
   close: '閉じる',
   cannotRead: '読み込めませんでした: {message}',

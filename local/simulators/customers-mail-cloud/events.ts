@@ -63,7 +63,7 @@ const STEPS: Readonly<Record<Fate, readonly Step[]>> = {
 /**
  * All events that a mail will have, by the fate of each recipient: entries of version 2.
  *
- * @param acceptedAt epoch milliseconds
+ * @param acceptedAt Unix milliseconds
  * @param delayMs between two events of a recipient
  * @param timeZone the account's, an IANA name: `created` is local time without an offset
  */

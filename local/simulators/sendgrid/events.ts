@@ -62,7 +62,7 @@ const STEPS: Readonly<Record<Fate, readonly Step[]>> = {
  * All events that a mail will have, by the fate of each recipient.
  *
  * @param messageId the `X-Message-Id` that the request was answered with
- * @param acceptedAt epoch milliseconds
+ * @param acceptedAt Unix milliseconds
  * @param delayMs between two events of a recipient
  */
 export function eventsOf(

@@ -37,20 +37,26 @@ export function eventPost(
  * not known.
  *
  * @param privateKey on the curve P-256
- * @param now epoch milliseconds
+ * @param now Unix milliseconds
  * @see https://www.twilio.com/docs/sendgrid/for-developers/tracking-events, "Security Features"
  */
 function signedPost(events: readonly SendGridEvent[], privateKey: KeyObject, now: number): WebhookPost {
   const body = bodyOf(events);
-  const timestamp = String(Math.floor(now / 1000));
-  const signature = sign('sha256', Buffer.concat([Buffer.from(timestamp), body]), privateKey);
+  return { headers: { ...HEADERS, ...signatureHeaders(body, privateKey, now) }, body };
+}
+
+/**
+ * The headers with which the Signed Event Webhook signs a body.
+ *
+ * @param privateKey on the curve P-256
+ * @param nowMs Unix milliseconds
+ */
+export function signatureHeaders(body: Uint8Array | string, privateKey: KeyObject, nowMs: number) {
+  const timestamp = String(Math.floor(nowMs / 1000));
+  const signature = sign('sha256', Buffer.concat([Buffer.from(timestamp), Buffer.from(body)]), privateKey);
   return {
-    headers: {
-      ...HEADERS,
-      'X-Twilio-Email-Event-Webhook-Signature': signature.toString('base64'),
-      'X-Twilio-Email-Event-Webhook-Timestamp': timestamp,
-    },
-    body,
+    'X-Twilio-Email-Event-Webhook-Signature': signature.toString('base64'),
+    'X-Twilio-Email-Event-Webhook-Timestamp': timestamp,
   };
 }
 

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { PROVIDERS } from '../../../lambda/mail/event.ts';
+import { PROVIDERS } from '../../../lambda/mail/provider.ts';
 import { openSenders } from '../../../lambda/senders/senders.ts';
 import { failureOf, mail } from './mails.ts';
 

@@ -2,7 +2,7 @@ import http from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { sendGridSender } from '../../../lambda/senders/sendgrid.ts';
-import { listenOnLoopback } from '../../../local/simulators/loopback.ts';
+import { listen } from '../../../local/ports.ts';
 import { failureOf, mail } from './mails.ts';
 
 interface Request {
@@ -24,7 +24,7 @@ beforeEach(async () => {
     requests.push({ line: `${request.method} ${request.url}`, headers: request.headers, body });
     answer(response);
   });
-  apiUrl = `http://127.0.0.1:${await listenOnLoopback(server, 0)}`;
+  apiUrl = `http://127.0.0.1:${await listen(server, 0, 'the mail API of the tests')}`;
 });
 afterEach(() => {
   vi.restoreAllMocks();

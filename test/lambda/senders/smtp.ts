@@ -1,8 +1,8 @@
 import net from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { SMTPServer, type SMTPServerOptions, type SMTPServerSession } from 'smtp-server';
+import { listen } from '../../../local/ports.ts';
 import type { LocalCertificate } from '../../../local/simulators/certificate.ts';
-import { listenOnLoopback } from '../../../local/simulators/loopback.ts';
 
 export const ACCOUNT = { user: 'smtp-user', password: 'correct horse' };
 
@@ -68,7 +68,7 @@ export async function startMailServer(
     sockets.set(remotePort, socket);
     socket.once('close', () => sockets.get(remotePort) === socket && sockets.delete(remotePort));
   });
-  const port = await listenOnLoopback(server.server, 0);
+  const port = await listen(server.server, 0, 'the SMTP server of the tests');
   return {
     port,
     messages,
@@ -103,6 +103,6 @@ export async function startScriptedServer(replies: Readonly<Record<string, strin
       }
     });
   });
-  const port = await listenOnLoopback(server, 0);
+  const port = await listen(server, 0, 'the SMTP server of the tests');
   return { port, heard: () => heard, close: () => server.close() };
 }

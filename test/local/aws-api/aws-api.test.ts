@@ -6,7 +6,7 @@ import {
   PutSecretValueCommand,
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
-import { GetQueueAttributesCommand, SendMessageBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ALLOW_ALL } from '../../../local/access.ts';
 import { startAwsApi } from '../../../local/aws-api/aws-api.ts';
@@ -97,13 +97,6 @@ describe('SQS', () => {
     await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body }));
     const longer = sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: `${body}x` }));
     await expect(longer).rejects.toThrow('1048577 bytes are more than 1048576');
-  });
-
-  test('takes a batch', async () => {
-    const Entries = ['a', 'b'].map((Id) => ({ Id, MessageBody: `body ${Id}` }));
-    const sent = await sqs.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
-    expect(sent.Successful?.map(({ Id }) => Id)).toEqual(['a', 'b']);
-    expect(kept().map(({ body }) => body)).toEqual(expect.arrayContaining(['body a', 'body b']));
   });
 
   test('counts what can be seen, and what is being worked on', async () => {

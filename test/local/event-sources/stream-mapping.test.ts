@@ -117,13 +117,6 @@ describe('a stream mapping', () => {
     await until(() => expect(mapping.batches).toEqual([['a', 'b'], ['c', 'd'], ['e']]));
   });
 
-  test('gathers records for the batching window', async () => {
-    const mapping = await mappingOn('window', { BatchSize: 3, MaximumBatchingWindowInSeconds: 60 }, () => null);
-    mapping.run();
-    for (const id of ['a', 'b', 'c']) await mapping.put(id);
-    await until(() => expect(mapping.batches).toEqual([['a', 'b', 'c']]));
-  });
-
   test('sends again from the lowest failed record on', async () => {
     const failed = new Set(['b']);
     const mapping = await mappingOn('partial', reportFailures, ({ ids, sequenceNumbers }) => ({
@@ -239,15 +232,5 @@ describe('a stream mapping', () => {
     const tries = mapping.batches.length;
     mapping.run();
     await until(() => expect(mapping.batches).toHaveLength(tries + 1));
-  });
-
-  test('starts at the end of the stream where the template says LATEST', async () => {
-    const mapping = await mappingOn('latest', { StartingPosition: 'LATEST' }, () => null);
-    await mapping.put('old');
-    const file = engine.folder.path('checkpoints', 'latest.json');
-    mapping.run();
-    await until(async () => expect(await readFile(file, 'utf8')).toContain('"after": "1"'));
-    await mapping.put('new');
-    await until(() => expect(mapping.batches).toEqual([['new']]));
   });
 });

@@ -6,15 +6,15 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { listen } from '../../../local/ports.ts';
 import { issueLocalCertificate } from '../../../local/simulators/certificate.ts';
-import { listenOnLoopback } from '../../../local/simulators/loopback.ts';
 
 const certificate = await issueLocalCertificate();
 const server = tls.createServer({ cert: certificate.cert, key: certificate.key }, (socket) => socket.end('hello'));
 let port: number;
 
 beforeAll(async () => {
-  port = await listenOnLoopback(server, 0);
+  port = await listen(server, 0, 'the server of the tests');
 });
 afterAll(() => {
   server.close();

@@ -1,6 +1,6 @@
 import http from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import { listenOnLoopback } from '../../../local/simulators/loopback.ts';
+import { listen } from '../../../local/ports.ts';
 
 /** A post as it arrived. */
 export interface ReceivedPost {
@@ -25,7 +25,7 @@ export async function startReceiver(): Promise<Receiver> {
     // A redirect to itself shows whether it is followed.
     response.writeHead(statuses.shift() ?? 200, { Location: '/' }).end();
   });
-  const port = await listenOnLoopback(server, 0);
+  const port = await listen(server, 0, 'the receiver of the tests');
   return {
     url: `http://127.0.0.1:${port}/hook`,
     posts,

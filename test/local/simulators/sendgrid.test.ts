@@ -496,6 +496,6 @@ describe('close', () => {
     const port = Number(new URL(simulator.url).port);
     await expect(
       startSendGridSimulator({ port, apiKey: '', privateKey, webhookUrl: () => '', delayMs: 0 }),
-    ).rejects.toThrow(`Cannot listen on 127.0.0.1:${port}: `);
+    ).rejects.toThrow(`Cannot listen on 127.0.0.1:${port} for SendGrid's simulator: another program has the port`);
   });
 });

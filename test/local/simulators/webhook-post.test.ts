@@ -1,6 +1,6 @@
 import http from 'node:http';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { listenOnLoopback } from '../../../local/simulators/loopback.ts';
+import { listen } from '../../../local/ports.ts';
 import { postToWebhook } from '../../../local/simulators/webhook-post.ts';
 
 const post = { headers: { 'Content-Type': 'text/plain' }, body: Buffer.from('hello') };
@@ -12,7 +12,7 @@ let url: string;
 
 beforeEach(async () => {
   server = http.createServer((_request, response) => answer(response));
-  url = `http://127.0.0.1:${await listenOnLoopback(server, 0)}/`;
+  url = `http://127.0.0.1:${await listen(server, 0, 'the webhook of the tests')}/`;
 });
 afterEach(() => {
   server.close();

@@ -1,0 +1,159 @@
+import { readFile } from 'node:fs/promises';
+import type { Page } from 'playwright-core';
+import { beforeAll, expect, test } from 'vitest';
+import { parseOutputs } from '../../bin/support/outputs.ts';
+import { tablesOf } from '../../bin/support/tables.ts';
+import { batchPut } from '../../lambda/aws/tables.ts';
+import { dayKey } from '../../lambda/mail/keys.ts';
+import { until } from '../end-to-end/running-stack.ts';
+import { consoleUnderTest, describePage, type Opened } from './browser.ts';
+
+const START_MS = Date.now();
+const DAY_MS = 86_400_000;
+
+/** A Bounce row as a receiver writes it. */
+function row(id: string, occurredMs: number) {
+  const occurredAt = new Date(occurredMs).toISOString();
+  return {
+    fullMessageId: id,
+    eventId: 'event',
+    messageId: id,
+    provider: 'sendgrid',
+    outcome: 'bounced',
+    bounceClass: 'hard',
+    reason: '550 5.1.1 User unknown',
+    toEmail: `${id}@example.jp`,
+    subject: `Subject of ${id}`,
+    matched: true,
+    occurredAt,
+    day: dayKey(occurredAt, id),
+  };
+}
+
+/** A failure as SendGrid tells of it, of a mail of that id. */
+const failure = (id: string, occurredMs: number) => ({
+  email: `${id}@example.jp`,
+  event: 'bounce',
+  type: 'bounce',
+  status: '5.1.1',
+  reason: '550 5.1.1 User unknown',
+  timestamp: Math.floor(occurredMs / 1000),
+  sg_event_id: `event-of-${id}`,
+  sg_message_id: `${id}.filter0001.1.1.0`,
+});
+
+/** How often the page has looked from the newest row on. */
+const polls = (requests: Opened['requests'], path: string) =>
+  requests.filter((request) => request.path === path && !request.body?.includes('"cursor"')).length;
+
+const count = async (page: Page) => Number((await page.locator('.exports span').textContent())?.replace(/\D/g, ''));
+
+describePage('what comes late', () => {
+  const { stack, open } = consoleUnderTest();
+  let write: (rows: readonly object[]) => Promise<void>;
+  beforeAll(async () => {
+    const outputs = parseOutputs(stack().local.outputs);
+    const client = tablesOf(outputs);
+    write = async (rows) => {
+      const puts = rows.map((given) => ({ table: outputs.BounceTableName, row: { ...given } }));
+      expect(await batchPut(client, puts, AbortSignal.timeout(60_000))).toEqual([]);
+    };
+    // Two days of rows, 20 minutes apart: more than a page of the list.
+    await write(Array.from({ length: 144 }, (_, n) => row(`row-${n}`, START_MS - n * 1_200_000)));
+  });
+
+  test('a failure that comes a day late appears in its place, where one looks, by itself', async () => {
+    const { page, requests } = await open('#/bounces');
+    const before = page.getByRole('link', { name: 'row-71@example.jp' });
+    await until('more than a day of rows', async () => {
+      await page.evaluate('scrollTo(0, document.body.scrollHeight)');
+      return (await count(page)) === 144 ? true : undefined;
+    });
+    await until('the row of a day ago', async () => {
+      await page.evaluate('scrollTo(0, document.body.scrollHeight / 2)');
+      return (await before.count()) > 0 ? true : undefined;
+    });
+    await before.click();
+    await page.getByRole('region', { name: 'One bounce' }).waitFor();
+    const place = await before.boundingBox();
+    expect(await stack().postSendGrid([failure('late', START_MS - DAY_MS + 60_000)])).toMatchObject({ status: 200 });
+    const asked = polls(requests, '/api/bounces');
+    await page.getByRole('link', { name: 'late@example.jp' }).waitFor({ timeout: 10_000 });
+    // One may have been under way; they are 1.2 seconds apart.
+    expect(polls(requests, '/api/bounces') - asked).toBeLessThanOrEqual(2);
+    expect(await page.locator('tr.open').textContent()).toContain('row-71@example.jp');
+    expect(Math.abs(((await before.boundingBox())?.y ?? 0) - (place?.y ?? -100))).toBeLessThan(2);
+    const shown = await page.locator('table.rows tbody tr:not(.away) .main a').allInnerTexts();
+    expect(shown[shown.indexOf('late@example.jp') - 1]).toBe('row-71@example.jp');
+    expect(shown[shown.indexOf('late@example.jp') + 1]).toBe('row-72@example.jp');
+  });
+
+  test('a mail that is logged a day late appears by itself, and so does what befalls an old one', async () => {
+    const { page, requests } = await open('#/mail');
+    const log = (messageId: string, sentMs: number) =>
+      stack().log({
+        messageId,
+        entry: 'mail',
+        from: 'shop@example.com',
+        to: `${messageId}@example.jp`,
+        subject: `A mail ${messageId}`,
+        provider: 'sendgrid',
+        sentAt: new Date(sentMs).toISOString(),
+      });
+    await log('oldest', START_MS - 2 * DAY_MS);
+    await log('newest', START_MS);
+    const rows = page.locator('table.rows tbody tr');
+    await rows.filter({ hasText: 'A mail newest' }).waitFor();
+    await log('logged-late', START_MS - DAY_MS);
+    const row = rows.filter({ hasText: 'A mail logged-late' });
+    await row.waitFor();
+    expect((await page.locator('table.rows .main a').allInnerTexts()).map((text) => text.slice(7))).toEqual([
+      'newest',
+      'logged-late',
+      'oldest',
+    ]);
+    await stack().postSendGrid([{ ...failure('oldest', START_MS - 2 * DAY_MS), event: 'delivered' }]);
+    const old = rows.filter({ hasText: 'A mail oldest' });
+    await old.getByText('Delivered').waitFor();
+    await stack().postSendGrid([{ ...failure('oldest', START_MS - DAY_MS), sg_event_id: 'late' }]);
+    const asked = polls(requests, '/api/states');
+    await old.getByText('Bounced').waitFor();
+    expect(polls(requests, '/api/states') - asked).toBeLessThanOrEqual(2);
+  });
+
+  test('an overview counts what comes a day late', async () => {
+    const { page, requests } = await open('#/overview');
+    const bounced = page.locator('.figures div', { hasText: 'Bounced' }).locator('dd');
+    await bounced.waitFor();
+    const before = Number(await bounced.textContent());
+    await stack().postSendGrid([failure('counted-late', START_MS - DAY_MS)]);
+    const asked = polls(requests, '/api/overview');
+    await until('the figure', async () => (Number(await bounced.textContent()) === before + 1 ? true : undefined));
+    expect(polls(requests, '/api/overview') - asked).toBeLessThanOrEqual(2);
+  });
+
+  test('a thousand rows between two polls leave no gap', async () => {
+    const { page } = await open('#/bounces');
+    await page.getByText('row-0@example.jp').waitFor();
+    await until('a page', async () => ((await count(page)) >= 100 ? true : undefined));
+    // No poll gets an answer until all are there.
+    const held: (() => void)[] = [];
+    let holds = true;
+    await page.route('**/api/bounces', async (route) => {
+      if (holds) await new Promise<void>((resolve) => held.push(resolve));
+      await route.continue();
+    });
+    await until('a poll', async () => held[0]);
+    const before = await count(page);
+    await write(Array.from({ length: 1_000 }, (_, n) => row(`burst-${n}`, START_MS + 1_000 + n)));
+    holds = false;
+    for (const goOn of held) goOn();
+    await page.getByText('burst-999@example.jp').waitFor();
+    await until('all of them', async () => ((await count(page)) === before + 1_000 ? true : undefined));
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'CSV' }).click();
+    const exported = await readFile(await (await download).path(), 'utf8');
+    const found = Array.from(exported.matchAll(/"(burst-\d+)@/g), ([, id]) => id);
+    expect(found).toEqual(Array.from({ length: 1_000 }, (_, n) => `burst-${999 - n}`));
+  });
+});

@@ -1,0 +1,54 @@
+import { existsSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { expect, test } from 'vitest';
+import { codes, pagePaths, prose, readPage, root } from './pages.ts';
+
+const pages = await pagePaths();
+
+test('every link of a page leads to a file that is there, and to a heading that it has', async () => {
+  const broken = await Promise.all(
+    pages.map(async (page) => {
+      const targets = [...prose(await readPage(page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
+      const local = targets.filter((target) => !/^[a-z]+:/.test(target));
+      const found = await Promise.all(
+        local.map(async (target) => ((await leadsSomewhere(page, target)) ? [] : [target])),
+      );
+      return found.flat().map((target) => `${page}: ${target}`);
+    }),
+  );
+  expect(broken.flat()).toEqual([]);
+});
+
+async function leadsSomewhere(page: string, target: string): Promise<boolean> {
+  const [path = '', anchor] = target.split('#');
+  const file = path === '' ? page : relative(root, join(root, dirname(page), decodeURIComponent(path)));
+  if (!existsSync(join(root, file))) return false;
+  return anchor === undefined || anchorsOf(await readPage(file)).has(decodeURIComponent(anchor));
+}
+
+/** As GitHub makes them: letters, digits, hyphens and underscores stay; a heading that comes again is numbered. */
+function anchorsOf(page: string): Set<string> {
+  const anchors = new Set<string>();
+  for (const [, heading = ''] of prose(page).matchAll(/^#+ (.+)$/gm)) {
+    const anchor = heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-');
+    let numbered = anchor;
+    for (let count = 1; anchors.has(numbered); count++) numbered = `${anchor}-${count}`;
+    anchors.add(numbered);
+  }
+  return anchors;
+}
+
+test('every file that a page names is there', async () => {
+  const missing = await Promise.all(
+    pages.map(async (page) => {
+      // Not of a provider that is to be added: its files are the advice.
+      const names = codes(prose(await readPage(page))).filter((name) => !/[<*…\s]|\bses\b/.test(name));
+      const paths = names.filter((name) => /^(bench|bin|console|docs|examples|lambda|lib|local|test)\//.test(name));
+      return paths.flatMap((path) => (existsSync(join(root, path)) ? [] : [`${page}: ${path}`]));
+    }),
+  );
+  expect(missing.flat()).toEqual([]);
+});

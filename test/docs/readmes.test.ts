@@ -1,0 +1,131 @@
+import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+import { PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { readOutputs } from '../../bin/support/outputs.ts';
+import { tablesOf } from '../../bin/support/tables.ts';
+import { until } from '../end-to-end/running-stack.ts';
+import { blocks, readPage, root, section } from './pages.ts';
+
+const english = await readPage('README.md');
+const japanese = await readPage('README.ja.md');
+
+test('both READMEs have the same commands, code and example rows', () => {
+  expect(blocks(japanese, 'sh', 'ts', 'json')).toEqual(blocks(english, 'sh', 'ts', 'json'));
+});
+
+test('both READMEs link to the same places', () => {
+  const links = (page: string) =>
+    [...page.matchAll(/\]\(([^)]+)\)/g)]
+      .map(([, target = '']) => target.replace('-ja.png', '.png'))
+      .filter((target) => !target.startsWith('README'))
+      .toSorted();
+  expect(links(japanese)).toEqual(links(english));
+});
+
+let clone: string;
+beforeAll(async () => {
+  clone = await mkdtemp(join(tmpdir(), 'todoke-clone-'));
+  await promisify(execFile)('git', ['clone', '--quiet', root, clone]);
+  // In place of `npm ci`: tests reach no registry.
+  await symlink(join(root, 'node_modules'), join(clone, 'node_modules'));
+});
+afterAll(() => rm(clone, { recursive: true, force: true }));
+
+test('what the READMEs say to run first runs in a clean clone, and shows what they show', async () => {
+  const [install = '', tryIt = ''] = blocks(section(english, '## See it work'), 'sh');
+  expect(install).toBe('npm ci\nnpm start\n');
+  expect(tryIt).toBe('npm run try\n');
+
+  // The port is another than the README's: that one may be taken.
+  const start = npm('start', '--', '--port', '0', '--delay-ms', '50');
+  await start.printed(/Ctrl-C stops/);
+  const outputs = await readOutputs(join(clone, '.local/outputs.json'));
+
+  const played = npm(...tryIt.trim().split(' ').slice(1));
+  expect(await played.ended).toBe(0);
+  const [shown = ''] = blocks(section(english, '## See it work'), '');
+  expect(shown).toContain('→ Bounce');
+  for (const line of shown.trimEnd().split('\n')) {
+    // Up to where it is cut, and without the time in the item's id.
+    expect(played.output()).toContain(line.replace(/ …$/, '').replace(/try-.*/, 'try-'));
+  }
+
+  const [item = '', row = ''] = blocks(section(english, '## What lands where'), 'json');
+  const db = tablesOf(outputs);
+  onTestFinished(() => db.destroy());
+  await db.send(new PutCommand({ TableName: outputs.MailTableName, Item: JSON.parse(item) }));
+  const bounced = await until('the item of the README to bounce', async () => {
+    const { Items = [] } = await db.send(new ScanCommand({ TableName: outputs.BounceTableName }));
+    return Items.find((found) => found['mailId'] === 'order-1001' && found['matched'] === true);
+  });
+  expect(withoutIdsAndTimes(bounced)).toEqual(withoutIdsAndTimes(JSON.parse(row)));
+
+  start.interrupt();
+  await start.ended;
+  expect(start.output()).toContain('Stopped. Everything is kept in .local');
+}, 120_000);
+
+const IDS_AND_TIMES = /^(fullMessageId|eventId|messageId|timestamp|occurredAt|receivedAt|day|expiresAt|smtp-id)$/;
+
+function withoutIdsAndTimes(row: Record<string, unknown>) {
+  return JSON.parse(JSON.stringify(row, (name, value) => (IDS_AND_TIMES.test(name) ? typeof value : value)));
+}
+
+/** A command of npm's in the clone, with no more of this environment than a person has. */
+function npm(...args: string[]) {
+  const child = spawn('npm', args, {
+    cwd: clone,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own, which gets a signal whole, as from a terminal: npm passes none on.
+    detached: true,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], npm_config_update_notifier: 'false' },
+  });
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const interrupt = () => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+      process.kill(-child.pid, 'SIGINT');
+  };
+  onTestFinished(async () => {
+    interrupt();
+    await ended;
+  });
+  const errors = text(child.stderr);
+  let output = '';
+  child.stdout.on('data', (chunk) => {
+    output += chunk;
+  });
+  return {
+    ended,
+    output: () => output,
+    printed: (pattern: RegExp) =>
+      printed(
+        child,
+        pattern,
+        () => output,
+        ended.then(() => errors),
+      ),
+    interrupt,
+  };
+}
+
+function printed(
+  child: ChildProcessByStdio<null, Readable, Readable>,
+  pattern: RegExp,
+  output: () => string,
+  failed: Promise<string>,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      if (pattern.test(output())) resolve();
+    };
+    child.stdout.on('data', look);
+    look();
+    void failed.then((errors) => reject(new Error(`It ended before it printed ${pattern}: ${output()}${errors}`)));
+  });
+}
