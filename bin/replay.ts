@@ -17,24 +17,29 @@ await runCommand(
     does: 'runs unrecognized and unmatched Bounce rows through the code and the sent log of today',
     options: {
       outputs: OUTPUTS_OPTION,
-      'message-id': { default: '', help: 'only rows with this fullMessageId' },
-      'time-zone': { default: 'Asia/Tokyo', help: 'of the Customers Mail Cloud account' },
       'dry-run': { default: false, help: 'only says what would be done' },
     },
   },
   async (options) => {
     const outputs = await readOutputs(options.outputs);
+    const timeZone = outputs.CustomersMailCloudTimeZone;
+    if (timeZone === undefined) {
+      throw new Error(
+        'Cannot replay: the outputs have no CustomersMailCloudTimeZone. They are of an older deployment: deploy again',
+      );
+    }
     const client = tablesOf(outputs);
     const store = { client, sentLogTable: outputs.SentLogTableName, bounceTable: outputs.BounceTableName };
-    const counts = { looked: 0, recognized: 0, stillUnrecognized: 0, joined: 0, stillUnmatched: 0 };
-    for await (const rows of pages(client, outputs.BounceTableName, options['message-id'])) {
+    const counts = { looked: 0, recognized: 0, stillUnrecognized: 0, forPeople: 0, joined: 0, stillUnmatched: 0 };
+    for await (const rows of pages(client, outputs.BounceTableName)) {
       counts.looked += rows.length;
       const unrecognized = rows.filter((row) => row['outcome'] === 'unrecognized');
       const unmatched = rows.filter((row) => row['outcome'] !== 'unrecognized');
-      const recognized = await replayUnrecognized(unrecognized, store, options['time-zone'], options['dry-run']);
+      const recognized = await replayUnrecognized(unrecognized, store, timeZone, options['dry-run']);
       const joined = await joinUnmatched(unmatched, store, options['dry-run']);
       counts.recognized += recognized;
       counts.stillUnrecognized += unrecognized.length - recognized;
+      counts.forPeople += unrecognized.filter((row) => rawEventOf(row) === undefined).length;
       counts.joined += joined;
       counts.stillUnmatched += unmatched.length - joined;
       if (counts.looked > rows.length) console.log(`… ${counts.looked} rows`);
@@ -42,6 +47,9 @@ await runCommand(
     console.log(`Looked at ${counts.looked} rows of ${outputs.BounceTableName} that were unrecognized or unmatched.`);
     const done = options['dry-run'] ? 'would now be' : 'now';
     console.log(`  ${counts.recognized} ${done} recognized, ${counts.stillUnrecognized} still unrecognized`);
+    if (counts.forPeople > 0) {
+      console.log(`    ${counts.forPeople} of these a person must read: what was kept of them is not the whole event`);
+    }
     console.log(
       `  ${counts.joined} ${done} joined with their mail, ${counts.stillUnmatched} whose mail is not in the sent log`,
     );
@@ -49,15 +57,15 @@ await runCommand(
   },
 );
 
-async function* pages(client: DynamoDBDocumentClient, table: string, fullMessageId: string): AsyncIterable<Row[]> {
+async function* pages(client: DynamoDBDocumentClient, table: string): AsyncIterable<Row[]> {
   const scan = paginateScan(
     { client },
     {
       TableName: table,
       ConsistentRead: true,
-      FilterExpression: `#matched = :false${fullMessageId && ' AND #fullMessageId = :fullMessageId'}`,
-      ExpressionAttributeNames: { '#matched': 'matched', ...(fullMessageId && { '#fullMessageId': 'fullMessageId' }) },
-      ExpressionAttributeValues: { ':false': false, ...(fullMessageId && { ':fullMessageId': fullMessageId }) },
+      FilterExpression: '#matched = :false',
+      ExpressionAttributeNames: { '#matched': 'matched' },
+      ExpressionAttributeValues: { ':false': false },
     },
   );
   for await (const page of scan) yield page.Items ?? [];
@@ -84,18 +92,28 @@ async function replayUnrecognized(rows: Row[], store: EventStore, timeZone: stri
 }
 
 function normalize(row: Row, timeZone: string): MailEvent[] {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(String(row['rawEvent']));
-  } catch {
-    // It was shortened: what is left of it is for people only.
-    return [];
-  }
+  const raw = rawEventOf(row);
+  if (raw === undefined) return [];
   if (row['provider'] === 'sendgrid') return [normalizeSendGrid(raw)];
   if (typeof raw !== 'object' || raw === null) return [];
   return Object.entries(raw).flatMap(([eventType, entries]) =>
     [entries].flat().map((entry: unknown) => normalizeCustomersMailCloud({ eventType, entry }, timeZone)),
   );
+}
+
+/**
+ * What the provider sent; undefined where that was shortened, or where a row was kept as text that DynamoDB did not take:
+ * a row is no event, though it has the fields of one.
+ */
+function rawEventOf(row: Row): unknown {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(String(row['rawEvent']));
+  } catch {
+    return undefined;
+  }
+  const isRow = typeof raw === 'object' && raw !== null && 'fullMessageId' in raw && 'eventId' in raw;
+  return isRow ? undefined : raw;
 }
 
 /** Rows live as long as the stack's setting said when they were written. */

@@ -1,5 +1,5 @@
 /** `npm run resend`: finds the mails that are stuck, and sends them again. */
-import { paginateScan } from '@aws-sdk/lib-dynamodb';
+import { type DynamoDBDocumentClient, GetCommand, paginateScan } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../lambda/aws/tables.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
@@ -29,15 +29,13 @@ await runCommand(
     const client = tablesOf(outputs);
     const nowMs = Date.now();
     const counts = { looked: 0, stuck: 0, again: 0 };
-    for await (const page of paginateScan({ client }, { TableName: outputs.MailTableName, ConsistentRead: true })) {
-      for (const item of page.Items ?? []) {
-        counts.looked++;
-        const why = whyStuck(item, nowMs);
-        if (why === undefined || !isWanted(item, options)) continue;
-        counts.stuck++;
-        console.log(`${String(item['id'])}: ${why}${item['error'] ? `: ${String(item['error'])}` : ''}`);
-        if (!options['dry-run'] && (await sendAgain(client, outputs.MailTableName, item, nowMs))) counts.again++;
-      }
+    for await (const item of items(client, outputs.MailTableName, options.id)) {
+      counts.looked++;
+      const why = whyStuck(item, nowMs);
+      if (why === undefined || !String(item['error'] ?? '').includes(options.error)) continue;
+      counts.stuck++;
+      console.log(`${String(item['id'])}: ${why}${item['error'] ? `: ${String(item['error'])}` : ''}`);
+      if (!options['dry-run'] && (await sendAgain(client, outputs.MailTableName, item, nowMs))) counts.again++;
     }
     console.log(
       `Looked at ${counts.looked} items of ${outputs.MailTableName}: ${counts.stuck} stuck, ${counts.again} sent again.`,
@@ -46,6 +44,12 @@ await runCommand(
   },
 );
 
-function isWanted(item: Row, { id, error }: { readonly id: string; readonly error: string }): boolean {
-  return (id === '' || item['id'] === id) && (error === '' || String(item['error'] ?? '').includes(error));
+/** All of them, or the one with this id. */
+async function* items(client: DynamoDBDocumentClient, TableName: string, id: string): AsyncIterable<Row> {
+  if (id !== '') {
+    const { Item } = await client.send(new GetCommand({ TableName, Key: { id }, ConsistentRead: true }));
+    if (Item) yield Item;
+    return;
+  }
+  for await (const page of paginateScan({ client }, { TableName, ConsistentRead: true })) yield* page.Items ?? [];
 }

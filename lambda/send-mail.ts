@@ -34,8 +34,15 @@ const story = sentLog(
  * connection for each.
  */
 const HANDOVERS_AT_ONE_TIME: Readonly<Record<Provider, number>> = { sendgrid: 25, 'customers-mail-cloud': 10 };
-/** A mail whose sending was begun this often without coming to an end is given up. */
+/** A mail whose sending was begun this often without coming to an end is given up; so is one that its mailboxes put off. */
 const MAX_ATTEMPTS = 5;
+/**
+ * So long after its record was written a mail waits for a provider that takes none. By far less than the age at which the
+ * stream gives records up: whatever waits behind it must be read before that, to become `failed` too.
+ */
+export const RETRY_FOR_MS = 6 * 3_600_000;
+/** After that it is tried for so long, once: in a long outage all that waits behind it must have its turn in time. */
+const LAST_TRY_FOR_MS = 5_000;
 /** What is left of the invocation's time when no further try is begun: longer than one handover with its log row. */
 export const RESERVE_MS = 40_000;
 /** How long a claim outlives the invocation that made it. */
@@ -102,6 +109,7 @@ async function sendItem(record: StreamRecord, invocation: Invocation, pause: Pau
   if (result.kind === 'done') return;
 
   const { claim } = result;
+  const beginning: Beginning = { record, claim, isLast: Date.now() >= record.writtenAtMs + RETRY_FOR_MS };
   const mail = readItem(claim);
   const fail = ({ message }: Error, counts: Counts = {}) => {
     const error = `${message}. ${HOW_TO_SEND_AGAIN}`;
@@ -111,11 +119,15 @@ async function sendItem(record: StreamRecord, invocation: Invocation, pause: Pau
   };
   if (mail instanceof Error) return fail(mail);
   try {
-    await handOver(record, claim, mail, invocation, pause);
+    await handOver(beginning, mail, invocation, pause);
   } catch (error) {
     if (!(error instanceof HandoverError)) throw error;
-    if (mayPass(error, claim)) {
-      await mails.release(claim, Date.now(), `${error.message}; it will be tried again`);
+    if (mayPass(error, beginning)) {
+      await mails.release(claim, Date.now(), {
+        error: `${error.message}; it will be tried again`,
+        // What the provider puts off is no beginning that came to no end.
+        attempts: error.ofMailboxes ? claim.attempts : claim.attempts - 1,
+      });
       // Not in the provider's words: these may quote the mail.
       throw new LoggableError(`${mail.provider} could not take it now, and the item ${claim.id} says why`, {
         cause: error,
@@ -126,14 +138,22 @@ async function sendItem(record: StreamRecord, invocation: Invocation, pause: Pau
   }
 }
 
+/** A delivery of an item's record that has claimed the item. */
+interface Beginning {
+  readonly record: StreamRecord;
+  readonly claim: Claim;
+  /** The provider has had its time: what it does not take now ends as failed. */
+  readonly isLast: boolean;
+}
+
 /** Whether it is worth another delivery. */
-function mayPass({ kind }: HandoverError, { attempts }: Claim): boolean {
-  return kind === 'temporary' && attempts < MAX_ATTEMPTS;
+function mayPass({ kind, ofMailboxes }: HandoverError, { claim, isLast }: Beginning): boolean {
+  return kind === 'temporary' && !isLast && (!ofMailboxes || claim.attempts < MAX_ATTEMPTS);
 }
 
 /**
  * Claims an item, where another invocation holds it as soon as its claim lapses. Lambda delivers what failed again at
- * once, and only so many times: so the waiting is done here, or the tries would be over before the claim.
+ * once: so the waiting is done here, or it would call for nothing again and again.
  *
  * @throws LoggableError where too little of the invocation is left to begin
  */
@@ -162,13 +182,8 @@ function readItem(claim: Claim): OutgoingMail | Error {
   }
 }
 
-async function handOver(
-  record: StreamRecord,
-  claim: Claim,
-  mail: OutgoingMail,
-  invocation: Invocation,
-  pause: Pause,
-): Promise<void> {
+async function handOver(beginning: Beginning, mail: OutgoingMail, invocation: Invocation, pause: Pause): Promise<void> {
+  const { record, claim, isLast } = beginning;
   const chosenId = messageIdFor(`${record.eventId} ${record.writtenAtMs} ${mail.id}`, domainOf(mail.from.email));
   const sender = invocation.senders[mail.provider];
   const deadlineMs = invocation.endsAtMs - RESERVE_MS;
@@ -177,9 +192,10 @@ async function handOver(
   const refusedAtMs = record.writtenAtMs;
   // Where the sender chooses the Message-ID, the mail is logged before it leaves: no event can come before its log row.
   if (sender.choosesMessageId) await story.logMail(mail, chosenId, Date.now());
-  const { messageId, refused } = await retryHandover(() => sender.send(mail, chosenId), deadlineMs, pause).catch(
+  const triedUntilMs = isLast ? Math.min(deadlineMs, Date.now() + LAST_TRY_FOR_MS) : deadlineMs;
+  const { messageId, refused } = await retryHandover(() => sender.send(mail, chosenId), triedUntilMs, pause).catch(
     async (error) => {
-      if (sender.choosesMessageId && error instanceof HandoverError && !mayPass(error, claim)) {
+      if (sender.choosesMessageId && error instanceof HandoverError && !mayPass(error, beginning)) {
         const isOurFault = error.kind === 'unauthorized';
         await story.logRefusals(mail, chosenId, refusalOfAll(mail, error.message), refusedAtMs, { isOurFault });
       }
@@ -190,14 +206,19 @@ async function handOver(
   // The mail is out. Whatever happens now, it must be written down and must not go out again.
   const sentAtMs = Date.now();
   const problems = refused.map(({ recipient, reply }) => `${recipient} was refused: ${reply}`);
-  try {
-    await persist(deadlineMs + RESERVE_MS / 2, async () => {
-      if (!sender.choosesMessageId) await story.logMail(mail, messageId, sentAtMs);
-      await story.logRefusals(mail, messageId, refused, refusedAtMs);
-    });
-  } catch (error) {
-    log('error', 'Cannot log a mail that was sent', { mailId: mail.id, messageId, error: errorName(error) });
-    problems.push('it could not be logged: its events will be unmatched');
+  if (messageId === undefined) {
+    log('error', 'Cannot log a mail that was sent: its provider named no message id', { mailId: mail.id });
+    problems.push('its provider named no message id: its events cannot be joined');
+  } else {
+    try {
+      await persist(deadlineMs + RESERVE_MS / 2, async () => {
+        if (!sender.choosesMessageId) await story.logMail(mail, messageId, sentAtMs);
+        await story.logRefusals(mail, messageId, refused, refusedAtMs);
+      });
+    } catch (error) {
+      log('error', 'Cannot log a mail that was sent', { mailId: mail.id, messageId, error: errorName(error) });
+      problems.push('it could not be logged: its events will be unmatched');
+    }
   }
   const error = problems.length === 0 ? undefined : `Sent, but ${problems.join('; ')}`;
   const sentAt = new Date(sentAtMs).toISOString();

@@ -20,7 +20,7 @@ const BOUNCE_RATE_PERCENT = 5;
 /** Of fewer mails a day a rate says nothing. */
 const BOUNCE_RATE_MAILS = 50;
 
-/** A record is tried again in its invocation and by its stream; one that is older than this waits for a person. */
+/** A record is tried again in its invocation and by its stream; of one that is older than this a person should know. */
 const STREAM_AGE_MS = Duration.minutes(10).toMilliseconds();
 
 const FIVE_MINUTES = Duration.minutes(5);
@@ -174,7 +174,7 @@ function awsAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       atLeast: STREAM_AGE_MS,
       periods: 3,
       description:
-        'Mails wait to be sent, or log rows to be joined, for more than ten minutes: a provider or storage does not take them. After twelve hours they are given up; look at the logs of SendMail and JoinLateEvents.',
+        'Mails wait to be sent, or log rows to be joined, for more than ten minutes: a provider or storage does not take them. A mail becomes "failed" six hours after it was put, and what storage does not take is given up after twelve; look at the logs of SendMail and JoinLateEvents.',
       anchor: 'late-streams',
     },
     GivenUp: {

@@ -13,6 +13,9 @@ export interface StreamSourceProps {
   readonly filters: readonly Record<string, unknown>[];
 }
 
+/** Less than the day that a stream keeps its records: what is older is given up, and reported. */
+const MAX_RECORD_AGE = Duration.hours(12);
+
 /**
  * Makes a table's stream a function's event source: every record, in order, tried again for hours, one by one in the
  * end. Not the CDK's own event source, which lets the function use the key for anything.
@@ -26,8 +29,9 @@ export function readStream(reader: TodokeFunction, table: Table, props: StreamSo
     batchSize: 100,
     reportBatchItemFailures: true,
     bisectBatchOnError: true,
-    retryAttempts: 10,
-    maxRecordAge: Duration.hours(12),
+    // As often as it takes within that age: what fails fast would use up any count within minutes.
+    retryAttempts: -1,
+    maxRecordAge: MAX_RECORD_AGE,
     onFailure: queues.failureDestination,
     filters: filters.map((filter) => FilterCriteria.filter(filter)),
   });

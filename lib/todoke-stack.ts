@@ -65,6 +65,11 @@ export class TodokeStack extends Stack {
       "Enter this as Customers Mail Cloud's webhook",
     );
     output(
+      'CustomersMailCloudTimeZone',
+      settings.customersMailCloudTimeZone,
+      'In which the times of Customers Mail Cloud are read',
+    );
+    output(
       'LogMailPolicyArn',
       applications.logMail.managedPolicyArn,
       'Attach this to an application that logs its mail',

@@ -11,6 +11,7 @@ const stackOutputsSchema = z.object({
   WebhookSecretName: z.string(),
   SenderSecretName: z.string(),
   /** A stack that was deployed before these were added has none until the next deployment. */
+  CustomersMailCloudTimeZone: z.string().optional(),
   SpillQueueUrl: z.string().optional(),
   FailureQueueUrl: z.string().optional(),
   ConsoleUrl: z.string().optional(),

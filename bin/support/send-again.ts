@@ -1,12 +1,14 @@
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { WAITING } from '../../lambda/aws/mail-table.ts';
 import type { Row } from '../../lambda/aws/tables.ts';
 import { isConditionFailure, updateExpression } from '../../lambda/aws/update.ts';
+import { isWaiting } from './stuck.ts';
 
 /**
  * Deletes the status of a Mail item, or touches one that has none: either is a change by which the stream brings it again.
  *
  * @param item as it was found
- * @returns whether it was still so: somebody may have sent or deleted it since
+ * @returns whether it was still so: somebody may have sent or deleted it since, or its stream have taken it up again
  */
 export async function sendAgain(
   client: DynamoDBDocumentClient,
@@ -14,7 +16,6 @@ export async function sendAgain(
   item: Row,
   nowMs: number,
 ): Promise<boolean> {
-  const waiting = item['status'] === undefined;
   try {
     await client.send(
       new UpdateCommand({
@@ -22,10 +23,8 @@ export async function sendAgain(
         Key: { id: item['id'] },
         ...updateExpression({
           set: { resentAt: new Date(nowMs).toISOString() },
-          remove: waiting ? [] : ['status'],
-          condition: waiting ? 'attribute_exists(#id) AND attribute_not_exists(#status)' : '#status = :found',
-          names: waiting ? ['id', 'status'] : ['status'],
-          values: waiting ? {} : { found: item['status'] },
+          remove: ['status'],
+          ...stillAsFound(item),
         }),
       }),
     );
@@ -34,4 +33,15 @@ export async function sendAgain(
     if (isConditionFailure(error)) return false;
     throw error;
   }
+}
+
+function stillAsFound({ status, sendingUntil }: Row) {
+  if (isWaiting(status)) return WAITING;
+  if (status !== 'sending') return { condition: '#status = :found', names: ['status'], values: { found: status } };
+  // Not only the status: it is the same while another claim is live.
+  return {
+    condition: '#status = :found AND #sendingUntil = :until',
+    names: ['status', 'sendingUntil'],
+    values: { found: status, until: sendingUntil },
+  };
 }

@@ -7,6 +7,14 @@ import { isConditionFailure, updateExpression } from './update.ts';
 /** A person reads it in a table's cell; a thousand refused recipients would fill the item. */
 const ERROR_MAX_LENGTH = 2_000;
 
+/** The condition that an item waits to be sent: it is there, and its status is absent or empty. */
+export const WAITING = {
+  condition:
+    'attribute_exists(#id) AND (attribute_not_exists(#status) OR #status = :empty OR attribute_type(#status, :null))',
+  names: ['id', 'status'],
+  values: { empty: '', null: 'NULL' },
+};
+
 /** DynamoDB refuses an item over 400 KB with this. */
 const isTooLarge = (error: unknown) => error instanceof Error && error.name === 'ValidationException';
 
@@ -15,7 +23,7 @@ export interface Claim {
   readonly id: string;
   /** The item as it is now: this is what is sent. */
   readonly item: Row;
-  /** How often its sending was begun, this time included. */
+  /** How often its sending was begun, this time included; without what was released. */
   readonly attempts: number;
   /** ISO 8601. */
   readonly sendingUntil: string;
@@ -34,7 +42,7 @@ export type ClaimResult =
 export type SendingResult =
   | {
       readonly status: 'sent';
-      readonly messageId: string;
+      readonly messageId: string | undefined;
       readonly sentAt: string;
       readonly error?: string | undefined;
       readonly attempts?: undefined;
@@ -59,9 +67,7 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
       const first = await update(id, {
         set: { status: 'sending', sendingUntil, attempts: 1 },
         remove: ['messageId', 'sentAt', 'error', 'expiresAt'],
-        condition: `attribute_exists(#id) AND (attribute_not_exists(#status) OR #status = :empty OR attribute_type(#status, :null))`,
-        names: ['id'],
-        values: { empty: '', null: 'NULL' },
+        ...WAITING,
       }).catch((error) => {
         if (isTooLarge(error)) return undefined;
         throw error;
@@ -103,9 +109,17 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
       }
     },
 
-    /** Gives a claim back, so that the item is tried again at once when its record comes again. */
-    async release(claim: Claim, nowMs: number, error: string): Promise<void> {
-      await updateClaimed(claim, { set: { sendingUntil: new Date(nowMs).toISOString(), error } });
+    /**
+     * Gives a claim back, so that the item is tried again at once when its record comes again.
+     *
+     * @param attempts how many beginnings the item is to count from now on
+     */
+    async release(
+      claim: Claim,
+      nowMs: number,
+      { error, attempts }: { readonly error: string; readonly attempts: number },
+    ): Promise<void> {
+      await updateClaimed(claim, { set: { sendingUntil: new Date(nowMs).toISOString(), error, attempts } });
     },
   };
 

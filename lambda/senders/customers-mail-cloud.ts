@@ -6,7 +6,12 @@ import { HandoverError, type Sender } from './handover.ts';
 
 export interface CustomersMailCloudSenderOptions {
   readonly smtp: { readonly host: string; readonly port: number; readonly user: string; readonly password: string };
+  /** How long a handover may take in all, however slowly the server answers each command. */
+  readonly limitMs?: number;
 }
+
+/** Less than what `RESERVE_MS` of send-mail leaves for a handover with its log row. */
+const LIMIT_MS = 25_000;
 
 /** The custom header that Customers Mail Cloud gives back as `apiData` with every event. */
 const API_DATA_HEADER = 'X-Api-Data';
@@ -27,14 +32,18 @@ function isUntrusted(code: string, replyCode: number, message: string): boolean 
 }
 
 const UNAUTHORIZED = new Set(['EAUTH', 'ENOAUTH']);
-const NETWORK = new Set(['ECONNECTION', 'ETIMEDOUT', 'ESOCKET', 'EDNS', 'EPROTOCOL', 'EMAXLIMIT']);
+/** EABORT is our own limit. */
+const NETWORK = new Set(['ECONNECTION', 'ETIMEDOUT', 'ESOCKET', 'EDNS', 'EPROTOCOL', 'EMAXLIMIT', 'EABORT']);
+
+/** RFC 5321, 4.2.3: "mailbox unavailable"; all other 4yz replies are about the server. */
+const MAILBOX_UNAVAILABLE = 450;
 
 /** RFC 5321, 4.2.1: 4yz is transient; 503 blames the order of commands, not the mail. Without a reply the network decides. */
 function isTemporary(code: string, replyCode: number): boolean {
   return replyCode === 0 ? NETWORK.has(code) : replyCode < 500 || replyCode === 503;
 }
 
-export function customersMailCloudSender({ smtp }: CustomersMailCloudSenderOptions): Sender {
+export function customersMailCloudSender({ smtp, limitMs = LIMIT_MS }: CustomersMailCloudSenderOptions): Sender {
   const transport = createTransport({
     host: smtp.host,
     port: smtp.port,
@@ -62,6 +71,8 @@ export function customersMailCloudSender({ smtp }: CustomersMailCloudSenderOptio
       }
       try {
         const info = await transport.sendMail({
+          // Closes the connection. The mail may have been taken all the same, as where a connection breaks.
+          signal: AbortSignal.timeout(limitMs),
           messageId,
           headers: { [API_DATA_HEADER]: messageId },
           from: mailbox(mail.from),
@@ -96,10 +107,11 @@ function refusedRecipients(errors: unknown) {
 function handoverError(error: unknown): HandoverError {
   const parsed = smtpErrorSchema.safeParse(error);
   const { code = '', response, responseCode = 0, message } = parsed.success ? parsed.data : { message: String(error) };
-  const words = response ?? message;
+  const words = code === 'EABORT' ? 'it took too long' : (response ?? message);
   if (isTemporary(code, responseCode) && !isUntrusted(code, responseCode, message)) {
     return new HandoverError('temporary', `Customers Mail Cloud could not take the mail now (${words})`, {
       cause: error,
+      ofMailboxes: responseCode === MAILBOX_UNAVAILABLE,
     });
   }
   if (UNAUTHORIZED.has(code)) {

@@ -2,8 +2,8 @@ import type { OutgoingMail } from '../mail/outgoing-mail.ts';
 
 /** A provider has taken a mail over. */
 export interface Handover {
-  /** The key under which its events will come. */
-  readonly messageId: string;
+  /** The key under which its events will come; undefined where the provider named none: they cannot be joined. */
+  readonly messageId: string | undefined;
   /** Recipients that were refused at once, while others were taken; each with the reply. */
   readonly refused: readonly { readonly recipient: string; readonly reply: string }[];
 }
@@ -17,16 +17,19 @@ export class HandoverError extends Error {
   readonly kind: 'refused' | 'unauthorized' | 'temporary';
   /** When the provider asked to be tried again; Unix milliseconds. */
   readonly retryAtMs: number | undefined;
+  /** Of what is temporary: it is the recipients' mailboxes that wait, while the provider takes other mail. */
+  readonly ofMailboxes: boolean;
 
   /** @param message says in one sentence what happened, in the provider's own words where it has any */
   constructor(
     kind: HandoverError['kind'],
     message: string,
-    options: ErrorOptions & { retryAtMs?: number | undefined } = {},
+    options: ErrorOptions & { retryAtMs?: number | undefined; ofMailboxes?: boolean } = {},
   ) {
     super(message, options);
     this.kind = kind;
     this.retryAtMs = options.retryAtMs;
+    this.ofMailboxes = options.ofMailboxes ?? false;
   }
 }
 

@@ -60,14 +60,9 @@ export function sendGridSender(options: SendGridSenderOptions): Sender {
           content: contentOf(mail),
           customArgs: { [MAIL_ID_ARGUMENT]: mail.id },
         });
-        const messageId = z.string().safeParse(answer.headers['x-message-id']);
-        if (!messageId.success) {
-          throw new HandoverError(
-            'refused',
-            'SendGrid took the mail without an X-Message-Id: its events cannot be joined',
-          );
-        }
-        return { messageId: sendGridMessageId(messageId.data), refused: [] };
+        // Whatever it says of the id: the mail is out, and must not go out again.
+        const { data: id = '' } = z.string().safeParse(answer.headers['x-message-id']);
+        return { messageId: sendGridMessageId(id) || undefined, refused: [] };
       } catch (error) {
         throw handoverError(error);
       }
@@ -94,7 +89,6 @@ function contentOf({
 }
 
 function handoverError(error: unknown): HandoverError {
-  if (error instanceof HandoverError) return error;
   const parsed = responseErrorSchema.safeParse(error);
   if (!parsed.success) {
     const words = error instanceof Error ? error.message : String(error);

@@ -5,6 +5,7 @@ import { LambdaClient } from '@aws-sdk/client-lambda';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { alarmVerdict } from '../../bin/support/doctor/alarms.ts';
+import { stuckCheck } from '../../bin/support/doctor/rows.ts';
 import { streamProblems } from '../../bin/support/doctor/streams.ts';
 import { tableChecks } from '../../bin/support/doctor/tables.ts';
 
@@ -45,23 +46,24 @@ const table = (change: object = {}) => ({
   },
 });
 
-describe('a table in AWS', () => {
-  const look = (answers: Readonly<Record<string, object>>) => {
-    const dynamo = canned(new DynamoDBClient(settings), answers);
-    const name = 'x';
-    const outputs = {
-      MailTableName: name,
-      SentLogTableName: name,
-      BounceTableName: name,
-      SendGridWebhookUrl: name,
-      CustomersMailCloudWebhookUrl: name,
-      WebhookSecretName: name,
-      SenderSecretName: name,
-    };
-    const patient = { name, outputs, local: false, dynamo, sendGrid: undefined, days: 0 };
-    const [mail] = tableChecks({ ...patient, tables: DynamoDBDocumentClient.from(dynamo) });
-    return mail?.look();
+function patient(answers: Readonly<Record<string, object>>) {
+  const dynamo = canned(new DynamoDBClient(settings), answers);
+  const name = 'x';
+  const outputs = {
+    MailTableName: name,
+    SentLogTableName: name,
+    BounceTableName: name,
+    SendGridWebhookUrl: name,
+    CustomersMailCloudWebhookUrl: name,
+    WebhookSecretName: name,
+    SenderSecretName: name,
   };
+  const tables = DynamoDBDocumentClient.from(dynamo);
+  return { name, outputs, local: false, dynamo, tables, sendGrid: undefined, days: 0 };
+}
+
+describe('a table in AWS', () => {
+  const look = (answers: Readonly<Record<string, object>>) => tableChecks(patient(answers))[0]?.look();
 
   test('is well when all is as it was deployed', async () => {
     expect(await look(table())).toMatchObject({ state: 'ok' });
@@ -116,15 +118,39 @@ describe('streams', () => {
   });
 });
 
+test.each([undefined, '', null])(
+  'an item with a status of %j was put a moment ago, and is well where it is sent soon',
+  async (status) => {
+    const look = (again: object) =>
+      stuckCheck(
+        patient({
+          ScanCommand: { Items: [{ id: 'new', status }], ScannedCount: 1 },
+          GetItemCommand: { Item: { id: 'new', ...again } },
+        }),
+        0,
+      ).look();
+    expect(await look({ status: 'sent' })).toEqual({ state: 'ok', says: 'none stuck, of 1 item' });
+    expect(await look({ status })).toMatchObject({ state: 'mend' });
+  },
+);
+
 test.each([
-  [[], { state: 'skipped', says: expect.stringMatching(/begins with Todoke-/) }],
-  [[{ AlarmName: 'Todoke-A', StateValue: 'OK' }], { state: 'ok', says: '1, all quiet' }],
+  [[], { state: 'skipped', says: 'the stack Todoke has none' }],
+  [[{ AlarmName: 'Todoke-A-1XY', StateValue: 'OK' }], { state: 'ok', says: '1, all quiet' }],
   [
     [
-      { AlarmName: 'Todoke-A', StateValue: 'OK' },
-      { AlarmName: 'Todoke-B', StateValue: 'ALARM', AlarmDescription: 'Do this' },
+      { AlarmName: 'Todoke-A-1XY', StateValue: 'OK' },
+      { AlarmName: 'Todoke-B-2XY', StateValue: 'ALARM', AlarmDescription: 'Do this' },
     ],
-    { state: 'mend', says: 'Todoke-B: Do this' },
+    { state: 'mend', says: 'Todoke-B-2XY: Do this' },
+  ],
+  // Of a stack whose name only begins so.
+  [
+    [
+      { AlarmName: 'Todoke-A-1XY', StateValue: 'OK' },
+      { AlarmName: 'Todoke-test-B-2XY', StateValue: 'ALARM' },
+    ],
+    { state: 'ok', says: '1, all quiet' },
   ],
 ])('alarms: case %#', async (MetricAlarms, verdict) => {
   const client = canned(new CloudWatchClient(settings), { DescribeAlarmsCommand: { MetricAlarms } });

@@ -138,7 +138,7 @@ const updateSchema = z.object({ UpdateExpression: z.string() });
 async function writeEverything(table: MailTable): Promise<void> {
   const result = await table.claim('mail', Date.now(), Date.now() + 60_000);
   if (result.kind !== 'claimed') throw new Error(`The item is ${result.kind}, it should be claimed`);
-  await table.release(result.claim, Date.now(), 'not now');
+  await table.release(result.claim, Date.now(), { error: 'not now', attempts: 0 });
   await table.finish(result.claim, { status: 'failed', error: 'refused', attempts: 1 }, 1);
   await table.finish(result.claim, { status: 'sent', messageId: 'id', sentAt: 'now' }, 1);
 }

@@ -1,8 +1,12 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
 import { readOutputs } from '../../bin/support/outputs.ts';
 import { tablesOf } from '../../bin/support/tables.ts';
-import { runOn } from './command.ts';
+import { temporaryFolder } from '../local/support.ts';
+import { ran, runOn } from './command.ts';
 import { runningStack } from './running-stack.ts';
 
 const stack = runningStack();
@@ -46,6 +50,9 @@ test('what is understood by now becomes a proper row, what is logged by now is j
     unrecognized('old-cmc', 'customers-mail-cloud', { bounces: [entry] }),
     unrecognized('still-unknown', 'sendgrid', { event: 'levitated' }),
     unrecognized('cut', 'sendgrid', '{"event":"bounce","reason":"… (shortened'),
+    // A row that DynamoDB did not take: it is no event, though it has the fields of one.
+    unrecognized('row', 'sendgrid', { ...bounce, fullMessageId: 'replayed.recvd-1', eventId: 'of-a-row' }),
+    unrecognized('cmc-row', 'customers-mail-cloud', { bounces: [entry], fullMessageId: 'f', eventId: 'of-a-row' }),
     // A crash of its receiver, just before the second look for the mail, would leave such a row.
     {
       fullMessageId: 'f',
@@ -84,20 +91,22 @@ test('what is understood by now becomes a proper row, what is logged by now is j
 
   const dry = await replay('--dry-run');
   expect(dry).toMatch(
-    /2 would now be recognized, 2 still unrecognized[\s\S]*1 would now be joined with their mail, 1 whose mail is not[\s\S]*Nothing was changed/,
+    /2 would now be recognized, 4 still unrecognized\n *3 of these a person must read[\s\S]*1 would now be joined with their mail, 1 whose mail is not[\s\S]*Nothing was changed/,
   );
   expect(await stack().allBounces()).toEqual(before);
 
   expect(await replay()).toMatch(
-    /2 now recognized, 2 still unrecognized[\s\S]*1 now joined with their mail, 1 whose mail is not/,
+    /2 now recognized, 4 still unrecognized\n *3 of these a person must read[\s\S]*1 now joined with their mail, 1 whose mail is not/,
   );
   const rows = new Map((await stack().allBounces()).map((row) => [row['fullMessageId'], row]));
   expect([...rows.keys()].toSorted()).toEqual([
     '<m@example.com>#a@example.jp',
+    'cmc-row',
     'cut',
     'f',
     'g',
     'replayed.recvd-1',
+    'row',
     'still-unknown',
   ]);
   expect(rows.get('replayed.recvd-1')).toMatchObject({
@@ -116,8 +125,43 @@ test('what is understood by now becomes a proper row, what is logged by now is j
   expect((await stack().story('replayed')).map((row) => row['state'])).toEqual(['bounced', undefined]);
 
   const again = await stack().allBounces();
-  expect(await replay()).toMatch(/0 now recognized, 2 still unrecognized[\s\S]*0 now joined/);
+  expect(await replay()).toMatch(/0 now recognized, 4 still unrecognized[\s\S]*0 now joined/);
   expect(await stack().allBounces()).toEqual(again);
+});
 
-  expect(await replay('--message-id', 'cut')).toMatch(/Looked at 1 rows/);
+describe('the time zone of Customers Mail Cloud', () => {
+  async function outputsWith(change: object): Promise<string> {
+    const [[name, outputs] = ['', {}]] = Object.entries(
+      z.record(z.string(), z.looseObject({})).parse(JSON.parse(await readFile(stack().local.outputsFile, 'utf8'))),
+    );
+    const file = join(await temporaryFolder(), 'outputs.json');
+    await writeFile(file, JSON.stringify({ [name]: { ...outputs, ...change } }));
+    return file;
+  }
+
+  test('is the stack’s', async () => {
+    const outputs = await readOutputs(stack().local.outputsFile);
+    expect(outputs.CustomersMailCloudTimeZone).toBe('Asia/Tokyo');
+    const key = '<z@example.com>#a@example.jp';
+    const Item = {
+      fullMessageId: 'zoned',
+      eventId: 'zoned',
+      provider: 'customers-mail-cloud',
+      outcome: 'unrecognized',
+      matched: false,
+      receivedAt,
+      rawEvent: JSON.stringify({ bounces: [{ ...entry, messageId: '<z@example.com>' }] }),
+    };
+    await tablesOf(outputs).send(new PutCommand({ TableName: outputs.BounceTableName, Item }));
+    await runOn(await outputsWith({ CustomersMailCloudTimeZone: 'UTC' }), 'replay');
+    const row = (await stack().allBounces()).find(({ fullMessageId }) => fullMessageId === key);
+    expect(row).toMatchObject({ timestamp: Date.parse('2026-11-01T09:00:00Z') / 1000 });
+  });
+
+  test('must be known', async () => {
+    expect(await ran(await outputsWith({ CustomersMailCloudTimeZone: undefined }), 'replay')).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/Cannot replay: .*CustomersMailCloudTimeZone.*deploy again/),
+    });
+  });
 });

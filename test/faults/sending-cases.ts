@@ -38,7 +38,7 @@ export interface AtHandover {
   readonly fault: HandoverFault;
   readonly rounds: number;
 }
-/** Nobody listens, for the first process only, or for all. */
+/** Nobody listens, for the first deliveries only, or for all. */
 interface AtConnection {
   readonly at: 'connection';
   readonly fault: 'no connection';
@@ -58,6 +58,8 @@ export const EVER = Number.POSITIVE_INFINITY;
 /** Enough for one more try, or not for one. */
 const SOME_TIME_MS = 3_000;
 const NO_TIME_MS = 300;
+/** More than a mail may be begun without coming to an end. */
+const OUTAGE_ROUNDS = 8;
 
 /** All cases of a letter whose delivery makes so many storage calls when nothing fails. */
 export function casesOf(letter: Letter, calls: number): SendingCase[] {
@@ -100,6 +102,7 @@ function handoverCases(letter: Letter): SendingCase[] {
   const times = [
     { rounds: 1, retryMs: NO_TIME_MS },
     { rounds: 1, retryMs: SOME_TIME_MS },
+    { rounds: OUTAGE_ROUNDS, retryMs: NO_TIME_MS },
     { rounds: EVER, retryMs: NO_TIME_MS },
   ];
   return [...faults, ...closed].flatMap((where) =>

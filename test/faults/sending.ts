@@ -28,6 +28,8 @@ export interface SendingOutcome {
 
 /** More than the event source mapping's: on a busy machine a delivery's time may be over before it has begun. */
 const MAX_DELIVERIES = 30;
+/** `RETRY_FOR_MS` of lambda/send-mail.ts, which cannot be loaded outside of its environment. */
+const RETRY_FOR_MS = 6 * 3_600_000;
 /** Nobody listens here. */
 const CLOSED_PORT = 1;
 
@@ -41,13 +43,16 @@ export async function playSending(kase: SendingCase, lane: SenderLane): Promise<
   if (trouble.fault === 'no connection') await connectTo(CLOSED_PORT, lane);
 
   await lane.put(item);
-  const record = recordOf(item);
+  // For a provider that never comes back, the time is over: a mail waits for hours before it is given up.
+  const inVain = trouble.at !== 'storage' && trouble.rounds === EVER;
+  const record = recordOf(item, inVain ? Date.now() - RETRY_FOR_MS : Date.now());
   const outage = trouble.at === 'storage' && trouble.rounds === EVER;
   let left = [record];
   for (let n = 0; left.length > 0 && n < MAX_DELIVERIES; n++) {
     left = await lane.deliver(together ? [left, left] : [left], { retryMs, outage: outage && n === 0 });
     if (outage) lane.proxy.plan = watch.plan(() => undefined);
-    if (trouble.fault === 'no connection' && trouble.rounds === 1) await connectTo(lane.providers.realSmtpPort, lane);
+    if (trouble.fault === 'no connection' && trouble.rounds === n + 1)
+      await connectTo(lane.providers.realSmtpPort, lane);
   }
   await watch.acknowledged();
   lane.proxy.plan = () => undefined;

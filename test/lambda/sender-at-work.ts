@@ -48,6 +48,7 @@ export async function senderAtWork() {
       account.locked ? callback(reply(535, '5.7.8 Account locked')) : callback(null, { user: username }),
     onRcptTo({ address }, _, callback) {
       if (address.startsWith('refused')) return callback(reply(550, '5.1.1 No such user here'));
+      if (address.startsWith('busy')) return callback(reply(451, '4.3.0 Local error'));
       callback(address.startsWith('later') ? reply(450, '4.2.0 Try again later') : null);
     },
   });
@@ -82,7 +83,7 @@ export async function senderAtWork() {
     SENDGRID_API_URL: mailApi.url,
     RETENTION_DAYS: '180',
   });
-  const { handler, RESERVE_MS, CLAIM_MARGIN_MS } = await import('../../lambda/send-mail.ts');
+  const { handler, RESERVE_MS, CLAIM_MARGIN_MS, RETRY_FOR_MS } = await import('../../lambda/send-mail.ts');
 
   return {
     proxy: proxy as FaultProxy,
@@ -94,6 +95,7 @@ export async function senderAtWork() {
     account,
     RESERVE_MS,
     CLAIM_MARGIN_MS,
+    RETRY_FOR_MS,
     put: async (item: Row) => void (await db.send(new PutCommand({ TableName: MAIL, Item: item }))),
     mail: async (id: string) =>
       (await db.send(new GetCommand({ TableName: MAIL, Key: { id }, ConsistentRead: true }))).Item,

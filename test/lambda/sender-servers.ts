@@ -73,15 +73,15 @@ async function serve(
 
 let sequence = 0;
 
-/** A stream record of an item that was put or edited. */
-export function recordOf(item: Readonly<Record<string, unknown>>): DynamoDBRecord {
+/** A stream record of an item that was put or edited, by default just now. */
+export function recordOf(item: Readonly<Record<string, unknown>>, writtenAtMs = Date.now()): DynamoDBRecord {
   const number = String(++sequence);
   return {
     eventID: `event-${number}`,
     eventName: 'INSERT',
     dynamodb: {
       SequenceNumber: number,
-      ApproximateCreationDateTime: 1_790_000_000,
+      ApproximateCreationDateTime: Math.floor(writtenAtMs / 1000),
       NewImage: marshall(item) as NonNullable<NonNullable<DynamoDBRecord['dynamodb']>['NewImage']>,
     },
   };

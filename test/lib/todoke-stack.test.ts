@@ -230,7 +230,8 @@ describe('streams and the queue', () => {
       BatchSize: 100,
       FunctionResponseTypes: ['ReportBatchItemFailures'],
       BisectBatchOnFunctionError: true,
-      MaximumRetryAttempts: 10,
+      // As often as it takes: storage that fails fast would use up ten within minutes.
+      MaximumRetryAttempts: -1,
       MaximumRecordAgeInSeconds: 43_200,
       DestinationConfig: { OnFailure: { Destination: { 'Fn::GetAtt': ['FailureQueue', 'Arn'] } } },
     });
@@ -366,6 +367,7 @@ test('the outputs are those of the design', () => {
   expect(Object.keys(template.toJSON().Outputs).toSorted()).toEqual([
     'AlarmTopicArn',
     'BounceTableName',
+    'CustomersMailCloudTimeZone',
     'CustomersMailCloudWebhookUrl',
     'DashboardUrl',
     'FailureQueueUrl',

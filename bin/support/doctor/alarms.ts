@@ -1,4 +1,4 @@
-import { CloudWatchClient, DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
+import { type AlarmType, CloudWatchClient, paginateDescribeAlarms } from '@aws-sdk/client-cloudwatch';
 import type { Patient } from './patient.ts';
 import { type Check, mend, ok, skipped, type Verdict } from './verdict.ts';
 
@@ -9,18 +9,22 @@ export function alarmCheck({ name, local }: Patient): Check {
   };
 }
 
-/** @param stackName the first part of the names of all alarms of the stack */
+/** What CloudFormation puts behind the stack's name: the logical id, and letters of its own. Neither has a hyphen. */
+const REST_OF_THE_NAME = /^[A-Za-z0-9]+-[A-Za-z0-9]+$/;
+
+/** @param stackName may be the beginning of another stack's name, whose alarms are left out */
 export async function alarmVerdict(stackName: string, client: CloudWatchClient): Promise<Verdict> {
   const AlarmNamePrefix = `${stackName}-`;
-  const { MetricAlarms = [], CompositeAlarms = [] } = await client.send(
-    new DescribeAlarmsCommand({ AlarmNamePrefix, AlarmTypes: ['MetricAlarm', 'CompositeAlarm'], MaxRecords: 100 }),
-  );
-  const alarms = [...MetricAlarms, ...CompositeAlarms];
+  const AlarmTypes: AlarmType[] = ['MetricAlarm'];
+  const alarms = [];
+  for await (const { MetricAlarms = [] } of paginateDescribeAlarms({ client }, { AlarmNamePrefix, AlarmTypes })) {
+    alarms.push(
+      ...MetricAlarms.filter(({ AlarmName = '' }) => REST_OF_THE_NAME.test(AlarmName.slice(AlarmNamePrefix.length))),
+    );
+  }
   const ringing = alarms.filter(({ StateValue }) => StateValue === 'ALARM');
   if (ringing.length > 0) {
     return mend(ringing.map((alarm) => `${alarm.AlarmName}: ${alarm.AlarmDescription ?? 'no description'}`).join('; '));
   }
-  return alarms.length === 0
-    ? skipped(`there is none whose name begins with ${AlarmNamePrefix}`)
-    : ok(`${alarms.length}, all quiet`);
+  return alarms.length === 0 ? skipped(`the stack ${stackName} has none`) : ok(`${alarms.length}, all quiet`);
 }

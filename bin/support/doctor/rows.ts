@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { GetCommand, paginateQuery, paginateScan } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../../lambda/aws/tables.ts';
 import { DAY_SHARDS } from '../../../lambda/mail/keys.ts';
-import { whyStuck } from '../stuck.ts';
+import { isWaiting, whyStuck } from '../stuck.ts';
 import type { Patient } from './patient.ts';
 import { SAMPLE_FULL_MESSAGE_ID } from './sendgrid-webhook.ts';
 import { type Check, counted, mend, ok, skipped } from './verdict.ts';
@@ -59,8 +59,12 @@ export function rowCheck({ outputs, tables, days }: Patient): Check {
   };
 }
 
-/** Mails that will not go out unless somebody sees to it. Mail has no index: a scan, of bounded cost. */
-export function stuckCheck({ outputs, tables }: Patient): Check {
+/**
+ * Mails that will not go out unless somebody sees to it. Mail has no index: a scan, of bounded cost.
+ *
+ * @param beginMs how long an item without status is given to be begun with
+ */
+export function stuckCheck({ outputs, tables }: Patient, beginMs = BEGIN_MS): Check {
   return {
     name: 'mails',
     look: async () => {
@@ -99,9 +103,9 @@ export function stuckCheck({ outputs, tables }: Patient): Check {
 
   /** An item that was put a moment ago has no status yet. */
   async function stillStuck(suspects: readonly Row[]): Promise<number> {
-    const waiting = suspects.filter(({ status }) => status === undefined);
+    const waiting = suspects.filter(({ status }) => isWaiting(status));
     if (waiting.length === 0 || waiting.length > 100) return suspects.length;
-    await sleep(BEGIN_MS);
+    await sleep(beginMs);
     const again = await Promise.all(
       waiting.map(({ id }) => tables.send(new GetCommand({ TableName: outputs.MailTableName, Key: { id } }))),
     );

@@ -37,8 +37,12 @@ async function start(options: Parameters<typeof startMailServer>[1] = {}): Promi
   return open(await startMailServer(certificate, options));
 }
 
-function sender({ port }: TestServer, account: Partial<typeof ACCOUNT & { host: string }> = {}): Sender {
-  return open(customersMailCloudSender({ smtp: { host: '127.0.0.1', port, ...ACCOUNT, ...account } }));
+function sender(
+  { port }: TestServer,
+  { limitMs, ...account }: Partial<typeof ACCOUNT & { host: string; limitMs: number }> = {},
+): Sender {
+  const smtp = { host: '127.0.0.1', port, ...ACCOUNT, ...account };
+  return open(customersMailCloudSender({ smtp, ...(limitMs !== undefined && { limitMs }) }));
 }
 
 /** Hands a mail over and gives what arrived. */
@@ -181,7 +185,10 @@ describe('a recipient that is refused', () => {
 
   test('for now makes the mail wait where there is no other', async () => {
     const server = await refusing(450, 'ann@example.com', 'gone@example.com');
-    expect(await failureOf(sender(server).send(two, MESSAGE_ID))).toMatchObject({ kind: 'temporary' });
+    expect(await failureOf(sender(server).send(two, MESSAGE_ID))).toMatchObject({
+      kind: 'temporary',
+      ofMailboxes: true,
+    });
   });
 });
 
@@ -224,6 +231,8 @@ describe('a mail may go out later', () => {
     const error = await failureOf(sender(await answeringData(code, message)).send(mail(), MESSAGE_ID));
     expect(error).toMatchObject({
       kind: 'temporary',
+      // RFC 5321, 4.2.3: 450 says "mailbox unavailable", the others speak of the server.
+      ofMailboxes: code === 450,
       message: `Customers Mail Cloud could not take the mail now (${code} ${message})`,
     });
   });
@@ -246,6 +255,43 @@ describe('a mail may go out later', () => {
     const error = failureOf(sender(server).send(mail({ content: 'x'.repeat(100_000) }), MESSAGE_ID));
     setTimeout(() => server.close(), 50);
     expect(await error).toMatchObject({ kind: 'temporary' });
+  });
+});
+
+describe('a handover has an end,', () => {
+  /** Each of its replies comes in good time. */
+  const slowly = () => {
+    let closed = () => {};
+    const gone = new Promise<void>((resolve) => {
+      closed = resolve;
+    });
+    const server = start({
+      onRcptTo: (_address, _session, callback) => void setTimeout(callback, 100),
+      onClose: () => closed(),
+    });
+    return { server, gone };
+  };
+  const to = Array.from({ length: 60 }, (_, n) => ({ email: `ann-${n}@example.com` }));
+
+  test('however many commands the server answers slowly', async () => {
+    const { server, gone } = slowly();
+    const error = await failureOf(sender(await server, { limitMs: 500 }).send(mail({ to }), MESSAGE_ID));
+    expect(error).toMatchObject({
+      kind: 'temporary',
+      message: 'Customers Mail Cloud could not take the mail now (it took too long)',
+    });
+    await gone;
+    expect((await server).messages).toEqual([]);
+  });
+
+  test('and those beside it and after it go out', async () => {
+    const { server } = slowly();
+    const one = sender(await server, { limitMs: 3_000 });
+    const slow = failureOf(one.send(mail({ to }), '<slow@example.com>'));
+    await one.send(mail(), '<beside@example.com>');
+    expect(await slow).toMatchObject({ kind: 'temporary' });
+    await one.send(mail(), '<after@example.com>');
+    expect((await server).messages).toHaveLength(2);
   });
 });
 
