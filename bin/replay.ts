@@ -4,8 +4,8 @@ import { type EventStore, recordEvents } from '../lambda/aws/record-events.ts';
 import { forEachConcurrently, type Row } from '../lambda/aws/tables.ts';
 import { isConditionFailure, updateExpression } from '../lambda/aws/update.ts';
 import type { MailEvent } from '../lambda/mail/event.ts';
-import { normalizeCustomersMailCloud } from '../lambda/providers/customers-mail-cloud.ts';
-import { normalizeSendGrid } from '../lambda/providers/sendgrid.ts';
+import { DEFAULT_PROVIDER, readProvider } from '../lambda/mail/provider.ts';
+import { PROVIDER_EVENTS } from '../lambda/providers/events.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
 import { tablesOf } from './support/tables.ts';
@@ -94,11 +94,7 @@ async function replayUnrecognized(rows: Row[], store: EventStore, timeZone: stri
 function normalize(row: Row, timeZone: string): MailEvent[] {
   const raw = rawEventOf(row);
   if (raw === undefined) return [];
-  if (row['provider'] === 'sendgrid') return [normalizeSendGrid(raw)];
-  if (typeof raw !== 'object' || raw === null) return [];
-  return Object.entries(raw).flatMap(([eventType, entries]) =>
-    [entries].flat().map((entry: unknown) => normalizeCustomersMailCloud({ eventType, entry }, timeZone)),
-  );
+  return PROVIDER_EVENTS[readProvider(row['provider']) ?? DEFAULT_PROVIDER].ofRawEvent(raw, timeZone);
 }
 
 /**

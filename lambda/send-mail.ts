@@ -12,7 +12,7 @@ import { forEachRecord, type StreamRecord } from './aws/stream-record.ts';
 import { documentClient, type Row } from './aws/tables.ts';
 import { messageIdFor } from './mail/message-id.ts';
 import { type OutgoingMail, outgoingMail } from './mail/outgoing-mail.ts';
-import { PROVIDERS, type Provider } from './mail/provider.ts';
+import { DEFAULT_PROVIDER, ofEachProvider, type Provider, readProvider } from './mail/provider.ts';
 import { expiresAt } from './mail/rows.ts';
 import { HandoverError } from './senders/handover.ts';
 import { type Pause, type Places, places } from './senders/places.ts';
@@ -29,11 +29,6 @@ const story = sentLog(
   retentionDays,
 );
 
-/**
- * Handovers at one time: enough to hide a provider's latency, few enough not to be taken for an attack. SMTP takes a
- * connection for each.
- */
-const HANDOVERS_AT_ONE_TIME: Readonly<Record<Provider, number>> = { sendgrid: 25, 'customers-mail-cloud': 10 };
 /** A mail whose sending was begun this often without coming to an end is given up; so is one that its mailboxes put off. */
 const MAX_ATTEMPTS = 5;
 /**
@@ -67,10 +62,7 @@ export async function handler(event: DynamoDBStreamEvent, context: Context): Pro
   );
   const invocation: Invocation = {
     senders,
-    places: {
-      sendgrid: places(HANDOVERS_AT_ONE_TIME.sendgrid),
-      'customers-mail-cloud': places(HANDOVERS_AT_ONE_TIME['customers-mail-cloud']),
-    },
+    places: ofEachProvider((provider) => places(senders[provider].handoversAtOneTime)),
     endsAtMs,
   };
   try {
@@ -87,7 +79,7 @@ export async function handler(event: DynamoDBStreamEvent, context: Context): Pro
 }
 
 function providerOf(row: Row): Provider {
-  return PROVIDERS.find((name) => name === row['provider']) ?? 'sendgrid';
+  return readProvider(row['provider']) ?? DEFAULT_PROVIDER;
 }
 
 /** Without the secret every mail says why it was not sent, and none holds up the others. */
@@ -197,7 +189,7 @@ async function handOver(beginning: Beginning, mail: OutgoingMail, invocation: In
     async (error) => {
       if (sender.choosesMessageId && error instanceof HandoverError && !mayPass(error, beginning)) {
         const isOurFault = error.kind === 'unauthorized';
-        await story.logRefusals(mail, chosenId, refusalOfAll(mail, error.message), refusedAtMs, { isOurFault });
+        await story.logRefusals(mail, chosenId, refusalsOfAll(mail, error.message), refusedAtMs, { isOurFault });
       }
       throw error;
     },
@@ -226,7 +218,7 @@ async function handOver(beginning: Beginning, mail: OutgoingMail, invocation: In
   await persist(invocation.endsAtMs, () => finish(claim, result, mail.provider, { Sent: 1 }));
 }
 
-function refusalOfAll({ to, cc, bcc }: OutgoingMail, reply: string) {
+function refusalsOfAll({ to, cc, bcc }: OutgoingMail, reply: string) {
   return [...to, ...cc, ...bcc].map(({ email }) => ({ recipient: email, reply }));
 }
 

@@ -1,4 +1,4 @@
-import { completeBounceRow } from '../../lambda/aws/late-join.ts';
+import { joinBounceRow } from '../../lambda/aws/late-join.ts';
 import { type EventStore, findMails } from '../../lambda/aws/record-events.ts';
 import { forEachConcurrently, type Row } from '../../lambda/aws/tables.ts';
 
@@ -22,7 +22,7 @@ export async function joinUnmatched(rows: readonly Row[], store: EventStore, dry
   if (dryRun) return matched.length;
   await forEachConcurrently(matched, async ({ row, mail }) => {
     const recipient = typeof row['toEmail'] === 'string' ? row['toEmail'] : undefined;
-    await completeBounceRow(
+    await joinBounceRow(
       { fullMessageId: String(row['fullMessageId']), eventId: String(row['eventId']), recipient },
       mail,
       store,

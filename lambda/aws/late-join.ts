@@ -9,9 +9,10 @@ import {
   loggedMail,
   logRowDefaults,
 } from '../mail/rows.ts';
+import { log } from './log.ts';
 import type { EventStore } from './record-events.ts';
 import type { StreamRecord } from './stream-record.ts';
-import { forEachConcurrently } from './tables.ts';
+import { forEachConcurrently, isRefusedItem } from './tables.ts';
 import { isConditionFailure, updateExpression } from './update.ts';
 
 /** A failure in a mail's story: where its Bounce row is. */
@@ -30,19 +31,19 @@ export type StoryFailure = z.infer<typeof storyFailureSchema>;
  */
 export async function joinLateEvents(record: StreamRecord, retentionDays: number, store: EventStore): Promise<void> {
   const mail = loggedMail(record.row);
-  await completeLogRow(record, retentionDays, store);
+  await fillInLogRow(record, retentionDays, store);
   // Consistent: events were put into the story before their receiver looked for this mail for the last time.
   const failures = await failuresInStory(mail.messageId, store);
-  await forEachConcurrently(failures, (failure) => completeBounceRow(failure, mail, store));
+  await forEachConcurrently(failures, (failure) => joinBounceRow(failure, mail, store));
 }
 
-async function completeLogRow({ row, writtenAtMs }: StreamRecord, retentionDays: number, store: EventStore) {
+async function fillInLogRow({ row, writtenAtMs }: StreamRecord, retentionDays: number, store: EventStore) {
   const sentAtMs = typeof row['sentAt'] === 'string' ? Date.parse(row['sentAt']) : Number.NaN;
   const messageId = String(row['messageId']);
   const defaults = logRowDefaults(messageId, Number.isNaN(sentAtMs) ? writtenAtMs : sentAtMs, retentionDays);
   const missing = Object.entries(defaults).filter(([name, value]) => value !== undefined && row[name] === undefined);
   if (missing.length === 0) return;
-  await unlessConditionFails(
+  await ifPossible(
     store.client.send(
       new UpdateCommand({
         TableName: store.sentLogTable,
@@ -86,8 +87,8 @@ async function failuresInStory(messageId: string, store: EventStore): Promise<St
 }
 
 /** Joins a Bounce row with its mail, unless it is joined already or not there. */
-export async function completeBounceRow(failure: StoryFailure, mail: LoggedMail, store: EventStore): Promise<void> {
-  await unlessConditionFails(
+export async function joinBounceRow(failure: StoryFailure, mail: LoggedMail, store: EventStore): Promise<void> {
+  await ifPossible(
     store.client.send(
       new UpdateCommand({
         TableName: store.bounceTable,
@@ -104,10 +105,13 @@ export async function completeBounceRow(failure: StoryFailure, mail: LoggedMail,
   );
 }
 
-async function unlessConditionFails(update: Promise<unknown>): Promise<void> {
+async function ifPossible(update: Promise<unknown>): Promise<void> {
   try {
     await update;
   } catch (error) {
-    if (!isConditionFailure(error)) throw error;
+    if (isConditionFailure(error)) return;
+    if (!isRefusedItem(error)) throw error;
+    // It leaves no room for more, and trying again would hold up those behind it.
+    log('error', 'Cannot complete a row: DynamoDB does not take it', { error: error.name });
   }
 }

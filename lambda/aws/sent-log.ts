@@ -1,6 +1,6 @@
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { OutgoingMail } from '../mail/outgoing-mail.ts';
-import { bounceRow, logRow, type Refusal, refusalEvent, storyRow } from '../mail/rows.ts';
+import { bounceRow, logRow, type RecipientRefusal, refusalEvent, storyRow } from '../mail/rows.ts';
 import type { EventStore } from './record-events.ts';
 import { forEachConcurrently, type Row } from './tables.ts';
 
@@ -21,7 +21,7 @@ export function sentLog({ client, sentLogTable, bounceTable }: EventStore, reten
     async logRefusals(
       mail: OutgoingMail,
       messageId: string,
-      refusals: readonly Pick<Refusal, 'recipient' | 'reply'>[],
+      refusals: readonly Pick<RecipientRefusal, 'recipient' | 'reply'>[],
       atMs: number,
       { isOurFault = false } = {},
     ): Promise<void> {

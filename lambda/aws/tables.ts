@@ -110,7 +110,8 @@ async function putChunk(client: DynamoDBDocumentClient, chunk: readonly Put[], s
   }
 }
 
-function isRefusedItem(error: unknown): error is Error {
+/** Whether DynamoDB does not take an item however often it is sent. */
+export function isRefusedItem(error: unknown): error is Error {
   return error instanceof Error && (error.name === 'ValidationException' || error.name === 'SerializationException');
 }
 

@@ -14,3 +14,8 @@ export function readProvider(name: unknown): Provider | undefined {
   if (trimmed === undefined || trimmed === '') return DEFAULT_PROVIDER;
   return PROVIDERS.find((provider) => provider === trimmed);
 }
+
+/** A record of what `make` gives for each of them. */
+export function ofEachProvider<Made>(make: (provider: Provider) => Made): Record<Provider, Made> {
+  return { sendgrid: make('sendgrid'), 'customers-mail-cloud': make('customers-mail-cloud') };
+}

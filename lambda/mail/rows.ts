@@ -145,7 +145,7 @@ export function storyRow(event: ProgressEvent | FailureEvent, messageId: string,
 }
 
 /** What a provider answered to the sender about one recipient, instead of taking the mail over. */
-export interface Refusal {
+export interface RecipientRefusal {
   readonly provider: Provider;
   readonly messageId: string;
   readonly recipient: string;
@@ -153,7 +153,7 @@ export interface Refusal {
 }
 
 /** The `failed` event of a recipient that was refused when the mail was handed over. */
-export function refusalEvent({ provider, messageId, recipient, reply }: Refusal, atMs: number): FailureEvent {
+export function refusalEvent({ provider, messageId, recipient, reply }: RecipientRefusal, atMs: number): FailureEvent {
   const mailbox = mailboxKey(recipient);
   return {
     kind: 'failure',

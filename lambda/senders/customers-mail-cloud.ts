@@ -43,6 +43,9 @@ function isTemporary(code: string, replyCode: number): boolean {
   return replyCode === 0 ? NETWORK.has(code) : replyCode < 500 || replyCode === 503;
 }
 
+/** Each takes one mail at a time. */
+const CONNECTIONS = 10;
+
 export function customersMailCloudSender({ smtp, limitMs = LIMIT_MS }: CustomersMailCloudSenderOptions): Sender {
   const transport = createTransport({
     host: smtp.host,
@@ -52,7 +55,7 @@ export function customersMailCloudSender({ smtp, limitMs = LIMIT_MS }: Customers
     requireTLS: true,
     auth: { user: smtp.user, pass: smtp.password },
     pool: true,
-    maxConnections: 10,
+    maxConnections: CONNECTIONS,
     connectionTimeout: 5_000,
     greetingTimeout: 5_000,
     socketTimeout: 20_000,
@@ -62,6 +65,7 @@ export function customersMailCloudSender({ smtp, limitMs = LIMIT_MS }: Customers
 
   return {
     choosesMessageId: true,
+    handoversAtOneTime: CONNECTIONS,
     async send(mail, messageId) {
       if (smtp.host === '') {
         throw new HandoverError(

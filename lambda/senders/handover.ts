@@ -37,6 +37,8 @@ export class HandoverError extends Error {
 export interface Sender {
   /** Whether mails go out under the Message-ID that is given; else the provider makes one. */
   readonly choosesMessageId: boolean;
+  /** Enough to hide the provider's latency, few enough not to be taken for an attack. */
+  readonly handoversAtOneTime: number;
   /**
    * @param messageId to send under, where the sender chooses it
    * @throws HandoverError

@@ -1,4 +1,4 @@
-import type { Provider } from '../mail/provider.ts';
+import { ofEachProvider, type Provider } from '../mail/provider.ts';
 import { customersMailCloudSender } from './customers-mail-cloud.ts';
 import { HandoverError, type Sender } from './handover.ts';
 import { sendGridSender } from './sendgrid.ts';
@@ -20,10 +20,11 @@ export type Senders = Readonly<Record<Provider, Sender>>;
 export function unavailableSenders(kind: HandoverError['kind'], message: string): Senders {
   const sender: Sender = {
     choosesMessageId: false,
+    handoversAtOneTime: 25,
     send: () => Promise.reject(new HandoverError(kind, message)),
     close() {},
   };
-  return { sendgrid: sender, 'customers-mail-cloud': sender };
+  return ofEachProvider(() => sender);
 }
 
 /** A sender for each provider. Close them: connections are kept open between mails. */

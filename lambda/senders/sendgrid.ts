@@ -45,6 +45,7 @@ export function sendGridSender(options: SendGridSenderOptions): Sender {
 
   return {
     choosesMessageId: false,
+    handoversAtOneTime: 25,
     async send(mail) {
       if (options.apiKey === '') {
         throw new HandoverError('unauthorized', `Cannot send: put an API key into sendgridApiKey of the sender secret`);

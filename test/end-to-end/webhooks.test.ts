@@ -123,6 +123,19 @@ describe("SendGrid's webhook", () => {
     });
   });
 
+  test('a log row that leaves no room for more is joined all the same, and holds up none behind it', async () => {
+    await stack().postSendGrid([bounce('full'), bounce('behind')]);
+    // DynamoDB takes 400 KB: sentAt, day and expiresAt find no room.
+    await stack().log({ ...logRow('full'), filling: 'x'.repeat(409_200) });
+    await stack().log(logRow('behind'));
+    for (const messageId of ['full', 'behind']) {
+      await until(
+        `the join of ${messageId}`,
+        async () => (await stack().bounces(messageId))[0]?.['matched'] || undefined,
+      );
+    }
+  });
+
   test('the same post again, and twice at once, changes nothing but receivedAt', async () => {
     await stack().log({
       ...logRow('again'),
