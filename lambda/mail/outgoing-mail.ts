@@ -51,7 +51,7 @@ const itemSchema = z.object({
 export function outgoingMail(item: Readonly<Record<string, unknown>>): OutgoingMail {
   const parsed = itemSchema.safeParse(item);
   if (!parsed.success) {
-    throw new Error(`Cannot send: ${parsed.error.issues.map(({ path }) => path.join('.')).join(', ')} is not text`);
+    throw new Error(`Cannot send: ${parsed.error.issues.map(({ path: [attribute] }) => attribute).join(', ')} is not text`);
   }
   const { id, subject, content, html } = parsed.data;
   const provider = PROVIDERS.find((name) => name === parsed.data.provider);
@@ -59,9 +59,9 @@ export function outgoingMail(item: Readonly<Record<string, unknown>>): OutgoingM
     throw new Error(`Cannot send: provider is "${parsed.data.provider}", it must be ${PROVIDERS.join(' or ')}`);
   }
   const from = addresses(item, 'from');
-  if (from.length === 0) throw new Error('Cannot send: from is missing');
-  const [sender] = from;
-  if (sender === undefined || from.length > 1) {
+  const [sender, ...others] = from;
+  if (sender === undefined) throw new Error('Cannot send: from is missing');
+  if (others.length > 0) {
     throw new Error(`Cannot send: from has ${from.length} addresses, it must have one`);
   }
   const { to, cc, bcc } = eachOnce(addresses(item, 'to'), addresses(item, 'cc'), addresses(item, 'bcc'));
@@ -81,7 +81,7 @@ function addresses(item: Readonly<Record<string, unknown>>, attribute: string): 
   try {
     return parseAddresses(item[attribute]);
   } catch (cause) {
-    const problem = cause instanceof Error ? cause.message.replace(/^Cannot/, 'cannot') : String(cause);
+    const problem = cause instanceof Error ? cause.message.replace('Cannot', 'cannot') : String(cause);
     throw new Error(`Cannot send: ${attribute}: ${problem}`, { cause });
   }
 }

@@ -65,6 +65,10 @@ describe('the message id that the sender chooses', () => {
     expect(messageIdFor('event 1', '例え.jp')).toMatch(/^<[\x21-\x7e]+@[\x21-\x7e]+>$/);
   });
 
+  test('is at localhost where the domain is none', () => {
+    expect(messageIdFor('event 1', 'exam ple')).toMatch(/@localhost>$/);
+  });
+
   test('comes back as it was sent', () => {
     const sent = messageIdFor('event 1', 'example.com');
     expect(customersMailCloudMessageId(sent)).toBe(sent);
