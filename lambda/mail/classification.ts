@@ -6,7 +6,7 @@
  */
 
 export type BounceClass = 'hard' | 'soft' | 'undetermined';
-export type Outcome = 'bounced' | 'dropped' | 'failed' | 'complained' | 'unrecognized';
+export type Outcome = 'bounced' | 'dropped' | 'failed' | 'complained';
 
 export interface Classification {
   readonly outcome: Outcome;

@@ -51,7 +51,9 @@ const itemSchema = z.object({
 export function outgoingMail(item: Readonly<Record<string, unknown>>): OutgoingMail {
   const parsed = itemSchema.safeParse(item);
   if (!parsed.success) {
-    throw new Error(`Cannot send: ${parsed.error.issues.map(({ path: [attribute] }) => attribute).join(', ')} is not text`);
+    throw new Error(
+      `Cannot send: ${parsed.error.issues.map(({ path: [attribute] }) => attribute).join(', ')} is not text`,
+    );
   }
   const { id, subject, content, html } = parsed.data;
   const provider = PROVIDERS.find((name) => name === parsed.data.provider);

@@ -9,7 +9,7 @@ const FIRST_MILLISECOND = 100_000_000_000;
  * @returns whole seconds, undefined for what is no time
  */
 export function usableTimestamp(value: unknown): number | undefined {
-  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  const number = typeof value === 'string' ? Number(value) : value;
   if (typeof number !== 'number' || !Number.isFinite(number) || number <= 0) return undefined;
   return withinIsoYears(Math.floor(number >= FIRST_MILLISECOND ? number / 1000 : number));
 }

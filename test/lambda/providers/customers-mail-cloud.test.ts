@@ -179,7 +179,9 @@ describe('a post is refused', () => {
 
   test.each(['', '{', 'event=1', '\0', '[1'])('with 400 where its JSON is none and its header is right: %j', (body) => {
     const headers = { 'content-type': JSON_TYPE, authorization: 'Bearer new-token' };
-    refusalOf(() => acceptCustomersMailCloud(post(body, headers), ALL), 400);
+    expect(refusalOf(() => acceptCustomersMailCloud(post(body, headers), ALL), 400)).toMatch(
+      /the post: it is not JSON$/,
+    );
   });
 
   test.each(['', '{', 'api_key=webhook-key', '{"api_key":"webhook-key"', '"webhook-key"', '["webhook-key"]', 'null'])(
@@ -198,6 +200,11 @@ describe('a post is refused', () => {
       }
     },
   );
+
+  test('and says that the JSON of its field event is none', () => {
+    const request = formPost({ api_key: 'webhook-key', event: '{' });
+    expect(refusalOf(() => acceptCustomersMailCloud(request, ALL), 400)).toMatch(/the field event: it is not JSON$/);
+  });
 
   test('with 413 where it has more than 10,000 entries', () => {
     const entries = (count: number) => jsonPost({ api_key: 'webhook-key', event: { bounces: Array(count).fill({}) } });
