@@ -25,7 +25,7 @@ export interface ReplyCodes {
 }
 
 /** Where a reply begins, or before an enhanced status code: elsewhere three digits may count anything. */
-const SMTP_CODE = /(?:^|[:;(])\s*([245][0-5]\d)(?=[ :-]|$)|(?:^|[^\d.])([245][0-5]\d)[ -](?=[245]\.\d)/;
+const SMTP_CODE = /(?:^|[:;(])\s*([245][0-5]\d)(?=[ :-]|$)|[^\d.]([245][0-5]\d)[ -](?=[245]\.\d)/;
 const ENHANCED_STATUS_CODE = /(?:^|[^\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)/;
 /** Replies may be long; their codes stand at the front. */
 const REPLY_HEAD_LENGTH = 512;

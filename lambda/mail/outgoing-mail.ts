@@ -33,7 +33,7 @@ const itemSchema = z.object({
   id: z.string(),
   provider: z._default(
     z.pipe(
-      z.string('must be a string'),
+      z.string(),
       z.transform((name) => name.trim() || PROVIDERS[0]),
     ),
     PROVIDERS[0],

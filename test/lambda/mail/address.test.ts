@@ -270,6 +270,7 @@ describe('what only quotation marks make an address gets them', () => {
     ['a.@docomo.ne.jp', '"a."@docomo.ne.jp'],
     ["o'neil+tag_1=x/y@example.co.jp", "o'neil+tag_1=x/y@example.co.jp"],
     ['a.b@example.com', 'a.b@example.com'],
+    ['ann.b.smith@example.com', 'ann.b.smith@example.com'],
     ['ユーザー@例え.jp', 'ユーザー@例え.jp'],
   ])('%s goes out as %s', (email, sent) => {
     expect(quotedIfNeeded(email)).toBe(sent);

@@ -104,6 +104,14 @@ describe('the signature', () => {
     }
   });
 
+  test.each(['', 'x1600112502', '1600112502[', '1600112502 ', '-1'])(
+    'is refused over a timestamp that is no number, also where it fits: %j',
+    (timestamp) => {
+      const { privateKey, publicKey } = keyPair();
+      refusalOf(() => verifySendGrid(signed('[]', timestamp, privateKey), [spki(publicKey)]), 401);
+    },
+  );
+
   test('over the same bytes, divided otherwise into timestamp and body, leaves no JSON', () => {
     const { privateKey, publicKey } = keyPair();
     const { headers } = signed('[]', '1600112502', privateKey);
