@@ -74,6 +74,14 @@ describe('a post is accepted', () => {
     );
   });
 
+  test.each<[string, Partial<CustomersMailCloudCredentials>]>([
+    ['a Bearer token', { bearerTokens: ['new-token'] }],
+    ['a user', { basic: [{ user: 'hook', password: 'pass' }] }],
+  ])('by its api_key where %s is configured, too', (_, others) => {
+    const request = jsonPost({ api_key: 'webhook-key', ...EMPTY_EVENT });
+    expect(acceptCustomersMailCloud(request, { ...NONE, apiKeys: ['webhook-key'], ...others })).toEqual([]);
+  });
+
   test('of any key that a form can carry', () => {
     holdsForAll(
       anyText.map((key) => `k${key.toWellFormed()}`),
@@ -151,14 +159,11 @@ describe('a post is refused', () => {
     ['Bearer token', { ...NONE, bearerTokens: [''] }, {}, { authorization: 'Bearer ' }],
     ['user and password', { ...NONE, basic: [{ user: '', password: '' }] }, {}, { authorization: basic(':') }],
     ['password', { ...NONE, basic: [{ user: 'hook', password: '' }] }, {}, { authorization: basic('hook:') }],
+    ['user', { ...NONE, basic: [{ user: '', password: 'pass' }] }, {}, { authorization: basic(':pass') }],
     ['header', { apiKeys: [''], basic: [{ user: '', password: '' }], bearerTokens: [''] }, {}, { authorization: '' }],
   ])('with an empty %s, even where an empty one is configured', (_, credentials, fields, headers) => {
-    expect(() => acceptCustomersMailCloud(jsonPost({ ...EMPTY_EVENT, ...fields }, headers), credentials)).toThrow(
-      /^Cannot /,
-    );
-    expect(() => acceptCustomersMailCloud(formPost({ event: '{}', ...fields }, headers), credentials)).toThrow(
-      /^Cannot /,
-    );
+    refusalOf(() => acceptCustomersMailCloud(jsonPost({ ...EMPTY_EVENT, ...fields }, headers), credentials), 503);
+    refusalOf(() => acceptCustomersMailCloud(formPost({ event: '{}', ...fields }, headers), credentials), 503);
   });
 
   test.each([undefined, '', 'text/plain', 'multipart/form-data; boundary=x', 'application/xml'])(
@@ -489,6 +494,7 @@ describe('an entry', () => {
     ['12', 'bounced'],
     ['', 'bounced'],
     ['toString', 'bounced'],
+    ['queued', 'bounced'],
   ])('of bounces with status %j is %s', (status, state) => {
     expect(failure('bounces', { status })).toMatchObject({
       state,
@@ -496,6 +502,12 @@ describe('an entry', () => {
       type: status,
       classification: { outcome: state },
     });
+  });
+
+  test('of version 1 names its recipient as envelopeTo: it is none of the details', () => {
+    const event = failure('bounces', { to: undefined, envelopeTo: 'User@Example.jp' });
+    expect(event.recipient).toBe('user@example.jp');
+    expect(event.details).not.toHaveProperty('envelopeTo');
   });
 
   test.each([

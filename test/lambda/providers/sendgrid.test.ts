@@ -614,6 +614,12 @@ describe('other shapes of events', () => {
     }
   });
 
+  test('progress has the reply, under either of its names', () => {
+    const deferred = { ...bounce, event: 'deferred' };
+    expect(normalizeSendGrid(deferred)).toMatchObject({ reason: bounce.reason });
+    expect(normalizeSendGrid({ ...deferred, response: '450 busy' })).toMatchObject({ reason: '450 busy' });
+  });
+
   test('custom arguments that collide with names of ours are details', () => {
     const args = {
       outcome: 'delivered',
@@ -670,19 +676,27 @@ describe('other shapes of events', () => {
     },
   );
 
-  test.each([null, 7, 'bounce', true, [], [bounce], {}, { event: null }, { event: ['bounce'] }])(
-    'what is no event is kept as it came: %j',
-    (received) => {
-      const key = keyOfContent(received);
-      expect(normalizeSendGrid(received)).toEqual({
-        kind: 'unrecognized',
-        provider: 'sendgrid',
-        fullMessageId: key,
-        eventId: key,
-        rawEvent: JSON.stringify(received),
-      });
-    },
-  );
+  test.each([
+    null,
+    7,
+    'bounce',
+    true,
+    [],
+    [bounce],
+    {},
+    { event: null },
+    { event: ['bounce'] },
+    { event: 7, sg_event_id: 'a', sg_message_id: 'b' },
+  ])('what is no event is kept as it came: %j', (received) => {
+    const key = keyOfContent(received);
+    expect(normalizeSendGrid(received)).toEqual({
+      kind: 'unrecognized',
+      provider: 'sendgrid',
+      fullMessageId: key,
+      eventId: key,
+      rawEvent: JSON.stringify(received),
+    });
+  });
 
   test('events that are nested 10,000 deep are kept as they came, each under a key of its own', () => {
     const deep = (value: string) =>
