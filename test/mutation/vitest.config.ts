@@ -18,6 +18,8 @@ export default defineConfig({
     ],
     // Every mutant gets a worker of its own; the files that test it share that one, and what they import.
     isolate: false,
+    // A busy machine is no mutant.
+    testTimeout: 60_000,
     sequence: { sequencer: ByPath },
   },
 });

@@ -252,12 +252,13 @@ const PROVIDER = { provider: 'customers-mail-cloud' } as const;
 const JST = (wallClock: string) => Date.parse(`${wallClock.replace(' ', 'T')}+09:00`) / 1000;
 
 describe('the published posts', () => {
-  const events = customersMailCloudPosts()
-    .flatMap((body) => acceptCustomersMailCloud(jsonPost({ api_key: 'webhook-key', ...body }), ALL))
-    .map((entry) => normalizeCustomersMailCloud(entry, 'Asia/Tokyo'));
-  const [queued, succeeded, unknownHost, failed, unknownUser] = events;
+  const events = () =>
+    customersMailCloudPosts()
+      .flatMap((body) => acceptCustomersMailCloud(jsonPost({ api_key: 'webhook-key', ...body }), ALL))
+      .map((entry) => normalizeCustomersMailCloud(entry, 'Asia/Tokyo'));
 
   test('queued', () => {
+    const [queued] = events();
     expect(queued).toEqual({
       ...PROVIDER,
       kind: 'progress',
@@ -272,6 +273,7 @@ describe('the published posts', () => {
   });
 
   test('succeeded is delivered', () => {
+    const [, succeeded] = events();
     expect(succeeded).toMatchObject({
       kind: 'progress',
       state: 'delivered',
@@ -280,6 +282,7 @@ describe('the published posts', () => {
   });
 
   test('bounced by an unknown host', () => {
+    const [, , unknownHost] = events();
     expect(unknownHost).toEqual({
       ...PROVIDER,
       kind: 'failure',
@@ -307,6 +310,7 @@ describe('the published posts', () => {
   });
 
   test('failed by the receiving server: the first notice', () => {
+    const [, , , failed] = events();
     expect(failed).toMatchObject({
       kind: 'failure',
       state: 'failed',
@@ -319,6 +323,7 @@ describe('the published posts', () => {
   });
 
   test('bounced by an unknown user: the second notice has a row of its own under the same mail', () => {
+    const [, , , failed, unknownUser] = events();
     expect(unknownUser).toMatchObject({
       kind: 'failure',
       state: 'bounced',

@@ -449,10 +449,10 @@ test('"Test your integration" is understood', () => {
 });
 
 describe('an event as it was recorded', () => {
-  const recorded = sendGridEvents('recorded-by-anymail').map(normalizeSendGrid);
+  const recorded = () => sendGridEvents('recorded-by-anymail').map(normalizeSendGrid);
 
   test('is what it says', () => {
-    expect(recorded.map(kindAndState)).toEqual([
+    expect(recorded().map(kindAndState)).toEqual([
       'progress queued',
       'progress delivered',
       'failure dropped',
@@ -465,12 +465,12 @@ describe('an event as it was recorded', () => {
   });
 
   test('joins by the id before .filter', () => {
-    expect(recorded[0]).toMatchObject({ messageIds: ['wrfRRvF7Q0GgwUo2CvDmEA'] });
-    expect(recorded[4]).toMatchObject({ messageIds: ['Lli-03HcQ5-JLybO9fXsJg'] });
+    expect(recorded()[0]).toMatchObject({ messageIds: ['wrfRRvF7Q0GgwUo2CvDmEA'] });
+    expect(recorded()[4]).toMatchObject({ messageIds: ['Lli-03HcQ5-JLybO9fXsJg'] });
   });
 
   test('keeps custom arguments among its details', () => {
-    expect(recorded[4]).toMatchObject({
+    expect(recorded()[4]).toMatchObject({
       classification: { outcome: 'bounced', bounceClass: 'hard', smtpCode: '550', enhancedStatusCode: '5.1.1' },
       details: {
         ip: '167.89.17.173',
@@ -483,8 +483,8 @@ describe('an event as it was recorded', () => {
   });
 
   test('of a drop is classified by its reason', () => {
-    expect(recorded[2]).toMatchObject({ recipient: 'invalid@invalid', classification: { bounceClass: 'hard' } });
-    expect(recorded[3]).toMatchObject({ classification: { outcome: 'dropped', bounceClass: 'undetermined' } });
+    expect(recorded()[2]).toMatchObject({ recipient: 'invalid@invalid', classification: { bounceClass: 'hard' } });
+    expect(recorded()[3]).toMatchObject({ classification: { outcome: 'dropped', bounceClass: 'undetermined' } });
   });
 });
 
@@ -512,9 +512,10 @@ describe('an asynchronous bounce, which has no message id', () => {
 });
 
 describe('other shapes of events', () => {
-  const [blocked, pool, untyped, campaign] = sendGridEvents('real-world-shapes').map(normalizeSendGrid);
+  const shapes = () => sendGridEvents('real-world-shapes').map(normalizeSendGrid);
 
   test('a blocked bounce is soft, and its recipient is looked up in lower case', () => {
+    const [blocked] = shapes();
     expect(blocked).toMatchObject({
       state: 'bounced',
       messageIds: ['grsqQC4hRxKgKG-76PtYZw'],
@@ -526,10 +527,12 @@ describe('other shapes of events', () => {
   });
 
   test('a message id with .recvd, a pool whose id is a string, no category', () => {
+    const [, pool] = shapes();
     expect(pool).toMatchObject({ ...PROGRESS, state: 'queued', messageIds: ['56WoYBdESN6RyEn_7bJRKA'] });
   });
 
   test('a bounce without a type or a status', () => {
+    const [, , untyped] = shapes();
     expect(untyped).toMatchObject({
       state: 'bounced',
       type: '',
@@ -539,6 +542,7 @@ describe('other shapes of events', () => {
   });
 
   test('a marketing campaign', () => {
+    const [, , , campaign] = shapes();
     expect(campaign).toMatchObject({ ...PROGRESS, state: 'queued', messageIds: ['5lFl7Fr1Rjme_EyzNNB_5A'] });
   });
 
