@@ -43,7 +43,7 @@ const MAX_DEPTH = 32;
 
 /** What may be an address, one by one: each is read, or refused, when it is called. */
 function* candidates(value: unknown, depth: number): Iterable<() => Address> {
-  if (value === undefined || value === null || value === '') return;
+  if (value === undefined || value === null) return;
   if (depth > MAX_DEPTH)
     yield () => refuse('read', 'lists in lists in lists', 'as an address: it is nested too deeply');
   else if (Array.isArray(value) || value instanceof Set) for (const part of value) yield* candidates(part, depth + 1);
@@ -98,7 +98,7 @@ function splitAtCommas(text: string): string[] {
 function mailbox(text: string): Address {
   if (!text.endsWith('>')) return address(text, '');
   const open = text.lastIndexOf('<');
-  const name = text.slice(0, Math.max(0, open)).trim();
+  const name = text.slice(0, open).trim();
   const quoted = name.length > 1 && name.startsWith('"') && name.endsWith('"');
   if (open === -1 || (!quoted && /[<>"]/.test(name))) refuse('use', text, ': it is not an e-mail address');
   const email = text.slice(open + 1, -1);

@@ -6,7 +6,7 @@
  */
 
 export type BounceClass = 'hard' | 'soft' | 'undetermined';
-export type Outcome = 'bounced' | 'dropped' | 'failed' | 'complained' | 'unrecognized';
+export type Outcome = 'bounced' | 'dropped' | 'failed' | 'complained';
 
 export interface Classification {
   readonly outcome: Outcome;
@@ -25,7 +25,7 @@ export interface ReplyCodes {
 }
 
 /** Where a reply begins, or before an enhanced status code: elsewhere three digits may count anything. */
-const SMTP_CODE = /(?:^|[:;(])\s*([245][0-5]\d)(?=[ :-]|$)|(?:^|[^\d.])([245][0-5]\d)[ -](?=[245]\.\d)/;
+const SMTP_CODE = /(?:^|[:;(])\s*([245][0-5]\d)(?=[ :-]|$)|[^\d.]([245][0-5]\d)[ -](?=[245]\.\d)/;
 const ENHANCED_STATUS_CODE = /(?:^|[^\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)/;
 /** Replies may be long; their codes stand at the front. */
 const REPLY_HEAD_LENGTH = 512;
@@ -67,7 +67,7 @@ export const ENHANCED_STATUS_CLASSES: Readonly<Record<string, BounceClass>> = {
   '5.4.4': 'hard', // unable to route
   '5.5.0': 'undetermined', // other protocol status
 };
-const SOFT_SUBJECTS = new Set(['3', '4', '6', '7']);
+const SOFT_SUBJECT = /\.[3467]\./;
 
 /** What the codes of a reply alone say. */
 export function bounceClassOfReply({ smtpCode, enhancedStatusCode }: ReplyCodes): BounceClass {
@@ -75,7 +75,7 @@ export function bounceClassOfReply({ smtpCode, enhancedStatusCode }: ReplyCodes)
     if (enhancedStatusCode.startsWith('4')) return 'soft';
     const known = entry(ENHANCED_STATUS_CLASSES, enhancedStatusCode);
     if (known !== undefined) return known;
-    if (SOFT_SUBJECTS.has(enhancedStatusCode.split('.')[1] ?? '')) return 'soft';
+    if (SOFT_SUBJECT.test(enhancedStatusCode)) return 'soft';
   }
   if (smtpCode?.startsWith('4')) return 'soft';
   return 'undetermined';

@@ -4,10 +4,9 @@
  */
 export function jsonText(value: unknown): string {
   try {
-    return JSON.stringify(value) ?? 'null';
-  } catch (error) {
-    if (error instanceof RangeError) return writeJson(value, (object) => Object.entries(object));
-    throw error;
+    return JSON.stringify(value);
+  } catch {
+    return writeJson(value, (object) => Object.entries(object));
   }
 }
 

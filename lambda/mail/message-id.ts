@@ -16,7 +16,7 @@ export const MAIL_ID_ARGUMENT = 'todoke_mail_id';
  * @returns `""` where there is no such part: what is dropped before it gets an id has `filter0093p1las1.9128.5717FB8127.0`
  */
 export function sendGridMessageId(sgMessageId: string): string {
-  if (/^(?:filter|recvd)\d+\w*\./.test(sgMessageId)) return '';
+  if (/^(?:filter|recvd)\d\w*\./.test(sgMessageId)) return '';
   const suffixAt = sgMessageId.search(/\.(?:filter|recvd)/);
   const end = suffixAt === -1 ? sgMessageId.indexOf('.') : suffixAt;
   return end === -1 ? sgMessageId : sgMessageId.slice(0, end);

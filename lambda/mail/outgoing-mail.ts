@@ -45,7 +45,9 @@ const itemSchema = z.object({
 export function outgoingMail(item: Readonly<Record<string, unknown>>): OutgoingMail {
   const parsed = itemSchema.safeParse(item);
   if (!parsed.success) {
-    throw new Error(`Cannot send: ${parsed.error.issues.map(({ path }) => path.join('.')).join(', ')} is not text`);
+    throw new Error(
+      `Cannot send: ${parsed.error.issues.map(({ path: [attribute] }) => attribute).join(', ')} is not text`,
+    );
   }
   const { id, subject, content, html } = parsed.data;
   const provider = readProvider(parsed.data.provider);
@@ -55,9 +57,9 @@ export function outgoingMail(item: Readonly<Record<string, unknown>>): OutgoingM
     );
   }
   const from = addresses(item, 'from');
-  if (from.length === 0) throw new Error('Cannot send: from is missing');
-  const [sender] = from;
-  if (sender === undefined || from.length > 1) {
+  const [sender, ...others] = from;
+  if (sender === undefined) throw new Error('Cannot send: from is missing');
+  if (others.length > 0) {
     throw new Error(`Cannot send: from has ${from.length} addresses, it must have one`);
   }
   const { to, cc, bcc } = eachOnce(addresses(item, 'to'), addresses(item, 'cc'), addresses(item, 'bcc'));
@@ -77,7 +79,7 @@ function addresses(item: Readonly<Record<string, unknown>>, attribute: string): 
   try {
     return parseAddresses(item[attribute]);
   } catch (cause) {
-    const problem = cause instanceof Error ? cause.message.replace(/^Cannot/, 'cannot') : String(cause);
+    const problem = cause instanceof Error ? cause.message.replace('Cannot', 'cannot') : String(cause);
     throw new Error(`Cannot send: ${attribute}: ${problem}`, { cause });
   }
 }

@@ -25,15 +25,13 @@ export function parseJsonBytes(bytes: Buffer, pieceBytes = PIECE_BYTES): unknown
   return JSON.parse(bytes.toString());
 }
 
-/** The values between `start` and `end`, undefined where a piece is no list of values. */
+/** The values between `start` and `end`, where the closing bracket is; undefined where a piece is no list of values. */
 function parsePieces(bytes: Buffer, start: number, end: number, pieceBytes: number): unknown[] | undefined {
   const values: unknown[] = [];
   try {
-    for (let from = start; from < end; ) {
+    for (let from = start; ; ) {
       const cut = nextCut(bytes, from + pieceBytes, end);
       const piece: unknown[] = JSON.parse(`[${bytes.toString('utf8', from, cut)}]`);
-      // Between two commas nothing is a value, and no piece.
-      if (piece.length === 0) return undefined;
       for (const value of piece) values.push(value);
       if (cut === end) return values;
       from = cut + 1;
@@ -46,7 +44,7 @@ function parsePieces(bytes: Buffer, start: number, end: number, pieceBytes: numb
 
 /** Where a comma stands between two objects, by the look of it; `end` where there is none. */
 function nextCut(bytes: Buffer, from: number, end: number): number {
-  for (let at = bytes.indexOf(END_OF_OBJECT, from); at !== -1 && at < end; at = bytes.indexOf(END_OF_OBJECT, at + 1)) {
+  for (let at = bytes.indexOf(END_OF_OBJECT, from); at !== -1; at = bytes.indexOf(END_OF_OBJECT, at + 1)) {
     let next = at + 2;
     while (isSpace(bytes[next])) next++;
     if (bytes[next] === OPENING_BRACE) return at + 1;
@@ -56,7 +54,7 @@ function nextCut(bytes: Buffer, from: number, end: number): number {
 
 function endOfText(bytes: Buffer): number {
   let end = bytes.length;
-  while (end > 0 && isSpace(bytes[end - 1])) end--;
+  while (isSpace(bytes[end - 1])) end--;
   return end;
 }
 

@@ -9,11 +9,12 @@ const FIRST_MILLISECOND = 100_000_000_000;
  * @returns whole seconds, undefined for what is no time
  */
 export function usableTimestamp(value: unknown): number | undefined {
-  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-  if (typeof number !== 'number' || !Number.isFinite(number) || number <= 0) return undefined;
+  const number = typeof value === 'string' ? Number(value) : value;
+  if (typeof number !== 'number') return undefined;
   return withinIsoYears(Math.floor(number >= FIRST_MILLISECOND ? number / 1000 : number));
 }
 
+/** Undefined for what is none: NaN is in no bounds. */
 function withinIsoYears(seconds: number): number | undefined {
   return seconds >= 1 && seconds <= LAST_SECOND ? seconds : undefined;
 }
@@ -47,10 +48,10 @@ function utcMs(time: string): number | undefined {
   const year = digitsAt(time, 0) * 100 + digitsAt(time, 2);
   const [month, day, hour] = [digitsAt(time, 5), digitsAt(time, 8), digitsAt(time, 11)];
   const ms = Date.UTC(year, month - 1, day, hour, digitsAt(time, 14), digitsAt(time, 17));
-  // Date.UTC reads a year below 100 as one of the 20th century.
+  // Date.UTC reads a year below 100 as one of the 20th century, and counts on what no month or day has.
   const date = new Date(ms);
   const isDate = year >= 100 && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
-  return isDate && hour < 24 ? ms : undefined;
+  return isDate ? ms : undefined;
 }
 
 /** The number that the two digits there are. */

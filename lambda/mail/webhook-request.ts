@@ -25,7 +25,7 @@ export class Refusal extends Error {
 
 /** The content type without its parameters, in lower case. */
 export function mediaType(request: WebhookRequest): string {
-  return (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  return (request.headers['content-type'] ?? '').replace(/;.*/s, '').trim().toLowerCase();
 }
 
 /** More events than this are no honest post: SendGrid's largest holds about 2,500, Customers Mail Cloud's 100. */

@@ -159,7 +159,7 @@ export function normalizeCustomersMailCloud(received: CustomersMailCloudEntry, t
   const classification = classifyCustomersMailCloud(eventType, status, facts.reason);
   return {
     kind: 'failure',
-    state: classification.outcome === 'unrecognized' ? 'failed' : classification.outcome,
+    state: classification.outcome,
     ...facts,
     event: FAILURES[eventType],
     type: eventType === 'deliveries' ? '' : status,

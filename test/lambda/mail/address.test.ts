@@ -49,6 +49,7 @@ describe('an address is read', () => {
       [{ ...ann, name: 'Ann "A\\B" Doe' }],
     ],
     ['with angle brackets in its name', '"Ann <A>" <ann@example.com>', [{ ...ann, name: 'Ann <A>' }]],
+    ['with square brackets at the front of its name', '[Shop] <ann@example.com>', [{ ...ann, name: '[Shop]' }]],
     ['with a Japanese name', '山田 太郎 <taro@example.jp>', [{ email: 'taro@example.jp', name: '山田 太郎' }]],
     ['among others', 'Ann <ann@example.com>, bob@example.com', [ann, bob]],
     ['between superfluous commas', ', bob@example.com,, ', [bob]],
@@ -75,7 +76,7 @@ describe('an address is read', () => {
     'USER@EXAMPLE.COM',
     `${'a'.repeat(64)}@example.com`,
     `a@${'b'.repeat(63)}.example.com`,
-    `a@${'b.'.repeat(126)}`.slice(0, 253),
+    `aa@${'b.'.repeat(125)}c`,
   ])('as it was typed: %s', (email) => {
     expect(parseAddresses(email)).toEqual([{ email }]);
   });
@@ -98,6 +99,13 @@ describe('what is no address is refused with a quotation', () => {
     ['Ann <>', 'Cannot use "Ann <>": it is not an e-mail address'],
     [`${'a'.repeat(65)}@b.c`, `Cannot use "${'a'.repeat(65)}@b.c": it is not an e-mail address`],
     [`a@${'b.'.repeat(130)}c`, `Cannot use "a@${'b.'.repeat(39)}…": it is not an e-mail address`],
+    [`aaa@${'b.'.repeat(125)}c`, `Cannot use "aaa@${'b.'.repeat(38)}…": it is not an e-mail address`],
+    ['x'.repeat(80), `Cannot use "${'x'.repeat(80)}": it is not an e-mail address`],
+    ['ann@example.com>', 'Cannot use "ann@example.com>": it is not an e-mail address'],
+    ['Ann <a,b@example.com>', 'Cannot use "a,b@example.com": it is not an e-mail address'],
+    ['" <ann@example.com>', 'Cannot use "\\" <ann@example.com>": it is not an e-mail address'],
+    ['Ann "A" <ann@example.com>', 'Cannot use "Ann \\"A\\" <ann@example.com>": it is not an e-mail address'],
+    ['"A" Ann <ann@example.com>', 'Cannot use "\\"A\\" Ann <ann@example.com>": it is not an e-mail address'],
     ['{"email":"ann"}', 'Cannot use "ann": it is not an e-mail address'],
     ['{"email":', 'Cannot read "{\\"email\\":" as an address: it starts like JSON and is none'],
     ['{"mail":"ann@example.com"}', 'Cannot read "{\\"mail\\":\\"ann@example.com\\"}" as an address: it has no email'],
@@ -112,6 +120,18 @@ describe('what is no address is refused with a quotation', () => {
 
   test('a number that DynamoDB holds and JavaScript cannot', () => {
     expect(() => parseAddresses(12345678901234567890n)).toThrow(/^Cannot read "12345678901234567890" as an address/);
+    expect(() => parseAddresses({ id: 12345678901234567890n })).toThrow(
+      new Error('Cannot read "{\\"id\\":\\"12345678901234567890\\"}" as an address: it has no email'),
+    );
+  });
+
+  test('lists in lists, deeper than DynamoDB has them, be they JSON in part', () => {
+    const lists = (depth: number, value: unknown): unknown => (depth === 0 ? value : [lists(depth - 1, value)]);
+    const tooDeep = new Error('Cannot read "lists in lists in lists" as an address: it is nested too deeply');
+    expect(parseAddresses(lists(32, 'bob@example.com'))).toEqual([bob]);
+    expect(() => parseAddresses(lists(33, 'bob@example.com'))).toThrow(tooDeep);
+    expect(parseAddresses(lists(30, '["bob@example.com"]'))).toEqual([bob]);
+    expect(() => parseAddresses(lists(31, '["bob@example.com"]'))).toThrow(tooDeep);
   });
 
   test('lists in lists, 20,000 deep', () => {
@@ -250,6 +270,7 @@ describe('what only quotation marks make an address gets them', () => {
     ['a.@docomo.ne.jp', '"a."@docomo.ne.jp'],
     ["o'neil+tag_1=x/y@example.co.jp", "o'neil+tag_1=x/y@example.co.jp"],
     ['a.b@example.com', 'a.b@example.com'],
+    ['ann.b.smith@example.com', 'ann.b.smith@example.com'],
     ['ユーザー@例え.jp', 'ユーザー@例え.jp'],
   ])('%s goes out as %s', (email, sent) => {
     expect(quotedIfNeeded(email)).toBe(sent);

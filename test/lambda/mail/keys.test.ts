@@ -146,6 +146,10 @@ describe('the key of a day', () => {
     expect(dayKey('2023-01-25T05:03:06.000Z', 'row')).toBe(dayKey('2023-01-25T23:59:59.000Z', 'row'));
   });
 
+  test('is the one of rows that are stored already', () => {
+    expect(dayKey('2023-01-25T05:03:06.000Z', 'row')).toBe('2023-01-25#2');
+  });
+
   test('spreads rows evenly', () => {
     const counts = new Map<string, number>();
     for (let row = 0; row < 8_000; row++) {

@@ -17,6 +17,13 @@ describe("SendGrid's message id", () => {
     expect(sendGridMessageId(sgMessageId)).toBe(messageId);
   });
 
+  test.each(['filter0093p1las1.9128.5717FB8127.0', 'recvd0.16648.5515E0B88.0'])(
+    'is none where a mail was dropped before it got one: %s',
+    (sgMessageId) => {
+      expect(sendGridMessageId(sgMessageId)).toBe('');
+    },
+  );
+
   test('of the sender is the one of every event: the X-Message-Id, whatever follows it for a recipient', () => {
     const messageId = fc.stringMatching(/^[\w-]{22}$/);
     const suffix = fc.stringMatching(/^\.(filter|recvd|filterdrecv-|geopod-)[\w.-]{0,40}$/);
@@ -63,6 +70,10 @@ describe('the message id that the sender chooses', () => {
 
   test('is ASCII, as headers are, also at an international domain', () => {
     expect(messageIdFor('event 1', '例え.jp')).toMatch(/^<[\x21-\x7e]+@[\x21-\x7e]+>$/);
+  });
+
+  test('is at localhost where the domain is none', () => {
+    expect(messageIdFor('event 1', 'exam ple')).toMatch(/@localhost>$/);
   });
 
   test('comes back as it was sent', () => {

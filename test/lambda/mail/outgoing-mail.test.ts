@@ -150,6 +150,7 @@ describe('a bad item says in one sentence what to mend', () => {
     ['no content', { content: undefined }, 'Cannot send: content (or html) is missing'],
     ['empty content', { content: '', html: '' }, 'Cannot send: content (or html) is missing'],
     ['no subject', { subject: undefined }, 'Cannot send: subject is missing'],
+    ['a subject of null', { subject: null }, 'Cannot send: subject is missing'],
     ['a subject of spaces', { subject: '  ' }, 'Cannot send: subject is missing'],
     ['a list as subject', { subject: ['Hello'] }, 'Cannot send: subject is not text'],
     ['maps as contents', { content: {}, html: {} }, 'Cannot send: content, html is not text'],
@@ -173,6 +174,13 @@ describe('a bad item says in one sentence what to mend', () => {
     ],
   ])('%s', (_, attributes, message) => {
     expect(() => outgoingMail(item(attributes))).toThrow(new Error(message));
+  });
+
+  test('and has the problem with an address as its cause', () => {
+    const problem = new Error('Cannot use "ann": it is not an e-mail address');
+    expect(() => outgoingMail(item({ to: 'ann' }))).toThrow(
+      new Error('Cannot send: to: cannot use "ann": it is not an e-mail address', { cause: problem }),
+    );
   });
 
   test('whatever its attributes are', () => {

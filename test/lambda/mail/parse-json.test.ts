@@ -81,9 +81,16 @@ test('a text that is no UTF-8 is read with the same replacements', () => {
   }
 });
 
-test('a long array is parsed in pieces: no text is made of the whole', () => {
-  const event = { email: 'a@example.com', reason: 'x'.repeat(400) };
-  const bytes = Buffer.from(JSON.stringify(Array.from({ length: 2_000 }, () => event)));
+test.each([
+  ['without spaces', ''],
+  ['with spaces', ' '],
+  ['with tabs', '\t'],
+  ['with line feeds', '\n'],
+  ['with carriage returns', '\r'],
+  ['with lines that are indented', '\r\n\t  '],
+])('a long array is parsed in pieces, no text is made of the whole: %s', (_, space) => {
+  const event = JSON.stringify({ email: 'a@example.com', pool: { id: 1 }, reason: 'x'.repeat(400) });
+  const bytes = Buffer.from(`[${space}${Array(2_000).fill(event).join(`,${space}`)}${space}]${space}`);
   const longest: number[] = [];
   const textOf = bytes.toString.bind(bytes);
   bytes.toString = (encoding, start = 0, end = bytes.length) => {

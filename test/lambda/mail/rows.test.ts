@@ -302,7 +302,7 @@ describe('something that is not understood', () => {
       occurredAt: '2023-01-25T05:06:15.000Z',
       receivedAt: '2023-01-25T05:06:15.000Z',
       expiresAt: OCCURRED_AT + 60 + 180 * DAY_S,
-      day: expect.stringMatching(/^2023-01-25#[0-7]$/),
+      day: dayKey('2023-01-25T05:06:15.000Z', event.fullMessageId + event.eventId),
       rawEvent: event.rawEvent,
     });
   });
@@ -435,6 +435,11 @@ describe('a recipient that was refused at the handover', () => {
     const event = refusalEvent({ ...refusal, recipient }, OCCURRED_AT * 1000);
     expectStorable(storyRow(event, refusal.messageId, time));
     expectStorable(bounceRow(event, undefined, time));
+  });
+
+  test('is a failure like any other, of no recipient where its address is empty', () => {
+    expect(refusalEvent(refusal, 0)).toMatchObject({ kind: 'failure', recipient: 'ann@example.com' });
+    expect(refusalEvent({ ...refusal, recipient: '' }, 0).recipient).toBeUndefined();
   });
 
   test('has an entry of its own beside the others', () => {

@@ -64,6 +64,7 @@ describe('the fields of an event are stored', () => {
       fraction: 0.1,
       negative: -1,
       zero: 0,
+      least: 1e-130,
       exact: Number.MAX_SAFE_INTEGER,
     };
     expect(storable(fields)).toEqual({ value: fields, shortened: false });
@@ -100,7 +101,8 @@ describe('the fields of an event are stored', () => {
     const { value } = storable({ a: nested(100, 'deep') });
     expectStorable({ details: value });
     expect(JSON.stringify(value)).toContain('deep');
-    expect(storable({ a: nested(14, 'deep') })).toEqual({ value: { a: nested(14, 'deep') }, shortened: false });
+    expect(storable({ a: nested(15, 'deep') })).toEqual({ value: { a: nested(15, 'deep') }, shortened: false });
+    expect(storable({ a: nested(16, 'deep') })).toEqual({ value: { a: nested(15, '{"a":"deep"}') }, shortened: true });
   });
 
   test('with a mark where something was too deep to be kept', () => {
@@ -114,6 +116,15 @@ describe('the fields of an event are stored', () => {
     expect(shortened).toBe(true);
     expect(value).toEqual({ response: expect.stringMatching(/^x+… \(shortened, 450000 bytes\)$/), ip: '192.0.2.1' });
     expectStorable({ details: value });
+  });
+
+  test('whole up to 150,000 bytes, of which a value takes three and a number 21 more', () => {
+    const texts = (length: number) => ({ a: 'x'.repeat(74_996), b: 'x'.repeat(length) });
+    expect(storable(texts(74_996))).toEqual({ value: texts(74_996), shortened: false });
+    expect(storable(texts(74_997)).shortened).toBe(true);
+    const numbers = (count: number) => ({ a: Array(count).fill(1) });
+    expect(storable(numbers(6_249))).toEqual({ value: numbers(6_249), shortened: false });
+    expect(storable(numbers(6_250)).value).toHaveProperty('json');
   });
 
   test('with all long texts shortened where together they are too large', () => {

@@ -119,7 +119,10 @@ describe('a wall-clock time in a time zone', () => {
     '2023-02-30 00:00:00',
     '2023-02-29 00:00:00',
     '2023-04-31 00:00:00',
+    '2023-01-25 24:00:00',
     '2023-01-25 25:00:00',
+    '2023-01-31 24:00:00',
+    '0099-01-25 14:03:06',
     '2023-01-25 14:60:00',
     '2023-01-25 14:03:60',
     '0000-00-00 00:00:00',
@@ -127,6 +130,12 @@ describe('a wall-clock time in a time zone', () => {
     '２０２３-01-25 14:03:06',
   ])('%j is none', (text) => {
     expect(zonedTimestamp(text, 'UTC')).toBeUndefined();
+  });
+
+  test('around a change in the midst of a quarter of an hour: Liberia, by 44 minutes and 30 seconds', () => {
+    const liberia = (shown: string) => zonedTimestamp(shown, 'Africa/Monrovia');
+    expect(liberia('1972-01-06 23:50:00')).toBe(Date.parse('1972-01-07T00:34:30Z') / 1000);
+    expect(liberia('1972-01-07 00:44:40')).toBe(Date.parse('1972-01-07T00:44:40Z') / 1000);
   });
 
   test('of the far future is not taken for milliseconds', () => {

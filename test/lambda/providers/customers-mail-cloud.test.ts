@@ -74,6 +74,14 @@ describe('a post is accepted', () => {
     );
   });
 
+  test.each<[string, Partial<CustomersMailCloudCredentials>]>([
+    ['a Bearer token', { bearerTokens: ['new-token'] }],
+    ['a user', { basic: [{ user: 'hook', password: 'pass' }] }],
+  ])('by its api_key where %s is configured, too', (_, others) => {
+    const request = jsonPost({ api_key: 'webhook-key', ...EMPTY_EVENT });
+    expect(acceptCustomersMailCloud(request, { ...NONE, apiKeys: ['webhook-key'], ...others })).toEqual([]);
+  });
+
   test('of any key that a form can carry', () => {
     holdsForAll(
       anyText.map((key) => `k${key.toWellFormed()}`),
@@ -151,14 +159,11 @@ describe('a post is refused', () => {
     ['Bearer token', { ...NONE, bearerTokens: [''] }, {}, { authorization: 'Bearer ' }],
     ['user and password', { ...NONE, basic: [{ user: '', password: '' }] }, {}, { authorization: basic(':') }],
     ['password', { ...NONE, basic: [{ user: 'hook', password: '' }] }, {}, { authorization: basic('hook:') }],
+    ['user', { ...NONE, basic: [{ user: '', password: 'pass' }] }, {}, { authorization: basic(':pass') }],
     ['header', { apiKeys: [''], basic: [{ user: '', password: '' }], bearerTokens: [''] }, {}, { authorization: '' }],
   ])('with an empty %s, even where an empty one is configured', (_, credentials, fields, headers) => {
-    expect(() => acceptCustomersMailCloud(jsonPost({ ...EMPTY_EVENT, ...fields }, headers), credentials)).toThrow(
-      /^Cannot /,
-    );
-    expect(() => acceptCustomersMailCloud(formPost({ event: '{}', ...fields }, headers), credentials)).toThrow(
-      /^Cannot /,
-    );
+    refusalOf(() => acceptCustomersMailCloud(jsonPost({ ...EMPTY_EVENT, ...fields }, headers), credentials), 503);
+    refusalOf(() => acceptCustomersMailCloud(formPost({ event: '{}', ...fields }, headers), credentials), 503);
   });
 
   test.each([undefined, '', 'text/plain', 'multipart/form-data; boundary=x', 'application/xml'])(
@@ -179,7 +184,9 @@ describe('a post is refused', () => {
 
   test.each(['', '{', 'event=1', '\0', '[1'])('with 400 where its JSON is none and its header is right: %j', (body) => {
     const headers = { 'content-type': JSON_TYPE, authorization: 'Bearer new-token' };
-    refusalOf(() => acceptCustomersMailCloud(post(body, headers), ALL), 400);
+    expect(refusalOf(() => acceptCustomersMailCloud(post(body, headers), ALL), 400)).toMatch(
+      /the post: it is not JSON$/,
+    );
   });
 
   test.each(['', '{', 'api_key=webhook-key', '{"api_key":"webhook-key"', '"webhook-key"', '["webhook-key"]', 'null'])(
@@ -198,6 +205,11 @@ describe('a post is refused', () => {
       }
     },
   );
+
+  test('and says that the JSON of its field event is none', () => {
+    const request = formPost({ api_key: 'webhook-key', event: '{' });
+    expect(refusalOf(() => acceptCustomersMailCloud(request, ALL), 400)).toMatch(/the field event: it is not JSON$/);
+  });
 
   test('with 413 where it has more than 10,000 entries', () => {
     const entries = (count: number) => jsonPost({ api_key: 'webhook-key', event: { bounces: Array(count).fill({}) } });
@@ -240,12 +252,13 @@ const PROVIDER = { provider: 'customers-mail-cloud' } as const;
 const JST = (wallClock: string) => Date.parse(`${wallClock.replace(' ', 'T')}+09:00`) / 1000;
 
 describe('the published posts', () => {
-  const events = customersMailCloudPosts()
-    .flatMap((body) => acceptCustomersMailCloud(jsonPost({ api_key: 'webhook-key', ...body }), ALL))
-    .map((entry) => normalizeCustomersMailCloud(entry, 'Asia/Tokyo'));
-  const [queued, succeeded, unknownHost, failed, unknownUser] = events;
+  const events = () =>
+    customersMailCloudPosts()
+      .flatMap((body) => acceptCustomersMailCloud(jsonPost({ api_key: 'webhook-key', ...body }), ALL))
+      .map((entry) => normalizeCustomersMailCloud(entry, 'Asia/Tokyo'));
 
   test('queued', () => {
+    const [queued] = events();
     expect(queued).toEqual({
       ...PROVIDER,
       kind: 'progress',
@@ -260,6 +273,7 @@ describe('the published posts', () => {
   });
 
   test('succeeded is delivered', () => {
+    const [, succeeded] = events();
     expect(succeeded).toMatchObject({
       kind: 'progress',
       state: 'delivered',
@@ -268,6 +282,7 @@ describe('the published posts', () => {
   });
 
   test('bounced by an unknown host', () => {
+    const [, , unknownHost] = events();
     expect(unknownHost).toEqual({
       ...PROVIDER,
       kind: 'failure',
@@ -295,6 +310,7 @@ describe('the published posts', () => {
   });
 
   test('failed by the receiving server: the first notice', () => {
+    const [, , , failed] = events();
     expect(failed).toMatchObject({
       kind: 'failure',
       state: 'failed',
@@ -307,6 +323,7 @@ describe('the published posts', () => {
   });
 
   test('bounced by an unknown user: the second notice has a row of its own under the same mail', () => {
+    const [, , , failed, unknownUser] = events();
     expect(unknownUser).toMatchObject({
       kind: 'failure',
       state: 'bounced',
@@ -482,6 +499,7 @@ describe('an entry', () => {
     ['12', 'bounced'],
     ['', 'bounced'],
     ['toString', 'bounced'],
+    ['queued', 'bounced'],
   ])('of bounces with status %j is %s', (status, state) => {
     expect(failure('bounces', { status })).toMatchObject({
       state,
@@ -489,6 +507,12 @@ describe('an entry', () => {
       type: status,
       classification: { outcome: state },
     });
+  });
+
+  test('of version 1 names its recipient as envelopeTo: it is none of the details', () => {
+    const event = failure('bounces', { to: undefined, envelopeTo: 'User@Example.jp' });
+    expect(event.recipient).toBe('user@example.jp');
+    expect(event.details).not.toHaveProperty('envelopeTo');
   });
 
   test.each([
