@@ -1,3 +1,4 @@
+/** A function's log group, encrypted, that goes with the stack. */
 import { RemovalPolicy } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';

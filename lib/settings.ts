@@ -1,3 +1,4 @@
+/** What a person may choose at a deployment, validated. */
 import type { Node } from 'constructs';
 import * as z from 'zod';
 

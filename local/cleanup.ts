@@ -1,3 +1,4 @@
+/** What is to be undone at the end, in reverse order. */
 import { messageOf } from './files.ts';
 
 /** What has to be undone, last first. Running it again does nothing more. */

@@ -1,3 +1,4 @@
+/** The folder in which local mode keeps everything. */
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';

@@ -1,3 +1,4 @@
+/** Files that are written whole, and JSON that is read by a schema. */
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';

@@ -1,3 +1,4 @@
+/** The stack on this machine, step by step. */
 import { rm } from 'node:fs/promises';
 import { ALLOW_ALL, type Authorize } from './access.ts';
 import { startAwsApi } from './aws-api/aws-api.ts';
@@ -18,7 +19,7 @@ import { type SimulatedProviders, startSimulatedProviders } from './simulators/s
 import { localOutputs } from './stack/outputs.ts';
 import { readPermissions } from './stack/permissions.ts';
 import { physicalResources, pseudoParameters } from './stack/physical-resources.ts';
-import { readAssembly, synthesize } from './stack/synthesize.ts';
+import { readAssembly, synthesizeIfChanged } from './stack/synthesize.ts';
 import { ResolvedTemplate } from './stack/template.ts';
 import { functionUrlRoutes } from './webhooks/function-url.ts';
 import { type Fallback, startGateway } from './webhooks/gateway.ts';
@@ -100,11 +101,12 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   await endLeftoverEngine(folder);
   const ports = await choosePorts(options.port, options.dynamoDbEndpoint === undefined);
 
-  step('Synthesizing the stack and bundling its functions');
   const assemblyDir = options.assemblyDir ?? folder.path('assembly');
   const { stackName, template, assetDirectories } =
     options.assemblyDir === undefined
-      ? await synthesize({ outDir: assemblyDir, context: options.context ?? {}, signal })
+      ? await synthesizeIfChanged({ outDir: assemblyDir, context: options.context ?? {}, signal }, () =>
+          step('Synthesizing the stack and bundling its functions'),
+        )
       : await readAssembly(assemblyDir);
 
   step('Starting DynamoDB');

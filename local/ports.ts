@@ -1,3 +1,4 @@
+/** Ports on the loopback interface. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { isErrorWithCode, messageOf } from './files.ts';

@@ -1,3 +1,4 @@
+/** Processes, told from each other over restarts. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,3 +1,4 @@
+/** Figure: bytes of the bundles. */
 import type { Bench } from '../support/bench.ts';
 import { bundleBytes } from '../support/bundles.ts';
 import { type Figure, figure } from '../support/figure.ts';

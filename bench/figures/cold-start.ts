@@ -1,3 +1,4 @@
+/** Figure: what loading a receiver takes. */
 import type { Bench } from '../support/bench.ts';
 import { type Figure, figure, median, ratios, rounded } from '../support/figure.ts';
 

@@ -1,9 +1,10 @@
+/** Figure: many posts at one time. */
 import type { Bench } from '../support/bench.ts';
 import { DISTANCE_MS, startDistance } from '../support/distance.ts';
 import { type Figure, figure, median, ratios, rounded } from '../support/figure.ts';
 import { bounces, SENDGRID_PUBLIC_KEY, sendGridInvocation } from '../support/posts.ts';
 import type { BenchStorage } from '../support/storage.ts';
-import { engineShare, percent } from './recording.ts';
+import { engineCpu } from './recording.ts';
 import { expectAccepted } from './requests.ts';
 
 const POSTS = 64;
@@ -29,12 +30,12 @@ export async function concurrency(bench: Bench): Promise<Figure[]> {
       unit: "times the sequential baseline's throughput",
       goal: { atLeast: 10 },
       goalText: '≥ 10, no error',
-      detail: `${POSTS} posts of ${EVENTS} bounces at one time, each to a process of its own: all answered 200, ${perSecond(near.ours)} events a second; sequential ${perSecond(near.sequential)}; the engine, which works on one thread, was busy for ${percent(near.engineShares)} of the time. Where a request takes ${DISTANCE_MS} ms more, as to DynamoDB, and ${POSTS_FROM_AFAR} posts come at one time: ${perSecond(far.ours)}, sequential ${perSecond(far.sequential)}, ${rounded(median(ratios(far.ours, far.sequential)))} times`,
+      detail: `${POSTS} posts of ${EVENTS} bounces at one time, each to a process of its own: all answered 200, ${perSecond(near.ours)} events a second; sequential ${perSecond(near.sequential)}; the engine alone computed for ${rounded(median(near.engineMs) / (POSTS * EVENTS))} ms an event. Where a request takes ${DISTANCE_MS} ms more, as to DynamoDB, and ${POSTS_FROM_AFAR} posts come at one time: ${perSecond(far.ours)}, sequential ${perSecond(far.sequential)}, ${rounded(median(ratios(far.ours, far.sequential)))} times`,
     }),
   ];
 }
 
-/** Events a second of both sides, in turn, and the share of the time in which the engine was busy with ours. */
+/** Events a second of both sides, in turn, and the CPU milliseconds that the engine took for ours. */
 async function throughput(bench: Bench, storage: BenchStorage, endpoint: string, atOneTime: number) {
   const environment = { ...storage.tables, AWS_ENDPOINT_URL_DYNAMODB: endpoint, SENDGRID_PUBLIC_KEY };
   const baseline = await bench.start(await bench.bundled('baselines/sequential'), environment);
@@ -46,19 +47,19 @@ async function throughput(bench: Bench, storage: BenchStorage, endpoint: string,
   for (const receiver of receivers) await receiver.invoke(post('warm', EVENTS));
   await baseline.invoke(post('warm', EVENTS));
 
-  const [ours, sequential, engineShares]: [number[], number[], number[]] = [[], [], []];
+  const [ours, sequential, engineMs]: [number[], number[], number[]] = [[], [], []];
   for (let run = 0; run < bench.runs; run++) {
     const posts = receivers.map((_, n) => post(`c${run}p${n}x`, EVENTS));
-    const busy = engineShare(storage);
+    const spent = engineCpu(storage);
     const startedAt = performance.now();
     const measured = await Promise.all(receivers.map((receiver, n) => receiver.invoke(posts[n])));
     ours.push((atOneTime * EVENTS * 1000) / (performance.now() - startedAt));
-    engineShares.push(busy());
+    engineMs.push(spent());
     for (const { results } of measured) expectAccepted(results);
     const { wallMs, results } = await baseline.invoke(post(`q${run}`, SEQUENTIAL_EVENTS));
     expectAccepted(results);
     sequential.push((SEQUENTIAL_EVENTS * 1000) / wallMs);
   }
   await Promise.all([baseline, ...receivers].map((started) => started.stop()));
-  return { ours, sequential, engineShares };
+  return { ours, sequential, engineMs };
 }

@@ -1,3 +1,4 @@
+/** Figure: from npm start to ready. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';

@@ -1,3 +1,4 @@
+/** Figure: from the raw body to events. */
 import type { Bench } from '../support/bench.ts';
 import { type Figure, figure, median, ratios } from '../support/figure.ts';
 import {

@@ -1,3 +1,4 @@
+/** Figures: requests to DynamoDB, and write units. */
 import type { Bench } from '../support/bench.ts';
 import { type Figure, figure } from '../support/figure.ts';
 import {

@@ -1,3 +1,4 @@
+/** Figure: verifications of a signature. */
 import type { Bench } from '../support/bench.ts';
 import { type Figure, figure, median, ratios } from '../support/figure.ts';
 import { bounces, SENDGRID_PUBLIC_KEY, signatureHeaders } from '../support/posts.ts';

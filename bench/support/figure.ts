@@ -1,3 +1,5 @@
+/** A figure: what was measured, and its goal. */
+
 /** One figure of the bench: a median over the runs, held against its goal. */
 export interface Figure {
   /** As the docs name it. */

@@ -1,3 +1,4 @@
+/** A bundle in a process of its own, measured there. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -1,3 +1,4 @@
+/** Write units, computed from item sizes. */
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { median } from './figure.ts';
 

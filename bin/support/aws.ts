@@ -1,3 +1,4 @@
+/** Whether outputs are local mode's, and the clients for either. */
 import type { StackOutputs } from './outputs.ts';
 
 /**

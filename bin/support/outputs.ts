@@ -1,3 +1,4 @@
+/** The outputs of a stack, from the file that cdk deploy or local mode wrote. */
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 

@@ -1,3 +1,4 @@
+/** SendGrid's API, as far as setup and doctor need it. */
 import * as z from 'zod';
 import { isLocal } from './aws.ts';
 import type { StackOutputs } from './outputs.ts';

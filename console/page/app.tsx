@@ -1,3 +1,4 @@
+/** The frame: header, view, footer. */
 import { useEffect, useState } from 'preact/hooks';
 import type { Answered } from '../shared/api.ts';
 import { messageOf, server } from './call.ts';

@@ -1,3 +1,4 @@
+/** The server's calls, as functions. */
 import type * as z from 'zod/mini';
 import { CALLS, CONSOLE_HEADER } from '../shared/api.ts';
 import { tokenHeader, tokenIsRefused } from './token.ts';

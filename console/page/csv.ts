@@ -1,3 +1,4 @@
+/** Bounces as CSV. */
 import type { Bounce } from '../shared/api.ts';
 
 const COLUMNS = [

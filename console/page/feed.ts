@@ -1,3 +1,4 @@
+/** A list that is loaded page by page, and stays up to date. */
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Cursor, Look } from '../shared/api.ts';
 import { messageOf } from './call.ts';

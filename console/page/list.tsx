@@ -1,3 +1,4 @@
+/** A list of rows, of which few are drawn at a time. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Feed } from './feed.ts';

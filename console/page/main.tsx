@@ -1,3 +1,4 @@
+/** Starts the page. */
 import { render } from 'preact';
 import { App } from './app.tsx';
 import { SettingsProvider } from './settings.tsx';

@@ -1,3 +1,4 @@
+/** A list, and beside it what is open. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useSay } from './settings.tsx';

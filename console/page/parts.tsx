@@ -1,3 +1,4 @@
+/** Small parts that all views share. */
 import type { ComponentChildren } from 'preact';
 import type { RecipientState } from '../shared/api.ts';
 import { useSay, useSettings, wordFor } from './settings.tsx';

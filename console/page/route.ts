@@ -1,3 +1,4 @@
+/** The view in the address. */
 import { useEffect, useState } from 'preact/hooks';
 
 export const VIEWS = ['send', 'mail', 'bounces', 'overview', 'try'] as const;

@@ -1,3 +1,4 @@
+/** Bounces: newest first, of a recipient, of a mail. */
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../lambda/aws/tables.ts';
 import { mailboxKey } from '../../lambda/mail/address.ts';

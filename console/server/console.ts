@@ -1,3 +1,4 @@
+/** The HTTP server of the console: its files and its calls. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type * as z from 'zod/mini';
 import { type Answered, CALLS, type CallName, type SamplePost } from '../shared/api.ts';

@@ -1,3 +1,4 @@
+/** Reads an index `byDay`, newest first, its partitions merged. */
 import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../lambda/aws/tables.ts';
 import { DAY_SHARDS } from '../../lambda/mail/keys.ts';

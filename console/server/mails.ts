@@ -1,3 +1,4 @@
+/** Mails, their states and their stories. */
 import { GetCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { whyStuck } from '../../bin/support/stuck.ts';
 import { batchGet, forEachConcurrently, type Row } from '../../lambda/aws/tables.ts';

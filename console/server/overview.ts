@@ -1,3 +1,4 @@
+/** Outcomes over time, and bounce rates. */
 import { createHash } from 'node:crypto';
 import type { Row } from '../../lambda/aws/tables.ts';
 import { mailboxKey, readAddresses } from '../../lambda/mail/address.ts';

@@ -1,3 +1,4 @@
+/** The files of the page, bundled. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';

@@ -1,3 +1,4 @@
+/** Refuses what does not come from the page; reads and answers its calls. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CONSOLE_HEADER } from '../shared/api.ts';

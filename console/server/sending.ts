@@ -1,3 +1,4 @@
+/** Sends, and sends again. */
 import { randomBytes } from 'node:crypto';
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { sendAgain } from '../../bin/support/send-again.ts';

@@ -1,3 +1,4 @@
+/** What came of a post that a person tried. */
 import { batchGet } from '../../lambda/aws/tables.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import { PROVIDER_EVENTS } from '../../lambda/providers/events.ts';

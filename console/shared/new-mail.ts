@@ -1,3 +1,4 @@
+/** What is to be mended in a mail before it is sent. */
 import { parseAddresses } from '../../lambda/mail/address.ts';
 import { MAX_RECIPIENTS, outgoingMail } from '../../lambda/mail/outgoing-mail.ts';
 import { PROVIDERS } from '../../lambda/mail/provider.ts';

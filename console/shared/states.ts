@@ -1,3 +1,4 @@
+/** How far a mail got with each recipient. */
 import type { Address } from '../../lambda/mail/address.ts';
 import { mailboxKey } from '../../lambda/mail/address.ts';
 import type { RecipientState, StoryEvent } from './api.ts';

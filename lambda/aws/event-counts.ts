@@ -1,3 +1,4 @@
+/** What the metrics say of a post. */
 import type { FailureState, MailEvent } from '../mail/event.ts';
 import type { Counts } from './metric.ts';
 import type { MetricName } from './metric-names.ts';

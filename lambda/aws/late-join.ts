@@ -1,3 +1,4 @@
+/** The side of the join on which the log row comes last. */
 import { QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod/mini';
 import { FAILURE_STATES } from '../mail/event.ts';

@@ -1,3 +1,4 @@
+/** The Mail table: who may send an item, and what became of it. */
 import { randomInt } from 'node:crypto';
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';

@@ -1,3 +1,4 @@
+/** Metrics in the lines of the log (embedded metric format). */
 import type { Provider } from '../mail/provider.ts';
 import { environmentVariable } from './environment.ts';
 import { METRIC_DIMENSIONS, METRIC_NAMESPACE, type MetricName } from './metric-names.ts';

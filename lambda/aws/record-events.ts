@@ -1,3 +1,4 @@
+/** The side of the join on which the events come last: what a post becomes in the tables. */
 import { setMaxListeners } from 'node:events';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { FailureEvent, MailEvent, ProgressEvent } from '../mail/event.ts';

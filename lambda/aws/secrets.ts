@@ -1,3 +1,4 @@
+/** Reads secrets, and keeps them for a minute. */
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type * as z from 'zod/mini';
 import { CLIENT_SETTINGS } from './clients.ts';

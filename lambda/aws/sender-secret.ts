@@ -1,3 +1,4 @@
+/** The secret with which mail is sent. */
 import * as z from 'zod/mini';
 
 /** `SenderSecret`: what the sender signs in with. An empty string means: not set up. */

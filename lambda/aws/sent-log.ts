@@ -1,3 +1,4 @@
+/** What the sender writes of a mail into SentLog and Bounce. */
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { OutgoingMail } from '../mail/outgoing-mail.ts';
 import { bounceRow, logRow, type RecipientRefusal, refusalEvent, storyRow } from '../mail/rows.ts';

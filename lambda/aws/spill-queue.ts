@@ -1,3 +1,4 @@
+/** The queue in which Customers Mail Cloud's posts wait for storage: what is put in, and read back. */
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import * as z from 'zod/mini';

@@ -1,3 +1,4 @@
+/** The DynamoDB client, and batches of gets and puts that come to an end. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { BatchGetCommand, BatchWriteCommand, DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { CLIENT_SETTINGS } from './clients.ts';

@@ -1,3 +1,4 @@
+/** Conditional updates. */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 
 interface Update {

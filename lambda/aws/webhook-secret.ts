@@ -1,3 +1,4 @@
+/** The secret with which webhooks are verified. */
 import * as z from 'zod/mini';
 
 const values = z._default(z.array(z.string()), []);

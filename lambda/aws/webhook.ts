@@ -1,3 +1,4 @@
+/** The frame of both receivers: from AWS's event to an answer, a line of the log, and metrics. */
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context, LambdaFunctionURLEvent } from 'aws-lambda';
 import type { MailEvent } from '../mail/event.ts';
 import type { Provider } from '../mail/provider.ts';

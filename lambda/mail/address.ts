@@ -1,3 +1,4 @@
+/** E-mail addresses, in every form in which people and programs write them. */
 import * as z from 'zod/mini';
 
 /** A mailbox: the address and, where known, the name that is shown with it. */

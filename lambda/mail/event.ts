@@ -1,3 +1,4 @@
+/** What happened to a mail, in Todoke's terms. */
 import type { Classification } from './classification.ts';
 import type { Provider } from './provider.ts';
 

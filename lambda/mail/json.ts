@@ -1,3 +1,5 @@
+/** JSON of whatever JSON.parse can give. */
+
 /**
  * JSON of anything that JSON.parse can give, however deeply it is nested: JSON.stringify runs out of stack at some
  * thousand levels, JSON.parse does not.

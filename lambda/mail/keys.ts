@@ -1,3 +1,4 @@
+/** Keys that DynamoDB takes. */
 import { createHash } from 'node:crypto';
 import { canonicalJson } from './json.ts';
 

@@ -1,3 +1,4 @@
+/** The ids under which a mail is logged. */
 import { createHash } from 'node:crypto';
 import { domainToASCII } from 'node:url';
 

@@ -1,3 +1,4 @@
+/** An item of the Mail table as a mail that can be sent, or what to mend in it. */
 import * as z from 'zod/mini';
 import { type Address, mailboxKey, parseAddresses } from './address.ts';
 import { PROVIDERS, type Provider, readProvider } from './provider.ts';

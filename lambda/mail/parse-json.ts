@@ -1,3 +1,4 @@
+/** JSON of any size, parsed without a large text. */
 const [OPENING_BRACKET, CLOSING_BRACKET, OPENING_BRACE] = Buffer.from('[]{');
 const END_OF_OBJECT = Buffer.from('},');
 

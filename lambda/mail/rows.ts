@@ -1,3 +1,4 @@
+/** The rows of SentLog and Bounce, made of events and mails. */
 import { type Address, addressToJson, mailboxKey, readAddresses } from './address.ts';
 import { classifyRefusal } from './classification.ts';
 import type { FailureEvent, ProgressEvent, UnrecognizedEvent } from './event.ts';

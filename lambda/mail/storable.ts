@@ -1,3 +1,4 @@
+/** Makes whatever a provider sent fit into DynamoDB. */
 import { jsonText } from './json.ts';
 import { utf8Beginning } from './keys.ts';
 

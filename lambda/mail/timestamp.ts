@@ -1,3 +1,5 @@
+/** Times as the providers write them. */
+
 /** The end of the year 9999, the last that an ISO 8601 time writes with four digits. Unix seconds. */
 const LAST_SECOND = 253_402_300_799;
 /** From here on a number is taken for milliseconds: as seconds it would be in the year 5138. */

@@ -1,3 +1,4 @@
+/** A webhook post, how it is read, and why it is refused. */
 import { parseJsonBytes } from './parse-json.ts';
 
 /** A webhook post, whichever AWS service it came through. */

@@ -1,3 +1,4 @@
+/** What a sender is, and how a handover ends. */
 import type { OutgoingMail } from '../mail/outgoing-mail.ts';
 
 /** A provider has taken a mail over. */

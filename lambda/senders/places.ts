@@ -1,3 +1,4 @@
+/** Bounds how much is done at one time. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Waits, and lets another have the place meanwhile; then takes one again. */

@@ -1,3 +1,4 @@
+/** Tries again, until a deadline. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HandoverError } from './handover.ts';
 import type { Pause } from './places.ts';

@@ -1,3 +1,4 @@
+/** The sender of each provider. */
 import { ofEachProvider, type Provider } from '../mail/provider.ts';
 import { customersMailCloudSender } from './customers-mail-cloud.ts';
 import { HandoverError, type Sender } from './handover.ts';

@@ -1,3 +1,4 @@
+/** Secrets as files, and Secrets Manager's calls on them. */
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import * as z from 'zod';

@@ -1,3 +1,4 @@
+/** Makes the template's tables in the engine. */
 import {
   type AttributeDefinition,
   CreateTableCommand,

@@ -1,3 +1,4 @@
+/** The filters of event source mappings. */
 import * as z from 'zod';
 
 /** One alternative in a pattern's list, as far as the stack's filters go. */

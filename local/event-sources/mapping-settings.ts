@@ -1,3 +1,4 @@
+/** How an event source mapping is set. */
 import * as z from 'zod';
 import { eventFilter } from './event-filter.ts';
 

@@ -1,3 +1,4 @@
+/** A queue, kept in a file. */
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** A function of the stack, in processes of this machine. */
 import { randomUUID } from 'node:crypto';
 import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
 import { dirname } from 'node:path';

@@ -1,3 +1,4 @@
+/** Names and ARNs on this machine. */
 import * as z from 'zod';
 import type { PhysicalResource, Template } from './template.ts';
 

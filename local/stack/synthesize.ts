@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -56,6 +57,44 @@ export async function synthesize(options: SynthesizeOptions): Promise<Synthesize
   // The bundles are CommonJS, as the runtime takes them without a package.json; ours above them says otherwise.
   await writeFile(join(outDir, 'package.json'), '{"type":"commonjs"}\n');
   return readAssembly(outDir);
+}
+
+/** All that the assembly is made of; packages by their lock. */
+const SOURCES = ['bin/todoke.ts', 'lib', 'lambda', 'cdk.json', 'package.json', 'package-lock.json'];
+const FINGERPRINT_FILE = 'fingerprint';
+
+/**
+ * The same as `synthesize` of the project's own app, unless the assembly in the folder was made of the same sources: then
+ * that one.
+ *
+ * @param whenAnew called where it has to be made, which takes seconds
+ */
+export async function synthesizeIfChanged(
+  options: Omit<SynthesizeOptions, 'app'>,
+  whenAnew: () => void,
+): Promise<SynthesizedStack> {
+  const fingerprint = await fingerprintOf(options.context ?? {});
+  const file = join(options.outDir, FINGERPRINT_FILE);
+  const made = await readFile(file, 'utf8').catch(() => undefined);
+  if (made === fingerprint) return readAssembly(options.outDir);
+  whenAnew();
+  const stack = await synthesize(options);
+  // Last: an assembly that is not whole has none.
+  await writeFile(file, fingerprint);
+  return stack;
+}
+
+async function fingerprintOf(context: Readonly<Record<string, unknown>>): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify([process.version, context]));
+  for (const source of SOURCES) {
+    const path = join(PROJECT, source);
+    const below = await readdir(path, { recursive: true }).catch(() => ['']);
+    for (const name of below.sort()) {
+      const content = await readFile(join(path, name)).catch(() => '');
+      hash.update(`${source}/${name} ${content.length}\n`).update(content);
+    }
+  }
+  return hash.digest('hex');
 }
 
 const cdkConfig = z.object({ context: z.record(z.string(), z.unknown()).default({}) });

@@ -1,3 +1,4 @@
+/** HTTP requests and answers as values. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** A request as it came in. */

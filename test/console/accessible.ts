@@ -1,3 +1,4 @@
+/** Whether a view can be used by everybody, as axe sees it. */
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';

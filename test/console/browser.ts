@@ -1,3 +1,4 @@
+/** A real browser for the tests of the console. */
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** Runs a command of bin/ as a person would. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';

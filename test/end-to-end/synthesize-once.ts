@@ -1,3 +1,4 @@
+/** Synthesizes the stack once for all test files. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

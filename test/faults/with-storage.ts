@@ -1,3 +1,4 @@
+/** Storage for tests with faults. */
 import { afterAll, beforeAll, inject } from 'vitest';
 import { readAssembly } from '../../local/stack/synthesize.ts';
 import { startStorage, type TestStorage } from './storage.ts';

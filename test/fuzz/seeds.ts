@@ -1,3 +1,4 @@
+/** The payloads from which fuzzing begins. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

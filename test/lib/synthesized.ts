@@ -1,3 +1,4 @@
+/** The template, synthesized. */
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { settingsFromContext } from '../../lib/settings.ts';

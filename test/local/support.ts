@@ -1,3 +1,4 @@
+/** What the tests of local mode share. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

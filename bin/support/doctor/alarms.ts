@@ -1,3 +1,4 @@
+/** Check: the stack's alarms. */
 import { type AlarmType, CloudWatchClient, paginateDescribeAlarms } from '@aws-sdk/client-cloudwatch';
 import type { Patient } from './patient.ts';
 import { type Check, mend, ok, skipped, type Verdict } from './verdict.ts';

@@ -1,3 +1,4 @@
+/** The stack that is looked at, and the clients for it. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { clientSettings, isLocal } from '../aws.ts';

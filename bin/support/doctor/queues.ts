@@ -1,3 +1,4 @@
+/** Checks: the queues. */
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings } from '../aws.ts';
 import type { Patient } from './patient.ts';

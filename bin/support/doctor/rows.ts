@@ -1,3 +1,4 @@
+/** Checks: Bounce rows and mails that wait for a person. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetCommand, paginateQuery, paginateScan } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../../lambda/aws/tables.ts';

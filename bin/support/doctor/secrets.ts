@@ -1,3 +1,4 @@
+/** Checks: what the two secrets hold. */
 import { createPublicKey } from 'node:crypto';
 import type { SenderSecret } from '../../../lambda/aws/sender-secret.ts';
 import type { WebhookSecret } from '../../../lambda/aws/webhook-secret.ts';

@@ -1,3 +1,4 @@
+/** Checks: the tables, as they were deployed. */
 import {
   DescribeContinuousBackupsCommand,
   DescribeTableCommand,

@@ -1,3 +1,5 @@
+/** What a check comes to. */
+
 /** What a check found: all is well, it could not or need not be looked at, or something is to be mended. */
 export interface Verdict {
   readonly state: 'ok' | 'skipped' | 'mend';

@@ -1,3 +1,4 @@
+/** Checks: the webhooks refuse and accept what they should. */
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebhookSecret } from '../../../lambda/aws/webhook-secret.ts';

@@ -1,3 +1,4 @@
+/** Sets Customers Mail Cloud up: its api_key, and its SMTP account. */
 import { randomBytes } from 'node:crypto';
 import { counted } from '../doctor/verdict.ts';
 import { done, type Setup, SMTP_PASSWORD, say, sayKept, state, steps, title } from './step.ts';

@@ -1,3 +1,4 @@
+/** Sets SendGrid's Event Webhook up. */
 import { WEBHOOK_KEY } from '../doctor/options.ts';
 import { isPublicKey } from '../doctor/secrets.ts';
 import { webhookProblems } from '../doctor/sendgrid-webhook.ts';

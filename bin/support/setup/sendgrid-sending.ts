@@ -1,3 +1,4 @@
+/** Sets SendGrid's API key up. */
 import { moreThanSending, SendGridApi } from '../sendgrid-api.ts';
 import { done, SENDING_KEY, type Setup, say, sayKept, state, steps, title } from './step.ts';
 

@@ -1,3 +1,4 @@
+/** What every step of the setup works with, and how it talks. */
 import type { Answers } from '../answers.ts';
 import type { StackOutputs } from '../outputs.ts';
 import type { senderSecretOf, webhookSecretOf } from '../secrets.ts';

@@ -1,3 +1,4 @@
+/** The filters above the bounces. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { PROVIDERS } from '../../../lambda/mail/provider.ts';
 import { BOUNCE_CLASSES, type BounceFilter, OUTCOMES } from '../../shared/api.ts';

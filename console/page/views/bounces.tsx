@@ -1,3 +1,4 @@
+/** The view Bounces. */
 import { useMemo, useState } from 'preact/hooks';
 import type { Bounce, BounceFilter } from '../../shared/api.ts';
 import { versionOfBounce } from '../../shared/versions.ts';

@@ -1,3 +1,4 @@
+/** Outcomes over time, as a chart. */
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { OUTCOMES, type OutcomeName } from '../../shared/api.ts';

@@ -1,3 +1,4 @@
+/** A bounce's verdict, and all its attributes. */
 import type { Bounce } from '../../shared/api.ts';
 import { Mark, Text, Time } from '../parts.tsx';
 import { useSay, wordFor } from '../settings.tsx';

@@ -1,3 +1,4 @@
+/** The view Mail. */
 import { useMemo, useRef, useState } from 'preact/hooks';
 import type { Answered, MailItem, SentMail } from '../../shared/api.ts';
 import { versionOfMail } from '../../shared/versions.ts';

@@ -1,3 +1,4 @@
+/** The view Overview. */
 import { useState } from 'preact/hooks';
 import { type Answered, OUTCOMES, type Rate } from '../../shared/api.ts';
 import { server } from '../call.ts';

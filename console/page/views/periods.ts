@@ -1,3 +1,4 @@
+/** The periods of the overview. */
 export const PERIODS = ['24h', '7d', '30d', '90d'] as const;
 export type Period = (typeof PERIODS)[number];
 

@@ -1,3 +1,4 @@
+/** The button that sends a mail again. */
 import { useState } from 'preact/hooks';
 import type { MailItem } from '../../shared/api.ts';
 import type { Session } from '../app.tsx';

@@ -1,3 +1,4 @@
+/** The view Send. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { PROVIDERS } from '../../../lambda/mail/provider.ts';

@@ -1,3 +1,4 @@
+/** What was sent from this page. */
 import { statesOf } from '../../shared/states.ts';
 import { Mailbox, Mark, Text } from '../parts.tsx';
 import { hashOf } from '../route.ts';

@@ -1,3 +1,4 @@
+/** The view Try. */
 import { useEffect, useState } from 'preact/hooks';
 import { PROVIDERS } from '../../../lambda/mail/provider.ts';
 import type { Answered, Sample, SamplePost } from '../../shared/api.ts';

@@ -1,3 +1,5 @@
+/** The words of the page, in English, and thereby which there are. */
+
 /** The words of the page. `{name}` is filled in. */
 export const en = {
   title: 'Todoke',

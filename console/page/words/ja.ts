@@ -1,3 +1,4 @@
+/** The words of the page, in Japanese. */
 import type { Words } from './en.ts';
 
 export const ja: Words = {

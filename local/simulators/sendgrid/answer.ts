@@ -1,3 +1,4 @@
+/** Answers in SendGrid's form. */
 import type { SendGridError } from './errors.ts';
 
 /** What the API answers. */

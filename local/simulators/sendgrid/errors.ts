@@ -1,3 +1,4 @@
+/** SendGrid's errors, in its words. */
 import type * as z from 'zod';
 
 /** One entry of a refused request's `errors`. */

@@ -1,3 +1,4 @@
+/** SendGrid's webhook posts: divided, and signed. */
 import { type KeyObject, sign } from 'node:crypto';
 import type { Pending } from '../outbox.ts';
 import type { WebhookPost } from '../webhook-post.ts';

@@ -1,3 +1,4 @@
+/** Property tests, the same in every run, and generators for them. */
 import fc from 'fast-check';
 
 /** The same examples in every run, so that a test that fails can be run again. */

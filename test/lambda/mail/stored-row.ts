@@ -1,3 +1,4 @@
+/** Whether DynamoDB takes a row. */
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { expect } from 'vitest';

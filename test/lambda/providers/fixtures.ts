@@ -1,3 +1,4 @@
+/** Documented payloads. */
 import { readFileSync } from 'node:fs';
 import * as z from 'zod/mini';
 

@@ -1,3 +1,4 @@
+/** Webhook requests, signed by the tests. */
 import { expect } from 'vitest';
 import { Refusal, type WebhookRequest } from '../../../lambda/mail/webhook-request.ts';
 

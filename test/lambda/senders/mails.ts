@@ -1,3 +1,4 @@
+/** Mails to hand over. */
 import { expect } from 'vitest';
 import type { OutgoingMail } from '../../../lambda/mail/outgoing-mail.ts';
 import { HandoverError } from '../../../lambda/senders/handover.ts';

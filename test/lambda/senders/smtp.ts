@@ -1,3 +1,4 @@
+/** SMTP servers of the tests. */
 import net from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { SMTPServer, type SMTPServerOptions, type SMTPServerSession } from 'smtp-server';

@@ -1,3 +1,4 @@
+/** A receiver of webhook posts. */
 import http from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { listen } from '../../../local/ports.ts';
