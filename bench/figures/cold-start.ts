@@ -7,7 +7,7 @@ const RECEIVERS = [
   ['ReceiveCustomersMailCloud', 'baselines/sdk-of-receive-customers-mail-cloud'],
 ] as const;
 /** Processes of each kind in one run: a single one says little. */
-const PROCESSES_PER_RUN = 5;
+const PROCESSES_PER_RUN = 15;
 
 /** Milliseconds and their ratios, one of each run. */
 interface Compared {
