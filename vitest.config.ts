@@ -1,12 +1,9 @@
-import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/end-to-end/synthesize-once.ts'],
-    // The longest files mostly wait: for the minute that a function keeps a secret, for the one that a retry takes.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
     // The end-to-end tests start processes; the limits are for a machine that is busy with something else.
     testTimeout: 60_000,
     hookTimeout: 120_000,
