@@ -42,7 +42,7 @@ const mail = (id: string, provider: string) => ({
 });
 
 describe('a stack whose every path was walked', () => {
-  const stack = runningStack({ timing });
+  const stack = runningStack({ timing, streamRetries: 3 });
   afterEach(() => {
     stack().storage.plan = () => undefined;
   });

@@ -1,6 +1,6 @@
 /** The whole stack in local mode, for the tests of a file. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -97,6 +97,8 @@ export interface StackOptions {
   readonly without?: (grant: Grant) => boolean;
   /** Serves the page, as `npm start` does. */
   readonly page?: LocalModeOptions['page'];
+  /** How often the streams try a record again: the template's are bounded by its age only, which is hours. */
+  readonly streamRetries?: number;
   /** What the webhook secret holds; by default the keys of the tests. */
   readonly webhookSecret?: object;
 }
@@ -137,7 +139,7 @@ async function start(options: StackOptions): Promise<RunningStack & { stop(): Pr
     port: 0,
     delayMs: options.delayMs ?? 0,
     dynamoDbEndpoint: storage.proxy.endpoint,
-    assemblyDir: inject('assemblyDir'),
+    assemblyDir: await assembly(dir, options),
     authorize: (caller, action, resource) =>
       access.check({ caller, action, resource }).catch((error: Error) => {
         throw new AwsApiError(error.name, error.message);
@@ -260,6 +262,18 @@ async function startStorageWithProxy(dir: string, access: Access) {
     await folder.release();
   };
   return { proxy, stop };
+}
+
+/** The stack's own, or a copy of it in which streams give up sooner. */
+async function assembly(dir: string, { streamRetries }: StackOptions): Promise<string> {
+  const original = inject('assemblyDir');
+  if (streamRetries === undefined) return original;
+  const copy = join(dir, 'assembly');
+  await cp(original, copy, { recursive: true });
+  const file = join(copy, 'Todoke.template.json');
+  const template = await readFile(file, 'utf8');
+  await writeFile(file, template.replaceAll(/"MaximumRetryAttempts": ?-1/g, `"MaximumRetryAttempts":${streamRetries}`));
+  return copy;
 }
 
 /** The headers with which SendGrid signs a body. */
