@@ -27,7 +27,7 @@ export async function playRandomSending(seed: number, lane: SenderLane): Promise
   const items = Array.from({ length: 2 + Math.floor(random() * 4) }, (_, n) =>
     itemOf(pick(LETTER_NAMES, random), `${tag}-${n}`),
   );
-  const records = items.map(recordOf);
+  const records = items.map((item) => recordOf(item));
   const watch = watchOf(lane, items);
   const spent = { troubles: 0 };
   lane.proxy.plan = watch.plan(randomStorage(random, random() * 0.2, lane, spent));
