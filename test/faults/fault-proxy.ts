@@ -220,6 +220,11 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
   }
 }
 
+/** DynamoDB refuses a request for what an item of it is like: never for a good item that stands alone. */
+export function refusesGoodItem(fault: Fault, action: string): boolean {
+  return fault === 'refused item' && (action === 'PutItem' || action === 'UpdateItem');
+}
+
 function canHappen(fault: Fault | undefined, action: string, body: Record<string, unknown>): boolean {
   if (fault === 'unprocessed') return action.startsWith('Batch');
   if (fault !== 'stale read') return true;

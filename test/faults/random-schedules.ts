@@ -6,7 +6,7 @@
 import { forEachConcurrently } from '../../lambda/aws/tables.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import { type Random, randomFrom } from '../fuzz/mutate.ts';
-import { FAULTS, type Fault, type Plan } from './fault-proxy.ts';
+import { FAULTS, type Fault, type Plan, refusesGoodItem } from './fault-proxy.ts';
 import { scenario } from './posts.ts';
 import { AGAIN, FIRST_TIME, joinLate, type Outcome, putLogRow, record, refuse, tryTo } from './recording.ts';
 import type { Lane, TestStorage } from './storage.ts';
@@ -59,8 +59,7 @@ function randomFaults(random: Random, probability: number): Plan {
   return ({ action }) => {
     if (random() >= probability) return undefined;
     const fault: Fault | undefined = COMMON_FAULTS[Math.floor(random() * COMMON_FAULTS.length)];
-    // DynamoDB refuses a request for what one item of it is like: never a good item that stands alone.
-    return fault === 'refused item' && action === 'PutItem' ? undefined : fault;
+    return fault === undefined || refusesGoodItem(fault, action) ? undefined : fault;
   };
 }
 

@@ -10,7 +10,7 @@ import { forEachConcurrently } from '../../lambda/aws/tables.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import { normalizeCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud.ts';
 import { type Facts, isAsItMustBe, type Verdict, verdictOf } from './expected-rows.ts';
-import { FAULTS, type Fault, type FaultProxy, type Plan, type Rewrite } from './fault-proxy.ts';
+import { FAULTS, type Fault, type FaultProxy, type Plan, type Rewrite, refusesGoodItem } from './fault-proxy.ts';
 import {
   RETENTION_DAYS,
   type RefusalRows,
@@ -236,9 +236,9 @@ export async function refuse({ story, bounce }: RefusalRows, store: EventStore):
 /** Counts from the first call that it is asked about. */
 function failingPlan({ fault, k, rounds }: Failing): Plan {
   let calls = 0;
-  return () => {
+  return ({ action }) => {
     calls++;
-    return calls >= k && calls < k + rounds ? fault : undefined;
+    return calls >= k && calls < k + rounds && !refusesGoodItem(fault, action) ? fault : undefined;
   };
 }
 
