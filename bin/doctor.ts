@@ -5,7 +5,6 @@ import { runCommand } from './support/command.ts';
 import { runDoctor } from './support/doctor/doctor.ts';
 import { DOCTOR_OPTIONS, daysOf, WEBHOOK_KEY } from './support/doctor/options.ts';
 import { OUTPUTS_OPTION, readStack } from './support/outputs.ts';
-import { sendGridRegion } from './support/sendgrid-api.ts';
 import { heading } from './support/talk.ts';
 
 await runCommand(
@@ -25,7 +24,6 @@ await runCommand(
     console.log(`${heading(`Todoke, the stack ${stack.name}`)}\n`);
     const well = await runDoctor(stack, {
       webhookKey,
-      region: sendGridRegion(options['sendgrid-region']),
       days: daysOf(options.days),
     });
     if (!well) process.exitCode = 1;

@@ -6,7 +6,6 @@ import { runDoctor } from './support/doctor/doctor.ts';
 import { DOCTOR_OPTIONS, daysOf, WEBHOOK_KEY } from './support/doctor/options.ts';
 import { OUTPUTS_OPTION, readStack } from './support/outputs.ts';
 import { senderSecretOf, webhookSecretOf } from './support/secrets.ts';
-import { sendGridRegion } from './support/sendgrid-api.ts';
 import {
   retireApiKeys,
   rotateApiKey,
@@ -49,7 +48,6 @@ await runCommand(
     oneOf('provider', options.provider, PROVIDERS);
     oneOf('rotate', options.rotate, ['customers-mail-cloud']);
     oneOf('retire', options.retire, PROVIDERS);
-    const region = sendGridRegion(options['sendgrid-region']);
     const days = daysOf(options.days);
     const stack = await readStack(options.outputs);
     const { outputs } = stack;
@@ -69,7 +67,6 @@ await runCommand(
       answers,
       webhookSecret: webhookSecretOf(outputs),
       senderSecret: senderSecretOf(outputs),
-      region,
       webhookKey,
       replace: options.replace,
     };
@@ -88,7 +85,7 @@ await runCommand(
 
     if (options['skip-doctor']) return;
     console.log(`\n${heading('The doctor')}\n`);
-    if (!(await runDoctor(stack, { webhookKey, region, days }))) process.exitCode = 1;
+    if (!(await runDoctor(stack, { webhookKey, days }))) process.exitCode = 1;
   },
 );
 

@@ -9,7 +9,7 @@ import { cachedSecret, UnreadableSecret } from './aws/secrets.ts';
 import { senderSecretSchema } from './aws/sender-secret.ts';
 import { sentLog } from './aws/sent-log.ts';
 import { forEachRecord, type StreamRecord } from './aws/stream-record.ts';
-import { documentClient, type Row } from './aws/tables.ts';
+import { documentClient, isRefusedItem, type Row } from './aws/tables.ts';
 import { messageIdFor } from './mail/message-id.ts';
 import { type OutgoingMail, outgoingMail } from './mail/outgoing-mail.ts';
 import { DEFAULT_PROVIDER, ofEachProvider, type Provider, readProvider } from './mail/provider.ts';
@@ -182,18 +182,23 @@ async function handOver(beginning: Beginning, mail: OutgoingMail, invocation: In
 
   // Not now: a record that comes again after a crash must tell of a refusal in the place where it was told of.
   const refusedAtMs = record.writtenAtMs;
-  // Where the sender chooses the Message-ID, the mail is logged before it leaves: no event can come before its log row.
-  if (sender.choosesMessageId) await story.logMail(mail, chosenId, Date.now());
+  let isLogged = false;
+  const handOverOnce = async () => {
+    // Where the sender chooses the Message-ID, the mail is logged before it leaves: no event can come before its log row.
+    if (sender.choosesMessageId && !isLogged) {
+      await logBeforehand(mail, chosenId);
+      isLogged = true;
+    }
+    return sender.send(mail, chosenId);
+  };
   const triedUntilMs = isLast ? Math.min(deadlineMs, Date.now() + LAST_TRY_FOR_MS) : deadlineMs;
-  const { messageId, refused } = await retryHandover(() => sender.send(mail, chosenId), triedUntilMs, pause).catch(
-    async (error) => {
-      if (sender.choosesMessageId && error instanceof HandoverError && !mayPass(error, beginning)) {
-        const isOurFault = error.kind === 'unauthorized';
-        await story.logRefusals(mail, chosenId, refusalsOfAll(mail, error.message), refusedAtMs, { isOurFault });
-      }
-      throw error;
-    },
-  );
+  const { messageId, refused } = await retryHandover(handOverOnce, triedUntilMs, pause).catch(async (error) => {
+    if (isLogged && error instanceof HandoverError && !mayPass(error, beginning)) {
+      const isOurFault = error.kind === 'unauthorized';
+      await story.logRefusals(mail, chosenId, refusalsOfAll(mail, error.message), refusedAtMs, { isOurFault });
+    }
+    throw error;
+  });
 
   // The mail is out. Whatever happens now, it must be written down and must not go out again.
   const sentAtMs = Date.now();
@@ -204,7 +209,7 @@ async function handOver(beginning: Beginning, mail: OutgoingMail, invocation: In
   } else {
     try {
       await persist(deadlineMs + RESERVE_MS / 2, async () => {
-        if (!sender.choosesMessageId) await story.logMail(mail, messageId, sentAtMs);
+        if (!isLogged) await story.logMail(mail, messageId, sentAtMs);
         await story.logRefusals(mail, messageId, refused, refusedAtMs);
       });
     } catch (error) {
@@ -216,6 +221,18 @@ async function handOver(beginning: Beginning, mail: OutgoingMail, invocation: In
   const sentAt = new Date(sentAtMs).toISOString();
   const result = { status: 'sent', messageId, sentAt, error } as const;
   await persist(invocation.endsAtMs, () => finish(claim, result, mail.provider, { Sent: 1 }));
+}
+
+/** @throws HandoverError where storage takes nothing now: it is waited for as a provider is, and no beginning is used up */
+async function logBeforehand(mail: OutgoingMail, messageId: string): Promise<void> {
+  try {
+    await story.logMail(mail, messageId, Date.now());
+  } catch (error) {
+    if (isRefusedItem(error)) throw error;
+    throw new HandoverError('temporary', `Cannot log the mail, so it was not sent: ${errorName(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 function refusalsOfAll({ to, cc, bcc }: OutgoingMail, reply: string) {

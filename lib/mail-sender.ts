@@ -5,11 +5,9 @@ import type { LogDefaults } from './encrypted-log-group.ts';
 import type { Queues } from './queues.ts';
 import { readStream } from './read-stream.ts';
 import type { Secrets } from './secrets.ts';
-import type { Settings } from './settings.ts';
+import { SENDGRID_API_URLS, type Settings } from './settings.ts';
 import type { Storage } from './storage.ts';
 import { TodokeFunction } from './todoke-function.ts';
-
-const SENDGRID_API_URLS = { global: 'https://api.sendgrid.com', eu: 'https://api.eu.sendgrid.com' } as const;
 
 export interface MailSenderProps {
   readonly defaults: LogDefaults;

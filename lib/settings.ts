@@ -26,6 +26,10 @@ const wholeNumber = z
   })
   .pipe(z.number().int().min(0, 'must not be negative'));
 
+/** SendGrid's API, by the region in which the account lives. */
+export const SENDGRID_API_URLS = { global: 'https://api.sendgrid.com', eu: 'https://api.eu.sendgrid.com' } as const;
+export const sendGridRegion = z.enum(['global', 'eu'], { error: 'must be global or eu' });
+
 const settingsSchema = z.strictObject({
   /** The CloudFormation stack's name, and the first part of every generated name. */
   stackName: z
@@ -46,7 +50,7 @@ const settingsSchema = z.strictObject({
   /** Gets a mail when an alarm fires; nobody if left out. */
   alarmEmail: z.email('must be an e-mail address').optional(),
   /** Where the SendGrid account lives. */
-  sendgridRegion: z.enum(['global', 'eu'], { error: 'must be global or eu' }).default('global'),
+  sendgridRegion: sendGridRegion.default('global'),
   /** API Gateway writes access logs by one role per account and region: make it, or use the one that is there. */
   apiGatewayAccountRole: z.enum(['create', 'existing'], { error: 'must be create or existing' }).default('create'),
 });

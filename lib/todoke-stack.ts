@@ -69,6 +69,7 @@ export class TodokeStack extends Stack {
       settings.customersMailCloudTimeZone,
       'In which the times of Customers Mail Cloud are read',
     );
+    output('SendGridRegion', settings.sendgridRegion, 'Where the SendGrid account lives');
     output(
       'LogMailPolicyArn',
       applications.logMail.managedPolicyArn,

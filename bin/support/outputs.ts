@@ -1,6 +1,7 @@
 /** The outputs of a stack, from the file that cdk deploy or local mode wrote. */
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
+import { sendGridRegion } from '../../lib/settings.ts';
 
 /** The outputs of a deployed stack, and those that only local mode has. */
 const stackOutputsSchema = z.object({
@@ -13,6 +14,7 @@ const stackOutputsSchema = z.object({
   SenderSecretName: z.string(),
   /** A stack that was deployed before these were added has none until the next deployment. */
   CustomersMailCloudTimeZone: z.string().optional(),
+  SendGridRegion: sendGridRegion.default('global'),
   SpillQueueUrl: z.string().optional(),
   FailureQueueUrl: z.string().optional(),
   ConsoleUrl: z.string().optional(),

@@ -1,10 +1,9 @@
 /** SendGrid's API, as far as setup and doctor need it. */
 import * as z from 'zod';
+import { SENDGRID_API_URLS } from '../../lib/settings.ts';
 import { isLocal } from './aws.ts';
 import type { StackOutputs } from './outputs.ts';
 
-const API_URLS = { global: 'https://api.sendgrid.com', eu: 'https://api.eu.sendgrid.com' } as const;
-const regionSchema = z.enum(['global', 'eu']);
 const TIMEOUT_MS = 15_000;
 
 /** The events that Todoke takes, as the settings of an Event Webhook name them; all others are off. */
@@ -38,13 +37,6 @@ const webhooksSchema = z.object({
 const signedSchema = z.object({ public_key: z.string() });
 const errorsSchema = z.object({ errors: z.array(z.object({ message: z.string() })) });
 
-/** The region in which a SendGrid account lives. @throws Error that says which there are */
-export function sendGridRegion(text: string): keyof typeof API_URLS {
-  const region = regionSchema.safeParse(text);
-  if (!region.success) throw new Error(`Cannot use --sendgrid-region ${text}: it must be global or eu`);
-  return region.data;
-}
-
 /**
  * SendGrid's API with one key, which no error repeats.
  *
@@ -54,12 +46,12 @@ export class SendGridApi {
   readonly #origin: string;
   readonly #key: string;
 
-  /** @param region of the account; local mode's simulator answers for every one */
-  constructor(outputs: StackOutputs, region: keyof typeof API_URLS, key: string) {
+  /** @param outputs say where: the account's region, or local mode's simulator */
+  constructor(outputs: StackOutputs, key: string) {
     if (isLocal(outputs) && outputs.SendGridApiUrl === undefined) {
       throw new Error('Cannot use these outputs: they have no SendGridApiUrl. Start local mode again');
     }
-    this.#origin = outputs.SendGridApiUrl ?? API_URLS[region];
+    this.#origin = outputs.SendGridApiUrl ?? SENDGRID_API_URLS[outputs.SendGridRegion];
     this.#key = key;
   }
 

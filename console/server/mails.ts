@@ -8,8 +8,8 @@ import {
   type Answered,
   type Asked,
   bounce,
+  type ListedMail,
   type MailItem,
-  type SentMail,
   type StoryEvent,
   storyEvent,
 } from '../shared/api.ts';
@@ -32,7 +32,7 @@ export async function mails(tables: Tables, { cursor, look }: Asked<'mails'>): P
     from: look?.from,
     ...(look ? LOOK : { limit: PAGE_ROWS }),
   });
-  const read = page.rows.map(sentMail);
+  const read = page.rows.map(listedMail);
   const found = look ? unknownOf(read, look.known, versionOfMail) : { rows: read };
   const glances = await glance(tables, found.rows);
   const rows = found.rows.map((mail) => ({ ...mail, ...glances.get(mail.messageId) }));
@@ -46,12 +46,12 @@ export async function states(tables: Tables, { messageIds }: Asked<'states'>): P
     consistent: false,
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
-  const glances = await glance(tables, logged.map(sentMail));
+  const glances = await glance(tables, logged.map(listedMail));
   return { mails: Array.from(glances, ([messageId, seen]) => ({ messageId, ...seen })) };
 }
 
-async function glance(tables: Tables, sent: readonly SentMail[]) {
-  const seen = new Map<string, Pick<SentMail, 'states' | 'more'>>();
+async function glance(tables: Tables, sent: readonly ListedMail[]) {
+  const seen = new Map<string, Pick<ListedMail, 'states' | 'more'>>();
   await forEachConcurrently(sent, async ({ messageId, to }) => {
     const { rows, more } = await queryPartition(tables.client, tables.sentLog, ['messageId', messageId], GLANCE_EVENTS);
     const log = rows.find((row) => row['entry'] === LOG_ROW_ENTRY);
@@ -66,7 +66,7 @@ const textOf = (value: unknown) => (typeof value === 'string' ? value : undefine
 const eventsOf = (rows: readonly Row[]): StoryEvent[] =>
   rows.filter((row) => row['entry'] !== LOG_ROW_ENTRY).map((row) => storyEvent.parse(row));
 
-function sentMail(row: Row): SentMail {
+function listedMail(row: Row): ListedMail {
   const [from] = readAddresses(row['from']);
   return {
     messageId: String(row['messageId']),
@@ -141,7 +141,7 @@ export async function story(tables: Tables, asked: Asked<'story'>): Promise<Answ
   item ??= await itemOf(textOf(log?.['mailId']));
   const events = eventsOf(rows);
   return {
-    ...(log && { log: { ...sentMail(log), states: statesOf(recipients(log), events) } }),
+    ...(log && { log: { ...listedMail(log), states: statesOf(recipients(log), events) } }),
     ...(item && { item: mailItem(item) }),
     events,
     bounces: await bouncesOf(tables, events),

@@ -38,7 +38,7 @@ const recipientState = z.object({ recipient: z.string(), name: z.exactOptional(z
 export type RecipientState = z.infer<typeof recipientState>;
 
 /** A mail that was sent: its log row, and its recipients' states. `more`: it has more events than were read. */
-const sentMail = z.object({
+const listedMail = z.object({
   messageId: z.string(),
   sentAt: z.string(),
   provider: text,
@@ -49,7 +49,7 @@ const sentMail = z.object({
   states: z.array(recipientState),
   more: z.boolean(),
 });
-export type SentMail = z.infer<typeof sentMail>;
+export type ListedMail = z.infer<typeof listedMail>;
 
 /** An item of the Mail table. `stuck`: why it will not be sent unless somebody sees to it. */
 const mailItem = z.object({
@@ -157,7 +157,7 @@ export const CALLS = {
   },
   mails: {
     request: z.object(listStart),
-    response: z.object({ rows: z.array(sentMail), ...listEnd }),
+    response: z.object({ rows: z.array(listedMail), ...listEnd }),
   },
   states: {
     request: z.object({ messageIds: z.array(z.string()).check(z.maxLength(60)) }),
@@ -172,7 +172,7 @@ export const CALLS = {
   story: {
     request: z.object({ messageId: z.optional(z.string()), id: z.optional(z.string()) }),
     response: z.object({
-      log: z.optional(sentMail),
+      log: z.optional(listedMail),
       item: z.optional(mailItem),
       events: z.array(storyEvent),
       bounces: z.array(bounce),

@@ -1,11 +1,11 @@
 import { canonicalJson } from '../../lambda/mail/json.ts';
-import type { Bounce, SentMail } from './api.ts';
+import type { Bounce, ListedMail } from './api.ts';
 
 /** A short text that tells a row from every other, and from what it was before. Both ends make the same. */
 export const versionOfBounce = (row: Bounce): string => version(row);
 
 /** The same for a mail, as far as its log row goes: its states have a call of their own. */
-export const versionOfMail = (mail: SentMail): string => version({ ...mail, states: [], more: false });
+export const versionOfMail = (mail: ListedMail): string => version({ ...mail, states: [], more: false });
 
 function version(row: object): string {
   return hash(canonicalJson(Object.entries(row).filter(([, value]) => value !== undefined)));

@@ -1,9 +1,9 @@
 import { FunctionError, type Invocable } from '../functions/local-function.ts';
 import { failedItems } from './batch-response.ts';
+import type { LambdaRecord } from './lambda-record.ts';
 import type { MappingProperties, MappingTiming } from './mapping-settings.ts';
 import { pause } from './pause.ts';
 import type { FailureCondition } from './stream-failure.ts';
-import type { StreamRecord } from './stream-records.ts';
 
 export interface DeliveryOptions {
   readonly target: Invocable;
@@ -11,13 +11,13 @@ export interface DeliveryOptions {
   readonly timing: MappingTiming;
   readonly signal: AbortSignal;
   /** Everything up to this record is done with. */
-  readonly checkpoint: (last: StreamRecord) => Promise<void>;
+  readonly checkpoint: (last: LambdaRecord) => Promise<void>;
   /** Keeps what is known of records that are given up. */
   readonly discard: (discarded: Discarded) => Promise<void>;
 }
 
 export interface Discarded {
-  readonly records: readonly [StreamRecord, ...StreamRecord[]];
+  readonly records: readonly [LambdaRecord, ...LambdaRecord[]];
   readonly condition: FailureCondition;
   readonly invocations: number;
   readonly lastRequestId: string | undefined;
@@ -26,7 +26,7 @@ export interface Discarded {
 
 /** A part of a batch that is still to be delivered, and what was done for it so far. */
 interface Piece {
-  readonly records: readonly [StreamRecord, ...StreamRecord[]];
+  readonly records: readonly [LambdaRecord, ...LambdaRecord[]];
   readonly retries: number;
   readonly invocations: number;
   readonly lastRequestId?: string | undefined;
@@ -39,7 +39,7 @@ interface Piece {
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
  */
-export async function deliver(records: readonly StreamRecord[], options: DeliveryOptions): Promise<void> {
+export async function deliver(records: readonly LambdaRecord[], options: DeliveryOptions): Promise<void> {
   const { signal, timing, checkpoint } = options;
   const pieces = asPieces(records, { retries: 0, invocations: 0, functionError: false });
   for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) {
@@ -129,7 +129,7 @@ async function giveUp(piece: Piece, count: number, condition: FailureCondition, 
   await options.checkpoint(others.at(-1) ?? first);
 }
 
-function asPieces(records: readonly StreamRecord[], history: Omit<Piece, 'records'>): Piece[] {
+function asPieces(records: readonly LambdaRecord[], history: Omit<Piece, 'records'>): Piece[] {
   const [first, ...others] = records;
   return first === undefined ? [] : [{ ...history, records: [first, ...others] }];
 }

@@ -1,11 +1,11 @@
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import type { Invocable } from '../functions/local-function.ts';
 import { Checkpoints } from './checkpoints.ts';
+import { type LambdaRecord, toLambdaRecord } from './lambda-record.ts';
 import type { MappingProperties, MappingTiming } from './mapping-settings.ts';
 import { deliver } from './stream-delivery.ts';
 import { failureDocument } from './stream-failure.ts';
-import { readStream, type ShardConsumer } from './stream-reader.ts';
-import { type StreamRecord, toStreamRecord } from './stream-records.ts';
+import { followStream, type ShardConsumer } from './stream-reader.ts';
 
 const DEFAULT_BATCH_SIZE = 100;
 /** Lambda's quota for an invocation, less the frame around the records. */
@@ -30,7 +30,7 @@ export interface StreamMappingOptions {
 export async function runStreamMapping(options: StreamMappingOptions): Promise<void> {
   const { client, engineStreamArn, checkpointFile, timing, signal, report } = options;
   const checkpoints = await Checkpoints.load(checkpointFile, engineStreamArn);
-  await readStream({
+  await followStream({
     client,
     streamArn: engineStreamArn,
     checkpoints,
@@ -51,11 +51,11 @@ function shardConsumer(shardId: string, checkpoints: Checkpoints, options: Strea
     properties,
     timing,
     signal,
-    checkpoint: ({ sequenceNumber }: StreamRecord) => checkpoint(sequenceNumber),
+    checkpoint: ({ sequenceNumber }: LambdaRecord) => checkpoint(sequenceNumber),
     discard: discardTo(shardId, options),
   };
   return async (records) => {
-    const read = records.map((record) => toStreamRecord(record, region, properties.EventSourceArn));
+    const read = records.map((record) => toLambdaRecord(record, region, properties.EventSourceArn));
     const wanted = read.filter(({ event }) => properties.FilterCriteria(event));
     for (let waiting = wanted; waiting.length > 0; ) {
       const batch = waiting.slice(0, batchLength(waiting, batchSize));
@@ -70,7 +70,7 @@ function shardConsumer(shardId: string, checkpoints: Checkpoints, options: Strea
 }
 
 /** As many records as one invocation takes, by number and by size; at least one. */
-function batchLength(records: readonly StreamRecord[], batchSize: number): number {
+function batchLength(records: readonly LambdaRecord[], batchSize: number): number {
   let bytes = 0;
   const tooMany = records.findIndex((record, index) => {
     bytes += record.bytes + 1;

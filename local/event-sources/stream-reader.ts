@@ -31,7 +31,7 @@ export interface StreamReaderOptions {
 export type ShardConsumer = (records: readonly _Record[]) => Promise<void>;
 
 /** Reads a stream's shards, children after their parents, until `signal` says stop. Errors are reported and retried. */
-export async function readStream(options: StreamReaderOptions): Promise<void> {
+export async function followStream(options: StreamReaderOptions): Promise<void> {
   const { checkpoints, signal, report } = options;
   const reading = new Map<string, Promise<void>>();
   let failing = false;

@@ -27,7 +27,7 @@ export type FromWorker =
   | { readonly type: 'error'; readonly requestId: string; readonly error: WorkerError };
 
 /** What became of one invocation. `payload` is JSON text. */
-export type Outcome = { readonly payload: string } | { readonly error: WorkerError };
+export type InvocationOutcome = { readonly payload: string } | { readonly error: WorkerError };
 
 export interface WorkerOptions {
   /** The file made of function-worker.ts. */
@@ -47,8 +47,8 @@ export class WorkerProcess {
   /** Resolves when the process is gone. */
   readonly exited: Promise<void>;
   readonly #child: ChildProcess;
-  readonly #ready: Promise<Outcome>;
-  #settle: ((outcome: Outcome) => void) | undefined;
+  readonly #ready: Promise<InvocationOutcome>;
+  #settle: ((outcome: InvocationOutcome) => void) | undefined;
   #usable = true;
 
   constructor(options: WorkerOptions) {
@@ -85,7 +85,7 @@ export class WorkerProcess {
   }
 
   /** Runs one invocation; never rejects. A function that fails to load fails its invocation. */
-  async invoke(message: Omit<ToWorker, 'deadline'>, timeoutMs: number): Promise<Outcome> {
+  async invoke(message: Omit<ToWorker, 'deadline'>, timeoutMs: number): Promise<InvocationOutcome> {
     const loaded = await this.#ready;
     if ('error' in loaded) {
       this.kill();
@@ -109,7 +109,7 @@ export class WorkerProcess {
     }
   }
 
-  #exchange(timeoutMs: number): Promise<Outcome> {
+  #exchange(timeoutMs: number): Promise<InvocationOutcome> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         this.kill();
@@ -123,7 +123,7 @@ export class WorkerProcess {
     });
   }
 
-  #finish(outcome: Outcome, usable = true): void {
+  #finish(outcome: InvocationOutcome, usable = true): void {
     if (!usable) this.#usable = false;
     this.#settle?.(outcome);
     this.#settle = undefined;

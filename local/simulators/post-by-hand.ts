@@ -9,13 +9,13 @@ export interface PostByHand {
 }
 
 /** What the webhook answered. */
-export interface WebhookAnswer {
+export interface PostAnswer {
   readonly status: number;
   readonly answer: string;
 }
 
 /** What posts prove themselves with, and where they go. */
-export interface Senders {
+export interface PostTargets {
   /** On the curve P-256. */
   readonly privateKey: KeyObject;
   readonly sendGridWebhookUrl: string;
@@ -25,12 +25,12 @@ export interface Senders {
 }
 
 /** Posts to a webhook any body, signed as SendGrid does or with Customers Mail Cloud's `api_key`. */
-export async function postByHand(post: PostByHand, senders: Senders): Promise<WebhookAnswer> {
+export async function postByHand(post: PostByHand, targets: PostTargets): Promise<PostAnswer> {
   const { provider, contentType } = post;
   const sendGrid = provider === 'sendgrid';
-  const body = sendGrid ? post.body : withApiKey(post, senders.apiKey);
-  const signed = sendGrid && signatureHeaders(body, senders.privateKey, Date.now());
-  const response = await fetch(sendGrid ? senders.sendGridWebhookUrl : senders.customersMailCloudWebhookUrl, {
+  const body = sendGrid ? post.body : withApiKey(post, targets.apiKey);
+  const signed = sendGrid && signatureHeaders(body, targets.privateKey, Date.now());
+  const response = await fetch(sendGrid ? targets.sendGridWebhookUrl : targets.customersMailCloudWebhookUrl, {
     method: 'POST',
     headers: { 'Content-Type': contentType, ...signed },
     body,

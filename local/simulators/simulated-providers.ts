@@ -19,7 +19,7 @@ import {
   customersMailCloudPendingSchema,
   startCustomersMailCloudSimulator,
 } from './customers-mail-cloud.ts';
-import { type PostByHand, postByHand, type WebhookAnswer } from './post-by-hand.ts';
+import { type PostAnswer, type PostByHand, postByHand } from './post-by-hand.ts';
 import { type SendGridSimulator, sendGridPendingSchema, startSendGridSimulator } from './sendgrid.ts';
 
 export interface SimulatedProvidersOptions {
@@ -47,7 +47,7 @@ export interface SimulatedProviders {
   /** A file with the certificate of the authority that vouches for the SMTP server. */
   readonly caFile: string;
   /** Posts what a person made up to a webhook, as its provider would. */
-  post(post: PostByHand): Promise<WebhookAnswer>;
+  post(post: PostByHand): Promise<PostAnswer>;
   /**
    * Posts what was pending when local mode ended. Once the webhooks answer, and before any mail is taken over: Customers
    * Mail Cloud posts nothing twice.

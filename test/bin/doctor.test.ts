@@ -57,6 +57,7 @@ function patient(answers: Readonly<Record<string, object>>) {
     CustomersMailCloudWebhookUrl: name,
     WebhookSecretName: name,
     SenderSecretName: name,
+    SendGridRegion: 'global' as const,
   };
   const tables = DynamoDBDocumentClient.from(dynamo);
   return { name, outputs, local: false, dynamo, tables, sendGrid: undefined, days: 0 };

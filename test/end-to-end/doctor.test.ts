@@ -122,7 +122,6 @@ describe('npm run doctor', () => {
 
   test.each([
     ['--days', 'x', /--days x: it must be a whole number/],
-    ['--sendgrid-region', 'mars', /--sendgrid-region mars: it must be global or eu/],
     ['--outputs', 'nowhere.json', /nowhere\.json: it is not there/],
   ])('%s %s is refused in one sentence', async (name, value, words) => {
     const { stderr, status } = await doctor(undefined, {}, name, value);

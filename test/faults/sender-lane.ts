@@ -10,7 +10,7 @@ import type { Row } from '../../lambda/aws/tables.ts';
 import { isConditionFailure } from '../../lambda/aws/update.ts';
 import { functionEnvironment } from '../../local/functions/function-environment.ts';
 import { functionProperties, writeWorkerScript } from '../../local/functions/functions.ts';
-import { type Outcome, WorkerProcess } from '../../local/functions/worker-process.ts';
+import { type InvocationOutcome, WorkerProcess } from '../../local/functions/worker-process.ts';
 import { issueLocalCertificate } from '../../local/simulators/certificate.ts';
 import type { SynthesizedStack } from '../../local/stack/synthesize.ts';
 import type { FaultProxy, StorageCall } from './fault-proxy.ts';
@@ -235,7 +235,7 @@ async function end(worker: WorkerProcess): Promise<void> {
   await worker.exited;
 }
 
-function failuresOf(outcome: Extract<Outcome, { payload: string }>, batch: readonly DynamoDBRecord[]) {
+function failuresOf(outcome: Extract<InvocationOutcome, { payload: string }>, batch: readonly DynamoDBRecord[]) {
   const { batchItemFailures } = batchResponse.parse(JSON.parse(outcome.payload));
   const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
   const first = batch.findIndex(({ dynamodb }) => failed.has(dynamodb?.SequenceNumber ?? ''));

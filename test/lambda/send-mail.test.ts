@@ -408,6 +408,24 @@ describe('while storage fails', () => {
     });
   });
 
+  test('a log row that must come first and cannot: every delivery says so, none counts, and later the mail is sent', async () => {
+    at.proxy.plan = ({ action }) => (action === 'PutItem' ? 'throttle' : undefined);
+    const { id, record } = await waiting('log-first', { provider: 'customers-mail-cloud' });
+    for (let n = 0; n < 6; n++) expect(await at.deliver([record], 300)).toEqual([record.dynamodb?.SequenceNumber]);
+    expect(await at.mail(id)).toMatchObject({
+      status: 'sending',
+      attempts: 0,
+      error: 'Cannot log the mail, so it was not sent: ProvisionedThroughputExceededException; it will be tried again',
+    });
+
+    at.proxy.plan = () => undefined;
+    expect(await at.deliver([record])).toEqual([]);
+    expect(await logRowsOf(id)).toHaveLength(1);
+    const mail = await at.mail(id);
+    expect(mail).toMatchObject({ status: 'sent', attempts: 1 });
+    expect(mail).not.toHaveProperty('error');
+  });
+
   test('storage that takes nothing after the 202 until the invocation ends: as after a crash, the mail is sent twice', async () => {
     const retryMs = 20_000;
     const clock = timePassesWhileItIsSent(retryMs + at.RESERVE_MS - 1_000);

@@ -374,6 +374,7 @@ test('the outputs are those of the design', () => {
     'LogMailPolicyArn',
     'MailTableName',
     'ReadBouncesPolicyArn',
+    'SendGridRegion',
     'SendGridWebhookUrl',
     'SenderSecretName',
     'SentLogTableName',

@@ -2,7 +2,6 @@
 export const WEBHOOK_KEY = 'TODOKE_SENDGRID_WEBHOOK_KEY';
 
 export const DOCTOR_OPTIONS = {
-  'sendgrid-region': { default: 'global', help: 'where the SendGrid account lives: global or eu' },
   days: { default: '3', help: 'how many days back Bounce rows are looked at; 0: not at all' },
 } as const;
 

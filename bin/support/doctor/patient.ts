@@ -3,7 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { clientSettings, isLocal } from '../aws.ts';
 import type { Stack } from '../outputs.ts';
-import { SendGridApi, type sendGridRegion } from '../sendgrid-api.ts';
+import { SendGridApi } from '../sendgrid-api.ts';
 
 /** The stack that the doctor looks at, and what with. */
 export interface Patient extends Stack {
@@ -18,18 +18,17 @@ export interface Patient extends Stack {
 
 export interface DoctorOptions {
   readonly webhookKey: string;
-  readonly region: ReturnType<typeof sendGridRegion>;
   readonly days: number;
 }
 
-export function patientOf(stack: Stack, { webhookKey, region, days }: DoctorOptions): Patient {
+export function patientOf(stack: Stack, { webhookKey, days }: DoctorOptions): Patient {
   const dynamo = new DynamoDBClient(clientSettings(stack.outputs, 'DynamoDbEndpoint'));
   return {
     ...stack,
     local: isLocal(stack.outputs),
     dynamo,
     tables: DynamoDBDocumentClient.from(dynamo),
-    sendGrid: webhookKey === '' ? undefined : new SendGridApi(stack.outputs, region, webhookKey),
+    sendGrid: webhookKey === '' ? undefined : new SendGridApi(stack.outputs, webhookKey),
     days,
   };
 }

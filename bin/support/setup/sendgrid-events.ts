@@ -27,8 +27,8 @@ export async function setUpSendGridEvents(setup: Setup, shownKey: string): Promi
 }
 
 async function setUpWebhook(setup: Setup): Promise<void> {
-  const { outputs, region, webhookKey } = setup;
-  const api = new SendGridApi(outputs, region, webhookKey);
+  const { outputs, webhookKey } = setup;
+  const api = new SendGridApi(outputs, webhookKey);
   const there = await api.webhooksTo(outputs.SendGridWebhookUrl);
   const webhooks = there.length > 0 ? there : [await create(api, outputs.SendGridWebhookUrl)];
   const signing = webhooks.map(async (webhook) => {
@@ -77,12 +77,12 @@ async function addPublicKeys({ webhookSecret }: Setup, keys: readonly string[]):
 }
 
 /** Keeps what SendGrid signs with now: as its webhooks say, or, where they cannot be asked, the key that was added last. */
-export async function retirePublicKeys({ outputs, region, webhookKey, webhookSecret }: Setup): Promise<void> {
+export async function retirePublicKeys({ outputs, webhookKey, webhookSecret }: Setup): Promise<void> {
   const { sendgridPublicKeys: known } = (await webhookSecret.read()).value;
   const current =
     webhookKey === ''
       ? known.slice(-1)
-      : (await new SendGridApi(outputs, region, webhookKey).webhooksTo(outputs.SendGridWebhookUrl))
+      : (await new SendGridApi(outputs, webhookKey).webhooksTo(outputs.SendGridWebhookUrl))
           .filter(({ enabled }) => enabled)
           .map(({ public_key }) => public_key);
   const kept = known.filter((key) => current.includes(key));

@@ -30,10 +30,13 @@ export async function setUpSendGridSending(setup: Setup): Promise<void> {
 }
 
 /** @throws Error where SendGrid does not take the key, or it may not send */
-async function checkScopes({ outputs, region }: Setup, key: string): Promise<void> {
-  const scopes = await new SendGridApi(outputs, region, key).scopes().catch((cause: unknown) => {
+async function checkScopes({ outputs }: Setup, key: string): Promise<void> {
+  const scopes = await new SendGridApi(outputs, key).scopes().catch((cause: unknown) => {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`Cannot use the API key: ${why}. An account in the EU needs --sendgrid-region eu`, { cause });
+    throw new Error(
+      `Cannot use the API key: ${why}. An account in the EU needs a deployment with the setting sendgridRegion eu`,
+      { cause },
+    );
   });
   if (!scopes.includes('mail.send')) throw new Error('Cannot use the API key: it may not send mail (mail.send)');
   const more = moreThanSending(scopes);

@@ -2,7 +2,6 @@
 import type { Answers } from '../answers.ts';
 import type { StackOutputs } from '../outputs.ts';
 import type { senderSecretOf, webhookSecretOf } from '../secrets.ts';
-import type { sendGridRegion } from '../sendgrid-api.ts';
 import { faint, good, heading } from '../talk.ts';
 
 /** What every step of the setup works with. */
@@ -11,7 +10,6 @@ export interface Setup {
   readonly answers: Answers;
   readonly webhookSecret: ReturnType<typeof webhookSecretOf>;
   readonly senderSecret: ReturnType<typeof senderSecretOf>;
-  readonly region: ReturnType<typeof sendGridRegion>;
   /** With which webhooks are edited; `""` where nobody has one. It is stored nowhere. */
   readonly webhookKey: string;
   /** Whether what is set gives way to new answers. */

@@ -1,6 +1,6 @@
 /** The view Mail. */
 import { useMemo, useRef, useState } from 'preact/hooks';
-import type { Answered, MailItem, SentMail } from '../../shared/api.ts';
+import type { Answered, ListedMail, MailItem } from '../../shared/api.ts';
 import { versionOfMail } from '../../shared/versions.ts';
 import type { Session } from '../app.tsx';
 import { server } from '../call.ts';
@@ -14,7 +14,7 @@ import { useSay } from '../settings.tsx';
 import { SendAgain } from './send-again.tsx';
 import { StoryOf } from './story.tsx';
 
-const SOURCE: Source<SentMail> = {
+const SOURCE: Source<ListedMail> = {
   about: 'mails',
   load: (asked) => server.mails(asked),
   key: ({ messageId }) => messageId,
@@ -55,9 +55,9 @@ export function MailView({ session, open }: { session: Session; open: readonly s
   return <ListAndPanel list={list} panel={panel} />;
 }
 
-const drawRow = (mail: SentMail, isOpen: boolean) => <Row key={mail.messageId} mail={mail} isOpen={isOpen} />;
+const drawRow = (mail: ListedMail, isOpen: boolean) => <Row key={mail.messageId} mail={mail} isOpen={isOpen} />;
 
-function Row({ mail, isOpen }: { mail: SentMail; isOpen: boolean }) {
+function Row({ mail, isOpen }: { mail: ListedMail; isOpen: boolean }) {
   const say = useSay();
   const { messageId, sentAt, subject, states, to } = mail;
   const shown = (states.length > 0 ? states.map(({ recipient, name }) => ({ email: recipient, name })) : to).slice(
@@ -98,14 +98,14 @@ const MAX_WATCHED = 60;
 const MAX_NEWEST = 40;
 
 /** Whether more may be heard of a mail soon: also a delivered one may be complained of, some time after. */
-function mayChange({ states, sentAt }: SentMail, nowMs: number): boolean {
+function mayChange({ states, sentAt }: ListedMail, nowMs: number): boolean {
   return states.some(
     ({ state }) => !FINAL.has(state) && (state !== 'delivered' || nowMs - Date.parse(sentAt) < WATCHED_MS),
   );
 }
 
 /** Keeps the mails' states up to date, those of the newest first: a mail may bounce days after. */
-function useStates(feed: Feed<SentMail>): void {
+function useStates(feed: Feed<ListedMail>): void {
   const turn = useRef(0);
   usePolling(async () => {
     const nowMs = Date.now();

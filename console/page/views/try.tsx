@@ -133,12 +133,12 @@ export function TryView() {
           {say(busy ? 'posting' : 'postButton')}
         </button>
       </form>
-      {posted && <Outcome key={posted.number} posted={posted} />}
+      {posted && <PostOutcome key={posted.number} posted={posted} />}
     </div>
   );
 }
 
-function Outcome({ posted: { status, answer, post } }: { posted: Posted }) {
+function PostOutcome({ posted: { status, answer, post } }: { posted: Posted }) {
   const say = useSay();
   const [rows, setRows] = useState<Answered<'rowsOf'>>();
   usePolling(async () => {

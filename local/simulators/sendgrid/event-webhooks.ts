@@ -4,7 +4,7 @@ import * as z from 'zod';
 const flag = z.boolean().default(false);
 
 /** What a request says of an Event Webhook; what it does not name is off. */
-export const webhookRequest = z.object({
+export const webhookSettings = z.object({
   enabled: flag,
   url: z.url(),
   friendly_name: z.string().optional(),
@@ -21,12 +21,12 @@ export const webhookRequest = z.object({
   group_resubscribe: flag,
   account_status_change: flag,
 });
-export type WebhookRequest = z.infer<typeof webhookRequest>;
+export type WebhookSettings = z.infer<typeof webhookSettings>;
 
 /** Where events go, which of them, and what signs them. */
 export interface EventWebhook {
   readonly id: string;
-  readonly settings: WebhookRequest;
+  readonly settings: WebhookSettings;
   /** Signs while `signed`; it stays the same when that is switched off and on. */
   readonly privateKey: KeyObject;
   readonly signed: boolean;
@@ -52,7 +52,7 @@ export class EventWebhooks {
   }
 
   /** @returns the new webhook, or why there is none */
-  create(settings: WebhookRequest): EventWebhook | { readonly refusal: string } {
+  create(settings: WebhookSettings): EventWebhook | { readonly refusal: string } {
     if (this.#webhooks.some((webhook) => webhook.settings.url === settings.url)) {
       return { refusal: `Webhook at '${settings.url}' already exists. Please provide a unique URL.` };
     }
@@ -82,7 +82,7 @@ export class EventWebhooks {
  */
 export function readyWebhook(url: () => string, privateKey: KeyObject): EventWebhook {
   const events = { processed: true, deferred: true, delivered: true, bounce: true, dropped: true, spam_report: true };
-  const settings = webhookRequest.parse({ enabled: true, url: 'http://unset', friendly_name: 'Todoke', ...events });
+  const settings = webhookSettings.parse({ enabled: true, url: 'http://unset', friendly_name: 'Todoke', ...events });
   const lazy = Object.defineProperty(settings, 'url', { get: url, enumerable: true });
   return { id: randomUUID(), settings: lazy, privateKey, signed: true };
 }
@@ -92,7 +92,7 @@ export function publicKeyOf({ privateKey }: EventWebhook): string {
   return createPublicKey(privateKey).export({ type: 'spki', format: 'der' }).toString('base64');
 }
 
-const setting = webhookRequest.keyof();
+const setting = webhookSettings.keyof();
 
 /** Whether a webhook wants an event: settings and events name complaints differently. */
 export function wants({ settings }: EventWebhook, event: unknown): boolean {

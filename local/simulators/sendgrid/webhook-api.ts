@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { type Answer, errors, json, problem } from './answer.ts';
-import { type EventWebhook, type EventWebhooks, publicKeyOf, webhookRequest } from './event-webhooks.ts';
+import { type EventWebhook, type EventWebhooks, publicKeyOf, webhookSettings } from './event-webhooks.ts';
 
 /** A request below `/v3/user/webhooks/event`. */
 export interface WebhookApiRequest {
@@ -32,12 +32,12 @@ export function answerWebhookCall(
       if (id === 'all') return json(200, { max_allowed: 5, webhooks: webhooks.list().map(shown) });
       return webhook ? json(200, shown(webhook)) : NOT_FOUND;
     case 'POST /settings':
-      return read(webhookRequest, body, (settings) => {
+      return read(webhookSettings, body, (settings) => {
         const created = webhooks.create(settings);
         return 'refusal' in created ? errors(400, [{ message: created.refusal }]) : json(201, shown(created));
       });
     case 'PATCH /settings':
-      return read(webhookRequest, body, (settings) => {
+      return read(webhookSettings, body, (settings) => {
         const changed = webhooks.change(id, { settings });
         return changed ? json(200, shown(changed)) : NOT_FOUND;
       });

@@ -2,7 +2,7 @@ import type { _Record } from '@aws-sdk/client-dynamodb-streams';
 import * as z from 'zod';
 
 /** A record as Lambda hands it to functions, with what local mode itself has to know of it. */
-export interface StreamRecord {
+export interface LambdaRecord {
   readonly sequenceNumber: string;
   /** Unix milliseconds, to the second. */
   readonly createdAt: number;
@@ -22,7 +22,7 @@ const fromEngine = z.object({
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
  */
-export function toStreamRecord(record: _Record, region: string, streamArn: string): StreamRecord {
+export function toLambdaRecord(record: _Record, region: string, streamArn: string): LambdaRecord {
   const { dynamodb } = fromEngine.parse(record);
   const createdAt = dynamodb.ApproximateCreationDateTime.getTime();
   const json = JSON.stringify(
