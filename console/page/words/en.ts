@@ -130,7 +130,7 @@ export const en = {
   bouncesNone: 'No bounce fits the filter.',
   bouncesNoneHint: 'Addresses and ids must be whole. A longer time may have some.',
   export: 'Export what is shown',
-  exportRows: '{n} rows',
+  exportRows: '{n} rows shown',
   bounceMissing: 'This bounce is not among those that are shown.',
 
   overviewTitle: 'Overview',

@@ -129,7 +129,7 @@ export const ja: Words = {
   bouncesNone: '条件に合うバウンスはありません。',
   bouncesNoneHint: 'アドレスと ID は完全に一致する必要があります。期間を広げると見つかるかもしれません。',
   export: '表示中の行を保存',
-  exportRows: '{n} 件',
+  exportRows: '{n} 件を表示中',
   bounceMissing: '表示中の行に、このバウンスはありません。',
 
   overviewTitle: '集計',
