@@ -2,6 +2,9 @@
 import { expect } from 'vitest';
 import { Refusal, type WebhookRequest } from '../../../lambda/mail/webhook-request.ts';
 
+/** As SendGrid posts. */
+export const JSON_TYPE = { 'content-type': 'application/json;charset=utf-8' };
+
 /** A post as a receiver gets it. */
 export function post(body: string | Buffer, headers: Readonly<Record<string, string>> = {}): WebhookRequest {
   return { method: 'POST', headers, body: Buffer.from(body) };
