@@ -1,36 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
-import { parseOutputs } from '../../bin/support/outputs.ts';
-import { tablesOf } from '../../bin/support/tables.ts';
-import { batchPut } from '../../lambda/aws/tables.ts';
-import { dayKey } from '../../lambda/mail/keys.ts';
 import { until } from '../end-to-end/running-stack.ts';
 import { expectAccessible } from './accessible.ts';
+import { bounceOf, writeBounces } from './bounce-rows.ts';
 import { consoleUnderTest, describePage, HOSTILE } from './browser.ts';
 
 const MANY = 10_000;
 const START_MS = Date.now() - 3_600_000;
 
-/** Rows as a receiver writes them, a second apart, the first the newest. */
+/** Rows a second apart, the first the newest. */
 function row(index: number, change: Readonly<Record<string, unknown>> = {}) {
-  const occurredAt = new Date(START_MS - index * 1_000).toISOString();
-  const fullMessageId = `mail-${index}`;
-  return {
-    fullMessageId,
-    eventId: 'event',
-    messageId: `mail-${index}`,
-    provider: 'sendgrid',
-    outcome: 'bounced',
-    bounceClass: 'hard',
-    reason: '550 5.1.1 User unknown',
-    toEmail: `someone-${index}@example.jp`,
-    subject: `Subject ${index}`,
-    matched: true,
-    occurredAt,
-    day: dayKey(occurredAt, fullMessageId),
-    ...change,
-  };
+  const named = { toEmail: `someone-${index}@example.jp`, subject: `Subject ${index}` };
+  return bounceOf(`mail-${index}`, START_MS - index * 1_000, { ...named, ...change });
 }
 
 const SPECIAL = [
@@ -50,18 +32,8 @@ const SPECIAL = [
 
 describePage('Bounces', () => {
   const { stack, open } = consoleUnderTest();
-  let write: (rows: readonly object[]) => Promise<void>;
   beforeAll(async () => {
-    const outputs = parseOutputs(stack().local.outputs);
-    const client = tablesOf(outputs);
-    write = async (rows) => {
-      const puts = rows.map((given) => ({ table: outputs.BounceTableName, row: { ...given } }));
-      for (let start = 0; start < puts.length; start += 250) {
-        const some = puts.slice(start, start + 250);
-        expect(await batchPut(client, some, AbortSignal.timeout(60_000))).toEqual([]);
-      }
-    };
-    await write([...SPECIAL, ...Array.from({ length: MANY }, (_, index) => row(index))]);
+    await writeBounces(stack(), [...SPECIAL, ...Array.from({ length: MANY }, (_, index) => row(index))]);
   });
 
   const shown = (page: Page) => page.locator('table.rows tbody tr:not(.away)');
@@ -97,7 +69,7 @@ describePage('Bounces', () => {
     const selected = page.locator('tr.open');
     await selected.scrollIntoViewIfNeeded();
     const before = await selected.boundingBox();
-    await write([row(-20, { toEmail: 'brand-new@example.jp' })]);
+    await writeBounces(stack(), [row(-20, { toEmail: 'brand-new@example.jp' })]);
     await page.getByText('brand-new@example.jp').waitFor({ timeout: 5_000 });
     expect(await selected.textContent()).toContain('someone-30@example.jp');
     const after = await selected.boundingBox();

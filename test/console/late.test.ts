@@ -1,34 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
-import { parseOutputs } from '../../bin/support/outputs.ts';
-import { tablesOf } from '../../bin/support/tables.ts';
-import { batchPut } from '../../lambda/aws/tables.ts';
-import { dayKey } from '../../lambda/mail/keys.ts';
 import { until } from '../end-to-end/running-stack.ts';
+import { bounceOf, writeBounces } from './bounce-rows.ts';
 import { consoleUnderTest, describePage, type Opened } from './browser.ts';
 
 const START_MS = Date.now();
 const DAY_MS = 86_400_000;
-
-/** A Bounce row as a receiver writes it. */
-function row(id: string, occurredMs: number) {
-  const occurredAt = new Date(occurredMs).toISOString();
-  return {
-    fullMessageId: id,
-    eventId: 'event',
-    messageId: id,
-    provider: 'sendgrid',
-    outcome: 'bounced',
-    bounceClass: 'hard',
-    reason: '550 5.1.1 User unknown',
-    toEmail: `${id}@example.jp`,
-    subject: `Subject of ${id}`,
-    matched: true,
-    occurredAt,
-    day: dayKey(occurredAt, id),
-  };
-}
 
 /** A failure as SendGrid tells of it, of a mail of that id. */
 const failure = (id: string, occurredMs: number) => ({
@@ -50,16 +28,10 @@ const count = async (page: Page) => Number((await page.locator('.exports span').
 
 describePage('what comes late', () => {
   const { stack, open } = consoleUnderTest();
-  let write: (rows: readonly object[]) => Promise<void>;
   beforeAll(async () => {
-    const outputs = parseOutputs(stack().local.outputs);
-    const client = tablesOf(outputs);
-    write = async (rows) => {
-      const puts = rows.map((given) => ({ table: outputs.BounceTableName, row: { ...given } }));
-      expect(await batchPut(client, puts, AbortSignal.timeout(60_000))).toEqual([]);
-    };
     // Two days of rows, 20 minutes apart: more than a page of the list.
-    await write(Array.from({ length: 144 }, (_, n) => row(`row-${n}`, START_MS - n * 1_200_000)));
+    const rows = Array.from({ length: 144 }, (_, n) => bounceOf(`row-${n}`, START_MS - n * 1_200_000));
+    await writeBounces(stack(), rows);
   });
 
   test('a failure that comes a day late appears in its place, where one looks, by itself', async () => {
@@ -145,7 +117,8 @@ describePage('what comes late', () => {
     });
     await until('a poll', async () => held[0]);
     const before = await count(page);
-    await write(Array.from({ length: 1_000 }, (_, n) => row(`burst-${n}`, START_MS + 1_000 + n)));
+    const rows = Array.from({ length: 1_000 }, (_, n) => bounceOf(`burst-${n}`, START_MS + 1_000 + n));
+    await writeBounces(stack(), rows);
     holds = false;
     for (const goOn of held) goOn();
     await page.getByText('burst-999@example.jp').waitFor();

@@ -1,0 +1,37 @@
+/** Bounce rows as a receiver writes them, put straight into the table. */
+import { expect } from 'vitest';
+import { parseOutputs } from '../../bin/support/outputs.ts';
+import { tablesOf } from '../../bin/support/tables.ts';
+import { batchPut } from '../../lambda/aws/tables.ts';
+import { dayKey } from '../../lambda/mail/keys.ts';
+import type { RunningStack } from '../end-to-end/running-stack.ts';
+
+/** The row of a mailbox that is not there. */
+export function bounceOf(id: string, occurredMs: number, change: Readonly<Record<string, unknown>> = {}) {
+  const occurredAt = new Date(occurredMs).toISOString();
+  return {
+    fullMessageId: id,
+    eventId: 'event',
+    messageId: id,
+    provider: 'sendgrid',
+    outcome: 'bounced',
+    bounceClass: 'hard',
+    reason: '550 5.1.1 User unknown',
+    toEmail: `${id}@example.jp`,
+    subject: `Subject of ${id}`,
+    matched: true,
+    occurredAt,
+    day: dayKey(occurredAt, id),
+    ...change,
+  };
+}
+
+/** Writes many, some at a time. */
+export async function writeBounces({ local }: RunningStack, rows: readonly object[]): Promise<void> {
+  const outputs = parseOutputs(local.outputs);
+  const client = tablesOf(outputs);
+  for (let start = 0; start < rows.length; start += 250) {
+    const puts = rows.slice(start, start + 250).map((row) => ({ table: outputs.BounceTableName, row: { ...row } }));
+    expect(await batchPut(client, puts, AbortSignal.timeout(60_000))).toEqual([]);
+  }
+}
