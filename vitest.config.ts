@@ -7,6 +7,13 @@ export default defineConfig({
     // The end-to-end tests start processes; the limits are for a machine that is busy with something else.
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // A lamp, not a goal (docs/testing.md). What runs in processes of its own, as the bundles of local mode, is not seen.
+    coverage: {
+      include: ['bin/**', 'console/server/**', 'console/shared/**', 'lambda/**', 'lib/**', 'local/**'],
+      exclude: ['test/**'],
+      reporter: ['text', 'json-summary'],
+      reportsDirectory: '.coverage',
+    },
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
   },
 });
