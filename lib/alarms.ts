@@ -181,7 +181,7 @@ function awsAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       metric: metrics.givenUp.with({ period: FIVE_MINUTES }),
       atLeast: 1,
       description:
-        'Something was given up after its last try, and is in FailureQueue for 14 days. Look at the message: it names the function, or is a post of Customers Mail Cloud.',
+        'Something was given up after its last try, and is in FailureQueue for 14 days (a post of Customers Mail Cloud for about ten). Look at the message: it names the function, or is a post of Customers Mail Cloud.',
       anchor: 'given-up',
     },
     FailingFunctions: {

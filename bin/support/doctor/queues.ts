@@ -30,7 +30,7 @@ export function queueChecks({ outputs }: Patient): Check[] {
     check(
       'FailureQueue',
       outputs.FailureQueueUrl,
-      'work was given up. Read what it is in the SQS console, mend the cause, then `npm run resend -- --all` and `npm run replay`, and purge the queue',
+      'work was given up. docs/operations.md#given-up says what to do with each message. Do not purge the queue: a post of Customers Mail Cloud in it is nowhere else',
     ),
   ];
 }

@@ -50,7 +50,10 @@ export function tableChecks({ outputs, dynamo, local }: Patient): Check[] {
         const status = backups?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus;
         if (status !== 'ENABLED') unlike.push('point-in-time recovery is off');
       }
-      if (unlike.length > 0) return mend(`${TableName}: ${unlike.join('; ')}. \`cdk deploy\` makes it as it should be`);
+      if (unlike.length > 0)
+        return mend(
+          `${TableName}: ${unlike.join('; ')}. turn it on again in the DynamoDB console, or by \`npx cdk deploy --revert-drift\``,
+        );
       return ok(`${TableName}${local ? ' (no point-in-time recovery in local mode: not looked at)' : ''}`);
     },
   }));

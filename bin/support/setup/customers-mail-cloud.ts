@@ -52,6 +52,8 @@ function sayWebhook({ outputs }: Setup, apiKey: string): void {
     `URL: ${outputs.CustomersMailCloudWebhookUrl}`,
     `api_key: ${apiKey}`,
     'Events: deliveries and bounces, and blocks where your plan has it',
+    'Version: 2',
+    `Time zone: ${outputs.CustomersMailCloudTimeZone ?? 'that of the setting customersMailCloudTimeZone'}`,
     'Format: either; JSON need not be ticked',
   ]);
 }
