@@ -1,5 +1,6 @@
 /** `npm run bench`: measures every figure of docs/performance.md against its goal, side by side with the baselines. */
 import { runCommand } from '../bin/support/command.ts';
+import { wholeNumber } from '../bin/support/whole-number.ts';
 import { bundle } from './figures/bundle.ts';
 import { coldStart } from './figures/cold-start.ts';
 import { concurrency } from './figures/concurrency.ts';
@@ -30,6 +31,8 @@ const MEASUREMENTS: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>
   'local mode': localMode,
 };
 
+// What waits for the exit takes the engine along.
+process.once('SIGINT', () => process.exit(130));
 await runCommand(
   {
     command: 'npm run bench --',
@@ -48,11 +51,10 @@ await runCommand(
     const names = only === '' ? Object.keys(MEASUREMENTS) : only.split(',');
     const unknown = names.find((name) => !Object.hasOwn(MEASUREMENTS, name));
     if (unknown !== undefined) throw new Error(`Cannot measure ${unknown}: there is no such figure`);
-    if (!/^[1-9]\d*$/.test(runs))
-      throw new Error(`Cannot measure with --runs ${runs}: it must be a whole number from 1`);
+    const times = wholeNumber('runs', runs, { min: 1, max: 1_000 });
     const figures: Figure[] = [];
     const startedAt = performance.now();
-    await withBench(Number(runs), async (bench) => {
+    await withBench(times, async (bench) => {
       for (const [name, measure] of Object.entries(MEASUREMENTS)) {
         if (!names.includes(name)) continue;
         console.log(`${((performance.now() - startedAt) / 1000).toFixed(0).padStart(4)} s  ${name}`);

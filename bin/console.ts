@@ -31,7 +31,7 @@ await runCommand(
         report: (line) => console.error(line),
       }),
     );
-    const port = await listen(server, wholeNumber('port', values.port, 65_535), 'the page');
+    const port = await listen(server, wholeNumber('port', values.port, { max: 65_535 }), 'the page');
     console.log(`The page is at http://127.0.0.1:${port}/#token=${token} (Ctrl-C stops it)`);
     console.log('It opens by this whole address only; the token is good until it stops.');
     console.log(values['allow-send'] ? 'It may send mail.' : 'It only reads; with --allow-send it sends, too.');

@@ -1,11 +1,11 @@
 /** `npm run doctor`: says whether all is well with a stack, and what to do where it is not. */
 
-import { openAnswers } from './support/answers.ts';
+import { openAnswers, WEBHOOK_KEY } from './support/answers.ts';
 import { runCommand } from './support/command.ts';
-import { runDoctor } from './support/doctor/doctor.ts';
-import { DOCTOR_OPTIONS, daysOf, WEBHOOK_KEY } from './support/doctor/options.ts';
+import { DOCTOR_OPTIONS, runDoctor } from './support/doctor/doctor.ts';
 import { OUTPUTS_OPTION, readStack } from './support/outputs.ts';
 import { heading } from './support/talk.ts';
+import { wholeNumber } from './support/whole-number.ts';
 
 await runCommand(
   {
@@ -24,7 +24,7 @@ await runCommand(
     console.log(`${heading(`Todoke, the stack ${stack.name}`)}\n`);
     const well = await runDoctor(stack, {
       webhookKey,
-      days: daysOf(options.days),
+      days: wholeNumber('days', options.days, { max: 90 }),
     });
     if (!well) process.exitCode = 1;
   },

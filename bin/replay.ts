@@ -1,10 +1,11 @@
 /** `npm run replay`: gives what was not understood, and what joined nothing, another try. */
 import { DeleteCommand, type DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb';
-import { type EventStore, recordEvents } from '../lambda/aws/record-events.ts';
+import type { EventStore } from '../lambda/aws/event-store.ts';
+import { recordEvents } from '../lambda/aws/record-events.ts';
 import { forEachConcurrently, type Row } from '../lambda/aws/tables.ts';
-import { isConditionFailure, updateExpression } from '../lambda/aws/update.ts';
+import { isConditionFailure } from '../lambda/aws/update.ts';
 import type { MailEvent } from '../lambda/mail/event.ts';
-import { DEFAULT_PROVIDER, readProvider } from '../lambda/mail/provider.ts';
+import { providerOf } from '../lambda/mail/provider.ts';
 import { PROVIDER_EVENTS } from '../lambda/providers/events.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
@@ -94,7 +95,7 @@ async function replayUnrecognized(rows: Row[], store: EventStore, timeZone: stri
 function normalize(row: Row, timeZone: string): MailEvent[] {
   const raw = rawEventOf(row);
   if (raw === undefined) return [];
-  return PROVIDER_EVENTS[readProvider(row['provider']) ?? DEFAULT_PROVIDER].ofRawEvent(raw, timeZone);
+  return PROVIDER_EVENTS[providerOf(row)].ofRawEvent(raw, timeZone);
 }
 
 /**
@@ -120,15 +121,15 @@ function retentionDaysOf(row: Row): number {
 
 /** Unless the event was recorded under the same key, in place of what it was. */
 async function removeUnrecognized({ fullMessageId, eventId }: Row, store: EventStore): Promise<void> {
-  const { UpdateExpression: _, ...condition } = updateExpression({
-    set: {},
-    condition: '#outcome = :unrecognized',
-    names: ['outcome'],
-    values: { unrecognized: 'unrecognized' },
-  });
   try {
     await store.client.send(
-      new DeleteCommand({ TableName: store.bounceTable, Key: { fullMessageId, eventId }, ...condition }),
+      new DeleteCommand({
+        TableName: store.bounceTable,
+        Key: { fullMessageId, eventId },
+        ConditionExpression: '#outcome = :unrecognized',
+        ExpressionAttributeNames: { '#outcome': 'outcome' },
+        ExpressionAttributeValues: { ':unrecognized': 'unrecognized' },
+      }),
     );
   } catch (error) {
     if (!isConditionFailure(error)) throw error;

@@ -1,9 +1,8 @@
 /** `npm run setup`: what `cdk deploy` cannot do, with whom it needs: the keys of both providers, and their webhooks. */
 import { PROVIDERS } from '../lambda/mail/provider.ts';
-import { openAnswers } from './support/answers.ts';
+import { openAnswers, SENDING_KEY, SMTP_PASSWORD, WEBHOOK_KEY } from './support/answers.ts';
 import { runCommand } from './support/command.ts';
-import { runDoctor } from './support/doctor/doctor.ts';
-import { DOCTOR_OPTIONS, daysOf, WEBHOOK_KEY } from './support/doctor/options.ts';
+import { DOCTOR_OPTIONS, runDoctor } from './support/doctor/doctor.ts';
 import { OUTPUTS_OPTION, readStack } from './support/outputs.ts';
 import { senderSecretOf, webhookSecretOf } from './support/secrets.ts';
 import {
@@ -14,8 +13,8 @@ import {
 } from './support/setup/customers-mail-cloud.ts';
 import { retirePublicKeys, setUpSendGridEvents } from './support/setup/sendgrid-events.ts';
 import { setUpSendGridSending } from './support/setup/sendgrid-sending.ts';
-import { SENDING_KEY, SMTP_PASSWORD } from './support/setup/step.ts';
 import { heading } from './support/talk.ts';
+import { wholeNumber } from './support/whole-number.ts';
 
 await runCommand(
   {
@@ -48,7 +47,7 @@ await runCommand(
     oneOf('provider', options.provider, PROVIDERS);
     oneOf('rotate', options.rotate, ['customers-mail-cloud']);
     oneOf('retire', options.retire, PROVIDERS);
-    const days = daysOf(options.days);
+    const days = wholeNumber('days', options.days, { max: 90 });
     const stack = await readStack(options.outputs);
     const { outputs } = stack;
     const answers = await openAnswers(options.stdin);

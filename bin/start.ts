@@ -46,8 +46,8 @@ await runCommand(
     const report = (line: string) => console.log(`${duration(Date.now() - startedAtMs).padStart(7)}  ${line}`);
     const local = await startLocalMode({
       dir: values.dir,
-      port: wholeNumber('port', values.port, 65_532),
-      delayMs: wholeNumber('delay-ms', values['delay-ms'], 3_600_000),
+      port: wholeNumber('port', values.port, { max: 65_532 }),
+      delayMs: wholeNumber('delay-ms', values['delay-ms'], { max: 3_600_000 }),
       dynamoDbEndpoint: endpoint(values['dynamodb-endpoint']),
       page: localConsole(report),
       signal: interrupted.signal,

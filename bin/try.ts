@@ -9,13 +9,14 @@ import {
   QueryCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
+import type { Row } from '../lambda/aws/tables.ts';
+import { FAILURE_STATES } from '../lambda/mail/event.ts';
 import { PROVIDERS, readProvider } from '../lambda/mail/provider.ts';
+import { LOG_ROW_ENTRY } from '../lambda/mail/rows.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs, type StackOutputs } from './support/outputs.ts';
 import { tablesOf } from './support/tables.ts';
 import { faint, good, heading, rowText } from './support/talk.ts';
-
-type Row = Record<string, unknown>;
 
 /** Longer than any simulated delivery with the default delay. */
 const PATIENCE_MS = 30_000;
@@ -101,7 +102,9 @@ async function play(outputs: StackOutputs, provider: string, db: DynamoDBDocumen
     if (item['status'] === 'failed') throw new Error(`Cannot go on: the item ${id} failed: ${String(item['error'])}`);
     show('Mail', 'it was sent', item, ['id', 'status', 'messageId', 'sentAt', 'attempts']);
     const messageId = String(item['messageId']);
-    const log = await until('the log row', async () => (await story(messageId)).find(({ entry }) => entry === 'mail'));
+    const log = await until('the log row', async () =>
+      (await story(messageId)).find(({ entry }) => entry === LOG_ROW_ENTRY),
+    );
     show('SentLog', 'and logged', log, ['messageId', 'entry', 'from', 'to', 'subject', 'sentAt']);
     return messageId;
   }
@@ -110,7 +113,7 @@ async function play(outputs: StackOutputs, provider: string, db: DynamoDBDocumen
   async function untilState(messageId: string, state: string): Promise<void> {
     const shown = new Set<unknown>();
     await until(`the mail to be ${state}`, async () => {
-      const events = (await story(messageId)).filter(({ entry }) => entry !== 'mail');
+      const events = (await story(messageId)).filter(({ entry }) => entry !== LOG_ROW_ENTRY);
       for (const event of events.filter(({ entry }) => !shown.has(entry))) {
         shown.add(event['entry']);
         show('SentLog', 'the provider reports', event, ['entry', 'state', 'recipient', 'reason']);
@@ -165,7 +168,7 @@ async function play(outputs: StackOutputs, provider: string, db: DynamoDBDocumen
   /** The Bounce rows of a mail, by way of its story, which names their keys. */
   async function bounces(messageId: string): Promise<Row[]> {
     const failures = (await story(messageId)).filter(({ state }) =>
-      ['bounced', 'dropped', 'failed', 'complained'].includes(String(state)),
+      FAILURE_STATES.some((failure) => failure === state),
     );
     const rows = await Promise.all(
       failures.map(async ({ fullMessageId, eventId }) => {
@@ -202,7 +205,7 @@ function show(table: string, what: string, row: Row, attributes: readonly string
 }
 
 function goOn(outputs: StackOutputs, provider: string): string {
-  const other = provider === 'sendgrid' ? 'customers-mail-cloud' : 'sendgrid';
+  const other = PROVIDERS.find((name) => name !== readProvider(provider));
   const aws = `AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=ap-northeast-1 aws dynamodb --endpoint-url ${outputs.DynamoDbEndpoint}`;
   return `
 ${heading('Go on from here')}

@@ -1,21 +1,17 @@
-/** Records the posts of Customers Mail Cloud that could not be stored when they came. On the spill queue. */
+/** Records the posts of Customers Mail Cloud that could not be recorded when they came. On the spill queue. */
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { environmentVariable } from './aws/environment.ts';
 import { eventCounts } from './aws/event-counts.ts';
-import { errorName, log } from './aws/log.ts';
+import { eventStore } from './aws/event-store.ts';
+import { errorFields, log } from './aws/log.ts';
 import { metricFields } from './aws/metric.ts';
 import { recordEvents } from './aws/record-events.ts';
 import { readSpillMessage } from './aws/spill-queue.ts';
-import { documentClient } from './aws/tables.ts';
 import { normalizeCustomersMailCloud } from './providers/customers-mail-cloud.ts';
 
 const retentionDays = Number(environmentVariable('RETENTION_DAYS'));
 const timeZone = environmentVariable('CUSTOMERS_MAIL_CLOUD_TIME_ZONE');
-const store = {
-  client: documentClient(),
-  sentLogTable: environmentVariable('SENT_LOG_TABLE'),
-  bounceTable: environmentVariable('BOUNCE_TABLE'),
-};
+const store = eventStore();
 
 /** A message gets this long; five of them fit into the function's minute. */
 const RECORD_MS = 10_000;
@@ -36,7 +32,7 @@ export async function handler(event: SQSEvent): Promise<SQSBatchResponse> {
     } catch (error) {
       log('error', 'Cannot record a spilled post: it stays in the queue', {
         messageId: record.messageId,
-        error: errorName(error),
+        ...errorFields(error),
       });
       batchItemFailures.push({ itemIdentifier: record.messageId });
     }

@@ -1,18 +1,18 @@
 /** Sends the items of the Mail table that have no status, and logs them. On the stream of the Mail table. */
 import type { Context, DynamoDBBatchResponse, DynamoDBStreamEvent } from 'aws-lambda';
 import { environmentVariable } from './aws/environment.ts';
-import { LoggableError } from './aws/error-fields.ts';
-import { errorName, log } from './aws/log.ts';
+import { eventStore } from './aws/event-store.ts';
+import { errorFields, errorName, LoggableError, log } from './aws/log.ts';
 import { type Claim, mailTable, type SendingResult } from './aws/mail-table.ts';
 import { type Counts, metricFields } from './aws/metric.ts';
 import { cachedSecret, UnreadableSecret } from './aws/secrets.ts';
 import { senderSecretSchema } from './aws/sender-secret.ts';
 import { sentLog } from './aws/sent-log.ts';
 import { forEachRecord, type StreamRecord } from './aws/stream-record.ts';
-import { documentClient, isRefusedItem, type Row } from './aws/tables.ts';
+import { documentClient, isRefusedItem } from './aws/tables.ts';
 import { messageIdFor } from './mail/message-id.ts';
 import { type OutgoingMail, outgoingMail } from './mail/outgoing-mail.ts';
-import { DEFAULT_PROVIDER, ofEachProvider, type Provider, readProvider } from './mail/provider.ts';
+import { ofEachProvider, type Provider, providerOf } from './mail/provider.ts';
 import { expiresAt } from './mail/rows.ts';
 import { HandoverError } from './senders/handover.ts';
 import { type Pause, type Places, places } from './senders/places.ts';
@@ -24,10 +24,7 @@ const sendGridApiUrl = environmentVariable('SENDGRID_API_URL');
 const retentionDays = Number(environmentVariable('RETENTION_DAYS'));
 const client = documentClient();
 const mails = mailTable(client, environmentVariable('MAIL_TABLE'));
-const story = sentLog(
-  { client, sentLogTable: environmentVariable('SENT_LOG_TABLE'), bounceTable: environmentVariable('BOUNCE_TABLE') },
-  retentionDays,
-);
+const sent = sentLog(eventStore(client), retentionDays);
 
 /** A mail whose sending was begun this often without coming to an end is given up; so is one that its mailboxes put off. */
 const MAX_ATTEMPTS = 5;
@@ -48,7 +45,7 @@ const LONGEST_CLAIM_WAIT_MS = 5_000;
 /** One delivery of a batch. */
 interface Invocation {
   readonly senders: Senders;
-  /** Each provider's own: one that is slow or down holds up no mail of the other's. */
+  /** Each provider's own: one that is slow or down holds up no mail of the other's in this batch. */
   readonly places: Readonly<Record<Provider, Places>>;
   /** Unix milliseconds. */
   readonly endsAtMs: number;
@@ -76,10 +73,6 @@ export async function handler(event: DynamoDBStreamEvent, context: Context): Pro
   } finally {
     for (const sender of Object.values(senders)) sender.close();
   }
-}
-
-function providerOf(row: Row): Provider {
-  return readProvider(row['provider']) ?? DEFAULT_PROVIDER;
 }
 
 /** Without the secret every mail says why it was not sent, and none holds up the others. */
@@ -195,7 +188,7 @@ async function handOver(beginning: Beginning, mail: OutgoingMail, invocation: In
   const { messageId, refused } = await retryHandover(handOverOnce, triedUntilMs, pause).catch(async (error) => {
     if (isLogged && error instanceof HandoverError && !mayPass(error, beginning)) {
       const isOurFault = error.kind === 'unauthorized';
-      await story.logRefusals(mail, chosenId, refusalsOfAll(mail, error.message), refusedAtMs, { isOurFault });
+      await sent.logRefusals(mail, chosenId, refusalsOfAll(mail, error.message), refusedAtMs, { isOurFault });
     }
     throw error;
   });
@@ -209,11 +202,11 @@ async function handOver(beginning: Beginning, mail: OutgoingMail, invocation: In
   } else {
     try {
       await persist(deadlineMs + RESERVE_MS / 2, async () => {
-        if (!isLogged) await story.logMail(mail, messageId, sentAtMs);
-        await story.logRefusals(mail, messageId, refused, refusedAtMs);
+        if (!isLogged) await sent.logMail(mail, messageId, sentAtMs);
+        await sent.logRefusals(mail, messageId, refused, refusedAtMs);
       });
     } catch (error) {
-      log('error', 'Cannot log a mail that was sent', { mailId: mail.id, messageId, error: errorName(error) });
+      log('error', 'Cannot log a mail that was sent', { mailId: mail.id, messageId, ...errorFields(error) });
       problems.push('it could not be logged: its events will be unmatched');
     }
   }
@@ -226,7 +219,7 @@ async function handOver(beginning: Beginning, mail: OutgoingMail, invocation: In
 /** @throws HandoverError where storage takes nothing now: it is waited for as a provider is, and no beginning is used up */
 async function logBeforehand(mail: OutgoingMail, messageId: string): Promise<void> {
   try {
-    await story.logMail(mail, messageId, Date.now());
+    await sent.logMail(mail, messageId, Date.now());
   } catch (error) {
     if (isRefusedItem(error)) throw error;
     throw new HandoverError('temporary', `Cannot log the mail, so it was not sent: ${errorName(error)}`, {

@@ -1,3 +1,4 @@
+/** Accepts what cdk-nag finds, with the reason. */
 import { CfnResource, Validations } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 

@@ -1,3 +1,4 @@
+/** Where the alarms go: an encrypted topic that people subscribe to. */
 import { Stack } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Key } from 'aws-cdk-lib/aws-kms';
@@ -12,7 +13,6 @@ export interface AlarmTopicProps {
   readonly email: string | undefined;
 }
 
-/** Where the alarms go: an encrypted topic that people subscribe to. */
 export class AlarmTopic extends Topic {
   constructor(scope: Construct, id: string, { key, email }: AlarmTopicProps) {
     super(scope, id, { displayName: `${Stack.of(scope).stackName} alarms`, masterKey: key, enforceSSL: true });

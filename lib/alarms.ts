@@ -1,3 +1,4 @@
+/** Says when something needs a person. Missing data is good news: nothing fires where nothing happens. */
 import { Duration } from 'aws-cdk-lib';
 import {
   Alarm,
@@ -39,7 +40,6 @@ interface AlarmDefinition {
   readonly anchor: string;
 }
 
-/** Says when something needs a person. Missing data is good news: nothing fires where nothing happens. */
 export class Alarms extends Construct {
   readonly all: readonly IAlarm[];
 

@@ -1,9 +1,9 @@
+/** Policies to attach to the roles of applications that send by themselves and only want the join. */
 import { ManagedPolicy } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { fixLogicalId } from './logical-id.ts';
 import type { Storage } from './storage.ts';
 
-/** Policies to attach to the roles of applications that send by themselves and only want the join. */
 export class ApplicationAccess extends Construct {
   /** May put log rows, and make no other call. A put can give back the row that it replaces. */
   readonly logMail: ManagedPolicy;

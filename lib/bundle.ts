@@ -1,3 +1,4 @@
+/** Bundles the functions. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AssetHashType } from 'aws-cdk-lib';

@@ -1,3 +1,4 @@
+/** Customers Mail Cloud's webhook: a function URL, and what records its posts now or, from the spill queue, later. */
 import { Duration, Stack } from 'aws-cdk-lib';
 import { EventSourceMapping, FunctionUrlAuthType } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
@@ -17,7 +18,6 @@ export interface CustomersMailCloudReceiverProps {
   readonly queues: Queues;
 }
 
-/** Customers Mail Cloud's webhook: a function URL, and what records its posts now or, from the spill queue, later. */
 export class CustomersMailCloudReceiver extends Construct {
   /** The address to enter at Customers Mail Cloud. */
   readonly webhookUrl: string;
@@ -56,7 +56,7 @@ export class CustomersMailCloudReceiver extends Construct {
     this.recordSpilled = new TodokeFunction(this, 'RecordSpilledPosts', {
       defaults,
       entry: 'record-spilled-posts',
-      description: 'Records the webhook posts that could not be stored when they came',
+      description: 'Records the webhook posts that could not be recorded when they came',
       timeout: Duration.minutes(1),
       environment: recording,
     });

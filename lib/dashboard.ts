@@ -1,3 +1,4 @@
+/** Whether all is well, on one page. At most 50 metrics: with more, a dashboard is none of the three free ones. */
 import { Duration, Stack } from 'aws-cdk-lib';
 import {
   AlarmStatusWidget,
@@ -16,7 +17,6 @@ import type { Metrics } from './metrics.ts';
 const WIDTH = 24;
 const PERIOD = Duration.minutes(5);
 
-/** Whether all is well, on one page. At most 50 metrics: with more, a dashboard is none of the three free ones. */
 export class Dashboard extends Construct {
   readonly url: string;
 

@@ -1,4 +1,4 @@
-/** A function's log group, encrypted, that goes with the stack. */
+/** An encrypted log group that goes with the stack. */
 import { RemovalPolicy } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
@@ -12,7 +12,6 @@ export interface LogDefaults {
   readonly logRetentionDays: number;
 }
 
-/** A log group that goes with the stack. */
 export function encryptedLogGroup(scope: Construct, id: string, { key, logRetentionDays }: LogDefaults): LogGroup {
   const logGroup = new LogGroup(scope, id, {
     retention: logRetentionDays,

@@ -1,10 +1,10 @@
+/** The one customer-managed key that tables, secrets, queues, log groups and the alarms' topic are encrypted with. */
 import { RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Grant, type IGrantable, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import { fixLogicalId } from './logical-id.ts';
 
-/** The one customer-managed key that tables, secrets, queues, log groups and the alarms' topic are encrypted with. */
 export class EncryptionKey extends Key {
   constructor(scope: Construct, id: string) {
     const stack = Stack.of(scope);

@@ -1,3 +1,4 @@
+/** Completes what was recorded before its mail was logged. */
 import { Duration } from 'aws-cdk-lib';
 import { FilterRule } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
@@ -15,7 +16,6 @@ export interface LateJoinProps {
   readonly queues: Queues;
 }
 
-/** Completes what was recorded before its mail was logged. */
 export class LateJoin extends Construct {
   readonly join: TodokeFunction;
 
@@ -26,7 +26,7 @@ export class LateJoin extends Construct {
     this.join = new TodokeFunction(this, 'JoinLateEvents', {
       defaults,
       entry: 'join-late-events',
-      description: 'Completes the bounces that were recorded before their mail was logged',
+      description: 'Completes the failures that were recorded before their mail was logged',
       timeout: Duration.minutes(1),
       environment: {
         SENT_LOG_TABLE: storage.sentLog.tableName,

@@ -1,3 +1,4 @@
+/** Logical ids that outlive a change of the code. */
 import { CfnElement } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 

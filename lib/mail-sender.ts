@@ -1,3 +1,4 @@
+/** Sends what is put into the Mail table, and logs it. */
 import { Duration, Stack } from 'aws-cdk-lib';
 import { FilterRule } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
@@ -17,7 +18,6 @@ export interface MailSenderProps {
   readonly queues: Queues;
 }
 
-/** Sends what is put into the Mail table, and logs it. */
 export class MailSender extends Construct {
   readonly send: TodokeFunction;
 

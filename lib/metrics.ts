@@ -1,3 +1,4 @@
+/** The metrics of one stack: its functions' own, and AWS's of its parts. */
 import { type Duration, Stack } from 'aws-cdk-lib';
 import { type IMetric, MathExpression, Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
@@ -20,7 +21,6 @@ export interface Parts {
   readonly queues: Queues;
 }
 
-/** The metrics of one stack: its functions' own, and AWS's of its parts. */
 export class Metrics {
   readonly #stackName: string;
   readonly #parts: Parts;

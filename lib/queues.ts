@@ -1,3 +1,4 @@
+/** Where work waits that could not be finished at once. Both are empty on a good day. */
 import { Duration } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -7,9 +8,8 @@ import { Construct } from 'constructs';
 import { grantKey } from './encryption-key.ts';
 import { fixLogicalId } from './logical-id.ts';
 
-/** Where work waits that could not be finished at once. Both are empty on a good day. */
 export class Queues extends Construct {
-  /** Webhook posts that could not be stored when they came. record-spilled-posts empties it. */
+  /** Webhook posts that could not be recorded when they came. record-spilled-posts empties it. */
   readonly spill: Queue;
   /** What was given up after the last try, for a person to look at. */
   readonly failures: Queue;

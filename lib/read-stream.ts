@@ -1,3 +1,4 @@
+/** Has a function read the stream of a table. */
 import { Duration } from 'aws-cdk-lib';
 import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import { EventSourceMapping, FilterCriteria, StartingPosition } from 'aws-cdk-lib/aws-lambda';
@@ -6,7 +7,7 @@ import type { Queues } from './queues.ts';
 import type { Storage } from './storage.ts';
 import type { TodokeFunction } from './todoke-function.ts';
 
-export interface StreamSourceProps {
+export interface ReadStreamProps {
   readonly storage: Storage;
   readonly queues: Queues;
   /** The function sees the records of which one of these holds. */
@@ -20,7 +21,7 @@ const MAX_RECORD_AGE = Duration.hours(12);
  * Makes a table's stream a function's event source: every record, in order, tried again for hours, one by one in the
  * end. Not the CDK's own event source, which lets the function use the key for anything.
  */
-export function readStream(reader: TodokeFunction, table: Table, props: StreamSourceProps): void {
+export function readStream(reader: TodokeFunction, table: Table, props: ReadStreamProps): void {
   const { storage, queues, filters } = props;
   new EventSourceMapping(reader, 'Stream', {
     target: reader,

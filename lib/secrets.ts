@@ -1,3 +1,4 @@
+/** The two secrets. A template gives them their empty shape once; people fill them in afterwards. */
 import { RemovalPolicy, SecretValue } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
@@ -9,7 +10,6 @@ import { acknowledge } from './acknowledge.ts';
 import { grantKey } from './encryption-key.ts';
 import { fixLogicalId } from './logical-id.ts';
 
-/** The two secrets. A template gives them their empty shape once; people fill them in afterwards. */
 export class Secrets extends Construct {
   /** What proves that a webhook comes from the provider. */
   readonly webhook: Secret;

@@ -1,3 +1,4 @@
+/** SendGrid's Event Webhook: a REST API with one unguessable path, and the function behind it. */
 import { Duration, Fn, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import {
   AccessLogFormat,
@@ -38,7 +39,6 @@ export interface SendGridReceiverProps {
   readonly secrets: Secrets;
 }
 
-/** SendGrid's Event Webhook: a REST API with one unguessable path, and the function behind it. */
 export class SendGridReceiver extends Construct {
   /** The address to enter at SendGrid. */
   readonly webhookUrl: string;

@@ -1,3 +1,4 @@
+/** The three tables: what to send, what became of it, and what went wrong. */
 import { RemovalPolicy } from 'aws-cdk-lib';
 import {
   AttributeType,
@@ -38,7 +39,6 @@ const SENT_LOG_INDEX = 'byDay';
 /** The indexes of Bounce, each with its partition key; their sort key is `occurredAt`. */
 const BOUNCE_INDEXES = { byRecipient: 'toEmail', byDay: 'day' };
 
-/** The three tables: what to send, what became of it, and what went wrong. */
 export class Storage extends Construct {
   readonly mail: Table;
   readonly sentLog: Table;

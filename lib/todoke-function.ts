@@ -1,3 +1,4 @@
+/** A function of Todoke: one file in lambda/, bundled by esbuild, with an encrypted log group. */
 import type { Duration } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
@@ -19,7 +20,6 @@ export interface TodokeFunctionProps {
   readonly reservedConcurrentExecutions?: number;
 }
 
-/** A function of Todoke: one file in lambda/, bundled by esbuild, with an encrypted log group. */
 export class TodokeFunction extends LambdaFunction {
   /** Holds what was granted. */
   readonly defaultPolicy: IConstruct;

@@ -1,3 +1,4 @@
+/** Todoke in one account and region: what receives, what sends, what joins, and what they keep. */
 import { CfnOutput, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { AlarmTopic } from './alarm-topic.ts';
@@ -19,7 +20,6 @@ export interface TodokeStackProps extends StackProps {
   readonly settings: Settings;
 }
 
-/** Todoke in one account and region: what receives, what sends, what joins, and what they keep. */
 export class TodokeStack extends Stack {
   constructor(scope: Construct, id: string, props: TodokeStackProps) {
     super(scope, id, {

@@ -23,7 +23,9 @@ export async function writeFileAtomically(path: string, content: string, mode = 
     await rename(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true });
-    throw new Error(`Cannot write ${path}: ${messageOf(cause)}`, { cause });
+    throw new Error(`Cannot write ${path}: ${messageOf(cause)}`, {
+      cause,
+    });
   }
 }
 
@@ -46,7 +48,8 @@ export async function readJsonFile<T>(path: string, schema: z.ZodType<T>): Promi
   try {
     return schema.parse(JSON.parse(text));
   } catch (cause) {
-    const problem = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
+    // JSON.parse quotes what it stumbles over, which may be a secret.
+    const problem = cause instanceof z.ZodError ? z.prettifyError(cause) : 'it is not JSON';
     throw new Error(`Cannot use ${path}: ${problem}`, { cause });
   }
 }

@@ -18,9 +18,8 @@ import { choosePorts } from './ports.ts';
 import { type SimulatedProviders, startSimulatedProviders } from './simulators/simulated-providers.ts';
 import { localOutputs } from './stack/outputs.ts';
 import { readPermissions } from './stack/permissions.ts';
-import { physicalResources, pseudoParameters } from './stack/physical-resources.ts';
+import { resolveTemplate } from './stack/physical-resources.ts';
 import { readAssembly, synthesizeIfChanged } from './stack/synthesize.ts';
-import { ResolvedTemplate } from './stack/template.ts';
 import { functionUrlRoutes } from './webhooks/function-url.ts';
 import { type Fallback, startGateway } from './webhooks/gateway.ts';
 import { restApiRoutes } from './webhooks/rest-api.ts';
@@ -130,7 +129,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
     gatewayOrigin: gateway.origin,
     awsApiOrigin: awsApi.origin,
   };
-  const resolved = new ResolvedTemplate(template, physicalResources(template, stack), pseudoParameters(stack));
+  const resolved = resolveTemplate(template, stack);
   const outputs = localOutputs(resolved, stack);
 
   step('Making the tables');
@@ -176,6 +175,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   });
   const stopFunctions = (graceMs: number) =>
     Promise.all(Array.from(functions.values(), (local) => local.stop(graceMs)));
+  cleanup.defer('end the functions', async () => void (await stopFunctions(0)));
   const permissions = readPermissions(resolved);
   const all = {
     ...outputs,
@@ -192,7 +192,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
     ],
     options.page?.({ outputs: all, providers }),
   );
-  await providers.resume();
+  providers.resume();
   const mappings = startEventSourceMappings({
     template: resolved,
     region,

@@ -1,3 +1,4 @@
+/** The chart. */
 import type { Figure } from '../support/figure.ts';
 
 const ROW = 24;

@@ -1,3 +1,4 @@
+/** The machine that measured. */
 import { cpus, release, totalmem, type } from 'node:os';
 import * as z from 'zod';
 

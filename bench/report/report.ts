@@ -1,3 +1,4 @@
+/** Writes results and page. */
 import { readFile, writeFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { burstsTable } from '../paper/bursts.ts';

@@ -1,3 +1,4 @@
+/** The figures as tables. */
 import { faint, good, heading } from '../../bin/support/talk.ts';
 import type { Figure } from '../support/figure.ts';
 import type { Machine } from './machine.ts';

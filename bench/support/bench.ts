@@ -1,3 +1,4 @@
+/** What figures are measured with. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -18,8 +19,6 @@ const SENDER_SECRET = {
 export interface Bench {
   readonly runs: number;
   readonly stack: SynthesizedStack;
-  /** The stack's own cloud assembly. */
-  readonly assemblyDir: string;
   /** A folder for whatever a figure needs; it goes with the bench. */
   readonly dir: string;
   /** A deployed function's bundle, by logical id. */
@@ -56,7 +55,6 @@ export async function withBench(runs: number, work: (bench: Bench) => Promise<vo
     await work({
       runs,
       stack,
-      assemblyDir,
       dir,
       function: (logicalId) => bundleOf(stack, logicalId),
       async bundled(entry) {

@@ -1,3 +1,4 @@
+/** A network's delay. */
 import { connect, createServer, type Socket } from 'node:net';
 import { listen } from '../../local/ports.ts';
 

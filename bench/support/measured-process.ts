@@ -48,7 +48,10 @@ export async function startMeasured(
   });
   const exited = once(child, 'exit');
   const first = await answer(child);
-  if (!('loaded' in first)) throw new Error(`Cannot load ${bundle}: ${'error' in first ? first.error : ''}`);
+  if (!('loaded' in first)) {
+    child.disconnect();
+    throw new Error(`Cannot load ${bundle}: ${'error' in first ? first.error : ''}`);
+  }
   return {
     loaded: first.loaded,
     async invoke(...events) {

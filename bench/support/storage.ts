@@ -8,8 +8,8 @@ import { BatchWriteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb
 import { openDataFolder } from '../../local/data-folder.ts';
 import { startEngine } from '../../local/database/engine.ts';
 import { createTables } from '../../local/database/tables.ts';
-import { physicalResources, pseudoParameters } from '../../local/stack/physical-resources.ts';
-import { ResolvedTemplate, type Template } from '../../local/stack/template.ts';
+import { resolveTemplate } from '../../local/stack/physical-resources.ts';
+import type { Template } from '../../local/stack/template.ts';
 import { type FaultProxy, startFaultProxy } from '../../test/faults/fault-proxy.ts';
 
 export const REGION = 'us-east-1';
@@ -47,7 +47,7 @@ export async function startBenchStorage(stack: Template): Promise<BenchStorage> 
     credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
   });
   const tables = withoutStreams(stack);
-  const template = new ResolvedTemplate(tables, physicalResources(tables, STACK), pseudoParameters(STACK));
+  const template = resolveTemplate(tables, STACK);
   await createTables(template, client, dir);
   const proxy = await startFaultProxy(engine.endpoint);
   const db = DynamoDBDocumentClient.from(client);

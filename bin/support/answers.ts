@@ -1,6 +1,13 @@
+/** What a person answers, and where the answers come from. */
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+
+/** The secrets that are asked for, by the environment variables that answer. */
+export const SENDING_KEY = 'TODOKE_SENDGRID_API_KEY';
+export const SMTP_PASSWORD = 'TODOKE_SMTP_PASSWORD';
+/** A SendGrid key that may edit webhooks: it is used, and stored nowhere. */
+export const WEBHOOK_KEY = 'TODOKE_SENDGRID_WEBHOOK_KEY';
 
 /** Where answers come from: the environment, lines `NAME=value` on stdin, and a person at a terminal. */
 export interface Answers {

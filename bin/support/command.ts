@@ -1,3 +1,4 @@
+/** What every command does alike. */
 import { parseArgs } from 'node:util';
 
 // Node 20 is enough for local mode, and deployed functions run on Node 24: the SDK's warning is for neither.

@@ -1,3 +1,4 @@
+/** The console of local mode. */
 import { createConsole } from '../../console/server/console.ts';
 import type { LocalModeOptions } from '../../local/local-mode.ts';
 import { parseOutputs } from './outputs.ts';

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { sendGridRegion } from '../../lib/settings.ts';
+import { jsonOrUndefined } from './json.ts';
 
 /** The outputs of a deployed stack, and those that only local mode has. */
 const stackOutputsSchema = z.object({
@@ -52,7 +53,7 @@ export async function readStack(file: string): Promise<Stack> {
       { cause },
     );
   }
-  const stacks = z.record(z.string(), stackOutputsSchema).safeParse(parseJson(text));
+  const stacks = z.record(z.string(), stackOutputsSchema).safeParse(jsonOrUndefined(text));
   const [stack] = Object.entries(stacks.data ?? {});
   if (!stack) throw new Error(`Cannot use ${file}: it does not hold the outputs of a Todoke stack`);
   const [name, outputs] = stack;
@@ -64,11 +65,3 @@ export const readOutputs = async (file: string): Promise<StackOutputs> => (await
 
 /** @throws ZodError where an output is missing */
 export const parseOutputs = (outputs: unknown): StackOutputs => stackOutputsSchema.parse(outputs);
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

@@ -1,9 +1,11 @@
+/** Reads and changes the two secrets. */
 import { GetSecretValueCommand, PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import * as z from 'zod';
 import * as core from 'zod/v4/core';
 import { type SenderSecret, senderSecretSchema } from '../../lambda/aws/sender-secret.ts';
 import { type WebhookSecret, webhookSecretSchema } from '../../lambda/aws/webhook-secret.ts';
 import { clientSettings } from './aws.ts';
+import { jsonOrUndefined } from './json.ts';
 import type { StackOutputs } from './outputs.ts';
 
 /** A secret as it is now. */
@@ -49,7 +51,7 @@ class StackSecret<Value> {
 
   async #read() {
     const answer = await this.#client.send(new GetSecretValueCommand({ SecretId: this.name }));
-    const whole = record.safeParse(parseJson(answer.SecretString ?? ''));
+    const whole = record.safeParse(jsonOrUndefined(answer.SecretString ?? ''));
     if (!whole.success) throw new Error(`Cannot use the secret ${this.name}: its value is not a JSON object`);
     return { whole: whole.data, changedAtMs: answer.CreatedDate?.getTime() ?? 0 };
   }
@@ -72,10 +74,3 @@ function merged(whole: unknown, changes: Readonly<Record<string, unknown>>): Rec
 }
 
 /** JSON.parse would quote the secret in its message. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

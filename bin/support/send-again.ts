@@ -1,3 +1,4 @@
+/** Sends items again. */
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { WAITING } from '../../lambda/aws/mail-table.ts';
 import type { Row } from '../../lambda/aws/tables.ts';

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { SENDGRID_API_URLS } from '../../lib/settings.ts';
 import { isLocal } from './aws.ts';
+import { jsonOrUndefined } from './json.ts';
 import type { StackOutputs } from './outputs.ts';
 
 const TIMEOUT_MS = 15_000;
@@ -97,7 +98,7 @@ export class SendGridApi {
     }).catch((cause: unknown) => {
       throw new Error(`Cannot ask SendGrid (${what}): it does not answer`, { cause });
     });
-    const answer = parseJson(await response.text());
+    const answer = jsonOrUndefined(await response.text());
     if (!response.ok) {
       const said =
         errorsSchema
@@ -113,14 +114,6 @@ export class SendGridApi {
 }
 
 const SETTINGS = '/v3/user/webhooks/event/settings';
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 /** What the key may do beside sending. These three come with every key, or are of no use without another. */
 export function moreThanSending(scopes: readonly string[]): string[] {

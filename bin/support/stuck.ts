@@ -1,3 +1,4 @@
+/** Which items will not be sent by themselves. */
 import type { Row } from '../../lambda/aws/tables.ts';
 
 /** An item that has waited longer was missed: its record was given up, or came before the function was there. */

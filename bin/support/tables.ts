@@ -1,16 +1,14 @@
+/** The tables of a stack, for the commands. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { Tables } from '../../console/server/tables.ts';
-import { UNMARSHALL_OPTIONS } from '../../lambda/aws/tables.ts';
+import { documentClient } from '../../lambda/aws/tables.ts';
 import { clientSettings } from './aws.ts';
 import type { StackOutputs } from './outputs.ts';
 
 /** The tables of a stack: of local mode, or in AWS. */
 export function tablesOf(outputs: StackOutputs): DynamoDBDocumentClient {
-  return DynamoDBDocumentClient.from(new DynamoDBClient(clientSettings(outputs, 'DynamoDbEndpoint')), {
-    marshallOptions: { removeUndefinedValues: true },
-    unmarshallOptions: { ...UNMARSHALL_OPTIONS },
-  });
+  return documentClient(new DynamoDBClient(clientSettings(outputs, 'DynamoDbEndpoint')));
 }
 
 /** What the console reads. */

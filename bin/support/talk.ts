@@ -1,3 +1,4 @@
+/** How commands talk. */
 import { styleText } from 'node:util';
 
 /** How commands talk: plain text where the output is no terminal (styleText sees to that), bold and dim where it is. */
@@ -9,6 +10,9 @@ export const bad = (text: string): string => styled('red', text);
 function styled(style: 'bold' | 'dim' | 'green' | 'red', text: string): string {
   return process.stdout.isTTY && !process.env['NO_COLOR'] ? styleText(style, text) : text;
 }
+
+/** `1 message`, `2 messages` */
+export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 /** `1.2 s` */
 export const duration = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

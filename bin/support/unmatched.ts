@@ -1,5 +1,8 @@
+/** Joins what was unmatched when it was recorded. */
+
+import type { EventStore } from '../../lambda/aws/event-store.ts';
 import { joinBounceRow } from '../../lambda/aws/late-join.ts';
-import { type EventStore, findMails } from '../../lambda/aws/record-events.ts';
+import { findMails, mailOf } from '../../lambda/aws/record-events.ts';
 import { forEachConcurrently, type Row } from '../../lambda/aws/tables.ts';
 
 /**
@@ -16,7 +19,7 @@ export async function joinUnmatched(rows: readonly Row[], store: EventStore, dry
     AbortSignal.timeout(60_000),
   );
   const matched = rows.flatMap((row) => {
-    const mail = messageIdsOf(row).flatMap((messageId) => mails.get(messageId) ?? [])[0];
+    const mail = mailOf({ messageIds: messageIdsOf(row) }, mails);
     return mail ? [{ row, mail }] : [];
   });
   if (dryRun) return matched.length;

@@ -1,6 +1,6 @@
-/** @throws Error that names the option */
-export function wholeNumber(name: string, text: string, max: number): number {
+/** @throws Error that names the option, and what is allowed */
+export function wholeNumber(name: string, text: string, { min = 0, max }: { min?: number; max: number }): number {
   const number = Number(text);
-  if (Number.isInteger(number) && number >= 0 && number <= max && text.trim() !== '') return number;
-  throw new Error(`Cannot start: --${name} is ${text}, it must be a whole number from 0 to ${max}`);
+  if (/^\d+$/.test(text) && number >= min && number <= max) return number;
+  throw new Error(`Cannot use --${name} ${text}: it must be a whole number from ${min} to ${max}`);
 }

@@ -91,6 +91,7 @@ export function useFeed<Row extends object>(source: Source<Row>): Feed<Row> {
     now.current = { ...now.current, pages: emptyPages() };
     setPages(emptyPages());
     setEnd(undefined);
+    setFailure(undefined);
     setArrived(0);
     turn.current = undefined;
     load(undefined);
@@ -98,7 +99,11 @@ export function useFeed<Row extends object>(source: Source<Row>): Feed<Row> {
 
   const ready = end?.about === about;
   const polled = usePolling(async () => {
-    if (!ready) return undefined;
+    if (!ready) {
+      // Nothing else asks again for the first rows.
+      if (failure !== undefined) await load(undefined);
+      return undefined;
+    }
     const look = async (after: Loaded<Row> | undefined) => {
       const shown = rowsFrom(now.current.pages, source, after?.back, LOOK_ROWS);
       const known = shown.map((row) => {

@@ -1,3 +1,4 @@
+/** Asks again and again. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { messageOf } from './call.ts';
 

@@ -1,3 +1,4 @@
+/** Language and theme. */
 import { type ComponentChildren, createContext } from 'preact';
 import { useContext, useEffect, useMemo, useState } from 'preact/hooks';
 import { en, type Words } from './words/en.ts';

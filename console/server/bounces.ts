@@ -4,7 +4,7 @@ import type { Row } from '../../lambda/aws/tables.ts';
 import { mailboxKey } from '../../lambda/mail/address.ts';
 import { sendGridMessageId } from '../../lambda/mail/message-id.ts';
 import { type Answered, type Asked, type BounceFilter, bounce, type Cursor, storyEvent } from '../shared/api.ts';
-import { versionOfBounce } from '../shared/versions.ts';
+import { bounceKey, versionOfBounce } from '../shared/versions.ts';
 import { newestFirst } from './day-index.ts';
 import { LOOK, unknownOf } from './look.ts';
 import { bouncesOf } from './mails.ts';
@@ -78,7 +78,7 @@ async function ofMail(tables: Tables, id: string, { from = '0', to = '9', keep }
     const told = await queryPartition(tables.client, tables.sentLog, ['messageId', messageId], MAX_OF_ONE_MAIL);
     const events = told.rows.flatMap((row) => storyEvent.safeParse(row).data ?? []);
     for (const row of [...own.rows, ...(await bouncesOf(tables, events))]) {
-      found.set(JSON.stringify([row['fullMessageId'], row['eventId']]), row);
+      found.set(bounceKey(row), row);
     }
   }
   const time = (row: Row) => String(row['occurredAt']);

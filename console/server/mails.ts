@@ -14,7 +14,7 @@ import {
   storyEvent,
 } from '../shared/api.ts';
 import { statesOf } from '../shared/states.ts';
-import { versionOfMail } from '../shared/versions.ts';
+import { bounceKey, versionOfMail } from '../shared/versions.ts';
 import { newestFirst } from './day-index.ts';
 import { LOOK, unknownOf } from './look.ts';
 import { queryPartition, sentLogByDay, type Tables } from './tables.ts';
@@ -99,25 +99,29 @@ function mailItem(row: Row): MailItem {
   };
 }
 
+/** What is read of an item: not the content, which may be long. */
+const LISTED = [
+  'id',
+  'status',
+  'provider',
+  'from',
+  'to',
+  'subject',
+  'error',
+  'messageId',
+  'sentAt',
+  'sendingUntil',
+  'resentAt',
+];
+
 /** Items that are not sent. There is no index for them: this reads the table, a megabyte a time. */
 export async function unsent(tables: Tables, { cursor }: Asked<'unsent'>): Promise<Answered<'unsent'>> {
   const { Items, ScannedCount, LastEvaluatedKey } = await tables.client.send(
     new ScanCommand({
       TableName: tables.mail,
       FilterExpression: 'NOT #status = :sent',
-      // Not the content, which may be long.
-      ProjectionExpression:
-        '#id, #status, #provider, #from, #to, #subject, #error, #messageId, #sentAt, #until, #again',
-      ExpressionAttributeNames: {
-        ...Object.fromEntries(
-          ['id', 'status', 'provider', 'from', 'to', 'subject', 'error', 'messageId', 'sentAt'].map((n) => [
-            `#${n}`,
-            n,
-          ]),
-        ),
-        '#until': 'sendingUntil',
-        '#again': 'resentAt',
-      },
+      ProjectionExpression: LISTED.map((name) => `#${name}`).join(', '),
+      ExpressionAttributeNames: Object.fromEntries(LISTED.map((name) => [`#${name}`, name])),
       ExpressionAttributeValues: { ':sent': 'sent' },
       ...(cursor && 'key' in cursor && { ExclusiveStartKey: cursor.key }),
     }),
@@ -154,7 +158,7 @@ export async function bouncesOf(tables: Tables, events: readonly StoryEvent[]) {
   const keys = new Map(
     events.flatMap(({ state, fullMessageId, eventId }) =>
       fullMessageId && eventId && !['queued', 'deferred', 'delivered'].includes(state)
-        ? [[JSON.stringify([fullMessageId, eventId]), { fullMessageId, eventId }] as const]
+        ? [[bounceKey({ fullMessageId, eventId }), { fullMessageId, eventId }] as const]
         : [],
     ),
   );

@@ -1,3 +1,4 @@
+/** The documented posts. */
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { PROVIDERS } from '../../lambda/mail/provider.ts';

@@ -1,3 +1,4 @@
+/** The tables, and how they are read. */
 import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../lambda/aws/tables.ts';
 import type { DayIndex } from './day-index.ts';

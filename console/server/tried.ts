@@ -3,6 +3,7 @@ import { batchGet } from '../../lambda/aws/tables.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import { PROVIDER_EVENTS } from '../../lambda/providers/events.ts';
 import { type Answered, type Asked, bounce, type SamplePost, triedEvent } from '../shared/api.ts';
+import { bounceKey } from '../shared/versions.ts';
 import { queryPartition, type Tables } from './tables.ts';
 
 /** No row is found by time, so that any zone does. */
@@ -17,7 +18,7 @@ export async function rowsOf(tables: Tables, post: Asked<'rowsOf'>): Promise<Ans
   const keys = new Map(
     kept
       .filter((event) => event.kind !== 'progress')
-      .map(({ fullMessageId, eventId }) => [JSON.stringify([fullMessageId, eventId]), { fullMessageId, eventId }]),
+      .map(({ fullMessageId, eventId }) => [bounceKey({ fullMessageId, eventId }), { fullMessageId, eventId }]),
   );
   const rows = await batchGet(tables.client, tables.bounce, [...keys.values()].slice(0, MAX_EVENTS), {
     consistent: true,

@@ -1,5 +1,10 @@
+/** Tells rows apart, and from what they were. */
 import { canonicalJson } from '../../lambda/mail/json.ts';
 import type { Bounce, ListedMail } from './api.ts';
+
+/** Tells a Bounce row from all others. */
+export const bounceKey = (row: { readonly fullMessageId?: unknown; readonly eventId?: unknown }): string =>
+  JSON.stringify([row.fullMessageId, row.eventId]);
 
 /** A short text that tells a row from every other, and from what it was before. Both ends make the same. */
 export const versionOfBounce = (row: Bounce): string => version(row);

@@ -1,19 +1,15 @@
 /** The environment variables that lib/ gives to the functions and that the functions read. */
-export const ENVIRONMENT_VARIABLES = [
-  'STACK_NAME',
-  'MAIL_TABLE',
-  'SENT_LOG_TABLE',
-  'BOUNCE_TABLE',
-  'WEBHOOK_SECRET',
-  'SENDER_SECRET',
-  'SPILL_QUEUE_URL',
-  'RETENTION_DAYS',
-  'CUSTOMERS_MAIL_CLOUD_TIME_ZONE',
-  'SENDGRID_API_URL',
-] as const;
-
-/** The name of an environment variable of Todoke's own. */
-export type EnvironmentVariable = (typeof ENVIRONMENT_VARIABLES)[number];
+export type EnvironmentVariable =
+  | 'STACK_NAME'
+  | 'MAIL_TABLE'
+  | 'SENT_LOG_TABLE'
+  | 'BOUNCE_TABLE'
+  | 'WEBHOOK_SECRET'
+  | 'SENDER_SECRET'
+  | 'SPILL_QUEUE_URL'
+  | 'RETENTION_DAYS'
+  | 'CUSTOMERS_MAIL_CLOUD_TIME_ZONE'
+  | 'SENDGRID_API_URL';
 
 /**
  * The value that the stack gave this function.

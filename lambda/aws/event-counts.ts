@@ -1,9 +1,10 @@
 /** What the metrics say of a post. */
-import type { FailureState, MailEvent } from '../mail/event.ts';
+import type { Outcome } from '../mail/classification.ts';
+import type { MailEvent } from '../mail/event.ts';
 import type { Counts } from './metric.ts';
 import type { MetricName } from './metric-names.ts';
 
-const FAILURE_METRICS: Record<FailureState, MetricName> = {
+const FAILURE_METRICS: Record<Outcome, MetricName> = {
   bounced: 'Bounced',
   dropped: 'Dropped',
   failed: 'Failed',

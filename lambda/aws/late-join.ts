@@ -10,8 +10,8 @@ import {
   loggedMail,
   logRowDefaults,
 } from '../mail/rows.ts';
-import { log } from './log.ts';
-import type { EventStore } from './record-events.ts';
+import type { EventStore } from './event-store.ts';
+import { errorFields, log } from './log.ts';
 import type { StreamRecord } from './stream-record.ts';
 import { forEachConcurrently, isRefusedItem } from './tables.ts';
 import { isConditionFailure, updateExpression } from './update.ts';
@@ -113,6 +113,6 @@ async function ifPossible(update: Promise<unknown>): Promise<void> {
     if (isConditionFailure(error)) return;
     if (!isRefusedItem(error)) throw error;
     // It leaves no room for more, and trying again would hold up those behind it.
-    log('error', 'Cannot complete a row: DynamoDB does not take it', { error: error.name });
+    log('error', 'Cannot complete a row: DynamoDB does not take it', errorFields(error));
   }
 }

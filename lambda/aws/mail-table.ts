@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { type Row, UNMARSHALL_OPTIONS } from './tables.ts';
+import { isRefusedItem, type Row, UNMARSHALL_OPTIONS } from './tables.ts';
 import { isConditionFailure, updateExpression } from './update.ts';
 
 /** A person reads it in a table's cell; a thousand refused recipients would fill the item. */
@@ -16,8 +16,8 @@ export const WAITING = {
   values: { empty: '', null: 'NULL' },
 };
 
-/** DynamoDB refuses an item over 400 KB with this. */
-const isTooLarge = (error: unknown) => error instanceof Error && error.name === 'ValidationException';
+/** Nothing that a provider said may keep the rest from being written. */
+const shortError = (error: string) => error.slice(0, ERROR_MAX_LENGTH).toWellFormed();
 
 /** A Mail item that this invocation alone may send, until the claim lapses. */
 export interface Claim {
@@ -70,16 +70,16 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
         remove: ['messageId', 'sentAt', 'error', 'expiresAt'],
         ...WAITING,
       }).catch((error) => {
-        if (isTooLarge(error)) return undefined;
+        if (isRefusedItem(error)) return undefined;
         throw error;
       });
       if (!first) return { kind: 'unclaimable' };
       if (first.item) return claimed(id, first.item, sendingUntil);
 
-      const { status, sendingUntil: heldUntil, attempts } = first.refused;
+      const { status, sendingUntil: heldUntil, attempts } = first.found;
       if (status !== 'sending' || typeof heldUntil !== 'string') return { kind: 'done' };
       // The claim was made, its answer was lost, and the SDK asked again.
-      if (heldUntil === sendingUntil) return claimed(id, first.refused, sendingUntil);
+      if (heldUntil === sendingUntil) return claimed(id, first.found, sendingUntil);
       const heldUntilMs = Date.parse(heldUntil);
       if (heldUntilMs > nowMs) return { kind: 'busy', untilMs: heldUntilMs };
 
@@ -90,21 +90,21 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
         values: { sending: 'sending', held: heldUntil },
       });
       if (again.item) return claimed(id, again.item, sendingUntil);
-      return again.refused['sendingUntil'] === sendingUntil
-        ? claimed(id, again.refused, sendingUntil)
+      return again.found['sendingUntil'] === sendingUntil
+        ? claimed(id, again.found, sendingUntil)
         : { kind: 'busy', untilMs };
     },
 
     /** Writes what became of a claimed item. Changes nothing where the claim is no longer ours. */
     async finish(claim: Claim, result: SendingResult, expiresAt: number | undefined): Promise<void> {
-      const error = result.error?.slice(0, ERROR_MAX_LENGTH);
+      const error = result.error === undefined ? undefined : shortError(result.error);
       try {
         await updateClaimed(claim, {
           set: { ...result, error, expiresAt },
           remove: error === undefined ? ['sendingUntil', 'error'] : ['sendingUntil'],
         });
       } catch (error) {
-        if (!isTooLarge(error)) throw error;
+        if (!isRefusedItem(error)) throw error;
         // The item leaves no room for more. That it is done must be written all the same, or it would be sent again.
         await updateClaimed(claim, { set: { status: result.status }, remove: ['sendingUntil', 'error'] });
       }
@@ -120,7 +120,9 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
       nowMs: number,
       { error, attempts }: { readonly error: string; readonly attempts: number },
     ): Promise<void> {
-      await updateClaimed(claim, { set: { sendingUntil: new Date(nowMs).toISOString(), error, attempts } });
+      await updateClaimed(claim, {
+        set: { sendingUntil: new Date(nowMs).toISOString(), error: shortError(error), attempts },
+      });
     },
   };
 
@@ -137,7 +139,7 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
   async function update(
     id: string,
     change: Parameters<typeof updateExpression>[0],
-  ): Promise<{ item?: Row; refused: Row }> {
+  ): Promise<{ item?: Row; found: Row }> {
     try {
       const answer = await client.send(
         new UpdateCommand({
@@ -148,10 +150,10 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
           ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
         }),
       );
-      return { item: answer.Attributes ?? {}, refused: {} };
+      return { item: answer.Attributes ?? {}, found: {} };
     } catch (error) {
       if (!isConditionFailure(error)) throw error;
-      return { refused: error.Item ? unmarshall(error.Item, UNMARSHALL_OPTIONS) : {} };
+      return { found: error.Item ? unmarshall(error.Item, UNMARSHALL_OPTIONS) : {} };
     }
   }
 }

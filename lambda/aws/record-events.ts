@@ -1,10 +1,9 @@
 /** The side of the join on which the events come last: what a post becomes in the tables. */
 import { setMaxListeners } from 'node:events';
-import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { FailureEvent, MailEvent, ProgressEvent } from '../mail/event.ts';
 import { jsonText } from '../mail/json.ts';
 import { keyOfContent } from '../mail/keys.ts';
-import { DEFAULT_PROVIDER, readProvider } from '../mail/provider.ts';
+import { providerOf } from '../mail/provider.ts';
 import {
   bounceRow,
   LOG_ROW_ENTRY,
@@ -14,15 +13,9 @@ import {
   storyRow,
   unrecognizedRow,
 } from '../mail/rows.ts';
+import type { EventStore } from './event-store.ts';
 import { log } from './log.ts';
 import { batchGet, batchPut, type Put, type Row } from './tables.ts';
-
-/** Where events are recorded. */
-export interface EventStore {
-  readonly client: DynamoDBDocumentClient;
-  readonly sentLogTable: string;
-  readonly bounceTable: string;
-}
 
 /** What became of the events of a post. `received` is the sum of the others. */
 export interface RecordedCounts {
@@ -112,16 +105,16 @@ export async function recordEvents(
 function refusedRow(row: Row, time: RecordingTime): Row {
   // Not of the whole row: when it came differs from one delivery to the next.
   const key = keyOfContent([row['fullMessageId'], row['eventId'], row['messageId'], row['entry']]);
-  const provider = readProvider(row['provider']) ?? DEFAULT_PROVIDER;
   return unrecognizedRow(
-    { kind: 'unrecognized', provider, fullMessageId: key, eventId: key, rawEvent: jsonText(row) },
+    { kind: 'unrecognized', provider: providerOf(row), fullMessageId: key, eventId: key, rawEvent: jsonText(row) },
     time,
   );
 }
 
-export type Mails = ReadonlyMap<string, LoggedMail>;
+type Mails = ReadonlyMap<string, LoggedMail>;
 
-function mailOf(event: FailureEvent | ProgressEvent, mails: Mails): LoggedMail | undefined {
+/** The mail that an event is about, among those that were found. */
+export function mailOf(event: Pick<FailureEvent, 'messageIds'>, mails: Mails): LoggedMail | undefined {
   for (const messageId of event.messageIds) {
     const mail = mails.get(messageId);
     if (mail) return mail;

@@ -2,7 +2,7 @@
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type * as z from 'zod/mini';
 import { CLIENT_SETTINGS } from './clients.ts';
-import { errorName, log } from './log.ts';
+import { errorFields, log } from './log.ts';
 
 /** A secret cannot be read, and never was. Its message says why, and holds nothing of the secret. */
 export class UnreadableSecret extends Error {
@@ -51,7 +51,7 @@ export function cachedSecret<Schema extends z.ZodMiniType>(
         throw new UnreadableSecret('Secrets Manager did not answer', { cause: error, temporary: true });
       }
       readAgainAtMs = Date.now() + RETRY_AFTER_MS;
-      log('warn', 'Cannot read a secret again: its last value stays in use', { error: errorName(error) });
+      log('warn', 'Cannot read a secret again: its last value stays in use', errorFields(error));
     }
     return cached.value;
   };

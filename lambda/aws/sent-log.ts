@@ -2,7 +2,7 @@
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { OutgoingMail } from '../mail/outgoing-mail.ts';
 import { bounceRow, logRow, type RecipientRefusal, refusalEvent, storyRow } from '../mail/rows.ts';
-import type { EventStore } from './record-events.ts';
+import type { EventStore } from './event-store.ts';
 import { forEachConcurrently, type Row } from './tables.ts';
 
 /** What the sender writes of a mail: its log row, and who was refused at the handover. */

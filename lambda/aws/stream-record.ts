@@ -2,8 +2,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
-import { errorFields } from './error-fields.ts';
-import { log } from './log.ts';
+import { errorFields, log } from './log.ts';
 import type { Row } from './tables.ts';
 import { forEachConcurrently, UNMARSHALL_OPTIONS } from './tables.ts';
 

@@ -149,13 +149,3 @@ export function quotedIfNeeded(email: string): string {
   const at = email.lastIndexOf('@');
   return DOT_STRING.test(email.slice(0, at)) ? email : `"${email.slice(0, at)}"${email.slice(at)}`;
 }
-
-/** The form that log rows keep: a JSON string of one address, as in `{"email":"a@example.com","name":"A"}`. */
-export function addressToJson(value: Address): string {
-  return JSON.stringify(value);
-}
-
-/** The form that log rows keep: a JSON string of an array of addresses. */
-export function addressesToJson(values: readonly Address[]): string {
-  return JSON.stringify(values);
-}

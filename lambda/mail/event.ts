@@ -1,12 +1,10 @@
 /** What happened to a mail, in Todoke's terms. */
-import type { Classification } from './classification.ts';
+import type { Classification, Outcome } from './classification.ts';
 import type { Provider } from './provider.ts';
 
 /** How far a mail got with one recipient. */
-export const PROGRESS_STATES = ['queued', 'deferred', 'delivered'] as const;
-export const FAILURE_STATES = ['bounced', 'dropped', 'failed', 'complained'] as const;
-export type ProgressState = (typeof PROGRESS_STATES)[number];
-export type FailureState = (typeof FAILURE_STATES)[number];
+export type ProgressState = 'queued' | 'deferred' | 'delivered';
+export const FAILURE_STATES: readonly Outcome[] = ['bounced', 'dropped', 'failed', 'complained'];
 
 /** What every event of a mail tells, whichever provider reports it. */
 interface EventBase {
@@ -33,7 +31,7 @@ export interface ProgressEvent extends EventBase {
 /** A mail was refused, not tried, or complained of. */
 export interface FailureEvent extends EventBase {
   readonly kind: 'failure';
-  readonly state: FailureState;
+  readonly state: Outcome;
   /** The provider's own word for the event, and its own kind of it (`""` where there is none). */
   readonly event: string;
   readonly type: string;

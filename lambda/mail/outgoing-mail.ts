@@ -21,7 +21,7 @@ export interface OutgoingMail {
   readonly html: string;
 }
 
-/** Numbers typed into the console as a subject or content are meant as text. */
+/** Numbers typed into the DynamoDB console as a subject or content are meant as text. */
 const text = z._default(
   z.pipe(
     z.union([z.string(), z.number(), z.bigint(), z.boolean(), z.null()]),

@@ -2,7 +2,7 @@
 export const PROVIDERS = ['sendgrid', 'customers-mail-cloud'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
-export const DEFAULT_PROVIDER: Provider = 'sendgrid';
+const DEFAULT_PROVIDER: Provider = 'sendgrid';
 
 /**
  * The provider that an item or a row names. Spaces around the name do not count, and no name is the default's.
@@ -13,6 +13,11 @@ export function readProvider(name: unknown): Provider | undefined {
   const trimmed = typeof name === 'string' ? name.trim() : name;
   if (trimmed === undefined || trimmed === '') return DEFAULT_PROVIDER;
   return PROVIDERS.find((provider) => provider === trimmed);
+}
+
+/** The provider that a row names; the default's for what is no name of one. */
+export function providerOf(row: Readonly<Record<string, unknown>>): Provider {
+  return readProvider(row['provider']) ?? DEFAULT_PROVIDER;
 }
 
 /** A record of what `make` gives for each of them. */

@@ -1,5 +1,5 @@
 /** The rows of SentLog and Bounce, made of events and mails. */
-import { type Address, addressToJson, mailboxKey, readAddresses } from './address.ts';
+import { type Address, mailboxKey, readAddresses } from './address.ts';
 import { classifyRefusal } from './classification.ts';
 import type { FailureEvent, ProgressEvent, UnrecognizedEvent } from './event.ts';
 import { boundedKey, dayKey, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from './keys.ts';
@@ -194,7 +194,7 @@ export function logRow(mail: SentMail, sentAtMs: number, retentionDays: number) 
     entry: LOG_ROW_ENTRY,
     provider: mail.provider,
     mailId: mail.mailId,
-    from: addressToJson(mail.from),
+    from: JSON.stringify(mail.from),
     to: list(mail.to),
     cc: list(mail.cc),
     bcc: list(mail.bcc),

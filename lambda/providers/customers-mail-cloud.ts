@@ -53,13 +53,7 @@ export function acceptCustomersMailCloud(
       'Cannot verify the post: put an api_key, a Basic user or a Bearer token under customersMailCloud in the webhook secret',
     );
   }
-  const form = mediaType(request) === 'application/x-www-form-urlencoded';
-  if (!form && mediaType(request) !== 'application/json') {
-    throw new Refusal(
-      415,
-      'Cannot read the post: its content type is neither application/x-www-form-urlencoded nor application/json',
-    );
-  }
+  const form = isForm(request);
   const authorized = hasRightAuthorization(request.headers['authorization'], { apiKeys, basic, bearerTokens });
   const fields = readFields(request, form, authorized);
   if (!authorized && !isOneOf(fields['api_key'], apiKeys)) {
@@ -71,6 +65,22 @@ export function acceptCustomersMailCloud(
   return entriesOf(fields);
 }
 
+/** The entries of a post, whoever it is from. @throws Refusal 415, 400 or 413 */
+export function parseCustomersMailCloud(request: WebhookRequest): CustomersMailCloudEntry[] {
+  return entriesOf(readFields(request, isForm(request), true));
+}
+
+/** @throws Refusal 415 for what is neither a form nor JSON */
+function isForm(request: WebhookRequest): boolean {
+  const type = mediaType(request);
+  if (type === 'application/x-www-form-urlencoded') return true;
+  if (type === 'application/json') return false;
+  throw new Refusal(
+    415,
+    'Cannot read the post: its content type is neither application/x-www-form-urlencoded nor application/json',
+  );
+}
+
 /** Without a right header, a body that cannot be read is a body without a right key. */
 function readFields(request: WebhookRequest, form: boolean, authorized: boolean): Readonly<Record<string, unknown>> {
   if (form) return parseForm(request.body.toString());
@@ -80,7 +90,7 @@ function readFields(request: WebhookRequest, form: boolean, authorized: boolean)
   } catch (refusal) {
     if (authorized) throw refusal;
   }
-  return isRecord(fields) ? fields : {};
+  return isFields(fields) ? fields : {};
 }
 
 function hasRightAuthorization(header: string | undefined, credentials: CustomersMailCloudCredentials): boolean {
@@ -109,7 +119,7 @@ function isOneOf(given: unknown, secrets: readonly string[]): boolean {
 /** `event` is keyed by event type; in a form it is JSON text. */
 function entriesOf(fields: Readonly<Record<string, unknown>>): CustomersMailCloudEntry[] {
   const event = typeof fields['event'] === 'string' ? parseJson(fields['event'], 'the field event') : fields['event'];
-  if (!isRecord(event))
+  if (!isFields(event))
     throw new Refusal(400, 'Cannot read the post: its field event is not an object keyed by event type');
   const entries = Object.entries(event).flatMap(([eventType, list]) =>
     (Array.isArray(list) ? list : [list]).map((entry: unknown) => ({ eventType, entry })),
@@ -118,16 +128,12 @@ function entriesOf(fields: Readonly<Record<string, unknown>>): CustomersMailClou
   return entries;
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** All that an entry must be. Its fields may have any type: each is looked at where it is used. */
-const entrySchema = z.object({});
+const fieldsSchema = z.object({});
 
 /** The schema's own output would be a copy of each entry. */
-function isEntry(entry: unknown): entry is Fields {
-  return entrySchema.safeParse(entry).success;
+function isFields(value: unknown): value is Fields {
+  return fieldsSchema.safeParse(value).success;
 }
 
 const PROGRESS: Readonly<Record<string, ProgressState>> = {
@@ -146,7 +152,7 @@ const FAILURES = { bounces: 'bounced', blocks: 'blocks', deliveries: 'failed' } 
  */
 export function normalizeCustomersMailCloud(received: CustomersMailCloudEntry, timeZone: string): MailEvent {
   const { eventType, entry } = received;
-  if (!isEntry(entry) || !isFailureType(eventType)) return unrecognized(received);
+  if (!isFields(entry) || !isKnownEventType(eventType)) return unrecognized(received);
   const facts = common(entry, received, timeZone);
   const status = textField(entry, 'status');
   const state = Object.hasOwn(PROGRESS, status) ? PROGRESS[status] : undefined;
@@ -171,7 +177,7 @@ export function normalizeCustomersMailCloud(received: CustomersMailCloudEntry, t
   };
 }
 
-function isFailureType(eventType: string): eventType is keyof typeof FAILURES {
+function isKnownEventType(eventType: string): eventType is keyof typeof FAILURES {
   return Object.hasOwn(FAILURES, eventType);
 }
 

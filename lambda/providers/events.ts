@@ -5,7 +5,7 @@
 import type { MailEvent } from '../mail/event.ts';
 import type { Provider } from '../mail/provider.ts';
 import type { WebhookRequest } from '../mail/webhook-request.ts';
-import { acceptCustomersMailCloud, normalizeCustomersMailCloud } from './customers-mail-cloud.ts';
+import { normalizeCustomersMailCloud, parseCustomersMailCloud } from './customers-mail-cloud.ts';
 import { normalizeSendGrid, parseSendGrid } from './sendgrid.ts';
 
 export interface ProviderEvents {
@@ -26,13 +26,8 @@ export const PROVIDER_EVENTS: Readonly<Record<Provider, ProviderEvents>> = {
     ofRawEvent: (raw) => [normalizeSendGrid(raw)],
   },
   'customers-mail-cloud': {
-    ofPost(request, timeZone) {
-      const authorized = { ...request, headers: { ...request.headers, authorization: 'Bearer anybody' } };
-      const credentials = { apiKeys: [], basic: [], bearerTokens: ['anybody'] };
-      return acceptCustomersMailCloud(authorized, credentials).map((entry) =>
-        normalizeCustomersMailCloud(entry, timeZone),
-      );
-    },
+    ofPost: (request, timeZone) =>
+      parseCustomersMailCloud(request).map((entry) => normalizeCustomersMailCloud(entry, timeZone)),
     ofRawEvent(raw, timeZone) {
       if (typeof raw !== 'object' || raw === null) return [];
       return Object.entries(raw).flatMap(([eventType, entries]) =>

@@ -7,7 +7,7 @@ import { createPublicKey, createVerify, type KeyObject } from 'node:crypto';
 import * as z from 'zod/mini';
 import { mailboxKey } from '../mail/address.ts';
 import { classifySendGrid } from '../mail/classification.ts';
-import type { MailEvent } from '../mail/event.ts';
+import type { MailEvent, ProgressState } from '../mail/event.ts';
 import { type Fields, otherFields, textField } from '../mail/fields.ts';
 import { jsonText } from '../mail/json.ts';
 import { boundedKey, keyOfContent, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from '../mail/keys.ts';
@@ -64,7 +64,8 @@ function publicKey(base64: string): KeyObject | undefined {
   return parsedKeys.get(base64);
 }
 
-function parsePublicKey(base64: string): KeyObject | undefined {
+/** The P-256 key that SendGrid shows as base64 of SPKI DER; undefined for what is none. */
+export function parsePublicKey(base64: string): KeyObject | undefined {
   try {
     const key = createPublicKey({ key: Buffer.from(base64, 'base64'), format: 'der', type: 'spki' });
     return key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? key : undefined;
@@ -108,11 +109,11 @@ export function normalizeSendGrid(received: unknown): MailEvent {
     case 'delivered':
       return progress(received, 'delivered');
     case 'bounce':
-      return failure(received, 'bounce', 'bounced');
+      return failure(received, 'bounce');
     case 'dropped':
-      return failure(received, 'dropped', 'dropped');
+      return failure(received, 'dropped');
     case 'spamreport':
-      return failure(received, 'spamreport', 'complained');
+      return failure(received, 'spamreport');
     case 'open':
     case 'click':
     case 'unsubscribe':
@@ -126,7 +127,7 @@ export function normalizeSendGrid(received: unknown): MailEvent {
 
 // Written out, without spreading one object into another: that would take as long as all else.
 
-function progress(event: SendGridEvent, state: 'queued' | 'deferred' | 'delivered'): MailEvent {
+function progress(event: SendGridEvent, state: ProgressState): MailEvent {
   const messageIds = messageIdsOf(event);
   const { fullMessageId, eventId } = keysOf(event);
   // Progress is kept in the story of its mail; without a message id there is no story.
@@ -144,18 +145,21 @@ function progress(event: SendGridEvent, state: 'queued' | 'deferred' | 'delivere
   };
 }
 
-function failure(
-  event: SendGridEvent,
-  name: 'bounce' | 'dropped' | 'spamreport',
-  state: 'bounced' | 'dropped' | 'complained',
-): MailEvent {
+function failure(event: SendGridEvent, name: 'bounce' | 'dropped' | 'spamreport'): MailEvent {
   const { fullMessageId, eventId } = keysOf(event);
   const type = textField(event, 'type');
   const reason = textField(event, 'reason');
   const timestamp = usableTimestamp(event['timestamp']);
+  const classification = classifySendGrid({
+    event: name,
+    type,
+    status: textField(event, 'status'),
+    bounceClassification: textField(event, 'bounce_classification'),
+    reason,
+  });
   return {
     kind: 'failure',
-    state,
+    state: classification.outcome,
     provider: 'sendgrid',
     messageIds: messageIdsOf(event),
     fullMessageId,
@@ -165,13 +169,7 @@ function failure(
     reason,
     event: name,
     type,
-    classification: classifySendGrid({
-      event: name,
-      type,
-      status: textField(event, 'status'),
-      bounceClassification: textField(event, 'bounce_classification'),
-      reason,
-    }),
+    classification,
     mailId: textField(event, MAIL_ID_ARGUMENT) || undefined,
     details: otherFields(event, (field, value) => isOwnAttribute(field, value, timestamp)),
   };

@@ -101,10 +101,10 @@ function handoverError(error: unknown): HandoverError {
   }
   const { code, response } = parsed.data;
   const words = providerWords(response.body);
-  if (code === 401 || code === 403) {
+  if (code === 401 || (code === 403 && !isOfSender(response.body))) {
     return new HandoverError(
       'unauthorized',
-      `SendGrid refused the API key (${code}${words}): check sendgridApiKey of the sender secret and that it may send mail from this address`,
+      `SendGrid refused the API key (${code}${words}): check sendgridApiKey of the sender secret, and that it may send mail`,
       { cause: error },
     );
   }
@@ -117,6 +117,11 @@ function handoverError(error: unknown): HandoverError {
     });
   }
   return new HandoverError('refused', `SendGrid refused the mail (${code}${words})`, { cause: error });
+}
+
+/** No verified Sender Identity has the address: that is the mail's fault, and not the key's. */
+function isOfSender(body: unknown): boolean {
+  return errorBodySchema.safeParse(body).data?.errors.some(({ field }) => field === 'from') ?? false;
 }
 
 function providerWords(body: unknown): string {

@@ -1,3 +1,4 @@
+/** The HTTP server that stands in for Secrets Manager and SQS. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import * as z from 'zod';

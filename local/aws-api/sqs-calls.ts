@@ -1,3 +1,4 @@
+/** SQS's calls on the local queues. */
 import * as z from 'zod';
 import type { Authorize } from '../access.ts';
 import { type LocalQueue, md5OfBody } from '../event-sources/queue.ts';

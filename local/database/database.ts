@@ -1,3 +1,4 @@
+/** The database: opened, its tables made, what expired deleted. */
 import { setInterval } from 'node:timers/promises';
 import { DescribeTableCommand, type DynamoDBClient, ResourceNotFoundException } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
@@ -71,8 +72,9 @@ export async function prepareTables(options: PrepareTablesOptions): Promise<Loca
   const sweeping = (async () => {
     for await (const _ of setInterval(EXPIRY_INTERVAL_MS, undefined, { signal: stopping.signal })) {
       for (const table of tables) {
-        await deleteExpiredItems(database.tables, table, Math.floor(Date.now() / 1000)).catch((error: unknown) =>
-          report(`Cannot delete what expired in ${table.name}: ${messageOf(error)}; trying again in a minute`),
+        await deleteExpiredItems(database.tables, table, Math.floor(Date.now() / 1000), stopping.signal).catch(
+          (error: unknown) =>
+            report(`Cannot delete what expired in ${table.name}: ${messageOf(error)}; trying again in a minute`),
         );
       }
     }

@@ -1,3 +1,4 @@
+/** Where the engine's program is. */
 import { accessSync, constants } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';

@@ -1,3 +1,4 @@
+/** Starts and ends the engine's program. */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
@@ -30,8 +31,9 @@ export async function startEngineProcess(folder: DataFolder, port: number): Prom
   const data = folder.path('dynamodb', 'data.sqlite');
   const log = folder.path('logs', 'dynamodb.log');
   await Promise.all([data, log].map((file) => mkdir(dirname(file), { recursive: true })));
+  const engine = findEngineBinary();
   const output = openSync(log, 'a');
-  const child = spawn(findEngineBinary(), ['--db-path', data, '--host', LOOPBACK, '--port', String(port)], {
+  const child = spawn(engine, ['--db-path', data, '--host', LOOPBACK, '--port', String(port)], {
     detached: true,
     stdio: ['ignore', output, output],
   });
@@ -48,6 +50,10 @@ export async function startEngineProcess(folder: DataFolder, port: number): Prom
   if (identity === undefined) throw new Error(`Cannot start DynamoDB: ${await exited}; its log is ${log}`);
   await writeFileAtomically(identityFile(folder), toJson(identity));
 
+  // Whoever exits without having ended it takes it along.
+  const endAtExit = () => void child.kill('SIGKILL');
+  process.once('exit', endAtExit);
+  child.once('exit', () => process.off('exit', endAtExit));
   const end = async () => {
     await endProcessGroup(identity, STOP_GRACE_MS);
     await exited;

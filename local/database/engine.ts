@@ -1,3 +1,4 @@
+/** The engine, started again when it dies. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataFolder } from '../data-folder.ts';
 import { messageOf } from '../files.ts';

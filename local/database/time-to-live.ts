@@ -1,3 +1,4 @@
+/** Deletes what has expired. */
 import { DeleteItemCommand, type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import type { LocalTable } from './tables.ts';
 
@@ -8,6 +9,7 @@ const MAX_AGE_SECONDS = 5 * 365 * 24 * 60 * 60;
  * Deletes the items of a table whose time has come, which the engine never does by itself.
  *
  * @param nowSeconds Unix seconds
+ * @param signal breaks off between two items
  * @returns how many were deleted.
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html
  */
@@ -15,6 +17,7 @@ export async function deleteExpiredItems(
   client: DynamoDBClient,
   table: LocalTable,
   nowSeconds: number,
+  signal?: AbortSignal,
 ): Promise<number> {
   if (table.timeToLiveAttribute === undefined) return 0;
   let deleted = 0;
@@ -31,6 +34,7 @@ export async function deleteExpiredItems(
     { ...expired, FilterExpression: '#expires BETWEEN :oldest AND :now' },
   )) {
     for (const item of page.Items ?? []) {
+      if (signal?.aborted) return deleted;
       const key = Object.fromEntries(Object.entries(item).filter(([name]) => table.keyAttributes.includes(name)));
       // The condition, because its life may have been made longer since the scan saw it.
       await client

@@ -1,3 +1,4 @@
+/** Reads a partial batch response. */
 import * as z from 'zod';
 
 const response = z.looseObject({ batchItemFailures: z.array(z.unknown()).nullish() });

@@ -1,3 +1,4 @@
+/** How far each shard was read, on disk. */
 import * as z from 'zod';
 import { readJsonFile, toJson, writeFileAtomically } from '../files.ts';
 

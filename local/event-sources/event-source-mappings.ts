@@ -1,3 +1,4 @@
+/** Runs the template's event source mappings. */
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import type { Authorize } from '../access.ts';
 import type { DataFolder } from '../data-folder.ts';

@@ -1,3 +1,4 @@
+/** A stream's record as functions get it. */
 import type { _Record } from '@aws-sdk/client-dynamodb-streams';
 import * as z from 'zod';
 

@@ -1,3 +1,4 @@
+/** A pause that a stop ends. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Waits, though not longer than until `signal` aborts. */

@@ -1,3 +1,4 @@
+/** Delivers a queue to a function. */
 import type { SQSRecord } from 'aws-lambda';
 import { messageOf } from '../files.ts';
 import { FunctionError, type Invocable } from '../functions/local-function.ts';

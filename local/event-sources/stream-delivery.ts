@@ -1,3 +1,4 @@
+/** Brings one batch to a function: retries it, halves it, gives it up. */
 import { FunctionError, type Invocable } from '../functions/local-function.ts';
 import { failedItems } from './batch-response.ts';
 import type { LambdaRecord } from './lambda-record.ts';

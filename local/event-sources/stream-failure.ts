@@ -1,3 +1,4 @@
+/** What an on-failure queue is told. */
 import { randomUUID } from 'node:crypto';
 import type { Discarded } from './stream-delivery.ts';
 

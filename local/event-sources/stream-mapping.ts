@@ -1,3 +1,4 @@
+/** Delivers a stream to a function. */
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import type { Invocable } from '../functions/local-function.ts';
 import { Checkpoints } from './checkpoints.ts';

@@ -1,3 +1,4 @@
+/** Reads a stream's shards in order. */
 import {
   type _Record,
   DescribeStreamCommand,
@@ -55,12 +56,12 @@ export async function followStream(options: StreamReaderOptions): Promise<void> 
   await Promise.all(reading.values());
 }
 
-async function listShards({ client, streamArn }: StreamReaderOptions): Promise<Shard[]> {
+async function listShards({ client, streamArn, signal }: StreamReaderOptions): Promise<Shard[]> {
   const shards: Shard[] = [];
   let after: string | undefined;
   do {
     const command = new DescribeStreamCommand({ StreamArn: streamArn, ExclusiveStartShardId: after });
-    const { StreamDescription } = await client.send(command);
+    const { StreamDescription } = await client.send(command, { abortSignal: signal });
     shards.push(...(StreamDescription?.Shards ?? []));
     after = StreamDescription?.LastEvaluatedShardId;
   } while (after !== undefined);
@@ -82,7 +83,7 @@ async function readShard(options: StreamReaderOptions, shardId: string): Promise
     // An open shard may name an ending sequence number: only the missing next iterator says that it is closed.
     let iterator = await iteratorAt(options, shardId);
     while (iterator !== undefined && !signal.aborted) {
-      const page = await client.send(new GetRecordsCommand({ ShardIterator: iterator }));
+      const page = await client.send(new GetRecordsCommand({ ShardIterator: iterator }), { abortSignal: signal });
       const records = page.Records ?? [];
       iterator = page.NextShardIterator;
       await consume(records);
@@ -96,21 +97,23 @@ async function readShard(options: StreamReaderOptions, shardId: string): Promise
   }
 }
 
-async function iteratorAt({ client, streamArn, checkpoints }: StreamReaderOptions, shardId: string) {
+async function iteratorAt({ client, streamArn, checkpoints, signal }: StreamReaderOptions, shardId: string) {
   const after = checkpoints.get(shardId)?.after;
   const shard = { StreamArn: streamArn, ShardId: shardId };
   const fromStart = new GetShardIteratorCommand({ ...shard, ShardIteratorType: 'TRIM_HORIZON' });
-  if (after === undefined) return (await client.send(fromStart)).ShardIterator;
+  const get = async (command: GetShardIteratorCommand) =>
+    (await client.send(command, { abortSignal: signal })).ShardIterator;
+  if (after === undefined) return get(fromStart);
   const command = new GetShardIteratorCommand({
     ...shard,
     ShardIteratorType: 'AFTER_SEQUENCE_NUMBER',
     SequenceNumber: after,
   });
   try {
-    return (await client.send(command)).ShardIterator;
+    return await get(command);
   } catch (error) {
     // The stream keeps records for a day; what was not read within it is lost, as on AWS.
     if (!(error instanceof Error) || error.name !== 'TrimmedDataAccessException') throw error;
-    return (await client.send(fromStart)).ShardIterator;
+    return get(fromStart);
   }
 }

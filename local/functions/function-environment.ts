@@ -1,3 +1,4 @@
+/** A function's environment variables. */
 import { SDK_WARNING_OFF } from '../database/dynamodb-clients.ts';
 
 /** What ties the functions to this machine, and nothing else does. */

@@ -1,3 +1,4 @@
+/** One process of a function, seen from outside. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';

@@ -1,3 +1,4 @@
+/** What the providers take for an address. */
 const ATOM = /[\w!#$%&'*+/=?^`{|}~-]+/.source;
 const QUOTED = /"(?:[ !#-[\]-~]|\\[ -~])*"/.source;
 const LABEL = /[^\s"(),.:;<>@[\\\]]+/.source;

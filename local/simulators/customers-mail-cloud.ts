@@ -1,3 +1,4 @@
+/** Customers Mail Cloud, simulated. */
 import { once } from 'node:events';
 import * as z from 'zod';
 import { listen } from '../ports.ts';

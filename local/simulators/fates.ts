@@ -1,3 +1,4 @@
+/** What becomes of a simulated mail. */
 const NAMED_FATES = ['bounce', 'blocked', 'dropped', 'deferred', 'complaint'] as const;
 
 /**

@@ -1,3 +1,4 @@
+/** Events on their way to a webhook. */
 import * as z from 'zod';
 
 /** An event that waits to be posted to a webhook. Plain JSON where the event is, so that it can outlive the process. */

@@ -1,3 +1,4 @@
+/** Posts what a person wrote. */
 import type { KeyObject } from 'node:crypto';
 import { signatureHeaders } from './sendgrid/webhook.ts';
 

@@ -1,3 +1,4 @@
+/** SendGrid, simulated. */
 import { type KeyObject, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import * as z from 'zod';

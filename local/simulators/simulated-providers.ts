@@ -1,3 +1,4 @@
+/** Both simulators, with what they keep. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
 import * as z from 'zod';
@@ -52,7 +53,7 @@ export interface SimulatedProviders {
    * Posts what was pending when local mode ended. Once the webhooks answer, and before any mail is taken over: Customers
    * Mail Cloud posts nothing twice.
    */
-  resume(): Promise<void>;
+  resume(): void;
   /** Posts nothing more, and keeps what has not been posted for the next start. */
   stop(): Promise<void>;
 }
@@ -74,19 +75,22 @@ export async function startSimulatedProviders(options: SimulatedProvidersOptions
   const stop = () => stops.run(report);
   cleanup.defer('stop the simulators', stop);
 
-  const sendGridPendingFile = folder.path('simulators', 'sendgrid-pending.json');
+  const sendGridPending = await keptEvents(folder.path('simulators', 'sendgrid-pending.json'), sendGridPendingSchema);
   const sendGrid = await startSendGridSimulator({
     port: options.sendGridPort,
     apiKey: async () => (await readSenderSecret(senderSecret.file)).sendgridApiKey,
     privateKey,
     webhookUrl: () => options.sendGridWebhookUrl,
     delayMs,
-    keep: (pending) => keepNow(sendGridPendingFile, pending),
+    keep: sendGridPending.keep,
     report,
   });
   stops.defer("stop SendGrid's simulator", () => sendGrid.close());
 
-  const mailCloudPendingFile = folder.path('simulators', 'customers-mail-cloud-pending.json');
+  const mailCloudPending = await keptEvents(
+    folder.path('simulators', 'customers-mail-cloud-pending.json'),
+    customersMailCloudPendingSchema,
+  );
   const customersMailCloud = await startCustomersMailCloudSimulator({
     port: options.smtpPort,
     certificate: identity.certificate,
@@ -95,7 +99,7 @@ export async function startSimulatedProviders(options: SimulatedProvidersOptions
     apiKey: async () => (await readWebhookSecret(webhookSecret.file)).customersMailCloud.apiKeys[0] ?? '',
     delayMs,
     ...(customersMailCloudTimeZone !== undefined && { timeZone: customersMailCloudTimeZone }),
-    keep: (pending) => keepNow(mailCloudPendingFile, pending),
+    keep: mailCloudPending.keep,
     report,
   });
   stops.defer("stop Customers Mail Cloud's simulator", () => customersMailCloud.close());
@@ -103,9 +107,9 @@ export async function startSimulatedProviders(options: SimulatedProvidersOptions
 
   const caFile = folder.path('simulators', 'ca.pem');
   await writeFileAtomically(caFile, identity.certificate.ca);
-  const resume = async () => {
-    sendGrid.restore((await readJsonFile(sendGridPendingFile, sendGridPendingSchema)) ?? []);
-    customersMailCloud.restore((await readJsonFile(mailCloudPendingFile, customersMailCloudPendingSchema)) ?? []);
+  const resume = () => {
+    sendGrid.restore(sendGridPending.take());
+    customersMailCloud.restore(mailCloudPending.take());
   };
   return {
     resume,
@@ -121,10 +125,21 @@ export async function startSimulatedProviders(options: SimulatedProvidersOptions
   };
 }
 
-/** Synchronous: what is taken over is on the disk before anybody is told so. */
-function keepNow(file: string, pending: readonly unknown[]): void {
-  writeFileSync(`${file}.tmp`, JSON.stringify(pending));
-  renameSync(`${file}.tmp`, file);
+/** The events that a simulator has not posted, on disk; those of the last run among them until they are taken. */
+async function keptEvents<Event>(file: string, schema: z.ZodType<Event[]>) {
+  let left: readonly Event[] = (await readJsonFile(file, schema)) ?? [];
+  return {
+    /** Synchronous: what is taken over is on the disk before anybody is told so. */
+    keep(pending: readonly Event[]): void {
+      writeFileSync(`${file}.tmp`, JSON.stringify([...left, ...pending]));
+      renameSync(`${file}.tmp`, file);
+    },
+    take(): readonly Event[] {
+      const taken = left;
+      left = [];
+      return taken;
+    },
+  };
 }
 
 const random = (bytes: number) => randomBytes(bytes).toString('base64url');

@@ -1,4 +1,6 @@
+/** Posts to a webhook as providers do. */
 import http from 'node:http';
+import { messageOf } from '../files.ts';
 
 /** A request to a webhook, ready to be sent. */
 export interface WebhookPost {
@@ -23,7 +25,7 @@ export function postToWebhook(
   signal: AbortSignal,
   timeoutMs = TIMEOUT_MS,
 ): Promise<string | undefined> {
-  return new Promise((resolve) => {
+  return new Promise<string | undefined>((resolve) => {
     const settle = (refusal: string | undefined) => {
       clearTimeout(timer);
       resolve(refusal);
@@ -40,5 +42,5 @@ export function postToWebhook(
       response.resume();
     });
     request.end(body);
-  });
+  }).catch((error: unknown) => `webhook cannot be posted to: ${messageOf(error)}`);
 }

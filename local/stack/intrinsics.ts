@@ -1,3 +1,4 @@
+/** CloudFormation's intrinsic functions. */
 import * as z from 'zod';
 
 /** What references in a template stand for. */

@@ -1,3 +1,4 @@
+/** Who may call functions from outside. */
 import * as z from 'zod';
 import type { ResolvedTemplate } from './template.ts';
 

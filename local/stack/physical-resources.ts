@@ -1,6 +1,6 @@
 /** Names and ARNs on this machine. */
 import * as z from 'zod';
-import type { PhysicalResource, Template } from './template.ts';
+import { type PhysicalResource, ResolvedTemplate, type Template } from './template.ts';
 
 /** AWS's own convention for an account that is none. */
 export const LOCAL_ACCOUNT = '000000000000';
@@ -15,6 +15,11 @@ export interface LocalStack {
   readonly gatewayOrigin: string;
   /** Where Secrets Manager and SQS are answered. */
   readonly awsApiOrigin: string;
+}
+
+/** A template with what its references stand for on this machine. */
+export function resolveTemplate(template: Template, stack: LocalStack): ResolvedTemplate {
+  return new ResolvedTemplate(template, physicalResources(template, stack), pseudoParameters(stack));
 }
 
 /** CloudFormation's pseudo parameters for the local stack. */

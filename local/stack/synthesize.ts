@@ -1,3 +1,4 @@
+/** Synthesizes, and reads a cloud assembly. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';

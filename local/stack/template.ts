@@ -1,3 +1,4 @@
+/** A template with its references resolved. */
 import * as z from 'zod';
 import { type References, resolveIntrinsics } from './intrinsics.ts';
 

@@ -1,3 +1,4 @@
+/** The events and answers of function URLs. */
 import { randomUUID } from 'node:crypto';
 import type { LambdaFunctionURLEvent } from 'aws-lambda';
 import * as z from 'zod';

@@ -1,3 +1,4 @@
+/** Serves function URLs. */
 import * as z from 'zod';
 import { FunctionError, type Invocable, ThrottledError } from '../functions/local-function.ts';
 import type { Permissions } from '../stack/permissions.ts';

@@ -1,3 +1,4 @@
+/** The HTTP server of the webhooks. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { messageOf } from '../files.ts';

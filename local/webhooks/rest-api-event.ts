@@ -1,3 +1,4 @@
+/** The events and answers of REST APIs. */
 import { randomUUID } from 'node:crypto';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import * as z from 'zod';

@@ -1,3 +1,4 @@
+/** Serves REST APIs. */
 import * as z from 'zod';
 import { FunctionError, type Invocable, ThrottledError } from '../functions/local-function.ts';
 import type { Permissions } from '../stack/permissions.ts';

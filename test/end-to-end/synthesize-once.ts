@@ -15,7 +15,7 @@ declare module 'vitest' {
 /** Once for the whole suite: bundling takes longer than starting the stack. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const assemblyDir = await mkdtemp(join(tmpdir(), 'todoke-assembly-'));
-  await synthesize({ outDir: assemblyDir, context: {}, signal: undefined });
+  await synthesize({ outDir: assemblyDir });
   project.provide('assemblyDir', assemblyDir);
   return () => rm(assemblyDir, { recursive: true, force: true });
 }

@@ -3,8 +3,9 @@
  * way, what was not acknowledged comes again, and at the end there must be the rows that the events ask for.
  */
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
+import type { EventStore } from '../../lambda/aws/event-store.ts';
 import { joinLateEvents } from '../../lambda/aws/late-join.ts';
-import { type EventStore, recordEvents } from '../../lambda/aws/record-events.ts';
+import { recordEvents } from '../../lambda/aws/record-events.ts';
 import { readSpillMessage, spillMessages } from '../../lambda/aws/spill-queue.ts';
 import { forEachConcurrently } from '../../lambda/aws/tables.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { paginateScan } from '@aws-sdk/lib-dynamodb';
-import type { EventStore } from '../../lambda/aws/record-events.ts';
+import type { EventStore } from '../../lambda/aws/event-store.ts';
 import { documentClient, type Row } from '../../lambda/aws/tables.ts';
 import { openDataFolder } from '../../local/data-folder.ts';
 import { dynamoDbClients } from '../../local/database/dynamodb-clients.ts';
 import { startEngine } from '../../local/database/engine.ts';
 import { createTables } from '../../local/database/tables.ts';
-import { physicalResources, pseudoParameters } from '../../local/stack/physical-resources.ts';
-import { ResolvedTemplate, type Template } from '../../local/stack/template.ts';
+import { resolveTemplate } from '../../local/stack/physical-resources.ts';
+import type { ResolvedTemplate, Template } from '../../local/stack/template.ts';
 import { type FaultProxy, type FaultProxyOptions, startFaultProxy } from './fault-proxy.ts';
 
 export const REGION = 'ap-northeast-1';
@@ -64,7 +64,7 @@ export async function startStorage(stack: Template): Promise<TestStorage> {
   const folder = await openDataFolder(dir);
   const engine = await startEngine({ folder, port: 0, report: (line) => console.error(line) });
   const { tables, close } = dynamoDbClients(engine.endpoint, REGION);
-  const template = new ResolvedTemplate(stack, physicalResources(stack, STACK), pseudoParameters(STACK));
+  const template = resolveTemplate(stack, STACK);
   await createTables(template, tables, dir);
   const tableNames = { sentLogTable: template.ref('SentLog'), bounceTable: template.ref('Bounce') };
   const store = storeAt(engine.endpoint, {});

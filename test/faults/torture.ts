@@ -52,6 +52,8 @@ interface Part {
 type Found = Pick<Part, 'schedules' | 'events'> & { readonly verdicts: readonly Labelled[] };
 type Labelled = { readonly label: string; readonly verdict: Verdict };
 
+// What waits for the exit takes the engine along.
+process.once('SIGINT', () => process.exit(130));
 await runCommand(
   {
     command: 'npm run torture --',

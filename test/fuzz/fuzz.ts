@@ -11,7 +11,7 @@ import { jsonWithRepeatedKeys, mutateText, mutateValue, pick, type Random, rando
 import { customersMailCloudSeeds, sendGridSeeds } from './seeds.ts';
 
 const API_KEY = 'key-of-the-fuzzer';
-/** More than the idle process: what the issue of memory allows. */
+/** More than the idle process: as much as the bench allows a receiver. */
 const MAX_GROWTH_MB = 64;
 
 interface Post {
@@ -26,6 +26,8 @@ interface Report {
   readonly seconds: number;
 }
 
+// What waits for the exit takes the engine along.
+process.once('SIGINT', () => process.exit(130));
 await runCommand(
   {
     command: 'npm run fuzz --',

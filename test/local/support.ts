@@ -8,8 +8,8 @@ import { type DataFolder, openDataFolder } from '../../local/data-folder.ts';
 import { dynamoDbClients, SDK_WARNING_OFF } from '../../local/database/dynamodb-clients.ts';
 import { startEngine } from '../../local/database/engine.ts';
 import type { LocalStack } from '../../local/stack/physical-resources.ts';
-import { physicalResources, pseudoParameters } from '../../local/stack/physical-resources.ts';
-import { parseTemplate, ResolvedTemplate } from '../../local/stack/template.ts';
+import { resolveTemplate } from '../../local/stack/physical-resources.ts';
+import { parseTemplate, type ResolvedTemplate } from '../../local/stack/template.ts';
 
 Object.assign(process.env, SDK_WARNING_OFF);
 
@@ -53,7 +53,7 @@ export function whenFinished(undo: () => Promise<unknown> | unknown): void {
 export function resolve(template: object, stack: Partial<LocalStack> = {}): ResolvedTemplate {
   const parsed = parseTemplate(template);
   const local = { ...LOCAL_STACK, ...stack };
-  return new ResolvedTemplate(parsed, physicalResources(parsed, local), pseudoParameters(local));
+  return resolveTemplate(parsed, local);
 }
 
 /** An engine with one table `Mail-test` (key `id`) that has a stream. */

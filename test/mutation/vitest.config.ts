@@ -1,3 +1,4 @@
+/** Which tests see mutants. */
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 

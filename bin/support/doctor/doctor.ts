@@ -1,3 +1,4 @@
+/** The doctor: every check, a line each. */
 import type { Stack } from '../outputs.ts';
 import { bad, faint, good } from '../talk.ts';
 import { alarmCheck } from './alarms.ts';
@@ -10,6 +11,10 @@ import { streamCheck } from './streams.ts';
 import { tableChecks } from './tables.ts';
 import { type Check, mend, ok, type Verdict } from './verdict.ts';
 import { webhookChecks } from './webhooks.ts';
+
+export const DOCTOR_OPTIONS = {
+  days: { default: '3', help: 'how many days back Bounce rows are looked at; 0: not at all' },
+} as const;
 
 const MARKS = { ok: good('ok  '), skipped: faint('skip'), mend: bad('MEND') };
 

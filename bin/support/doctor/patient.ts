@@ -1,6 +1,7 @@
 /** The stack that is looked at, and the clients for it. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { documentClient } from '../../../lambda/aws/tables.ts';
 import { clientSettings, isLocal } from '../aws.ts';
 import type { Stack } from '../outputs.ts';
 import { SendGridApi } from '../sendgrid-api.ts';
@@ -27,7 +28,7 @@ export function patientOf(stack: Stack, { webhookKey, days }: DoctorOptions): Pa
     ...stack,
     local: isLocal(stack.outputs),
     dynamo,
-    tables: DynamoDBDocumentClient.from(dynamo),
+    tables: documentClient(dynamo),
     sendGrid: webhookKey === '' ? undefined : new SendGridApi(stack.outputs, webhookKey),
     days,
   };

@@ -1,8 +1,10 @@
 /** Checks: the queues. */
+
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings } from '../aws.ts';
+import { counted } from '../talk.ts';
 import type { Patient } from './patient.ts';
-import { type Check, counted, mend, ok } from './verdict.ts';
+import { type Check, mend, ok } from './verdict.ts';
 
 /** A line for each queue: both are empty on a good day. */
 export function queueChecks({ outputs }: Patient): Check[] {

@@ -1,12 +1,14 @@
 /** Checks: Bounce rows and mails that wait for a person. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetCommand, paginateQuery, paginateScan } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../../lambda/aws/tables.ts';
 import { DAY_SHARDS } from '../../../lambda/mail/keys.ts';
 import { isWaiting, whyStuck } from '../stuck.ts';
+import { counted } from '../talk.ts';
 import type { Patient } from './patient.ts';
 import { SAMPLE_FULL_MESSAGE_ID } from './sendgrid-webhook.ts';
-import { type Check, counted, mend, ok, skipped } from './verdict.ts';
+import { type Check, mend, ok, skipped } from './verdict.ts';
 
 const DAY_MS = 86_400_000;
 /** A page is 1 MB: what a look costs stays under a cent. */

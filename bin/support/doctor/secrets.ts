@@ -1,12 +1,15 @@
 /** Checks: what the two secrets hold. */
-import { createPublicKey } from 'node:crypto';
+
 import type { SenderSecret } from '../../../lambda/aws/sender-secret.ts';
 import type { WebhookSecret } from '../../../lambda/aws/webhook-secret.ts';
+import { parsePublicKey } from '../../../lambda/providers/sendgrid.ts';
 import { senderSecretOf, webhookSecretOf } from '../secrets.ts';
+import { counted } from '../talk.ts';
 import type { Patient } from './patient.ts';
-import { type Check, counted, mend, ok, skipped, type Verdict } from './verdict.ts';
+import { type Check, mend, ok, skipped, type Verdict } from './verdict.ts';
 
 const SETUP = 'run `npm run setup`';
+const SETUP_REPLACE = 'run `npm run setup -- --replace`';
 
 /** A line for each provider and way: whether the secrets are filled in, and well-formed. */
 export function secretChecks({ outputs }: Patient): Check[] {
@@ -31,7 +34,7 @@ export function secretChecks({ outputs }: Patient): Check[] {
 
 function sendGridSending({ sendgridApiKey: key }: SenderSecret): Verdict {
   if (key === '') return skipped('not set up; applications may still send by themselves');
-  if (!/^SG\.[\w-]+\.[\w-]+$/.test(key)) return mend(`the API key does not look like one (SG.….…): ${SETUP} --replace`);
+  if (!/^SG\.[\w-]+\.[\w-]+$/.test(key)) return mend(`the API key does not look like one (SG.….…): ${SETUP_REPLACE}`);
   return ok('the API key is set');
 }
 
@@ -41,20 +44,10 @@ function sendGridEvents({ sendgridPublicKeys: keys }: WebhookSecret, sends: bool
       ? mend(`mail is sent, and no event of it accepted: no public key is set, ${SETUP}`)
       : skipped('not set up');
   }
-  const unusable = keys.filter((key) => !isPublicKey(key)).length;
+  const unusable = keys.filter((key) => !parsePublicKey(key)).length;
   if (unusable > 0)
     return mend(`${unusable} of ${counted(keys.length, 'public key')} is no P-256 key as SendGrid shows it: ${SETUP}`);
   return ok(`${counted(keys.length, 'public key')} set`);
-}
-
-/** Whether it is a P-256 key in the form in which SendGrid shows it: base64 of SPKI DER. */
-export function isPublicKey(base64: string): boolean {
-  try {
-    const key = createPublicKey({ key: Buffer.from(base64, 'base64'), format: 'der', type: 'spki' });
-    return key.asymmetricKeyDetails?.namedCurve === 'prime256v1';
-  } catch {
-    return false;
-  }
 }
 
 function smtp({ customersMailCloudSmtp: { host, port, user, password } }: SenderSecret): Verdict {
@@ -63,7 +56,7 @@ function smtp({ customersMailCloudSmtp: { host, port, user, password } }: Sender
   }
   const missing = Object.entries({ host, user, password }).flatMap(([name, value]) => (value === '' ? [name] : []));
   if (missing.length > 0) return mend(`the SMTP account lacks ${missing.join(', ')}: ${SETUP}`);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) return mend(`the SMTP port is ${port}: ${SETUP} --replace`);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) return mend(`the SMTP port is ${port}: ${SETUP_REPLACE}`);
   return ok('the SMTP account is set');
 }
 
@@ -80,7 +73,7 @@ function customersMailCloudEvents({ customersMailCloud }: WebhookSecret, sends: 
   );
   if (weak.length > 0) {
     return mend(
-      `${counted(weak.length, 'credential')} of fewer than 16 characters: \`npm run setup -- --rotate customers-mail-cloud\``,
+      `${counted(weak.length, 'credential')} of fewer than 16 characters: of an api_key \`npm run setup -- --rotate customers-mail-cloud\`, and later --retire; Basic and Bearer are changed in the secret`,
     );
   }
   return ok(`${counted(count, 'credential')} set`);

@@ -1,14 +1,17 @@
 /** Checks: SendGrid's Event Webhook, and a test post of its. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeleteCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { forEachConcurrently, type Row } from '../../../lambda/aws/tables.ts';
 import { EVENT_ENTRY_PREFIX } from '../../../lambda/mail/rows.ts';
+import { WEBHOOK_KEY } from '../answers.ts';
 import { webhookSecretOf } from '../secrets.ts';
 import { type EventWebhook, WEBHOOK_EVENTS } from '../sendgrid-api.ts';
+import { counted } from '../talk.ts';
 import type { Patient } from './patient.ts';
-import { type Check, counted, mend, ok, skipped } from './verdict.ts';
+import { type Check, mend, ok, skipped } from './verdict.ts';
 
-const NO_KEY = 'needs TODOKE_SENDGRID_WEBHOOK_KEY in the environment, a key that may edit webhooks';
+const NO_KEY = `needs ${WEBHOOK_KEY} in the environment, a key that may edit webhooks`;
 const SETUP = 'run `npm run setup` with the webhook key';
 
 /** What SendGrid's test posts are about: a mail that never was. "Test Your Integration" in its menus posts the same. */

@@ -16,6 +16,3 @@ export interface Check {
   readonly name: string;
   look(): Promise<Verdict>;
 }
-
-/** `1 message`, `2 messages` */
-export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

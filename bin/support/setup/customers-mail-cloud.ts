@@ -1,7 +1,9 @@
 /** Sets Customers Mail Cloud up: its api_key, and its SMTP account. */
 import { randomBytes } from 'node:crypto';
-import { counted } from '../doctor/verdict.ts';
-import { done, type Setup, SMTP_PASSWORD, say, sayKept, state, steps, title } from './step.ts';
+import { SMTP_PASSWORD } from '../answers.ts';
+import { counted } from '../talk.ts';
+import { wholeNumber } from '../whole-number.ts';
+import { done, type Setup, say, sayKept, state, steps, title } from './step.ts';
 
 /** Makes the key by which its posts are known, and says what to enter there. */
 export async function setUpCustomersMailCloudEvents(setup: Setup): Promise<void> {
@@ -93,12 +95,13 @@ export async function setUpCustomersMailCloudSending(setup: Setup, flags: SmtpFl
     return;
   }
   if (missing.length > 0) throw new Error(`Cannot store the SMTP account: ${missing.join(' and ')} missing`);
-  await senderSecret.change({ customersMailCloudSmtp: { host, port: portOf(flags.port), user, password } });
+  await senderSecret.change({
+    customersMailCloudSmtp: {
+      host,
+      port: wholeNumber('smtp-port', flags.port, { min: 1, max: 65_535 }),
+      user,
+      password,
+    },
+  });
   done('SMTP account: stored, and in use within a minute. The server must offer STARTTLS');
-}
-
-function portOf(text: string): number {
-  const port = Number(text);
-  if (/^\d+$/.test(text) && port >= 1 && port <= 65_535) return port;
-  throw new Error(`Cannot use --smtp-port ${text}: it must be a whole number from 1 to 65535`);
 }

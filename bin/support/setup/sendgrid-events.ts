@@ -1,9 +1,10 @@
 /** Sets SendGrid's Event Webhook up. */
-import { WEBHOOK_KEY } from '../doctor/options.ts';
-import { isPublicKey } from '../doctor/secrets.ts';
+
+import { parsePublicKey } from '../../../lambda/providers/sendgrid.ts';
+import { WEBHOOK_KEY } from '../answers.ts';
 import { webhookProblems } from '../doctor/sendgrid-webhook.ts';
-import { counted } from '../doctor/verdict.ts';
 import { type EventWebhook, SendGridApi, WEBHOOK_EVENTS } from '../sendgrid-api.ts';
+import { counted } from '../talk.ts';
 import { done, type Setup, say, steps, title } from './step.ts';
 
 /**
@@ -15,6 +16,7 @@ export async function setUpSendGridEvents(setup: Setup, shownKey: string): Promi
   title('SendGrid, events');
   if (setup.webhookKey !== '') {
     await setUpWebhook(setup);
+    if (shownKey !== '') say('--sendgrid-public-key was not taken: SendGrid says its keys itself.');
     return;
   }
   const { sendgridPublicKeys: keys } = (await setup.webhookSecret.read()).value;
@@ -22,7 +24,7 @@ export async function setUpSendGridEvents(setup: Setup, shownKey: string): Promi
   if (shownKey === '') sayMenuSteps(setup);
   const key = await setup.answers.open(shownKey, 'The Verification Key (empty: later)');
   if (key === '') return;
-  if (!isPublicKey(key)) throw new Error('Cannot use the Verification Key: it is no P-256 key as SendGrid shows it');
+  if (!parsePublicKey(key)) throw new Error('Cannot use the Verification Key: it is no P-256 key as SendGrid shows it');
   await addPublicKeys(setup, [key]);
 }
 
@@ -38,7 +40,8 @@ async function setUpWebhook(setup: Setup): Promise<void> {
     return key;
   });
   const keys = await Promise.all(signing);
-  if (!keys.every(isPublicKey)) throw new Error('Cannot use the public key that SendGrid answered: it is no P-256 key');
+  if (!keys.every(parsePublicKey))
+    throw new Error('Cannot use the public key that SendGrid answered: it is no P-256 key');
   await addPublicKeys(setup, keys);
   // Enabled at last: what it posts can be verified.
   const [webhook] = webhooks;

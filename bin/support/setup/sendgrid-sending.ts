@@ -1,6 +1,8 @@
 /** Sets SendGrid's API key up. */
+
+import { SENDING_KEY } from '../answers.ts';
 import { moreThanSending, SendGridApi } from '../sendgrid-api.ts';
-import { done, SENDING_KEY, type Setup, say, sayKept, state, steps, title } from './step.ts';
+import { done, type Setup, say, sayKept, state, steps, title } from './step.ts';
 
 /** Stores the key that mail is sent with: one that SendGrid takes, and that may send. */
 export async function setUpSendGridSending(setup: Setup): Promise<void> {

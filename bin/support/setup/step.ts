@@ -4,7 +4,6 @@ import type { StackOutputs } from '../outputs.ts';
 import type { senderSecretOf, webhookSecretOf } from '../secrets.ts';
 import { faint, good, heading } from '../talk.ts';
 
-/** What every step of the setup works with. */
 export interface Setup {
   readonly outputs: StackOutputs;
   readonly answers: Answers;
@@ -15,10 +14,6 @@ export interface Setup {
   /** Whether what is set gives way to new answers. */
   readonly replace: boolean;
 }
-
-/** The secrets that are asked for, by the environment variables that answer. */
-export const SENDING_KEY = 'TODOKE_SENDGRID_API_KEY';
-export const SMTP_PASSWORD = 'TODOKE_SMTP_PASSWORD';
 
 export const title = (text: string): void => console.log(`\n${heading(text)}`);
 export const say = (text: string): void => console.log(`  ${text}`);

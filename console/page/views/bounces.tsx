@@ -1,7 +1,7 @@
 /** The view Bounces. */
 import { useMemo, useState } from 'preact/hooks';
 import type { Bounce, BounceFilter } from '../../shared/api.ts';
-import { versionOfBounce } from '../../shared/versions.ts';
+import { bounceKey, versionOfBounce } from '../../shared/versions.ts';
 import type { Session } from '../app.tsx';
 import { server } from '../call.ts';
 import { toCsv } from '../csv.ts';
@@ -16,7 +16,6 @@ import { BounceFilters } from './bounce-filters.tsx';
 import { AllAttributes, Verdict } from './details.tsx';
 import { StoryOf } from './story.tsx';
 
-const keyOf = ({ fullMessageId, eventId }: Bounce) => JSON.stringify([fullMessageId, eventId]);
 const timeOfBounce = ({ occurredAt }: Bounce) => occurredAt;
 
 /** What went wrong, newest first. `open`: the two keys of a row. */
@@ -27,7 +26,7 @@ export function BouncesView({ session, open }: { session: Session; open: readonl
     () => ({
       about: JSON.stringify(filter),
       load: (asked) => server.bounces({ filter, ...asked }),
-      key: keyOf,
+      key: bounceKey,
       time: timeOfBounce,
       version: versionOfBounce,
     }),
@@ -56,7 +55,7 @@ export function BouncesView({ session, open }: { session: Session; open: readonl
         caption={say('bouncesTitle')}
         heads={heads}
         openKey={openKey}
-        rowKey={keyOf}
+        rowKey={bounceKey}
         drawRow={drawRow}
         empty={{
           title: say(filtered ? 'bouncesNone' : 'bouncesEmpty'),
@@ -65,7 +64,7 @@ export function BouncesView({ session, open }: { session: Session; open: readonl
       />
     </>
   );
-  const bounce = rows.find((row) => keyOf(row) === openKey);
+  const bounce = rows.find((row) => bounceKey(row) === openKey);
   const panel =
     openKey === undefined ? undefined : (
       <Panel title={say('bounceTitle')} backTo={hashOf('bounces')} opened={hashOf('bounces', ...open)}>
@@ -79,7 +78,7 @@ export function BouncesView({ session, open }: { session: Session; open: readonl
   return <ListAndPanel list={list} panel={panel} />;
 }
 
-const drawRow = (bounce: Bounce, isOpen: boolean) => <Row key={keyOf(bounce)} bounce={bounce} isOpen={isOpen} />;
+const drawRow = (bounce: Bounce, isOpen: boolean) => <Row key={bounceKey(bounce)} bounce={bounce} isOpen={isOpen} />;
 
 function Row({ bounce, isOpen }: { bounce: Bounce; isOpen: boolean }) {
   const { say } = useSettings();

@@ -3,11 +3,11 @@ import { useMemo, useRef, useState } from 'preact/hooks';
 import type { Answered, ListedMail, MailItem } from '../../shared/api.ts';
 import { versionOfMail } from '../../shared/versions.ts';
 import type { Session } from '../app.tsx';
-import { server } from '../call.ts';
+import { messageOf, server } from '../call.ts';
 import { type Feed, type Source, useFeed } from '../feed.ts';
 import { List } from '../list.tsx';
 import { ListAndPanel, Panel } from '../panel.tsx';
-import { Glance, Mailbox, Mark, Text, Time } from '../parts.tsx';
+import { Glance, Mailbox, Mark, Notice, Text, Time } from '../parts.tsx';
 import { usePolling } from '../polling.ts';
 import { hashOf } from '../route.ts';
 import { useSay } from '../settings.tsx';
@@ -130,7 +130,9 @@ function Unsent({ session }: { session: Session }) {
   const say = useSay();
   const [first, setFirst] = useState<Answered<'unsent'>>();
   const [further, setFurther] = useState<Answered<'unsent'>>();
-  usePolling(async () => {
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<string>();
+  const polled = usePolling(async () => {
     const answer = await server.unsent({});
     setFirst((old) => (JSON.stringify(old) === JSON.stringify(answer) ? old : answer));
     return answer.cursor === undefined ? undefined : REREAD_LARGE_MS;
@@ -141,17 +143,26 @@ function Unsent({ session }: { session: Session }) {
   const items = [...(first?.items ?? []), ...(further?.items ?? []).filter(({ id }) => !again.has(id))];
   const goOn = async () => {
     if (end?.cursor === undefined) return;
-    const answer = await server.unsent({ cursor: end.cursor });
-    setFurther({
-      ...answer,
-      items: [...(further?.items ?? []), ...answer.items],
-      looked: (further?.looked ?? 0) + answer.looked,
-    });
+    setBusy(true);
+    try {
+      const answer = await server.unsent({ cursor: end.cursor });
+      setFurther({
+        ...answer,
+        items: [...(further?.items ?? []), ...answer.items],
+        looked: (further?.looked ?? 0) + answer.looked,
+      });
+      setFailure(undefined);
+    } catch (error) {
+      setFailure(messageOf(error));
+    }
+    setBusy(false);
   };
-  if (items.length === 0 && end?.cursor === undefined) return null;
+  const error = failure ?? polled;
+  if (items.length === 0 && end?.cursor === undefined && error === undefined) return null;
   return (
     <section class="unsent" aria-label={say('unsentTitle')}>
       <h2>{say('unsentTitle')}</h2>
+      {error !== undefined && <Notice tone="bad">{say('cannotRead', { message: error })}</Notice>}
       <ul>
         {items.map((item) => (
           <UnsentItem key={item.id} item={item} session={session} />
@@ -160,7 +171,7 @@ function Unsent({ session }: { session: Session }) {
       {end?.cursor !== undefined && (
         <p>
           <span class="faint">{say('unsentPartial', { n: (first?.looked ?? 0) + (further?.looked ?? 0) })}</span>{' '}
-          <button type="button" class="quiet" onClick={goOn}>
+          <button type="button" class="quiet" disabled={busy} onClick={goOn}>
             {say('lookBack')}
           </button>
         </p>

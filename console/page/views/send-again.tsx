@@ -1,5 +1,5 @@
 /** The button that sends a mail again. */
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { MailItem } from '../../shared/api.ts';
 import type { Session } from '../app.tsx';
 import { messageOf, server } from '../call.ts';
@@ -10,6 +10,9 @@ export function SendAgain({ item, session }: { item: MailItem; session: Session 
   const say = useSay();
   const [said, setSaid] = useState('');
   const [busy, setBusy] = useState(false);
+  useEffect(() => {
+    if (item.stuck !== undefined) setSaid('');
+  }, [item.stuck]);
   if (item.stuck === undefined && said === '') return null;
   const again = async () => {
     setBusy(true);

@@ -1,7 +1,9 @@
-import { useEffect, useState } from 'preact/hooks';
+/** A mail's story. */
+import { useState } from 'preact/hooks';
 import { mailboxKey } from '../../../lambda/mail/address.ts';
 import type { Answered, Bounce, StoryEvent } from '../../shared/api.ts';
 import { inOrder, statesOf, timeOf } from '../../shared/states.ts';
+import { bounceKey } from '../../shared/versions.ts';
 import type { Session } from '../app.tsx';
 import { server } from '../call.ts';
 import { Empty, Mailbox, Mark, Notice, Text, Time } from '../parts.tsx';
@@ -19,7 +21,6 @@ export function useStory(asked: { messageId?: string; id?: string }): {
 } {
   const about = JSON.stringify(asked);
   const [known, setKnown] = useState<{ about: string; story: Story; text: string }>();
-  useEffect(() => setKnown(undefined), []);
   const error = usePolling(async () => {
     const story = await server.story(asked);
     const text = JSON.stringify(story);
@@ -54,7 +55,7 @@ export function StoryOf({ asked, session }: { asked: { messageId?: string; id?: 
         <div class="standing">
           <Mark state={item.status} />
           {item.error && <Text>{item.error}</Text>}
-          {!item.stuck && <p class="faint">{say('waitingHint')}</p>}
+          {!item.stuck && item.status !== 'sending' && <p class="faint">{say('waitingHint')}</p>}
           <SendAgain item={item} session={session} />
         </div>
       )}
@@ -125,7 +126,7 @@ function Timelines({ story: { log, item, events, bounces } }: { story: Story }) 
   const say = useSay();
   if (!log && events.length === 0) return null;
   const recipients = log?.states ?? statesOf(item?.to ?? [], events);
-  const rows = new Map(bounces.map((row) => [JSON.stringify([row.fullMessageId, row.eventId]), row]));
+  const rows = new Map(bounces.map((row) => [bounceKey(row), row]));
   return (
     <>
       <h3 class="part">{say('recipients')}</h3>
@@ -145,11 +146,7 @@ function Timelines({ story: { log, item, events, bounces } }: { story: Story }) 
             {inOrder(events)
               .filter((event) => mailboxKey(event.recipient ?? '') === mailboxKey(recipient))
               .map((event) => (
-                <Entry
-                  key={event.entry}
-                  event={event}
-                  bounce={rows.get(JSON.stringify([event.fullMessageId, event.eventId]))}
-                />
+                <Entry key={event.entry} event={event} bounce={rows.get(bounceKey(event))} />
               ))}
           </ol>
         </section>

@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { PROVIDERS } from '../../../lambda/mail/provider.ts';
 import type { Answered, Sample, SamplePost } from '../../shared/api.ts';
 import { timeOf } from '../../shared/states.ts';
+import { bounceKey } from '../../shared/versions.ts';
 import { messageOf, server } from '../call.ts';
 import { Mark, Notice, Text, Time } from '../parts.tsx';
 import { usePolling } from '../polling.ts';
@@ -160,7 +161,7 @@ function PostOutcome({ posted: { status, answer, post } }: { posted: Posted }) {
           <h3 class="part">{say('bounceRows')}</h3>
           <ul class="plain-rows">
             {rows.bounces.map((bounce) => (
-              <li key={JSON.stringify([bounce.fullMessageId, bounce.eventId])}>
+              <li key={bounceKey(bounce)}>
                 <Verdict bounce={bounce} /> <Text>{bounce.toEmail}</Text>
                 <details>
                   <summary>{say('allDetails')}</summary>

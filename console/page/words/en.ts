@@ -105,7 +105,6 @@ export const en = {
   notLogged: 'This mail was never logged: only its events are known.',
   messageId: 'Message id',
   mailId: 'Item',
-  error: 'Error',
   entrySent: 'Handed over to {provider}',
   noEvents: 'The provider has reported nothing yet.',
   recipients: 'Recipients',

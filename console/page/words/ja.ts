@@ -104,7 +104,6 @@ export const ja: Words = {
   notLogged: 'このメールの送信ログはありません。イベントだけが記録されています。',
   messageId: 'メッセージ ID',
   mailId: '項目',
-  error: 'エラー',
   entrySent: '{provider} へ引き渡し',
   noEvents: 'プロバイダーからの報告はまだありません。',
   recipients: '宛先',

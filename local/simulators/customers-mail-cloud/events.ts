@@ -1,3 +1,4 @@
+/** Which events a mail through Customers Mail Cloud brings. */
 import { type Fate, fateOf } from '../fates.ts';
 import type { Scheduled } from '../outbox.ts';
 

@@ -1,3 +1,4 @@
+/** What the webhook tells of a message. */
 import { randomUUID } from 'node:crypto';
 import PostalMime, { type Address, decodeWords } from 'postal-mime';
 import type { ReceivedMail } from './events.ts';

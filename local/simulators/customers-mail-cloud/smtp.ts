@@ -1,3 +1,4 @@
+/** The SMTP server. */
 import { buffer } from 'node:stream/consumers';
 import {
   SMTPServer,

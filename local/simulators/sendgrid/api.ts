@@ -1,3 +1,4 @@
+/** The HTTP server of SendGrid's API. */
 import http from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { type Answer, errors, json, parseJson, problem } from './answer.ts';

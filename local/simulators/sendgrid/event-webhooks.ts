@@ -1,3 +1,4 @@
+/** The account's Event Webhooks. */
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
 import * as z from 'zod';
 

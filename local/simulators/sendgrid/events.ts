@@ -1,3 +1,4 @@
+/** Which events a mail through SendGrid brings. */
 import { type Fate, fateOf } from '../fates.ts';
 import type { Scheduled } from '../outbox.ts';
 import type { AcceptedMail } from './mail-send.ts';

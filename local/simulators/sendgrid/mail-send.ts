@@ -1,3 +1,4 @@
+/** Checks a request of Mail Send. */
 import { type SendGridError, sendGridErrors, wrongType } from './errors.ts';
 import { customArgsOf, mailSendRequestSchema, recipientsOf } from './request.ts';
 import { problemsOf } from './rules.ts';

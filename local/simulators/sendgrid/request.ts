@@ -1,3 +1,4 @@
+/** The schema of a request of Mail Send. */
 import * as z from 'zod';
 import { isMailbox } from '../address.ts';
 import { MESSAGES } from './errors.ts';

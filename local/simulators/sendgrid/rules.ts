@@ -1,3 +1,4 @@
+/** What no schema says of a request of Mail Send. */
 import { MESSAGES } from './errors.ts';
 import { customArgsOf, type MailSendRequest, type Personalization, recipientsOf } from './request.ts';
 

@@ -1,3 +1,4 @@
+/** What the test call posts. */
 import type { SendGridEvent } from './events.ts';
 
 const common = {

@@ -1,3 +1,4 @@
+/** The calls that set Event Webhooks up. */
 import * as z from 'zod';
 import { type Answer, errors, json, problem } from './answer.ts';
 import { type EventWebhook, type EventWebhooks, publicKeyOf, webhookSettings } from './event-webhooks.ts';

@@ -2,8 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   type Address,
-  addressesToJson,
-  addressToJson,
   mailboxKey,
   parseAddresses,
   quotedIfNeeded,
@@ -210,15 +208,9 @@ test('whatever is read, either it gives addresses or it throws the documented er
 describe('what is written is read again', () => {
   const quoted = ({ email, name = '' }: Address) => `"${name.replace(/[\\"]/g, '\\$&')}" <${email}>`;
 
-  test('as JSON of one address, as log rows have it', () => {
-    expect(addressToJson(ann)).toBe('{"email":"ann@example.com","name":"Ann"}');
-    expect(addressToJson(bob)).toBe('{"email":"bob@example.com"}');
-    holdsForAll(address, (value) => expect(parseAddresses(addressToJson(value))).toEqual([value]));
-  });
-
-  test('as JSON of several addresses', () => {
-    expect(addressesToJson([ann, bob])).toBe(`[${addressToJson(ann)},${addressToJson(bob)}]`);
-    holdsForAll(fc.array(address), (values) => expect(parseAddresses(addressesToJson(values))).toEqual(values));
+  test('as JSON of one address and of several, as log rows have them', () => {
+    holdsForAll(address, (value) => expect(parseAddresses(JSON.stringify(value))).toEqual([value]));
+    holdsForAll(fc.array(address), (values) => expect(parseAddresses(JSON.stringify(values))).toEqual(values));
   });
 
   test('as a name in quotation marks before an address in angle brackets', () => {

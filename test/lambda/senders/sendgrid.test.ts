@@ -174,14 +174,23 @@ describe('a mail is refused for good', () => {
 describe('the API key is refused', () => {
   test.each([
     [401, 'The provided authorization grant is invalid, expired, or revoked'],
-    [403, 'The from address does not match a verified Sender Identity.'],
+    [403, 'access forbidden'],
   ])('with %i', async (status, message) => {
     refusing(status, { message, field: null });
     const error = await failureOf(send());
     expect(error.kind).toBe('unauthorized');
     expect(error.message).toBe(
-      `SendGrid refused the API key (${status}: ${message}): check sendgridApiKey of the sender secret and that it may send mail from this address`,
+      `SendGrid refused the API key (${status}: ${message}): check sendgridApiKey of the sender secret, and that it may send mail`,
     );
+  });
+
+  test('but not where the sender is not verified: that is of one mail', async () => {
+    const message = 'The from address does not match a verified Sender Identity.';
+    refusing(403, { message, field: 'from' });
+    expect(await failureOf(send())).toMatchObject({
+      kind: 'refused',
+      message: `SendGrid refused the mail (403: from: ${message})`,
+    });
   });
 
   test('and is never repeated', async () => {

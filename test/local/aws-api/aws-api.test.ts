@@ -156,9 +156,9 @@ describe('the files of secrets', () => {
     expect(JSON.parse(await readFile(file, 'utf8')).customersMailCloudSmtp.port).toBe(port);
   });
 
-  test('that are not JSON are an error that names the file', async () => {
+  test('that are not JSON are an error that names the file, and quotes nothing of it', async () => {
     const file = `${await temporaryFolder()}/webhook-secret.json`;
-    await writeFile(file, '{"sendgridPublicKeys":');
-    await expect(updateWebhookSecret(file, 'ours')).rejects.toThrow(`Cannot use ${file}`);
+    await writeFile(file, '{"sendgridPublicKeys": a secret}');
+    await expect(updateWebhookSecret(file, 'ours')).rejects.toThrow(new Error(`Cannot use ${file}: it is not JSON`));
   });
 });

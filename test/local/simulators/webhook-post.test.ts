@@ -44,6 +44,10 @@ test('a broken connection is a refusal', async () => {
   expect(await postToWebhook(url, post, signal)).toBe('webhook did not answer: ECONNRESET');
 });
 
+test('an address that is no http: one is a refusal', async () => {
+  expect(await postToWebhook('https://127.0.0.1/', post, signal)).toMatch(/^webhook cannot be posted to: .*https:/);
+});
+
 test('can be broken off', async () => {
   const controller = new AbortController();
   answer = () => controller.abort();
