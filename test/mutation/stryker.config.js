@@ -25,7 +25,7 @@ export default {
     '/tsconfig.json',
   ],
   // On this machine only: no dashboard.
-  reporters: ['clear-text', 'html', 'json'],
+  reporters: ['progress-append-only', 'clear-text', 'html', 'json'],
   clearTextReporter: { logTests: false, reportTests: false },
   tempDirName: '.stryker/tmp',
   incrementalFile: '.stryker/incremental.json',
