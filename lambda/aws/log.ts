@@ -1,5 +1,4 @@
 /** The functions' log. */
-import * as z from 'zod/mini';
 
 /**
  * Writes one structured line to the function's log.
@@ -25,15 +24,18 @@ export class LoggableError extends Error {
   override readonly name = 'LoggableError';
 }
 
-/** An HTTP status is AWS's answer; a `code` such as ECONNRESET means that there was none. */
-const codesSchema = z.object({
-  code: z.catch(z.optional(z.string()), undefined),
-  $metadata: z.catch(z.optional(z.object({ httpStatusCode: z.optional(z.number()) })), undefined),
-});
-
-/** What the log may say of an error. */
+/** What the log may say of an error. An HTTP status is AWS's answer; a `code` such as ECONNRESET means that there was none. */
 export function errorFields(error: unknown): Readonly<Record<string, unknown>> {
   if (error instanceof LoggableError) return { error: error.message };
-  const { code, $metadata } = codesSchema.safeParse(error).data ?? {};
-  return { error: errorName(error), code, httpStatus: $metadata?.httpStatusCode };
+  const code = fieldOf(error, 'code');
+  const httpStatus = fieldOf(fieldOf(error, '$metadata'), 'httpStatusCode');
+  return {
+    error: errorName(error),
+    code: typeof code === 'string' ? code : undefined,
+    httpStatus: typeof httpStatus === 'number' ? httpStatus : undefined,
+  };
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }

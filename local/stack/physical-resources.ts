@@ -23,7 +23,7 @@ export function resolveTemplate(template: Template, stack: LocalStack): Resolved
 }
 
 /** CloudFormation's pseudo parameters for the local stack. */
-export function pseudoParameters(stack: LocalStack): Record<string, string> {
+function pseudoParameters(stack: LocalStack): Record<string, string> {
   const { region, stackName, stackUuid } = stack;
   return {
     'AWS::AccountId': LOCAL_ACCOUNT,
@@ -39,7 +39,7 @@ export function pseudoParameters(stack: LocalStack): Record<string, string> {
 export const physicalName = (stackName: string, logicalId: string) => `${stackName}-${logicalId}-local`;
 
 /** A physical id for every resource of the template, and the attributes of the types that others refer to. */
-export function physicalResources(template: Template, stack: LocalStack): Map<string, PhysicalResource> {
+function physicalResources(template: Template, stack: LocalStack): Map<string, PhysicalResource> {
   return new Map(
     Object.entries(template.Resources).map(([logicalId, { Type, Properties }]) => [
       logicalId,
