@@ -126,7 +126,7 @@ describe('npm start', () => {
   });
 
   test.each([
-    [['--port', 'x'], /--port is x, it must be a whole number/],
+    [['--port', 'x'], /Cannot use --port x: it must be a whole number/],
     [['--colour', 'red'], /--colour/],
     [['--dynamodb-endpoint', '127.0.0.1:18000'], /127\.0\.0\.1:18000, it must be an address such as http:\/\//],
     [['--dir', 'package.json'], /Cannot use package\.json: it is a file, not a folder/],
