@@ -3,7 +3,7 @@ import { createServer, request as httpRequest } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createConsole } from '../../console/server/console.ts';
 import { CONSOLE_HEADER } from '../../console/shared/api.ts';
 import { listen } from '../../local/ports.ts';
@@ -30,6 +30,9 @@ const server = createServer(
 let port = 0;
 beforeAll(async () => {
   port = await listen(server, 0, 'the page');
+});
+beforeEach(() => {
+  reported.length = 0;
 });
 afterAll(async () => {
   server.close();

@@ -7,7 +7,7 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ALLOW_ALL } from '../../../local/access.ts';
 import { startAwsApi } from '../../../local/aws-api/aws-api.ts';
 import {
@@ -86,6 +86,9 @@ describe('Secrets Manager', () => {
 
 describe('SQS', () => {
   const kept = () => queues.get('SpillQueue')?.messages() ?? [];
+  beforeEach(async () => {
+    for (const { messageId } of kept()) await queues.get('SpillQueue')?.delete(messageId);
+  });
 
   test('takes a message; the SDK finds its checksum right', async () => {
     const sent = await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: '届け' }));
@@ -105,16 +108,10 @@ describe('SQS', () => {
       const command = new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: [...AttributeNames] });
       return (await sqs.send(command)).Attributes;
     };
-    const messages = kept().length;
-    expect(await count()).toEqual({
-      ApproximateNumberOfMessages: `${messages}`,
-      ApproximateNumberOfMessagesNotVisible: '0',
-    });
+    for (const MessageBody of ['a', 'b']) await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody }));
+    expect(await count()).toEqual({ ApproximateNumberOfMessages: '2', ApproximateNumberOfMessagesNotVisible: '0' });
     await queues.get('SpillQueue')?.receive(1);
-    expect(await count()).toEqual({
-      ApproximateNumberOfMessages: `${messages - 1}`,
-      ApproximateNumberOfMessagesNotVisible: '1',
-    });
+    expect(await count()).toEqual({ ApproximateNumberOfMessages: '1', ApproximateNumberOfMessagesNotVisible: '1' });
   });
 
   test('knows no other queue', async () => {
