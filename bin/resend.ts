@@ -40,7 +40,8 @@ await runCommand(
     console.log(
       `Looked at ${counts.looked} items of ${outputs.MailTableName}: ${counts.stuck} stuck, ${counts.again} sent again.`,
     );
-    if (options['dry-run'] && counts.stuck > 0) console.log('Nothing was changed. Without --dry-run they are sent.');
+    if (options['dry-run'] && counts.stuck > 0)
+      console.log('Nothing was changed. --all, --id or --error without --dry-run sends them.');
   },
 );
 
