@@ -196,6 +196,15 @@ describePage('the page without data', () => {
     await page.getByRole('link', { name: 'Send', exact: true }).click();
     await page.getByText('What you send appears here').waitFor();
   });
+
+  test('a list that could not be read at first is read by itself once it can be', async () => {
+    const { page } = await open('#/send');
+    await page.route('**/api/bounces', (route) => route.fulfill({ contentType: 'application/json', body: '{}' }));
+    await page.getByRole('link', { name: 'Bounces' }).click();
+    await page.getByText('This cannot be read now').waitFor();
+    await page.unroute('**/api/bounces');
+    await page.getByText('Nothing went wrong in this time.').waitFor();
+  });
 });
 
 describePage('the page after a mail of every outcome', () => {
