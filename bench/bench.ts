@@ -35,7 +35,7 @@ const MEASUREMENTS: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>
 process.once('SIGINT', () => process.exit(130));
 await runCommand(
   {
-    command: 'npm run bench --',
+    command: 'npm run bench',
     does: 'measures every figure of docs/performance.md, and writes them there, into the chart and into bench/results.json',
     options: {
       runs: { default: '5', help: 'of each side, in turn; the medians count' },

@@ -27,3 +27,17 @@ export class Cleanup {
     }
   }
 }
+
+/** Starts what remembers, step by step, how it is undone: where it fails on the way, nothing of it is left. */
+export async function startOrUndo<Started>(
+  start: (cleanup: Cleanup) => Promise<Started>,
+  report: (problem: string) => void,
+): Promise<Started> {
+  const cleanup = new Cleanup();
+  try {
+    return await start(cleanup);
+  } catch (error) {
+    await cleanup.run(report);
+    throw error;
+  }
+}

@@ -4,7 +4,7 @@ import { ALLOW_ALL, type Authorize } from './access.ts';
 import { startAwsApi } from './aws-api/aws-api.ts';
 import { localSecrets, secretsManagerCalls } from './aws-api/secrets.ts';
 import { sqsCalls } from './aws-api/sqs-calls.ts';
-import { Cleanup } from './cleanup.ts';
+import { type Cleanup, startOrUndo } from './cleanup.ts';
 import { openDataFolder } from './data-folder.ts';
 import { openDatabase, prepareTables } from './database/database.ts';
 import { endLeftoverEngine } from './database/engine-process.ts';
@@ -73,15 +73,11 @@ export interface LocalMode {
  * left running then.
  */
 export async function startLocalMode(options: LocalModeOptions): Promise<LocalMode> {
-  const cleanup = new Cleanup();
-  try {
-    return await start(options, cleanup);
-  } catch (error) {
-    await cleanup.run(options.report);
+  return startOrUndo((cleanup) => start(options, cleanup), options.report).catch((error: unknown) => {
     // Whatever failed because of the stop, the stop is the reason.
     options.signal?.throwIfAborted();
     throw error;
-  }
+  });
 }
 
 async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<LocalMode> {

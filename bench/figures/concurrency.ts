@@ -2,10 +2,9 @@
 import type { Bench } from '../support/bench.ts';
 import { DISTANCE_MS, startDistance } from '../support/distance.ts';
 import { type Figure, figure, median, ratios, rounded } from '../support/figure.ts';
+import { expectAccepted, isAccepted } from '../support/measured-process.ts';
 import { bounces, SENDGRID_PUBLIC_KEY, sendGridInvocation } from '../support/posts.ts';
 import type { BenchStorage } from '../support/storage.ts';
-import { engineCpu } from './recording.ts';
-import { expectAccepted, isAccepted } from './requests.ts';
 
 const POSTS = 64;
 /** Fewer where requests take longer: the engine, not the distance, would decide otherwise. */
@@ -52,7 +51,7 @@ async function throughput(bench: Bench, storage: BenchStorage, endpoint: string,
   let refused = 0;
   for (let run = 0; run < bench.runs; run++) {
     const posts = receivers.map((_, n) => post(`c${run}p${n}x`, EVENTS));
-    const spent = engineCpu(storage);
+    const spent = storage.engineCpu();
     const startedAt = performance.now();
     const measured = await Promise.all(receivers.map((receiver, n) => receiver.invoke(posts[n])));
     const accepted = measured.filter(({ results }) => isAccepted(results[0])).length;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Bench } from '../support/bench.ts';
 import { DISTANCE_MS, startDistance } from '../support/distance.ts';
 import { type Figure, figure, median, ratios, rounded } from '../support/figure.ts';
-import type { Measured, MeasuredProcess } from '../support/measured-process.ts';
+import { expectAccepted, type Measured, type MeasuredProcess } from '../support/measured-process.ts';
 import {
   bounces,
   LARGE_POST_EVENTS,
@@ -14,8 +14,7 @@ import {
   sendGridInvocation,
 } from '../support/posts.ts';
 import type { BenchStorage } from '../support/storage.ts';
-import { itemBytes } from '../support/write-units.ts';
-import { expectAccepted, writtenItems } from './requests.ts';
+import { itemBytes, writtenItems } from '../support/write-units.ts';
 
 const WARM_UP_POSTS = 2;
 
@@ -46,7 +45,7 @@ export async function recording(bench: Bench): Promise<Figure[]> {
   const engineMs: number[] = [];
   for (let run = 0; run < bench.runs; run++) {
     for (const name of ['todoke', 'floor', 'withoutSdk', 'sequential'] as const) {
-      const spent = engineCpu(storage);
+      const spent = storage.engineCpu();
       measured[name].push(await accepted(sides[name], invocation));
       if (name === 'todoke') engineMs.push(spent());
     }
@@ -75,12 +74,6 @@ export async function recording(bench: Bench): Promise<Figure[]> {
       detail: `${us('todoke')} an event, floor ${us('floor')}, floor without the SDK ${us('withoutSdk')}, sequential ${us('sequential')}`,
     }),
   ];
-}
-
-/** @returns what gives the CPU milliseconds that the engine has taken since then */
-export function engineCpu(storage: BenchStorage): () => number {
-  const before = storage.engineCpuMs() ?? Number.NaN;
-  return () => (storage.engineCpuMs() ?? Number.NaN) - before;
 }
 
 /** The same where each request takes as long as to DynamoDB, which the engine beside us does not show. */

@@ -1,6 +1,7 @@
 /** Figures: requests to DynamoDB, and write units. */
 import type { Bench } from '../support/bench.ts';
 import { type Figure, figure } from '../support/figure.ts';
+import { expectAccepted } from '../support/measured-process.ts';
 import {
   bounces,
   customersMailCloudInvocation,
@@ -11,7 +12,7 @@ import {
   opensAndClicks,
   sendGridInvocation,
 } from '../support/posts.ts';
-import { capacityOf, type StorageItem } from '../support/write-units.ts';
+import { capacityOf, writtenItems } from '../support/write-units.ts';
 
 const SMALL_POST_EVENTS = 100;
 
@@ -81,25 +82,4 @@ export async function requests(bench: Bench): Promise<Figure[]> {
       detail: `a bounce is ${perBounce.toFixed(1)}: ${bounceUnits.detail}; a progress event: ${progressUnits.detail}`,
     }),
   ];
-}
-
-/** Whether a receiver answered 200. */
-export function isAccepted(result: unknown): boolean {
-  return typeof result === 'object' && result !== null && 'statusCode' in result && result.statusCode === 200;
-}
-
-export function expectAccepted(results: readonly unknown[]): void {
-  for (const result of results) {
-    if (!isAccepted(result)) throw new Error(`Cannot measure: a post was answered ${JSON.stringify(result)}`);
-  }
-}
-
-/** The items of all BatchWriteItem requests, with the table that each goes to. */
-export function writtenItems(calls: readonly { action: string; body: Record<string, unknown> }[]): StorageItem[] {
-  const bodies = calls.filter(({ action }) => action === 'BatchWriteItem').map(({ body }) => body);
-  return bodies.flatMap(({ RequestItems }) =>
-    Object.entries(RequestItems as Record<string, { PutRequest: { Item: StorageItem['item'] } }[]>).flatMap(
-      ([table, puts]) => puts.map(({ PutRequest }) => ({ table, item: PutRequest.Item })),
-    ),
-  );
 }

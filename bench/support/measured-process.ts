@@ -86,3 +86,14 @@ export function writeWorkerScript(dir: string): string {
   writeFileSync(target, transformSync(source, { loader: 'ts', format: 'esm', target: 'node20' }).code);
   return target;
 }
+
+/** Whether a receiver answered 200. */
+export function isAccepted(result: unknown): boolean {
+  return typeof result === 'object' && result !== null && 'statusCode' in result && result.statusCode === 200;
+}
+
+export function expectAccepted(results: readonly unknown[]): void {
+  for (const result of results) {
+    if (!isAccepted(result)) throw new Error(`Cannot measure: a post was answered ${JSON.stringify(result)}`);
+  }
+}

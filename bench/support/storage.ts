@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { BatchWriteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { type Cleanup, startOrUndo } from '../../local/cleanup.ts';
 import { openDataFolder } from '../../local/data-folder.ts';
 import { startEngine } from '../../local/database/engine.ts';
 import { createTables } from '../../local/database/tables.ts';
@@ -31,25 +32,31 @@ export interface BenchStorage {
   readonly proxy: FaultProxy;
   /** The names of the tables, as the functions' environment has them. */
   readonly tables: { readonly MAIL_TABLE: string; readonly SENT_LOG_TABLE: string; readonly BOUNCE_TABLE: string };
-  /** CPU milliseconds that the engine has taken since its start, to the hundredth of a second; undefined where there is no /proc. */
-  engineCpuMs(): number | undefined;
+  /** @returns what gives the CPU milliseconds that the engine has taken since then, to the hundredth of a second; NaN without /proc */
+  engineCpu(): () => number;
   put(table: string, rows: readonly Record<string, unknown>[]): Promise<void>;
   close(): Promise<void>;
 }
 
-export async function startBenchStorage(stack: Template): Promise<BenchStorage> {
+export const startBenchStorage = (stack: Template): Promise<BenchStorage> =>
+  startOrUndo((cleanup) => start(stack, cleanup), console.error);
+
+async function start(stack: Template, cleanup: Cleanup): Promise<BenchStorage> {
   const dir = await mkdtemp(join(MEMORY ?? tmpdir(), 'todoke-bench-storage-'));
+  cleanup.defer('remove the tables', () => rm(dir, { recursive: true, force: true }));
   const folder = await openDataFolder(dir);
-  const engine = await startEngine({ folder, port: 0, report: (line) => console.error(line) });
+  const engine = await startEngine({ folder, port: 0, report: console.error });
+  cleanup.defer('stop DynamoDB', engine.stop);
   const client = new DynamoDBClient({
     endpoint: engine.endpoint,
     region: REGION,
     credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
   });
-  const tables = withoutStreams(stack);
-  const template = resolveTemplate(tables, STACK);
+  cleanup.defer('close the connections to DynamoDB', () => client.destroy());
+  const template = resolveTemplate(withoutStreams(stack), STACK);
   await createTables(template, client, dir);
   const proxy = await startFaultProxy(engine.endpoint);
+  cleanup.defer('close the proxy', proxy.close);
   const db = DynamoDBDocumentClient.from(client);
   return {
     endpoint: engine.endpoint,
@@ -59,26 +66,24 @@ export async function startBenchStorage(stack: Template): Promise<BenchStorage> 
       SENT_LOG_TABLE: template.ref('SentLog'),
       BOUNCE_TABLE: template.ref('Bounce'),
     },
-    engineCpuMs: () => cpuMsOf(engine.pid),
+    engineCpu() {
+      const before = cpuMsOf(engine.pid);
+      return () => cpuMsOf(engine.pid) - before;
+    },
     async put(table, rows) {
       for (let start = 0; start < rows.length; start += 25) {
         const requests = rows.slice(start, start + 25).map((Item) => ({ PutRequest: { Item } }));
         await db.send(new BatchWriteCommand({ RequestItems: { [table]: requests } }));
       }
     },
-    async close() {
-      client.destroy();
-      await proxy.close();
-      await engine.stop();
-      await rm(dir, { recursive: true, force: true });
-    },
+    close: () => cleanup.run(console.error),
   };
 }
 
 /** proc(5): fields 14 and 15 of stat, in ticks, of which Linux tells 100 a second. */
-function cpuMsOf(pid: number): number | undefined {
+function cpuMsOf(pid: number): number {
   const stat = `/proc/${pid}/stat`;
-  if (!existsSync(stat)) return undefined;
+  if (!existsSync(stat)) return Number.NaN;
   const fields = readFileSync(stat, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }

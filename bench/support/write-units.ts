@@ -7,6 +7,16 @@ export interface StorageItem {
   readonly item: Record<string, AttributeValue>;
 }
 
+/** The items of all BatchWriteItem requests, with the table that each goes to. */
+export function writtenItems(calls: readonly { action: string; body: Record<string, unknown> }[]): StorageItem[] {
+  const bodies = calls.filter(({ action }) => action === 'BatchWriteItem').map(({ body }) => body);
+  return bodies.flatMap(({ RequestItems }) =>
+    Object.entries(RequestItems as Record<string, { PutRequest: { Item: StorageItem['item'] } }[]>).flatMap(
+      ([table, puts]) => puts.map(({ PutRequest }) => ({ table, item: PutRequest.Item })),
+    ),
+  );
+}
+
 /**
  * What DynamoDB charges for putting items that were not there before: a unit for each 1,024 bytes begun, once for the
  * table and once for each index that the item is in (Developer Guide, "Item sizes and formats").

@@ -1,8 +1,9 @@
 /** The outputs of a stack, from the file that cdk deploy or local mode wrote. */
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import * as z from 'zod';
 import { sendGridRegion } from '../../lib/settings.ts';
-import { jsonOrUndefined } from './json.ts';
+import { jsonOrUndefined } from '../../local/json.ts';
 
 /** The outputs of a deployed stack, and those that only local mode has. */
 const stackOutputsSchema = z.object({
@@ -48,10 +49,11 @@ export async function readStack(file: string): Promise<Stack> {
   try {
     text = await readFile(file, 'utf8');
   } catch (cause) {
-    throw new Error(
-      `Cannot read ${file}: it is not there. Run \`npm start\` in another terminal and wait until it is ready, or name the file that \`cdk deploy --outputs-file\` wrote with --outputs`,
-      { cause },
-    );
+    const remedy =
+      basename(file) === 'outputs.json'
+        ? 'Run `npm start` in another terminal and wait until it is ready; of a deployed stack, name with --outputs the file that `cdk deploy --outputs-file` wrote'
+        : '`npx cdk deploy --outputs-file <file>` writes it, also for a stack that is deployed already';
+    throw new Error(`Cannot read ${file}: it is not there. ${remedy}`, { cause });
   }
   const stacks = z.record(z.string(), stackOutputsSchema).safeParse(jsonOrUndefined(text));
   const [stack] = Object.entries(stacks.data ?? {});

@@ -4,8 +4,8 @@ import * as z from 'zod';
 import * as core from 'zod/v4/core';
 import { type SenderSecret, senderSecretSchema } from '../../lambda/aws/sender-secret.ts';
 import { type WebhookSecret, webhookSecretSchema } from '../../lambda/aws/webhook-secret.ts';
+import { jsonOrUndefined } from '../../local/json.ts';
 import { clientSettings } from './aws.ts';
-import { jsonOrUndefined } from './json.ts';
 import type { StackOutputs } from './outputs.ts';
 
 /** A secret as it is now. */

@@ -1,8 +1,8 @@
 /** SendGrid's API, as far as setup and doctor need it. */
 import * as z from 'zod';
 import { SENDGRID_API_URLS } from '../../lib/settings.ts';
+import { jsonOrUndefined } from '../../local/json.ts';
 import { isLocal } from './aws.ts';
-import { jsonOrUndefined } from './json.ts';
 import type { StackOutputs } from './outputs.ts';
 
 const TIMEOUT_MS = 15_000;

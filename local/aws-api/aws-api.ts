@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import * as z from 'zod';
 import { messageOf } from '../files.ts';
+import { type HttpAnswer, jsonAnswer, readRequest, sendAnswer } from '../http.ts';
 import { LOOPBACK, listen } from '../ports.ts';
-import { type HttpAnswer, jsonAnswer, readRequest, sendAnswer } from '../webhooks/http.ts';
 
 /** An error in AWS's form: the caller's SDK shows name and message. */
 export class AwsApiError extends Error {

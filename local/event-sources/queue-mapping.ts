@@ -2,6 +2,7 @@
 import type { SQSRecord } from 'aws-lambda';
 import { messageOf } from '../files.ts';
 import { FunctionError, type Invocable } from '../functions/local-function.ts';
+import { jsonOrUndefined } from '../json.ts';
 import { failedItems } from './batch-response.ts';
 import type { MappingProperties, MappingTiming } from './mapping-settings.ts';
 import { pause } from './pause.ts';
@@ -50,7 +51,10 @@ async function receive({ queue, properties, authorize }: QueueMappingOptions): P
 async function deliver(messages: readonly QueueMessage[], options: QueueMappingOptions): Promise<void> {
   const { queue, properties, target, region, authorize } = options;
   const records = messages.map((message) => toRecord(message, queue.arn, region));
-  const wanted = records.filter((record) => properties.FilterCriteria({ ...record, body: jsonOrText(record.body) }));
+  // Filters look into a body that is JSON.
+  const wanted = records.filter((record) =>
+    properties.FilterCriteria({ ...record, body: jsonOrUndefined(record.body) ?? record.body }),
+  );
   const failed = wanted.length === 0 ? new Set<string>() : await invoke(wanted, target, properties);
   for (const { messageId } of records) {
     if (failed.has(messageId)) continue;
@@ -92,13 +96,4 @@ function toRecord(message: QueueMessage, queueArn: string, region: string): SQSR
     eventSourceARN: queueArn,
     awsRegion: region,
   };
-}
-
-/** Filters look into a body that is JSON. */
-function jsonOrText(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return body;
-  }
 }

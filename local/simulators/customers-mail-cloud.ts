@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { listen } from '../ports.ts';
 import { type CustomersMailCloudEvent, eventsOf } from './customers-mail-cloud/events.ts';
 import { type SubmissionServerOptions, submissionServer } from './customers-mail-cloud/smtp.ts';
-import { splitByType, webhookPost } from './customers-mail-cloud/webhook.ts';
+import { eventPost, splitByType } from './customers-mail-cloud/webhook.ts';
 import { Outbox, type Pending, pendingSchema } from './outbox.ts';
 import { postToWebhook } from './webhook-post.ts';
 
@@ -13,8 +13,8 @@ export interface CustomersMailCloudSimulatorOptions
   extends Pick<SubmissionServerOptions, 'certificate' | 'credentials'> {
   /** 0 for a free one. */
   readonly port: number;
-  /** Where events are posted: asked before each post, so it may become known later than the simulator starts. */
-  readonly webhookUrl: () => string;
+  /** Where events are posted. */
+  readonly webhookUrl: string;
   /** The `api_key` of the posts, asked before each; empty for none. */
   readonly apiKey: () => string | Promise<string>;
   /** Between two events of a recipient. */
@@ -73,8 +73,8 @@ export async function startCustomersMailCloudSimulator(
   const outbox = new Outbox<CustomersMailCloudEvent>({
     split: splitByType,
     post: async (events, signal) => {
-      const post = webhookPost(events, { apiKey: await apiKey(), serverComposition }, format);
-      return postToWebhook(webhookUrl(), post, signal);
+      const post = eventPost(events, { apiKey: await apiKey(), serverComposition }, format);
+      return postToWebhook(webhookUrl, post, signal);
     },
     retryAfterMs: () => undefined,
     report: (line) => options.report?.(`Customers Mail Cloud simulator: ${line}`),

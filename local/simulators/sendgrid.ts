@@ -20,8 +20,8 @@ export interface SendGridSimulatorOptions {
   readonly apiKey: string | (() => string | Promise<string>);
   /** Signs the posts of the webhook that is there at the start; on the curve P-256. */
   readonly privateKey: KeyObject;
-  /** Where the webhook that is there at the start posts its events: asked before each post. */
-  readonly webhookUrl: () => string;
+  /** Where the webhook that is there at the start posts its events. */
+  readonly webhookUrl: string;
   /** Between two events of a recipient. */
   readonly delayMs: number;
   /** Before a refused post is repeated, 1 s by default; each further wait is twice as long, up to a minute. */

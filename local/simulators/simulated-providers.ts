@@ -20,7 +20,7 @@ import {
   customersMailCloudPendingSchema,
   startCustomersMailCloudSimulator,
 } from './customers-mail-cloud.ts';
-import { type PostAnswer, type PostByHand, postByHand } from './post-by-hand.ts';
+import { type PostAnswer, postSample, type SamplePost } from './sample-post.ts';
 import { type SendGridSimulator, sendGridPendingSchema, startSendGridSimulator } from './sendgrid.ts';
 
 export interface SimulatedProvidersOptions {
@@ -48,7 +48,7 @@ export interface SimulatedProviders {
   /** A file with the certificate of the authority that vouches for the SMTP server. */
   readonly caFile: string;
   /** Posts what a person made up to a webhook, as its provider would. */
-  post(post: PostByHand): Promise<PostAnswer>;
+  post(post: SamplePost): Promise<PostAnswer>;
   /**
    * Posts what was pending when local mode ended. Once the webhooks answer, and before any mail is taken over: Customers
    * Mail Cloud posts nothing twice.
@@ -80,7 +80,7 @@ export async function startSimulatedProviders(options: SimulatedProvidersOptions
     port: options.sendGridPort,
     apiKey: async () => (await readSenderSecret(senderSecret.file)).sendgridApiKey,
     privateKey,
-    webhookUrl: () => options.sendGridWebhookUrl,
+    webhookUrl: options.sendGridWebhookUrl,
     delayMs,
     keep: sendGridPending.keep,
     report,
@@ -95,7 +95,7 @@ export async function startSimulatedProviders(options: SimulatedProvidersOptions
     port: options.smtpPort,
     certificate: identity.certificate,
     credentials: async () => (await readSenderSecret(senderSecret.file)).customersMailCloudSmtp,
-    webhookUrl: () => options.customersMailCloudWebhookUrl,
+    webhookUrl: options.customersMailCloudWebhookUrl,
     apiKey: async () => (await readWebhookSecret(webhookSecret.file)).customersMailCloud.apiKeys[0] ?? '',
     delayMs,
     ...(customersMailCloudTimeZone !== undefined && { timeZone: customersMailCloudTimeZone }),
@@ -119,7 +119,7 @@ export async function startSimulatedProviders(options: SimulatedProvidersOptions
     caFile,
     post: async (post) => {
       const { apiKeys } = (await readWebhookSecret(webhookSecret.file)).customersMailCloud;
-      return postByHand(post, { ...options, privateKey, apiKey: apiKeys[0] ?? '' });
+      return postSample(post, { ...options, privateKey, apiKey: apiKeys[0] ?? '' });
     },
     stop,
   };

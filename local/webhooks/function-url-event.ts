@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { LambdaFunctionURLEvent } from 'aws-lambda';
 import * as z from 'zod';
-import { type HttpAnswer, type HttpRequest, header, jsonAnswer, queryOf } from './http.ts';
+import { type HttpAnswer, type HttpRequest, header, jsonAnswer, queryOf } from '../http.ts';
 import { commonLogTime } from './rest-api-event.ts';
 
 export interface FunctionUrlRequest {

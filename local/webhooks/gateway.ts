@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { messageOf } from '../files.ts';
+import { type HttpAnswer, type HttpRequest, jsonAnswer, readRequest, sendAnswer } from '../http.ts';
 import { LOOPBACK, listen } from '../ports.ts';
-import { type HttpAnswer, type HttpRequest, jsonAnswer, readRequest, sendAnswer } from './http.ts';
 
 /** One web address of the stack, with all that is below it. */
 export interface Route {

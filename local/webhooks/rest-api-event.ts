@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import * as z from 'zod';
+import { type HttpAnswer, type HttpRequest, header, jsonAnswer, queryOf } from '../http.ts';
 import { LOCAL_ACCOUNT } from '../stack/physical-resources.ts';
-import { type HttpAnswer, type HttpRequest, header, jsonAnswer, queryOf } from './http.ts';
 import type { RestApi, RestApiMethod } from './rest-api.ts';
 
 export interface RestApiRequest {
@@ -12,7 +12,6 @@ export interface RestApiRequest {
   readonly method: RestApiMethod;
   /** Without the stage. */
   readonly path: string;
-  readonly pathParameters: Record<string, string> | null;
   readonly now: Date;
 }
 
@@ -22,7 +21,7 @@ export interface RestApiRequest {
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
  */
 export function restApiEvent(options: RestApiRequest): APIGatewayProxyEvent {
-  const { api, request, method, path, pathParameters, now } = options;
+  const { api, request, method, path, now } = options;
   const requestId = randomUUID();
   const domainName = `${api.apiId}.execute-api.${api.region}.amazonaws.com`;
   const headers = groups([
@@ -45,7 +44,7 @@ export function restApiEvent(options: RestApiRequest): APIGatewayProxyEvent {
     multiValueHeaders: Object.fromEntries(headers),
     queryStringParameters: query.size === 0 ? null : lastOfEach(query),
     multiValueQueryStringParameters: query.size === 0 ? null : Object.fromEntries(query),
-    pathParameters,
+    pathParameters: null,
     stageVariables: null,
     requestContext: {
       accountId: LOCAL_ACCOUNT,

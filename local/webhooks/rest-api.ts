@@ -1,11 +1,11 @@
 /** Serves REST APIs. */
 import * as z from 'zod';
 import { FunctionError, type Invocable, ThrottledError } from '../functions/local-function.ts';
+import { type HttpAnswer, type HttpRequest, jsonAnswer } from '../http.ts';
 import type { Permissions } from '../stack/permissions.ts';
 import { LOCAL_ACCOUNT } from '../stack/physical-resources.ts';
 import type { ResolvedTemplate } from '../stack/template.ts';
 import type { Route } from './gateway.ts';
-import { type HttpAnswer, type HttpRequest, jsonAnswer } from './http.ts';
 import { restApiAnswer, restApiEvent } from './rest-api-event.ts';
 
 /** API Gateway's quotas for REST APIs. */
@@ -15,7 +15,9 @@ const INTEGRATION_TIMEOUT_MS = 29_000;
 const MAX_EVENT_BYTES = 6 * 1024 * 1024;
 
 const apiProperties = z.object({ BinaryMediaTypes: z.array(z.string()).default([]) });
-const resourceProperties = z.object({ ParentId: z.string(), PathPart: z.string(), RestApiId: z.string() });
+/** The stack has no path parameters. */
+const pathPart = z.string().regex(/^[^{}]+$/, 'path parameters are not served here');
+const resourceProperties = z.object({ ParentId: z.string(), PathPart: pathPart, RestApiId: z.string() });
 const stageProperties = z.object({ RestApiId: z.string(), StageName: z.string() });
 const methodProperties = z.object({
   AuthorizationType: z.literal('NONE'),
@@ -30,7 +32,7 @@ export interface RestApiMethod {
   /** As the template has it: `ANY`, `POST`, … */
   readonly httpMethod: string;
   readonly resourceId: string;
-  /** Such as `/mail/{id}`. */
+  /** Such as `/mails/new`. */
   readonly resourcePath: string;
   readonly target: Invocable;
 }
@@ -97,11 +99,11 @@ function routeOf(api: RestApi, permissions: Permissions): Route {
     maxBodyBytes: MAX_BODY_BYTES,
     async handle(request) {
       const path = request.path.slice(prefix.length) || '/';
-      const found = findMethod(api.methods, request.method, path);
-      if (found === undefined) return jsonAnswer(403, { message: 'Missing Authentication Token' });
+      const method = methodFor(api.methods, request.method, path);
+      if (method === undefined) return jsonAnswer(403, { message: 'Missing Authentication Token' });
       const methodArn = `arn:aws:execute-api:${api.region}:${LOCAL_ACCOUNT}:${api.apiId}/${api.stage}/${request.method}${path}`;
-      if (!permissions.allowApiMethod(found.method.target.arn, methodArn)) return INTERNAL_SERVER_ERROR;
-      return invoke(api, request, { ...found, path });
+      if (!permissions.allowApiMethod(method.target.arn, methodArn)) return INTERNAL_SERVER_ERROR;
+      return invoke(api, request, { method, path });
     },
   };
 }
@@ -111,11 +113,7 @@ const INTERNAL_SERVER_ERROR = jsonAnswer(500, { message: 'Internal server error'
 async function invoke(
   api: RestApi,
   request: HttpRequest,
-  match: {
-    readonly method: RestApiMethod;
-    readonly path: string;
-    readonly pathParameters: Record<string, string> | null;
-  },
+  match: { readonly method: RestApiMethod; readonly path: string },
 ): Promise<HttpAnswer> {
   const event = restApiEvent({ api, request, ...match, now: new Date() });
   const eventBytes = Buffer.byteLength(JSON.stringify(event));
@@ -141,31 +139,11 @@ async function invoke(
   }
 }
 
-/** The method for a path, the one with the fewest path parameters first. Undefined as on AWS: not 404 or 405 but 403. */
-function findMethod(
-  methods: readonly RestApiMethod[],
-  httpMethod: string,
-  path: string,
-): { method: RestApiMethod; pathParameters: Record<string, string> | null } | undefined {
-  const matches = methods
-    .filter((method) => method.httpMethod === 'ANY' || method.httpMethod === httpMethod)
-    .flatMap((method) => {
-      const groups = resourcePattern(method.resourcePath).exec(path)?.slice(1);
-      return groups === undefined ? [] : [{ method, groups }];
-    })
-    .sort((a, b) => a.groups.length - b.groups.length);
-  const [best] = matches;
-  if (best === undefined) return undefined;
-  const names = Array.from(best.method.resourcePath.matchAll(/\{([^}+]+)\+?\}/g), ([, name = '']) => name);
-  const values = names.map((name, index) => [name, decodeURIComponent(best.groups[index] ?? '')] as const);
-  return { method: best.method, pathParameters: values.length === 0 ? null : Object.fromEntries(values) };
-}
-
-/** `{name}` takes one part of the path, `{name+}` all that is left. */
-function resourcePattern(resourcePath: string): RegExp {
-  const parts = resourcePath.split('/').map((part) => {
-    if (/^\{.+\+\}$/.test(part)) return '(.+)';
-    return /^\{.+\}$/.test(part) ? '([^/]+)' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  });
-  return new RegExp(`^${parts.join('/')}/?$`);
+/** The method of a path; undefined as on AWS: not 404 or 405 but 403. */
+function methodFor(methods: readonly RestApiMethod[], httpMethod: string, path: string): RestApiMethod | undefined {
+  const resourcePath = path.replace(/(.)\/$/, '$1');
+  return methods.find(
+    (method) =>
+      method.resourcePath === resourcePath && (method.httpMethod === 'ANY' || method.httpMethod === httpMethod),
+  );
 }

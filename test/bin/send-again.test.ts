@@ -5,7 +5,7 @@ import { sendAgain } from '../../bin/support/send-again.ts';
 import { mailTable } from '../../lambda/aws/mail-table.ts';
 import type { Row } from '../../lambda/aws/tables.ts';
 import { startEngine } from '../../local/database/engine.ts';
-import { temporaryDataFolder, whenFinished } from '../local/support.ts';
+import { temporaryDataFolder, whenFinished } from '../temporary.ts';
 
 const MAIL = 'Mail-under-test';
 const NOW = Date.parse('2026-11-01T12:00:00.000Z');

@@ -1,15 +1,15 @@
 import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
-import { mkdtemp, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { readOutputs } from '../../bin/support/outputs.ts';
 import { tablesOf } from '../../bin/support/tables.ts';
 import { until } from '../end-to-end/running-stack.ts';
+import { temporaryFolder } from '../temporary.ts';
 import { blocks, readPage, root, section } from './pages.ts';
 
 const english = await readPage('README.md');
@@ -30,12 +30,11 @@ test('both READMEs link to the same places', () => {
 
 let clone: string;
 beforeAll(async () => {
-  clone = await mkdtemp(join(tmpdir(), 'todoke-clone-'));
+  clone = temporaryFolder();
   await promisify(execFile)('git', ['clone', '--quiet', root, clone]);
   // In place of `npm ci`: tests reach no registry.
   await symlink(join(root, 'node_modules'), join(clone, 'node_modules'));
 });
-afterAll(() => rm(clone, { recursive: true, force: true }));
 
 test('what the READMEs say to run first runs in a clean clone, and shows what they show', async () => {
   const [install = '', tryIt = ''] = blocks(section(english, '## See it work'), 'sh');

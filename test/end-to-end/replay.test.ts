@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { readOutputs } from '../../bin/support/outputs.ts';
 import { tablesOf } from '../../bin/support/tables.ts';
-import { temporaryFolder } from '../local/support.ts';
+import { temporaryFolder } from '../temporary.ts';
 import { ran, runOn } from './command.ts';
 import { runningStack } from './running-stack.ts';
 
@@ -134,7 +134,7 @@ describe('the time zone of Customers Mail Cloud', () => {
     const [[name, outputs] = ['', {}]] = Object.entries(
       z.record(z.string(), z.looseObject({})).parse(JSON.parse(await readFile(stack().local.outputsFile, 'utf8'))),
     );
-    const file = join(await temporaryFolder(), 'outputs.json');
+    const file = join(temporaryFolder(), 'outputs.json');
     await writeFile(file, JSON.stringify({ [name]: { ...outputs, ...change } }));
     return file;
   }

@@ -1,7 +1,6 @@
 /** The whole stack in local mode, for the tests of a file. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -24,6 +23,7 @@ import type { ResolvedTemplate } from '../../local/stack/template.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
 import { Access } from '../iam/access.ts';
 import { type Grant, grantsOf, type Policies, policiesOf, without } from '../iam/policies.ts';
+import { temporaryFolder, whenFinished } from '../temporary.ts';
 
 const REGION = 'ap-northeast-1';
 
@@ -105,22 +105,21 @@ export interface StackOptions {
 
 /** Starts the stack before the tests of a file, and stops it after them. */
 export function runningStack(options: StackOptions = {}): () => RunningStack {
-  let stack: (RunningStack & { stop(): Promise<void> }) | undefined;
+  let stack: RunningStack | undefined;
   afterAll(() => {
     if (!options.without) expect(stack?.access.refusals, 'what IAM would refuse').toEqual([]);
   });
   beforeAll(async () => {
     stack = await start(options);
   });
-  afterAll(() => stack?.stop());
   return () => {
     if (!stack) throw new Error('The stack runs only while the tests do');
     return stack;
   };
 }
 
-async function start(options: StackOptions): Promise<RunningStack & { stop(): Promise<void> }> {
-  const dir = await mkdtemp(join(tmpdir(), 'todoke-end-to-end-'));
+async function start(options: StackOptions): Promise<RunningStack> {
+  const dir = temporaryFolder();
   const { template, policies } = await readPolicies(options);
   const access = new Access(policies, REGION);
   const storage = await startStorageWithProxy(join(dir, 'engine'), access);
@@ -138,7 +137,7 @@ async function start(options: StackOptions): Promise<RunningStack & { stop(): Pr
     dir,
     port: 0,
     delayMs: options.delayMs ?? 0,
-    dynamoDbEndpoint: storage.proxy.endpoint,
+    dynamoDbEndpoint: storage.endpoint,
     assemblyDir: await assembly(dir, options),
     authorize: (caller, action, resource) =>
       access.check({ caller, action, resource }).catch((error: Error) => {
@@ -148,12 +147,14 @@ async function start(options: StackOptions): Promise<RunningStack & { stop(): Pr
     ...(options.timing && { timing: options.timing }),
     ...(options.page && { page: options.page }),
   });
+  whenFinished(local.stop);
   const output = (name: string) => local.outputs[name] ?? `no output ${name}`;
   const client = new DynamoDBClient({
     endpoint: output('DynamoDbEndpoint'),
     region: REGION,
     credentials: { accessKeyId: 'tests', secretAccessKey: 'tests' },
   });
+  whenFinished(() => client.destroy());
   const db = DynamoDBDocumentClient.from(client);
   const mailTable = output('MailTableName');
   const sentLogTable = output('SentLogTableName');
@@ -177,7 +178,7 @@ async function start(options: StackOptions): Promise<RunningStack & { stop(): Pr
 
   return {
     local,
-    storage: storage.proxy,
+    storage,
     access,
     template,
     policies,
@@ -232,12 +233,6 @@ async function start(options: StackOptions): Promise<RunningStack & { stop(): Pr
         }).toString(),
         { headers: { 'content-type': 'application/x-www-form-urlencoded' } },
       ),
-    async stop() {
-      client.destroy();
-      await local.stop();
-      await storage.stop();
-      await rm(dir, { recursive: true, force: true });
-    },
   };
 }
 
@@ -252,16 +247,12 @@ async function readPolicies({ without: lacks }: StackOptions) {
   return { template, policies: taken.reduce(without, policies) };
 }
 
-async function startStorageWithProxy(dir: string, access: Access) {
-  const folder = await openDataFolder(dir);
-  const engine = await startEngine({ folder, port: 0, report: () => undefined });
+async function startStorageWithProxy(dir: string, access: Access): Promise<FaultProxy> {
+  const engine = await startEngine({ folder: await openDataFolder(dir), port: 0, report: () => undefined });
+  whenFinished(engine.stop);
   const proxy = await startFaultProxy(engine.endpoint, { authorize: (call) => access.checkStorage(call) });
-  const stop = async () => {
-    await proxy.close();
-    await engine.stop();
-    await folder.release();
-  };
-  return { proxy, stop };
+  whenFinished(proxy.close);
+  return proxy;
 }
 
 /** The stack's own, or a copy of it in which streams give up sooner. */

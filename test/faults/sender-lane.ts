@@ -8,6 +8,7 @@ import type { DynamoDBRecord } from 'aws-lambda';
 import * as z from 'zod';
 import type { Row } from '../../lambda/aws/tables.ts';
 import { isConditionFailure } from '../../lambda/aws/update.ts';
+import { type Cleanup, startOrUndo } from '../../local/cleanup.ts';
 import { functionEnvironment } from '../../local/functions/function-environment.ts';
 import { functionProperties, writeWorkerScript } from '../../local/functions/functions.ts';
 import { type InvocationOutcome, WorkerProcess } from '../../local/functions/worker-process.ts';
@@ -73,9 +74,13 @@ export const mailIdOf = (recipient: string) => recipient.replace(/(\+.*)?@.*/, '
 export type Senders = Awaited<ReturnType<typeof startSenders>>;
 
 /** The lanes of one stack. They are closed with the storage's lanes, but before it. */
-export async function startSenders(stack: SynthesizedStack, storage: TestStorage) {
+export const startSenders = (stack: SynthesizedStack, storage: TestStorage) =>
+  startOrUndo((cleanup) => start(stack, storage, cleanup), console.error);
+
+async function start(stack: SynthesizedStack, storage: TestStorage, cleanup: Cleanup) {
   const { template, store } = storage;
   const dir = await mkdtemp(join(tmpdir(), 'todoke-sender-'));
+  cleanup.defer('remove the folder', () => rm(dir, { recursive: true, force: true }));
   const script = writeWorkerScript(join(dir, 'function-worker.mjs'));
   const certificate = await issueLocalCertificate();
   const extraCaCertificates = join(dir, 'ca.pem');
@@ -84,7 +89,6 @@ export async function startSenders(stack: SynthesizedStack, storage: TestStorage
   const taskRoot = stack.assetDirectories.get(properties?.Code.S3Key ?? '');
   if (!properties || !taskRoot) throw new Error('Cannot run SendMail: the stack has no bundle of it');
   const mailTable = template.ref('Mail');
-  const undo: (() => unknown)[] = [() => rm(dir, { recursive: true, force: true })];
   let started = 0;
 
   return {
@@ -100,9 +104,7 @@ export async function startSenders(stack: SynthesizedStack, storage: TestStorage
         stored.flatMap(({ table, row }) => (table === 'SentLog' ? [row] : [])),
       );
     },
-    async close() {
-      for (const step of undo.reverse()) await step();
-    },
+    close: () => cleanup.run(console.error),
   };
 
   async function lane(): Promise<SenderLane> {
@@ -121,7 +123,8 @@ export async function startSenders(stack: SynthesizedStack, storage: TestStorage
       refused: (refused) => inRound(refused, (refusal) => refusals.push(refusal)),
       kill,
     });
-    undo.push(() => providers.close(), restart);
+    cleanup.defer('stop the providers', providers.close);
+    cleanup.defer('end the processes', restart);
 
     return { proxy, providers, takings, refusals, crashes, put, mail, kill, restart, deliver };
 

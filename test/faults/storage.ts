@@ -6,6 +6,7 @@ import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynam
 import { paginateScan } from '@aws-sdk/lib-dynamodb';
 import type { EventStore } from '../../lambda/aws/event-store.ts';
 import { documentClient, type Row } from '../../lambda/aws/tables.ts';
+import { type Cleanup, startOrUndo } from '../../local/cleanup.ts';
 import { openDataFolder } from '../../local/data-folder.ts';
 import { dynamoDbClients } from '../../local/database/dynamodb-clients.ts';
 import { startEngine } from '../../local/database/engine.ts';
@@ -59,23 +60,28 @@ export interface LaneOptions extends FaultProxyOptions {
 }
 
 /** @param stack the template that says what the tables are like */
-export async function startStorage(stack: Template): Promise<TestStorage> {
+export const startStorage = (stack: Template): Promise<TestStorage> =>
+  startOrUndo((cleanup) => start(stack, cleanup), console.error);
+
+async function start(stack: Template, cleanup: Cleanup): Promise<TestStorage> {
   const dir = await mkdtemp(join(tmpdir(), 'todoke-faults-'));
+  cleanup.defer('remove the tables', () => rm(dir, { recursive: true, force: true }));
   const folder = await openDataFolder(dir);
-  const engine = await startEngine({ folder, port: 0, report: (line) => console.error(line) });
+  const engine = await startEngine({ folder, port: 0, report: console.error });
+  cleanup.defer('stop DynamoDB', engine.stop);
   const { tables, close } = dynamoDbClients(engine.endpoint, REGION);
+  cleanup.defer('close the connections to DynamoDB', close);
   const template = resolveTemplate(stack, STACK);
   await createTables(template, tables, dir);
   const tableNames = { sentLogTable: template.ref('SentLog'), bounceTable: template.ref('Bounce') };
   const store = storeAt(engine.endpoint, {});
-  const undo: (() => unknown)[] = [() => rm(dir, { recursive: true, force: true }), () => engine.stop(), close];
 
   return {
     store,
     template,
     async lane({ requestTimeoutMs = REQUEST_TIMEOUT_MS, ...options } = {}) {
       const proxy = await startFaultProxy(engine.endpoint, options);
-      undo.push(() => proxy.close());
+      cleanup.defer('close a proxy', proxy.close);
       const requestHandler = {
         connectionTimeout: requestTimeoutMs,
         requestTimeout: requestTimeoutMs,
@@ -99,9 +105,7 @@ export async function startStorage(stack: Template): Promise<TestStorage> {
       }
       return found;
     },
-    async close() {
-      for (const step of undo.reverse()) await step();
-    },
+    close: () => cleanup.run(console.error),
   };
 
   function storeAt(endpoint: string, settings: DynamoDBClientConfig, accessKeyId = 'test'): EventStore {

@@ -56,7 +56,7 @@ type Labelled = { readonly label: string; readonly verdict: Verdict };
 process.once('SIGINT', () => process.exit(130));
 await runCommand(
   {
-    command: 'npm run torture --',
+    command: 'npm run torture',
     does: 'lets storage and providers fail in every way, and fails if a row or a mail is lost, doubled or wrong',
     options: {
       schedules: { default: '1000', help: 'random schedules, so many of recording and so many of sending' },

@@ -30,7 +30,7 @@ interface Report {
 process.once('SIGINT', () => process.exit(130));
 await runCommand(
   {
-    command: 'npm run fuzz --',
+    command: 'npm run fuzz',
     does: 'posts mutated payloads to both receivers, and fails at the first kind of trouble',
     options: {
       requests: { default: '100000', help: 'to each receiver' },

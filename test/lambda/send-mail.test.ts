@@ -307,6 +307,20 @@ describe('what will not pass ends at once, in words for a person', () => {
     expect(counted).toHaveLength(status === 401 || status === 403 ? 1 : 0);
   });
 
+  test.each(['', 'x'])('a text that is too long is cut between two characters: %j', async (start) => {
+    at.api.answer = () => ({
+      status: 400,
+      body: JSON.stringify({ errors: [{ message: start + '😀'.repeat(2_000) }] }),
+    });
+    const { id, record } = await waiting('refused-at-length');
+    await at.deliver([record]);
+    const error = String((await at.mail(id))?.['error']);
+    expect(error).toMatch(/^SendGrid refused the mail \(400: x?(😀)+/);
+    expect(error).toHaveLength(2_000);
+    expect(error.slice(0, -1)).not.toMatch(/\uFFFD/);
+    expect(error.isWellFormed()).toBe(true);
+  });
+
   test('a recipient refused in an SMTP session, others taken: sent, with a failed event and its name in error', async () => {
     const { id, record } = await waiting('partly', {
       provider: 'customers-mail-cloud',

@@ -7,7 +7,7 @@ import { vi } from 'vitest';
 import { startEngine } from '../../local/database/engine.ts';
 import { issueLocalCertificate } from '../../local/simulators/certificate.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
-import { temporaryDataFolder, whenFinished } from '../local/support.ts';
+import { temporaryDataFolder, whenFinished } from '../temporary.ts';
 import { type ApiAnswer, type SendRequest, startMailApi, startSecretServer } from './sender-servers.ts';
 import { ACCOUNT, reply, startMailServer } from './senders/smtp.ts';
 

@@ -3,8 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { App } from 'aws-cdk-lib';
 import { expect, test } from 'vitest';
 import { settingsFromContext } from '../../lib/settings.ts';
+import { temporaryFolder } from '../temporary.ts';
 
-const settings = (context: Record<string, unknown>) => settingsFromContext(new App({ context }).node);
+const settings = (context: Record<string, unknown>) =>
+  settingsFromContext(new App({ context, outdir: temporaryFolder() }).node);
 
 test('without context every setting has its documented default', () => {
   expect(settings({})).toEqual({

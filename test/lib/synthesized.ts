@@ -3,10 +3,11 @@ import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { settingsFromContext } from '../../lib/settings.ts';
 import { TodokeStack } from '../../lib/todoke-stack.ts';
+import { temporaryFolder } from '../temporary.ts';
 
 /** The stack's template as the app makes it with this context. The functions' code is left unbundled. */
 export function synthesized(context: Record<string, unknown> = {}): Template {
-  const app = new App({ context: { ...context, 'aws:cdk:bundling-stacks': [] } });
+  const app = new App({ context: { ...context, 'aws:cdk:bundling-stacks': [] }, outdir: temporaryFolder() });
   const settings = settingsFromContext(app.node);
   return Template.fromStack(new TodokeStack(app, settings.stackName, { settings }));
 }

@@ -1,6 +1,5 @@
 /** What a security review or CloudFormation would object to is found when the stack is synthesized. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App, CfnResource, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
@@ -9,6 +8,7 @@ import * as z from 'zod';
 import { settingsFromContext } from '../../lib/settings.ts';
 import { TodokeStack } from '../../lib/todoke-stack.ts';
 import { resolve } from '../local/support.ts';
+import { temporaryFolder } from '../temporary.ts';
 import { synthesized } from './synthesized.ts';
 
 const reportSchema = z.object({
@@ -39,7 +39,7 @@ function findings(settings: object = {}, change: (stack: TodokeStack) => void = 
   // Where there are findings, the CDK prints them and says with which code the process should end.
   const { exitCode } = process;
   vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-  const outdir = mkdtempSync(join(tmpdir(), 'todoke-validation-'));
+  const outdir = temporaryFolder();
   try {
     const app = new App({ context: { ...cdkJson.context, ...settings, 'aws:cdk:bundling-stacks': [] }, outdir });
     Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
@@ -51,7 +51,6 @@ function findings(settings: object = {}, change: (stack: TodokeStack) => void = 
     }
     return findingsIn(outdir);
   } finally {
-    rmSync(outdir, { recursive: true });
     process.exitCode = exitCode;
   }
 }

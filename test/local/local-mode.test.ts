@@ -8,7 +8,7 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { dynamoDbClients } from '../../local/database/dynamodb-clients.ts';
 import { type LocalModeOptions, startLocalMode } from '../../local/local-mode.ts';
-import { temporaryFolder, whenFinished } from './support.ts';
+import { temporaryFolder, whenFinished } from '../temporary.ts';
 
 const arnOf = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'Arn'] });
 const CODE = `
@@ -108,14 +108,14 @@ async function writeAssembly(dir: string): Promise<void> {
 
 let assemblyDir: string;
 beforeAll(async () => {
-  assemblyDir = await temporaryFolder();
+  assemblyDir = temporaryFolder();
   await writeAssembly(assemblyDir);
 });
 
 async function start(options: Partial<LocalModeOptions> = {}) {
   const reported: string[] = [];
   const local = await startLocalMode({
-    dir: options.dir ?? (await temporaryFolder()),
+    dir: options.dir ?? temporaryFolder(),
     port: 0,
     delayMs: 0,
     assemblyDir,
@@ -145,7 +145,7 @@ describe('local mode', () => {
   });
 
   test('brings a new item to the function, with the provider’s simulator in place of the provider', async () => {
-    const dir = await temporaryFolder();
+    const dir = temporaryFolder();
     const { outputs } = await start({ dir });
     const { tables, close } = dynamoDbClients(outputs['DynamoDbEndpoint'] ?? '', 'ap-northeast-1');
     whenFinished(close);
@@ -157,7 +157,7 @@ describe('local mode', () => {
   });
 
   test('keeps secrets and addresses over a restart, and leaves nothing that runs', async () => {
-    const dir = await temporaryFolder();
+    const dir = temporaryFolder();
     const first = await start({ dir });
     const webhookSecret = await readFile(join(dir, 'webhook-secret.json'), 'utf8');
     const senderSecret = await readFile(join(dir, 'sender-secret.json'), 'utf8');
@@ -177,13 +177,13 @@ describe('local mode', () => {
   });
 
   test('is refused on a folder on which it runs', async () => {
-    const dir = await temporaryFolder();
+    const dir = temporaryFolder();
     await start({ dir });
     await expect(start({ dir })).rejects.toThrow(`Cannot use ${dir}: Todoke already runs on it`);
   });
 
   test('names a taken port and what wanted it, and leaves nothing behind', async () => {
-    const dir = await temporaryFolder();
+    const dir = temporaryFolder();
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     whenFinished(() => other.close());
@@ -194,7 +194,7 @@ describe('local mode', () => {
   });
 
   test('can be stopped while it starts', async () => {
-    const dir = await temporaryFolder();
+    const dir = temporaryFolder();
     const stopping = new AbortController();
     const report = (line: string) => {
       if (line.startsWith('Making the tables')) stopping.abort(new Error('Interrupted'));

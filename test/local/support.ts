@@ -1,15 +1,13 @@
 /** What the tests of local mode share. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CreateTableCommand, DescribeTableCommand } from '@aws-sdk/client-dynamodb';
-import { afterAll, onTestFinished } from 'vitest';
-import { type DataFolder, openDataFolder } from '../../local/data-folder.ts';
 import { dynamoDbClients, SDK_WARNING_OFF } from '../../local/database/dynamodb-clients.ts';
 import { startEngine } from '../../local/database/engine.ts';
 import type { LocalStack } from '../../local/stack/physical-resources.ts';
 import { resolveTemplate } from '../../local/stack/physical-resources.ts';
 import { parseTemplate, type ResolvedTemplate } from '../../local/stack/template.ts';
+import { temporaryDataFolder, temporaryFolder, whenFinished } from '../temporary.ts';
 
 Object.assign(process.env, SDK_WARNING_OFF);
 
@@ -22,33 +20,6 @@ export const LOCAL_STACK: LocalStack = {
   gatewayOrigin: 'http://127.0.0.1:8787',
   awsApiOrigin: 'http://127.0.0.1:9999',
 };
-
-/** A new folder, removed afterwards. */
-export async function temporaryFolder(): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), 'todoke-local-'));
-  whenFinished(() => rm(dir, { recursive: true, force: true }));
-  return dir;
-}
-
-export async function temporaryDataFolder(): Promise<DataFolder> {
-  const folder = await openDataFolder(await temporaryFolder());
-  whenFinished(folder.release);
-  return folder;
-}
-
-const undoAfterFile: (() => Promise<unknown> | unknown)[] = [];
-afterAll(async () => {
-  for (const undo of undoAfterFile.reverse()) await undo();
-});
-
-/** Undoes something after the test, or, where it was done for all tests of a file, after these. Last first. */
-export function whenFinished(undo: () => Promise<unknown> | unknown): void {
-  try {
-    onTestFinished(async () => void (await undo()));
-  } catch {
-    undoAfterFile.push(undo);
-  }
-}
 
 export function resolve(template: object, stack: Partial<LocalStack> = {}): ResolvedTemplate {
   const parsed = parseTemplate(template);
@@ -83,7 +54,7 @@ export async function tableWithStream(tables: ReturnType<typeof dynamoDbClients>
 
 /** A function's bundle: `index.js`, CommonJS, with this body of `exports.handler = async (event, context) => {…}`. */
 export async function bundle(handlerBody: string, before = ''): Promise<string> {
-  const dir = await temporaryFolder();
+  const dir = temporaryFolder();
   await writeFile(join(dir, 'index.js'), `${before}\nexports.handler = async (event, context) => {${handlerBody}};\n`);
   return dir;
 }

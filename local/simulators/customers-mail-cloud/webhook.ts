@@ -30,7 +30,7 @@ export function splitByType(events: readonly Pending<CustomersMailCloudEvent>[])
  * @param format `form` is what Customers Mail Cloud posts unless "use JSON format" is ticked
  * @see https://smtps.jp/docs-en/apiv2/webhook/event/
  */
-export function webhookPost(
+export function eventPost(
   events: readonly CustomersMailCloudEvent[],
   { apiKey, serverComposition }: WebhookIdentity,
   format: 'form' | 'json',

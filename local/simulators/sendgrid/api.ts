@@ -1,7 +1,8 @@
 /** The HTTP server of SendGrid's API. */
-import http from 'node:http';
-import { buffer } from 'node:stream/consumers';
-import { type Answer, errors, json, parseJson, problem } from './answer.ts';
+import { createServer, type Server } from 'node:http';
+import { type HttpAnswer, type HttpRequest, header, jsonAnswer, readRequest, sendAnswer } from '../../http.ts';
+import { jsonOrUndefined } from '../../json.ts';
+import { errorsAnswer, problem } from './errors.ts';
 import { type AcceptedMail, readMailSend } from './mail-send.ts';
 import { scopesOf } from './scopes.ts';
 import type { WebhookApiRequest } from './webhook-api.ts';
@@ -13,16 +14,16 @@ export interface ApiOptions {
   /** Takes a mail that is in order and not for the sandbox. @returns its `X-Message-Id` */
   readonly accept: (mail: AcceptedMail) => string;
   /** Answers what sets Event Webhooks up, once the key may. */
-  readonly webhooks: (request: WebhookApiRequest) => Answer;
+  readonly webhooks: (request: WebhookApiRequest) => HttpAnswer;
 }
 
 /** https://www.twilio.com/docs/sendgrid/api-reference/mail-send/limitations */
 const MAX_BODY_BYTES = 30 * 1024 * 1024;
 
 /** nginx stands before the API, and answers too large a body itself. */
-const TOO_LARGE: Answer = {
+const TOO_LARGE: HttpAnswer = {
   status: 413,
-  headers: { 'Content-Type': 'text/html' },
+  headers: [['Content-Type', 'text/html']],
   body: `<html>\r
 <head><title>413 Request Entity Too Large</title></head>\r
 <body bgcolor="white">\r
@@ -37,45 +38,40 @@ const TOO_LARGE: Answer = {
  * A server that answers as SendGrid does: `POST /v3/mail/send`, `GET /v3/scopes`, what is below
  * `/v3/user/webhooks/event`, and nothing else. It does not listen yet.
  */
-export function sendGridServer(options: ApiOptions): http.Server {
-  return http.createServer((request, response) => {
-    answer(request, options)
-      .catch(() => problem(500, 'Internal Server Error'))
-      .then(({ status, headers, body = '' }) => {
-        response
-          .writeHead(status, { Server: 'nginx', 'Content-Length': Buffer.byteLength(body), ...headers })
-          .end(body);
-      });
+export function sendGridServer(options: ApiOptions): Server {
+  return createServer(async (message, response) => {
+    const answered = readRequest(message, MAX_BODY_BYTES).then((request) => answer(request, options));
+    response.setHeader('Server', 'nginx');
+    sendAnswer(response, await answered.catch(() => problem(500, 'Internal Server Error')));
   });
 }
 
-async function answer(request: http.IncomingMessage, options: ApiOptions): Promise<Answer> {
-  // Read to its end even where it is not wanted: a client sends all of it before it listens.
-  const body = await buffer(request);
+async function answer(request: HttpRequest, options: ApiOptions): Promise<HttpAnswer> {
+  const { method, path, body } = request;
   if (body.length > MAX_BODY_BYTES) return TOO_LARGE;
-  const path = request.url?.split('?', 1)[0] ?? '';
-  if (path.startsWith(WEBHOOKS) || path === '/v3/scopes') return administer(request, path, body, options);
+  if (path.startsWith(WEBHOOKS) || path === '/v3/scopes') return administer(request, options);
   if (path !== '/v3/mail/send') return problem(404, 'not found');
-  if (request.method !== 'POST') return problem(405, 'method not allowed');
-  if (request.headers.authorization !== `Bearer ${await options.apiKey()}`) return UNAUTHORIZED;
-  if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
+  if (method !== 'POST') return problem(405, 'method not allowed');
+  if (header(request, 'authorization') !== `Bearer ${await options.apiKey()}`) return UNAUTHORIZED;
+  if (!/^application\/json\b/i.test(header(request, 'content-type') ?? '')) {
     return problem(415, 'Content-Type should be application/json.');
   }
-  const message = parseJson(body.toString());
+  const message = jsonOrUndefined(body.toString());
   if (message === undefined) return problem(400, 'Bad Request');
   const read = readMailSend(message);
-  if ('errors' in read) return errors(400, read.errors);
+  if ('errors' in read) return errorsAnswer(400, read.errors);
   if (read.mail.sandbox) return { status: 200 };
-  return { status: 202, headers: { 'X-Message-Id': options.accept(read.mail) } };
+  return { status: 202, headers: [['X-Message-Id', options.accept(read.mail)]] };
 }
 
 /** What is not about mail. A key that may not do it gets 403. */
-function administer(request: http.IncomingMessage, path: string, body: Buffer, { webhooks }: ApiOptions): Answer {
-  const scopes = scopesOf(request.headers.authorization);
+function administer(request: HttpRequest, { webhooks }: ApiOptions): HttpAnswer {
+  const { method, path, body } = request;
+  const scopes = scopesOf(header(request, 'authorization'));
   if (scopes === undefined) return UNAUTHORIZED;
-  if (path === '/v3/scopes') return json(200, { scopes });
+  if (path === '/v3/scopes') return jsonAnswer(200, { scopes });
   if (!scopes.some((scope) => scope.startsWith('user.webhooks.event'))) return problem(403, 'access forbidden');
-  return webhooks({ call: `${request.method} ${path.slice(WEBHOOKS.length)}`, body: parseJson(body.toString()) });
+  return webhooks({ call: `${method} ${path.slice(WEBHOOKS.length)}`, body: jsonOrUndefined(body.toString()) });
 }
 
 const WEBHOOKS = '/v3/user/webhooks/event';

@@ -1,5 +1,6 @@
 /** SendGrid's errors, in its words. */
 import type * as z from 'zod';
+import { type HttpAnswer, jsonAnswer } from '../../http.ts';
 
 /** One entry of a refused request's `errors`. */
 export interface SendGridError {
@@ -38,6 +39,16 @@ export const MESSAGES = {
   tooManyPersonalizations: (count: number) =>
     `The personalization block is limited to 1000 personalizations per API request. You have provided ${count} personalizations. Please consider splitting this into multiple requests and resending your request.`,
 };
+
+/** An answer with these errors, as the API words them. */
+export function errorsAnswer(status: number, errors: readonly Partial<SendGridError>[]): HttpAnswer {
+  return jsonAnswer(status, { errors });
+}
+
+/** An answer about the request as a whole. */
+export function problem(status: number, message: string): HttpAnswer {
+  return errorsAnswer(status, [{ message, field: null, help: null }]);
+}
 
 const HELP = 'http://sendgrid.com/docs/API_Reference/Web_API_v3/Mail/errors.html';
 

@@ -76,16 +76,11 @@ export class EventWebhooks {
   }
 }
 
-/**
- * A webhook that is enabled, signed, and posts all that Todoke takes.
- *
- * @param url is asked at each post, until the webhook is changed
- */
-export function readyWebhook(url: () => string, privateKey: KeyObject): EventWebhook {
+/** A webhook that is enabled, signed, and posts all that Todoke takes. */
+export function readyWebhook(url: string, privateKey: KeyObject): EventWebhook {
   const events = { processed: true, deferred: true, delivered: true, bounce: true, dropped: true, spam_report: true };
-  const settings = webhookSettings.parse({ enabled: true, url: 'http://unset', friendly_name: 'Todoke', ...events });
-  const lazy = Object.defineProperty(settings, 'url', { get: url, enumerable: true });
-  return { id: randomUUID(), settings: lazy, privateKey, signed: true };
+  const settings = webhookSettings.parse({ enabled: true, url, friendly_name: 'Todoke', ...events });
+  return { id: randomUUID(), settings, privateKey, signed: true };
 }
 
 /** Base64 of SPKI DER, as SendGrid shows it. */

@@ -1,6 +1,7 @@
 /** The calls that set Event Webhooks up. */
 import * as z from 'zod';
-import { type Answer, errors, json, problem } from './answer.ts';
+import { type HttpAnswer, jsonAnswer } from '../../http.ts';
+import { errorsAnswer, problem } from './errors.ts';
 import { type EventWebhook, type EventWebhooks, publicKeyOf, webhookSettings } from './event-webhooks.ts';
 
 /** A request below `/v3/user/webhooks/event`. */
@@ -24,33 +25,35 @@ export function answerWebhookCall(
   { call, body }: WebhookApiRequest,
   webhooks: EventWebhooks,
   test: (url: string, webhook: EventWebhook | undefined) => void,
-): Answer {
+): HttpAnswer {
   const [, method, path = '', id = ''] =
     /^(\w+) (\/settings\/signed|\/settings|\/test)(?:\/([\w-]+))?$/.exec(call) ?? [];
   const webhook = webhooks.find(id);
   switch (`${method} ${path}`) {
     case 'GET /settings':
-      if (id === 'all') return json(200, { max_allowed: 5, webhooks: webhooks.list().map(shown) });
-      return webhook ? json(200, shown(webhook)) : NOT_FOUND;
+      if (id === 'all') return jsonAnswer(200, { max_allowed: 5, webhooks: webhooks.list().map(shown) });
+      return webhook ? jsonAnswer(200, shown(webhook)) : NOT_FOUND;
     case 'POST /settings':
       return read(webhookSettings, body, (settings) => {
         const created = webhooks.create(settings);
-        return 'refusal' in created ? errors(400, [{ message: created.refusal }]) : json(201, shown(created));
+        return 'refusal' in created
+          ? errorsAnswer(400, [{ message: created.refusal }])
+          : jsonAnswer(201, shown(created));
       });
     case 'PATCH /settings':
       return read(webhookSettings, body, (settings) => {
         const changed = webhooks.change(id, { settings });
-        return changed ? json(200, shown(changed)) : NOT_FOUND;
+        return changed ? jsonAnswer(200, shown(changed)) : NOT_FOUND;
       });
     case 'DELETE /settings':
       webhooks.delete(id);
       return webhook ? { status: 204 } : NOT_FOUND;
     case 'GET /settings/signed':
-      return webhook ? json(200, { id, public_key: webhook.signed ? publicKeyOf(webhook) : '' }) : NOT_FOUND;
+      return webhook ? jsonAnswer(200, { id, public_key: webhook.signed ? publicKeyOf(webhook) : '' }) : NOT_FOUND;
     case 'PATCH /settings/signed':
       return read(signature, body, ({ enabled: signed }) => {
         const changed = webhooks.change(id, { signed });
-        return changed ? json(200, { id, public_key: signed ? publicKeyOf(changed) : '' }) : NOT_FOUND;
+        return changed ? jsonAnswer(200, { id, public_key: signed ? publicKeyOf(changed) : '' }) : NOT_FOUND;
       });
     case 'POST /test':
       return read(testRequest, body, ({ id: tested = '', url }) => {
@@ -62,11 +65,11 @@ export function answerWebhookCall(
   }
 }
 
-const NOT_FOUND = errors(404, [{ message: 'Invalid id provided.' }]);
+const NOT_FOUND = errorsAnswer(404, [{ message: 'Invalid id provided.' }]);
 
-function read<T>(schema: z.ZodType<T>, body: unknown, answer: (value: T) => Answer): Answer {
+function read<T>(schema: z.ZodType<T>, body: unknown, answer: (value: T) => HttpAnswer): HttpAnswer {
   const { data, error } = schema.safeParse(body);
-  return error ? errors(400, [{ message: z.prettifyError(error) }]) : answer(data);
+  return error ? errorsAnswer(400, [{ message: z.prettifyError(error) }]) : answer(data);
 }
 
 /** The public key is there only while the webhook signs. */

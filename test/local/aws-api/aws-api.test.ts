@@ -20,7 +20,8 @@ import {
 } from '../../../local/aws-api/secrets.ts';
 import { sqsCalls } from '../../../local/aws-api/sqs-calls.ts';
 import { openQueues } from '../../../local/event-sources/queues.ts';
-import { REGION, resolve, temporaryDataFolder, temporaryFolder, whenFinished } from '../support.ts';
+import { temporaryDataFolder, temporaryFolder, whenFinished } from '../../temporary.ts';
+import { REGION, resolve } from '../support.ts';
 
 const template = {
   Resources: {
@@ -124,7 +125,7 @@ describe('the files of secrets', () => {
   const first = { sendgridPublicKeys: ['ours'], customersMailCloud: { apiKeys: ['key'], basic: [], bearerTokens: [] } };
 
   test('are made once, for their owner only, and never written over', async () => {
-    const file = `${await temporaryFolder()}/webhook-secret.json`;
+    const file = `${temporaryFolder()}/webhook-secret.json`;
     await ensureSecretFile(file, first);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     await ensureSecretFile(file, { other: true });
@@ -132,7 +133,7 @@ describe('the files of secrets', () => {
   });
 
   test('get the simulator’s key where it is missing, and keep everything else', async () => {
-    const file = `${await temporaryFolder()}/webhook-secret.json`;
+    const file = `${temporaryFolder()}/webhook-secret.json`;
     await writeFile(file, '{"sendgridPublicKeys":["theirs"],"note":"mine"}');
     await updateWebhookSecret(file, 'ours');
     await updateWebhookSecret(file, 'ours');
@@ -146,7 +147,7 @@ describe('the files of secrets', () => {
     ['localhost', 2525],
     ['smtp.example.com', 587],
   ])('with the SMTP host %s have the port %i afterwards', async (host, port) => {
-    const file = `${await temporaryFolder()}/sender-secret.json`;
+    const file = `${temporaryFolder()}/sender-secret.json`;
     await ensureSecretFile(file, { customersMailCloudSmtp: { host, port: 587, user: 'u', password: 'p' } });
     const { customersMailCloudSmtp } = await updateSenderSecret(file, 2525);
     expect(customersMailCloudSmtp).toEqual({ host, port, user: 'u', password: 'p' });
@@ -154,7 +155,7 @@ describe('the files of secrets', () => {
   });
 
   test('that are not JSON are an error that names the file, and quotes nothing of it', async () => {
-    const file = `${await temporaryFolder()}/webhook-secret.json`;
+    const file = `${temporaryFolder()}/webhook-secret.json`;
     await writeFile(file, '{"sendgridPublicKeys": a secret}');
     await expect(updateWebhookSecret(file, 'ours')).rejects.toThrow(new Error(`Cannot use ${file}: it is not JSON`));
   });

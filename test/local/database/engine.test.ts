@@ -12,7 +12,8 @@ import { createTables } from '../../../local/database/tables.ts';
 import { deleteExpiredItems } from '../../../local/database/time-to-live.ts';
 import { freePort } from '../../../local/ports.ts';
 import { identifyProcess } from '../../../local/processes.ts';
-import { REGION, resolve, tableWithStream, temporaryDataFolder, temporaryFolder, whenFinished } from '../support.ts';
+import { temporaryDataFolder, temporaryFolder, whenFinished } from '../../temporary.ts';
+import { REGION, resolve, tableWithStream } from '../support.ts';
 
 async function start(folder = temporaryDataFolder(), port = 0) {
   const reported: string[] = [];
@@ -67,7 +68,7 @@ describe('the engine', () => {
 
 describe('the data folder', () => {
   test('is for one running process only', async () => {
-    const dir = await temporaryFolder();
+    const dir = temporaryFolder();
     const folder = await openDataFolder(dir);
     await expect(openDataFolder(dir)).rejects.toThrow(`Todoke already runs on it (process ${process.pid})`);
     await folder.release();
@@ -75,13 +76,13 @@ describe('the data folder', () => {
   });
 
   test('is taken over from a process that is gone, even if another has its id now', async () => {
-    const dir = await temporaryFolder();
+    const dir = temporaryFolder();
     await writeFile(`${dir}/lock.json`, JSON.stringify({ pid: process.pid, startedAt: 'another time' }));
     await (await openDataFolder(dir)).release();
   });
 
   test('keeps the stack’s UUID', async () => {
-    const dir = await temporaryFolder();
+    const dir = temporaryFolder();
     const first = await openDataFolder(dir);
     await first.release();
     const second = await openDataFolder(dir);
@@ -90,7 +91,7 @@ describe('the data folder', () => {
   });
 
   test('is released by a process that is killed', async () => {
-    const dir = await temporaryFolder();
+    const dir = temporaryFolder();
     const holder = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
     await once(holder, 'spawn');
     await writeFile(`${dir}/lock.json`, JSON.stringify(identifyProcess(holder.pid ?? 0)));

@@ -6,14 +6,15 @@ import { LocalQueue, type QueueOptions } from '../../../local/event-sources/queu
 import { runQueueMapping } from '../../../local/event-sources/queue-mapping.ts';
 import { openQueues } from '../../../local/event-sources/queues.ts';
 import { FunctionError, type Invocable } from '../../../local/functions/local-function.ts';
-import { REGION, resolve, temporaryDataFolder, temporaryFolder, whenFinished } from '../support.ts';
+import { temporaryDataFolder, temporaryFolder, whenFinished } from '../../temporary.ts';
+import { REGION, resolve } from '../support.ts';
 
 const until = (check: () => unknown) => vi.waitFor(check, { timeout: 5_000, interval: 5 });
 const eventSchema = z.object({ Records: z.array(z.looseObject({ messageId: z.string(), body: z.string() })) });
 
 async function openQueue(options: Partial<QueueOptions> = {}): Promise<LocalQueue> {
   const arn = 'arn:aws:sqs:ap-northeast-1:000000000000:Todoke-SpillQueue-local';
-  const dir = options.dir ?? (await temporaryFolder());
+  const dir = options.dir ?? temporaryFolder();
   return LocalQueue.open({ name: 'Todoke-SpillQueue-local', arn, dir, visibilityTimeoutMs: 0, ...options });
 }
 
@@ -127,7 +128,7 @@ describe('a queue', () => {
   });
 
   test('keeps its messages and their counts over a restart, one whole file each', async () => {
-    const dir = await temporaryFolder();
+    const dir = temporaryFolder();
     const before = await openQueue({ dir, visibilityTimeoutMs: 60_000 });
     await before.send('a');
     await before.receive(1);

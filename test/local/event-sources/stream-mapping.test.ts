@@ -2,10 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
+import { dynamoDbClients } from '../../../local/database/dynamodb-clients.ts';
 import { mappingProperties } from '../../../local/event-sources/mapping-settings.ts';
 import { runStreamMapping } from '../../../local/event-sources/stream-mapping.ts';
 import { FunctionError, type Invocable } from '../../../local/functions/local-function.ts';
-import { engineWithStream, REGION, tableWithStream, whenFinished } from '../support.ts';
+import { startFaultProxy } from '../../faults/fault-proxy.ts';
+import { whenFinished } from '../../temporary.ts';
+import { engineWithStream, REGION, tableWithStream } from '../support.ts';
 
 const STREAM_ARN = 'arn:aws:dynamodb:ap-northeast-1:000000000000:table/Todoke-Mail-local/stream/local';
 const FUNCTION_ARN = 'arn:aws:lambda:ap-northeast-1:000000000000:function:Todoke-SendMail-local';
@@ -50,10 +53,10 @@ async function mappingOn(name: string, properties: object, handle: (batch: Batch
     put: (id: string, attributes: Record<string, { S: string } | { B: Uint8Array }> = {}) =>
       engine.tables.send(new PutItemCommand({ TableName: name, Item: { id: { S: id }, ...attributes } })),
     /** @returns how to stop. */
-    run() {
+    run(client = engine.streams) {
       const stopping = new AbortController();
       const running = runStreamMapping({
-        client: engine.streams,
+        client,
         engineStreamArn: table.streamArn,
         properties: mappingProperties.parse({
           EventSourceArn: STREAM_ARN,
@@ -219,6 +222,18 @@ describe('a stream mapping', () => {
     await mapping.put('between');
     mapping.run();
     await until(() => expect(mapping.batches).toEqual([['before'], ['between']]));
+  });
+
+  test('stops also while the stream does not answer', async () => {
+    const proxy = await startFaultProxy(engine.engine.endpoint);
+    whenFinished(proxy.close);
+    const { streams, close } = dynamoDbClients(proxy.endpoint, REGION);
+    whenFinished(close);
+    proxy.plan = ({ action }) => (action === 'GetRecords' ? 'hang' : undefined);
+    const mapping = await mappingOn('silent', {}, () => null);
+    const stop = mapping.run(streams);
+    await until(() => expect(proxy.calls.map(({ action }) => action)).toContain('GetRecords'));
+    await stop();
   });
 
   test('repeats what was not finished when it stopped', async () => {

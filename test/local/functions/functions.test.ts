@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { createFunctions, type FunctionsOptions } from '../../../local/functions/functions.ts';
 import type { LocalFunction } from '../../../local/functions/local-function.ts';
-import { bundle, REGION, resolve, temporaryDataFolder, whenFinished } from '../support.ts';
+import { temporaryDataFolder, whenFinished } from '../../temporary.ts';
+import { bundle, REGION, resolve } from '../support.ts';
 
 /** One function `Work` with this code, made from a template. */
 async function functionOf(

@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listen } from '../../../local/ports.ts';
 import { issueLocalCertificate } from '../../../local/simulators/certificate.ts';
+import { temporaryFolder } from '../../temporary.ts';
 
 const certificate = await issueLocalCertificate();
 const server = tls.createServer({ cert: certificate.cert, key: certificate.key }, (socket) => socket.end('hello'));
@@ -38,12 +38,11 @@ test('the certificate is for this machine only', async () => {
 });
 
 test('NODE_EXTRA_CA_CERTS makes a process trust it', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'certificate-'));
+  const directory = temporaryFolder();
   const caPath = join(directory, 'ca.pem');
   await writeFile(caPath, certificate.ca);
   const script = `require('node:tls').connect({ host: 'localhost', port: ${port} }).pipe(process.stdout)`;
   const env = { ...process.env, NODE_EXTRA_CA_CERTS: caPath };
   const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { env });
   expect(stdout).toBe('hello');
-  await rm(directory, { recursive: true });
 });

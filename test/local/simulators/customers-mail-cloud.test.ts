@@ -25,7 +25,7 @@ async function start(options: Partial<CustomersMailCloudSimulatorOptions> = {}) 
     port: 0,
     certificate,
     credentials: () => CREDENTIALS,
-    webhookUrl: () => receiver.url,
+    webhookUrl: receiver.url,
     apiKey: () => 'webhook-key',
     delayMs: 0,
     report: (line) => lines.push(line),

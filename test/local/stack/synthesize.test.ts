@@ -1,12 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { synthesizeIfChanged } from '../../../local/stack/synthesize.ts';
+import { temporaryFolder } from '../../temporary.ts';
 
 test('the stack is synthesized once for the same sources and settings, and anew for others', async () => {
-  const outDir = await mkdtemp(join(tmpdir(), 'todoke-synthesize-'));
-  onTestFinished(() => rm(outDir, { recursive: true, force: true }));
+  const outDir = temporaryFolder();
   let timesMade = 0;
   const made = (context: Record<string, unknown>) => synthesizeIfChanged({ outDir, context }, () => timesMade++);
 

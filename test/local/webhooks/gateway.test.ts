@@ -6,7 +6,8 @@ import { readPermissions } from '../../../local/stack/permissions.ts';
 import { functionUrlRoutes } from '../../../local/webhooks/function-url.ts';
 import { type Gateway, startGateway } from '../../../local/webhooks/gateway.ts';
 import { restApiRoutes } from '../../../local/webhooks/rest-api.ts';
-import { REGION, resolve, whenFinished } from '../support.ts';
+import { whenFinished } from '../../temporary.ts';
+import { REGION, resolve } from '../support.ts';
 
 const arnOf = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'Arn'] });
 const integration = (logicalId: string) => ({
@@ -47,8 +48,8 @@ const template = {
     Hook: apiResource({ 'Fn::Select': [2, { 'Fn::Split': ['/', { Ref: 'AWS::StackId' }] }] }),
     HookAny: method({ Ref: 'Hook' }, 'ANY'),
     Mails: apiResource('mails'),
-    Mail: apiResource('{id}', { Ref: 'Mails' }),
-    MailGet: method({ Ref: 'Mail' }, 'GET'),
+    NewMail: apiResource('new', { Ref: 'Mails' }),
+    NewMailGet: method({ Ref: 'NewMail' }, 'GET'),
     Unpermitted: apiResource('unpermitted'),
     UnpermittedAny: method({ Ref: 'Unpermitted' }, 'ANY', 'Closed'),
     ApiMayInvoke: permission({
@@ -162,12 +163,16 @@ describe('a REST API', () => {
     });
   });
 
-  test('finds the method and its path parameters', async () => {
-    expect(await eventOf('/v1/mails/a%2Fb', { method: 'GET' })).toMatchObject({
-      resource: '/mails/{id}',
-      path: '/mails/a%2Fb',
-      pathParameters: { id: 'a/b' },
-    });
+  test.each(['/mails/new', '/mails/new/'])('finds the method of %s', async (path) => {
+    expect(await eventOf(`/v1${path}`, { method: 'GET' })).toMatchObject({ resource: '/mails/new', path });
+  });
+
+  test('says of path parameters that it does not serve them', () => {
+    const Mail = apiResource('{id}', { Ref: 'Mails' });
+    const resolved = resolve({ Resources: { ...template.Resources, Mail } }, { gatewayOrigin: gateway.origin });
+    expect(() => restApiRoutes(resolved, REGION, new Map(), readPermissions(resolved))).toThrow(
+      /Mail of the template: [\s\S]*path parameters are not served here/,
+    );
   });
 
   test('answers with what the function returned', async () => {
@@ -187,7 +192,7 @@ describe('a REST API', () => {
 
   test.each<[string, string, RequestInit, () => unknown, number, string]>([
     ['an unknown path', '/v1/nothing', {}, () => null, 403, 'Missing Authentication Token'],
-    ['another method', '/v1/mails/1', { method: 'DELETE' }, () => null, 403, 'Missing Authentication Token'],
+    ['another method', '/v1/mails/new', { method: 'DELETE' }, () => null, 403, 'Missing Authentication Token'],
     ['an unknown stage', '/v2', {}, () => null, 403, 'Missing Authentication Token'],
     ['a missing permission', '/v1/unpermitted', {}, () => ({ statusCode: 200 }), 500, 'Internal server error'],
     ['a malformed answer', HOOK, {}, () => 'OK', 502, 'Internal server error'],

@@ -1,9 +1,10 @@
 /** Posts what a person wrote. */
 import type { KeyObject } from 'node:crypto';
+import { jsonOrUndefined } from '../json.ts';
 import { signatureHeaders } from './sendgrid/webhook.ts';
 
 /** A post that a person made up. */
-export interface PostByHand {
+export interface SamplePost {
   readonly provider: 'sendgrid' | 'customers-mail-cloud';
   readonly contentType: string;
   readonly body: string;
@@ -26,7 +27,7 @@ export interface PostTargets {
 }
 
 /** Posts to a webhook any body, signed as SendGrid does or with Customers Mail Cloud's `api_key`. */
-export async function postByHand(post: PostByHand, targets: PostTargets): Promise<PostAnswer> {
+export async function postSample(post: SamplePost, targets: PostTargets): Promise<PostAnswer> {
   const { provider, contentType } = post;
   const sendGrid = provider === 'sendgrid';
   const body = sendGrid ? post.body : withApiKey(post, targets.apiKey);
@@ -41,17 +42,13 @@ export async function postByHand(post: PostByHand, targets: PostTargets): Promis
 }
 
 /** What is neither a form nor a JSON object goes as it is. */
-function withApiKey({ contentType, body }: PostByHand, apiKey: string): string {
+function withApiKey({ contentType, body }: SamplePost, apiKey: string): string {
   if (contentType.startsWith('application/x-www-form-urlencoded')) {
     const form = new URLSearchParams(body);
     form.set('api_key', apiKey);
     return form.toString();
   }
-  try {
-    const fields: unknown = JSON.parse(body);
-    const isObject = typeof fields === 'object' && fields !== null && !Array.isArray(fields);
-    return isObject ? JSON.stringify({ ...fields, api_key: apiKey }) : body;
-  } catch {
-    return body;
-  }
+  const fields = jsonOrUndefined(body);
+  const isObject = typeof fields === 'object' && fields !== null && !Array.isArray(fields);
+  return isObject ? JSON.stringify({ ...fields, api_key: apiKey }) : body;
 }
