@@ -10,7 +10,7 @@ import { wholeNumber } from './support/whole-number.ts';
 
 await runCommand(
   {
-    command: 'npm run console --',
+    command: 'npm run console',
     does: 'serves the page over a deployed stack, with your AWS credentials; it only reads, and only whoever has its address on this machine can open it',
     options: {
       outputs: { default: 'cdk-outputs.json', help: 'the outputs of the stack, as cdk deploy wrote them' },
@@ -26,7 +26,7 @@ await runCommand(
       createConsole({
         mode: 'deployed',
         tables,
-        allowSend: values['allow-send'],
+        canSend: values['allow-send'],
         token,
         report: (line) => console.error(line),
       }),

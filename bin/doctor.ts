@@ -1,5 +1,4 @@
 /** `npm run doctor`: says whether all is well with a stack, and what to do where it is not. */
-
 import { openAnswers, WEBHOOK_KEY } from './support/answers.ts';
 import { runCommand } from './support/command.ts';
 import { DOCTOR_OPTIONS, runDoctor } from './support/doctor/doctor.ts';
@@ -9,7 +8,7 @@ import { wholeNumber } from './support/whole-number.ts';
 
 await runCommand(
   {
-    command: 'npm run doctor --',
+    command: 'npm run doctor',
     does: 'says whether all is well with a stack, a line each, and what to do where it is not',
     options: {
       outputs: OUTPUTS_OPTION,

@@ -14,7 +14,7 @@ import { joinUnmatched } from './support/unmatched.ts';
 
 await runCommand(
   {
-    command: 'npm run replay --',
+    command: 'npm run replay',
     does: 'runs unrecognized and unmatched Bounce rows through the code and the sent log of today',
     options: {
       outputs: OUTPUTS_OPTION,

@@ -6,10 +6,11 @@ import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
 import { sendAgain } from './support/send-again.ts';
 import { whyStuck } from './support/stuck.ts';
 import { tablesOf } from './support/tables.ts';
+import { counted } from './support/talk.ts';
 
 await runCommand(
   {
-    command: 'npm run resend --',
+    command: 'npm run resend',
     does: 'sends again what failed, what was begun and never ended, and what has no status',
     options: {
       outputs: OUTPUTS_OPTION,
@@ -37,8 +38,11 @@ await runCommand(
       console.log(`${String(item['id'])}: ${why}${item['error'] ? `: ${String(item['error'])}` : ''}`);
       if (!options['dry-run'] && (await sendAgain(client, outputs.MailTableName, item, nowMs))) counts.again++;
     }
+    if (options.id !== '' && counts.looked === 0) {
+      throw new Error(`Cannot send ${options.id} again: ${outputs.MailTableName} has no item with this id`);
+    }
     console.log(
-      `Looked at ${counts.looked} items of ${outputs.MailTableName}: ${counts.stuck} stuck, ${counts.again} sent again.`,
+      `Looked at ${counted(counts.looked, 'item')} of ${outputs.MailTableName}: ${counts.stuck} stuck, ${counts.again} sent again.`,
     );
     if (options['dry-run'] && counts.stuck > 0)
       console.log('Nothing was changed. --all, --id or --error without --dry-run sends them.');

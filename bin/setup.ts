@@ -1,6 +1,7 @@
 /** `npm run setup`: what `cdk deploy` cannot do, with whom it needs: the keys of both providers, and their webhooks. */
 import { PROVIDERS } from '../lambda/mail/provider.ts';
 import { openAnswers, SENDING_KEY, SMTP_PASSWORD, WEBHOOK_KEY } from './support/answers.ts';
+import { isLocal } from './support/aws.ts';
 import { runCommand } from './support/command.ts';
 import { DOCTOR_OPTIONS, runDoctor } from './support/doctor/doctor.ts';
 import { OUTPUTS_OPTION, readStack } from './support/outputs.ts';
@@ -18,7 +19,7 @@ import { wholeNumber } from './support/whole-number.ts';
 
 await runCommand(
   {
-    command: 'npm run setup --',
+    command: 'npm run setup',
     does: 'sets up what cdk deploy cannot, then runs the doctor; it keeps what is set, and can be run again',
     options: {
       outputs: OUTPUTS_OPTION,
@@ -52,6 +53,11 @@ await runCommand(
     const { outputs } = stack;
     const answers = await openAnswers(options.stdin);
     console.log(heading(`Setting up Todoke, the stack ${stack.name}`));
+    if (isLocal(outputs)) {
+      console.log(
+        'In local mode the providers are simulated, and set up already. The addresses below are this machine’s.',
+      );
+    }
 
     const changesKeys = options.rotate !== '' || options.retire !== '';
     const wants = (provider: string) => !changesKeys && (options.provider || provider) === provider;

@@ -11,7 +11,7 @@ const SAME_SIGNAL_MS = 1_000;
 
 await runCommand(
   {
-    command: 'npm start --',
+    command: 'npm start',
     does: 'runs Todoke on this machine: the stack, its tables, and simulators of both providers',
     options: {
       port: {
@@ -91,8 +91,8 @@ ${heading('Try')}
 
   or put an item into the Mail table yourself:
 
-  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=ap-northeast-1 \\
-  aws dynamodb put-item --endpoint-url ${outputs['DynamoDbEndpoint']} --table-name ${outputs['MailTableName']} --item '{
+  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws dynamodb put-item --region ap-northeast-1 \\
+  --endpoint-url ${outputs['DynamoDbEndpoint']} --table-name ${outputs['MailTableName']} --item '{
     "id": {"S": "hello-1"}, "from": {"S": "Shop <shop@example.com>"}, "to": {"S": "Taro <bounce@example.jp>"},
     "subject": {"S": "Hello"}, "content": {"S": "Are you there?"}}'
 

@@ -1,5 +1,4 @@
 /** `npm run try`: the two walk-throughs, beside a running `npm start`. */
-
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -24,8 +23,8 @@ const POLL_MS = 150;
 
 await runCommand(
   {
-    command: 'npm run try --',
-    does: 'sends mail to an address that is there and to one that is not, and shows each row as it appears',
+    command: 'npm run try',
+    does: 'sends a mail that arrives, one that bounces, and the first again, edited; shows each row as it appears',
     options: {
       outputs: OUTPUTS_OPTION,
       provider: { default: 'sendgrid', help: 'sendgrid or customers-mail-cloud' },
@@ -206,7 +205,7 @@ function show(table: string, what: string, row: Row, attributes: readonly string
 
 function goOn(outputs: StackOutputs, provider: string): string {
   const other = PROVIDERS.find((name) => name !== readProvider(provider));
-  const aws = `AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=ap-northeast-1 aws dynamodb --endpoint-url ${outputs.DynamoDbEndpoint}`;
+  const aws = `AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws dynamodb --region ap-northeast-1 --endpoint-url ${outputs.DynamoDbEndpoint}`;
   return `
 ${heading('Go on from here')}
   The same with the other provider:

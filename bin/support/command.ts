@@ -34,22 +34,26 @@ export async function runCommand<Given extends Options>(
   process.stderr.on('error', () => undefined);
   try {
     const names = Object.keys(usage.options);
-    const { values } = parseArgs({
-      options: {
-        help: { type: 'boolean', short: 'h' },
-        ...Object.fromEntries(Object.entries(usage.options).map(([name, option]) => [name, { type: typeOf(option) }])),
-      },
-    });
-    if (values.help) {
+    const given = parse(usage);
+    if (given['help']) {
       console.log(helpText(usage));
       return;
     }
-    const given: Record<string, unknown> = values;
     const filled = names.map((name) => [name, given[name] ?? usage.options[name]?.default]);
     await run(Object.fromEntries(filled));
   } catch (error) {
     console.error(`\n${error instanceof Error ? error.message : String(error)}`);
     process.exitCode = 1;
+  }
+}
+
+function parse({ command, options }: Usage): Record<string, unknown> {
+  const types = Object.entries(options).map(([name, option]) => [name, { type: typeOf(option) }]);
+  try {
+    return parseArgs({ options: { help: { type: 'boolean', short: 'h' }, ...Object.fromEntries(types) } }).values;
+  } catch (cause) {
+    const [why] = (cause instanceof Error ? cause.message : String(cause)).split('. ');
+    throw new Error(`${why}. \`${command} -- --help\` lists the options`, { cause });
   }
 }
 
@@ -64,7 +68,8 @@ function helpText({ command, does, options, environment = {} }: Usage): string {
   );
   const variables = Object.entries(environment).map(([name, help]) => `  ${name}\n      ${help}`);
   return [
-    `${command}: ${does}`,
+    `${command} -- [options]`,
+    does,
     '',
     ...lines,
     `  --${'help'.padEnd(width)} this text`,

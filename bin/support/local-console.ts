@@ -10,7 +10,7 @@ export function localConsole(report: (line: string) => void): NonNullable<LocalM
     createConsole({
       mode: 'local',
       tables: consoleTables(parseOutputs(outputs)),
-      allowSend: true,
+      canSend: true,
       post: (post) => providers.post(post),
       report,
     });

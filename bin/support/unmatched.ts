@@ -1,5 +1,4 @@
 /** Joins what was unmatched when it was recorded. */
-
 import type { EventStore } from '../../lambda/aws/event-store.ts';
 import { joinBounceRow } from '../../lambda/aws/late-join.ts';
 import { findMails, mailOf } from '../../lambda/aws/record-events.ts';

@@ -16,7 +16,7 @@ export interface ConsoleOptions {
   readonly mode: 'local' | 'deployed';
   readonly tables: Tables;
   /** Whether the page may put mails into the Mail table, and send again what is there. */
-  readonly allowSend: boolean;
+  readonly canSend: boolean;
   /** Without it nothing is answered but the empty page. Undefined: whoever is on this machine may ask. */
   readonly token?: string | undefined;
   /** Posts to a receiver, as its provider would: in local mode only. */
@@ -63,19 +63,19 @@ async function answer(
   send(response, 200, 'application/json', JSON.stringify(await call(await readCall(request))));
 }
 
-function handlers({ mode, tables, allowSend, post }: ConsoleOptions): Handlers {
+function handlers({ mode, tables, canSend, post }: ConsoleOptions): Handlers {
   const mayPost = () => {
     if (post === undefined) throw new Refused(403, 'Cannot post samples: only local mode can sign them');
     return post;
   };
   const maySend = () => {
-    if (!allowSend) throw new Refused(403, 'Cannot send: the console was started without --allow-send');
+    if (!canSend) throw new Refused(403, 'Cannot send: the console was started without --allow-send');
   };
   const { mail, sentLog, bounce } = tables;
   return new Map([
     on('session', CALLS.session, async () => ({
       mode,
-      canSend: allowSend,
+      canSend,
       canTry: post !== undefined,
       tables: { mail, sentLog, bounce },
     })),

@@ -83,7 +83,7 @@ function listedMail(row: Row): ListedMail {
 
 /** An item, without its content. */
 function mailItem(row: Row): MailItem {
-  const { provider, from, to, subject, messageId, sentAt } = row;
+  const { provider, from, to, subject, messageId, sentAt, resentAt } = row;
   const [sender] = readAddresses(from);
   return {
     id: String(row['id']),
@@ -95,6 +95,7 @@ function mailItem(row: Row): MailItem {
     error: textOf(row['error']),
     messageId: textOf(messageId),
     sentAt: textOf(sentAt),
+    resentAt: textOf(resentAt),
     stuck: whyStuck(row, Date.now()),
   };
 }

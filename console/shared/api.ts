@@ -62,6 +62,8 @@ const mailItem = z.object({
   error: text,
   messageId: text,
   sentAt: text,
+  /** When it was last sent again, by the page or by `npm run resend`. */
+  resentAt: text,
   stuck: text,
 });
 export type MailItem = z.infer<typeof mailItem>;
@@ -129,13 +131,13 @@ const rate = z.object({
 });
 export type Rate = z.infer<typeof rate>;
 
-const webhookPost = z.object({ provider: z.enum(PROVIDERS), contentType: z.string(), body: z.string() });
-export type SamplePost = z.infer<typeof webhookPost>;
+const samplePost = z.object({ provider: z.enum(PROVIDERS), contentType: z.string(), body: z.string() });
+export type SamplePost = z.infer<typeof samplePost>;
 /** A post as its provider documents it, named in the languages of the page. */
 export const sample = z.object({
   name: z.object({ en: z.string(), ja: z.string() }),
   source: z.string(),
-  ...webhookPost.shape,
+  ...samplePost.shape,
 });
 export type Sample = z.infer<typeof sample>;
 
@@ -217,10 +219,10 @@ export const CALLS = {
   },
   resend: { request: z.object({ id: z.string() }), response: z.object({ again: z.boolean() }) },
   samples: { request: nothing, response: z.object({ samples: z.array(sample) }) },
-  post: { request: webhookPost, response: z.object({ status: z.number(), answer: z.string() }) },
+  post: { request: samplePost, response: z.object({ status: z.number(), answer: z.string() }) },
   /** The rows that such a post makes, as they are now. */
   rowsOf: {
-    request: webhookPost,
+    request: samplePost,
     response: z.object({
       bounces: z.array(bounce),
       events: z.array(triedEvent),

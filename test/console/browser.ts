@@ -1,13 +1,11 @@
 /** A real browser for the tests of the console. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import chromium from '@sparticuz/chromium';
 import { type Browser, type BrowserContextOptions, type Page, chromium as playwright } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished } from 'vitest';
 import { localConsole } from '../../bin/support/local-console.ts';
 import { type RunningStack, runningStack } from '../end-to-end/running-stack.ts';
+import { temporaryFolder } from '../temporary.ts';
 
 /** Where Chrome is installed, elsewhere than on Linux x64, which has one in an npm package. */
 const INSTALLED = [
@@ -42,9 +40,8 @@ export function consoleUnderTest(): ConsoleUnderTest {
   const stack = runningStack({ page: localConsole((line) => reported.push(line)) });
   const reported: string[] = [];
   let browser: Browser | undefined;
-  let unpacked = '';
   beforeAll(async () => {
-    unpacked = await mkdtemp(join(tmpdir(), 'todoke-chromium-'));
+    const unpacked = temporaryFolder();
     browser = await playwright.launch({
       executablePath: packaged ? await unpack(unpacked) : (installed ?? ''),
       args: ['--no-sandbox', '--no-zygote', '--disable-gpu'],
@@ -52,7 +49,6 @@ export function consoleUnderTest(): ConsoleUnderTest {
   });
   afterAll(async () => {
     await browser?.close();
-    await rm(unpacked, { recursive: true, force: true });
     expect(reported).toEqual([]);
   });
   return {

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { CONSOLE_HEADER } from '../../console/shared/api.ts';
+import { temporaryFolder } from '../temporary.ts';
 
 /** The outputs of a stack that is not there: nothing is read until a view is opened. */
 const OUTPUTS = Object.fromEntries(
@@ -14,8 +14,7 @@ const OUTPUTS = Object.fromEntries(
 );
 
 async function session(...args: string[]) {
-  const dir = await mkdtemp(join(tmpdir(), 'todoke-console-'));
-  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  const dir = temporaryFolder();
   const file = join(dir, 'cdk-outputs.json');
   await writeFile(file, JSON.stringify({ Todoke: OUTPUTS }));
   const command = spawn(

@@ -22,7 +22,7 @@ const server = createServer(
   createConsole({
     mode: 'deployed',
     tables: { client, mail: 'Mail', sentLog: 'SentLog', bounce: 'Bounce' },
-    allowSend: false,
+    canSend: false,
     token: 'token-of-the-tests',
     report: (line) => reported.push(line),
   }),

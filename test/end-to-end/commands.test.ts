@@ -1,24 +1,23 @@
 import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { readOutputs, type StackOutputs } from '../../bin/support/outputs.ts';
 import { tablesOf } from '../../bin/support/tables.ts';
+import { temporaryFolder } from '../temporary.ts';
 import { until } from './running-stack.ts';
 
 const root = join(import.meta.dirname, '../..');
 
 let dir: string;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'todoke-commands-'));
+  dir = temporaryFolder();
 });
-afterEach(() => rm(dir, { recursive: true, force: true }));
 
 const outputsFile = () => join(dir, 'outputs.json');
 
@@ -127,7 +126,7 @@ describe('npm start', () => {
 
   test.each([
     [['--port', 'x'], /Cannot use --port x: it must be a whole number/],
-    [['--colour', 'red'], /--colour/],
+    [['--colour', 'red'], /Unknown option '--colour'\. `npm start -- --help` lists the options/],
     [['--dynamodb-endpoint', '127.0.0.1:18000'], /127\.0\.0\.1:18000, it must be an address such as http:\/\//],
     [['--dir', 'package.json'], /Cannot use package\.json: it is a file, not a folder/],
     [['--dir', 'package.json/below'], /a part of the path is a file, not a folder/],
@@ -140,7 +139,7 @@ describe('npm start', () => {
 
 describe('npm run try', () => {
   test('without a running stack it says what to do', async () => {
-    const refused = await run('bin/try.ts', '--outputs', join(dir, 'nothing.json'));
+    const refused = await run('bin/try.ts', '--outputs', join(dir, 'outputs.json'));
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/Run `npm start` in another terminal/) });
   });
 

@@ -32,11 +32,12 @@ test('what failed, and what was begun and never ended, is sent again: all of it,
 
   expect(await resend('--error', 'API key')).toMatch(/1 stuck, 1 sent again/);
   expect(await stack().settled('refused')).toMatchObject({ status: 'sent', attempts: 1 });
-  expect(await resend('--id', 'lapsed')).toMatch(/Looked at 1 items.*1 stuck, 1 sent again/);
-  expect(await resend('--id', 'nobody-knows')).toMatch(/Looked at 0 items.*0 stuck, 0 sent again/);
+  expect(await resend('--id', 'lapsed')).toMatch(/Looked at 1 item .*1 stuck, 1 sent again/);
   expect(await stack().settled('lapsed')).toMatchObject({ status: 'sent', attempts: 1 });
   expect(await stack().mail('mistyped')).toMatchObject({ error: 'cannot use "nobody"' });
 
+  const unknown = await ran(stack().local.outputsFile, 'resend', ['--id', 'nobody-knows']);
+  expect(unknown).toMatchObject({ status: 1, stderr: expect.stringMatching(/nobody-knows.*no item with this id/) });
   const refused = await ran(stack().local.outputsFile, 'resend');
   expect(refused).toMatchObject({ status: 1, stderr: expect.stringMatching(/say what, with --id, --error or --all/) });
   expect(await resend('--all')).toMatch(/1 stuck, 1 sent again/);

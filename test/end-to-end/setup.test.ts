@@ -76,11 +76,13 @@ describe('npm run setup', () => {
   test('with nothing given it stores only the key that it makes, and says what to do, and where', async () => {
     const said = await expectGood(setup([]));
     for (const line of [
+      /In local mode the providers are simulated/,
       /API key: missing/,
       /Restricted Access, Mail Send only/,
       /public keys: missing/,
       /Signed Event Webhook/,
       /api_key: made and stored/,
+      /MENU → API設定 → Webhook → イベント → 設定/,
       /Events: deliveries and bounces/,
       /SMTP account: missing/,
       /--smtp-host, --smtp-user and TODOKE_SMTP_PASSWORD/,
@@ -197,7 +199,7 @@ describe('npm run setup', () => {
   test.each([
     ['--provider', 'post', /--provider post: it must be sendgrid or customers-mail-cloud/],
     ['--rotate', 'sendgrid', /--rotate sendgrid: it must be customers-mail-cloud/],
-    ['--sendgrid-api-key', 'x', /Unknown option '--sendgrid-api-key'/],
+    ['--sendgrid-api-key', 'x', /Unknown option '--sendgrid-api-key'.*`npm run setup -- --help` lists/],
   ])('%s %s is refused', async (name, value, words) => {
     const { stderr, status } = await setup([name, value]);
     expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(words), status: 1 });

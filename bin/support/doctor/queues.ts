@@ -1,5 +1,4 @@
 /** Checks: the queues. */
-
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings } from '../aws.ts';
 import { counted } from '../talk.ts';

@@ -1,5 +1,4 @@
 /** Checks: Bounce rows and mails that wait for a person. */
-
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetCommand, paginateQuery, paginateScan } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../../lambda/aws/tables.ts';
@@ -99,7 +98,7 @@ export function stuckCheck({ outputs, tables }: Patient, beginMs = BEGIN_MS): Ch
       const stuck = await stillStuck(suspects);
       if (stuck === 0) return ok(`none stuck, ${of}`);
       return mend(
-        `${stuck} stuck, ${of}: \`npm run resend -- --dry-run\` says why, with --all in its place it sends them again`,
+        `${stuck} stuck, ${of}: \`npm run resend -- --dry-run\` says why of each; when that is mended, --all in its place sends them again`,
       );
     },
   };

@@ -1,5 +1,4 @@
 /** Checks: what the two secrets hold. */
-
 import type { SenderSecret } from '../../../lambda/aws/sender-secret.ts';
 import type { WebhookSecret } from '../../../lambda/aws/webhook-secret.ts';
 import { parsePublicKey } from '../../../lambda/providers/sendgrid.ts';

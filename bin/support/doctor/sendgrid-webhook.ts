@@ -1,5 +1,4 @@
 /** Checks: SendGrid's Event Webhook, and a test post of its. */
-
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeleteCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { forEachConcurrently, type Row } from '../../../lambda/aws/tables.ts';

@@ -49,7 +49,7 @@ async function addApiKey(setup: Setup, apiKeys: readonly string[]): Promise<void
 }
 
 function sayWebhook({ outputs }: Setup, apiKey: string): void {
-  say('In its console, under Webhook, enter:');
+  say('In its console: MENU → API設定 → Webhook → イベント → 設定. Enter there:');
   steps([
     `URL: ${outputs.CustomersMailCloudWebhookUrl}`,
     `api_key: ${apiKey}`,

@@ -1,5 +1,4 @@
 /** Sets SendGrid's Event Webhook up. */
-
 import { parsePublicKey } from '../../../lambda/providers/sendgrid.ts';
 import { WEBHOOK_KEY } from '../answers.ts';
 import { webhookProblems } from '../doctor/sendgrid-webhook.ts';

@@ -1,5 +1,4 @@
 /** Sets SendGrid's API key up. */
-
 import { SENDING_KEY } from '../answers.ts';
 import { moreThanSending, SendGridApi } from '../sendgrid-api.ts';
 import { done, type Setup, say, sayKept, state, steps, title } from './step.ts';

@@ -10,9 +10,10 @@ export function SendAgain({ item, session }: { item: MailItem; session: Session 
   const say = useSay();
   const [said, setSaid] = useState('');
   const [busy, setBusy] = useState(false);
+  // It may have failed again before anybody looked.
   useEffect(() => {
     if (item.stuck !== undefined) setSaid('');
-  }, [item.stuck]);
+  }, [item.stuck, item.resentAt]);
   if (item.stuck === undefined && said === '') return null;
   const again = async () => {
     setBusy(true);
