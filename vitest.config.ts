@@ -6,6 +6,8 @@ export default defineConfig({
     globalSetup: ['test/end-to-end/synthesize-once.ts'],
     // The end-to-end tests start processes; the limits are for a machine that is busy with something else.
     testTimeout: 60_000,
+    // A core each: the long tests mostly wait for what they started.
+    maxWorkers: '100%',
     hookTimeout: 120_000,
     // A lamp, not a goal (docs/testing.md). What runs in processes of its own, as the bundles of local mode, is not seen.
     coverage: {
