@@ -7,11 +7,13 @@ async function ask<Asks, Answers>(
   name: keyof typeof CALLS,
   { response }: { readonly request: z.ZodMiniType<Asks>; readonly response: z.ZodMiniType<Answers> },
   asked: Asks,
+  signal?: AbortSignal,
 ): Promise<Answers> {
   const answer = await fetch(`/api/${name}`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', [CONSOLE_HEADER]: '1', ...tokenHeader() },
     body: JSON.stringify(asked),
+    ...(signal && { signal }),
   });
   const body: unknown = await answer.json();
   if (answer.ok) return response.parse(body);
@@ -28,9 +30,9 @@ export const server = {
   mails: (asked: Ask<'mails'>) => ask('mails', CALLS.mails, asked),
   states: (asked: Ask<'states'>) => ask('states', CALLS.states, asked),
   unsent: (asked: Ask<'unsent'>) => ask('unsent', CALLS.unsent, asked),
-  story: (asked: Ask<'story'>) => ask('story', CALLS.story, asked),
+  story: (asked: Ask<'story'>, signal: AbortSignal) => ask('story', CALLS.story, asked, signal),
   bounces: (asked: Ask<'bounces'>) => ask('bounces', CALLS.bounces, asked),
-  overview: (asked: Ask<'overview'>) => ask('overview', CALLS.overview, asked),
+  overview: (asked: Ask<'overview'>, signal: AbortSignal) => ask('overview', CALLS.overview, asked, signal),
   send: (asked: Ask<'send'>) => ask('send', CALLS.send, asked),
   resend: (asked: Ask<'resend'>) => ask('resend', CALLS.resend, asked),
   samples: () => ask('samples', CALLS.samples, {}),

@@ -8,37 +8,43 @@ const POLL_MS = 1_200;
 /**
  * Does something again and again while the page is looked at.
  *
- * @param work says how long to wait before the next time, if it wants another wait
+ * @param work says how long to wait before the next time, if it wants another wait. Its signal is aborted once nobody
+ *   waits for it any more: what came late would take the place of what is wanted now
  * @param about what it depends on: work begins anew when that changes
  * @returns the last error's message, until the work succeeds
  */
-export function usePolling(work: () => Promise<number | undefined>, about: string): string | undefined {
+export function usePolling(
+  work: (signal: AbortSignal) => Promise<number | undefined>,
+  about: string,
+): string | undefined {
   const [error, setError] = useState<string>();
   const latest = useRef(work);
   latest.current = work;
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    let ended = false;
+    const ended = new AbortController();
+    const { signal } = ended;
     let running = false;
+    setError(undefined);
     const run = async () => {
-      if (running || ended || document.hidden) return;
+      if (running || signal.aborted || document.hidden) return;
       running = true;
       clearTimeout(timer);
       let waitMs: number | undefined;
       try {
-        waitMs = await latest.current();
-        if (!ended) setError(undefined);
+        waitMs = await latest.current(signal);
+        if (!signal.aborted) setError(undefined);
       } catch (failure) {
         waitMs = POLL_MS * 3;
-        if (!ended) setError(messageOf(failure));
+        if (!signal.aborted) setError(messageOf(failure));
       }
       running = false;
-      if (!ended) timer = setTimeout(run, waitMs ?? POLL_MS);
+      if (!signal.aborted) timer = setTimeout(run, waitMs ?? POLL_MS);
     };
     run();
     document.addEventListener('visibilitychange', run);
     return () => {
-      ended = true;
+      ended.abort();
       clearTimeout(timer);
       document.removeEventListener('visibilitychange', run);
     };

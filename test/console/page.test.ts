@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import type { Route } from 'playwright-core';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { parseOutputs, readOutputs } from '../../bin/support/outputs.ts';
 import { consoleTables } from '../../bin/support/tables.ts';
@@ -259,6 +260,25 @@ describePage('the page after a mail of every outcome', () => {
       await page.getByLabel(period).check();
       await until(period, async () => ((await figure('Bounced').textContent()) === '2' ? true : undefined));
     }
+  });
+
+  test('the figures of a period stay when those of the one before it come late', async () => {
+    const { page } = await open('#/bounces');
+    const held: Route[] = [];
+    await page.route('**/api/overview', (route) => (held.length < 1 ? void held.push(route) : route.continue()));
+    await page.getByRole('link', { name: 'Overview' }).click();
+    await until('the first question', async () => held[0]);
+    const answered = page.waitForEvent('response', (response) => response.request() === held[0]?.request());
+    const givenUp = page.waitForEvent('requestfailed', (request) => request === held[0]?.request());
+    await page.getByLabel('24 hours').check();
+    const chart = page.locator('.chart canvas');
+    await chart.waitFor();
+    // Nothing else may bring them back.
+    await page.route('**/api/overview', () => undefined);
+    await held[0]?.continue().catch(() => undefined);
+    await Promise.any([answered, givenUp]);
+    await page.evaluate('new Promise((done) => requestAnimationFrame(() => setTimeout(done)))');
+    expect(await chart.count()).toBe(1);
   });
 
   test('it speaks the browser’s language and keeps the chosen one; so with the theme', async () => {

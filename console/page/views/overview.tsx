@@ -26,14 +26,11 @@ export function OverviewView() {
   const { say, language } = useSettings();
   const [period, setPeriod] = useState<Period>('7d');
   const [known, setKnown] = useState<Known>();
-  const error = usePolling(async () => {
+  const error = usePolling(async (signal) => {
     const startedMs = performance.now();
     const edges = edgesOf(period, new Date());
-    const answer = await server.overview({
-      edges: [...edges],
-      ...(known?.period === period && { marker: known.marker }),
-    });
-    const { marker, figures } = answer;
+    const asked = { edges: [...edges], ...(known?.period === period && { marker: known.marker }) };
+    const { marker, figures } = await server.overview(asked, signal);
     if (figures === undefined) return undefined;
     setKnown({ period, edges, marker, figures });
     const tookMs = performance.now() - startedMs;

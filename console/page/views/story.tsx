@@ -21,8 +21,8 @@ export function useStory(asked: { messageId?: string; id?: string }): {
 } {
   const about = JSON.stringify(asked);
   const [known, setKnown] = useState<{ about: string; story: Story; text: string }>();
-  const error = usePolling(async () => {
-    const story = await server.story(asked);
+  const error = usePolling(async (signal) => {
+    const story = await server.story(asked, signal);
     const text = JSON.stringify(story);
     setKnown((old) => (old?.about === about && old.text === text ? old : { about, story, text }));
     return undefined;
