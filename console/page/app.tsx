@@ -1,6 +1,6 @@
 /** The frame: header, view, footer. */
 import { useEffect, useState } from 'preact/hooks';
-import type { Answered } from '../shared/api.ts';
+import type { Session } from '../shared/api.ts';
 import { messageOf, server } from './call.ts';
 import { Notice } from './parts.tsx';
 import { hashOf, useRoute, VIEWS, type View } from './route.ts';
@@ -11,8 +11,6 @@ import { MailView } from './views/mail.tsx';
 import { OverviewView } from './views/overview.tsx';
 import { SendView } from './views/send.tsx';
 import { TryView } from './views/try.tsx';
-
-export type Session = Answered<'session'>;
 
 export function App() {
   const { say } = useSettings();

@@ -235,5 +235,8 @@ export type CallName = keyof typeof CALLS;
 export type Asked<Name extends CallName> = z.infer<(typeof CALLS)[Name]['request']>;
 export type Answered<Name extends CallName> = z.infer<(typeof CALLS)[Name]['response']>;
 
+/** What the page may do, and over which tables. */
+export type Session = Answered<'session'>;
+
 /** A header that no other site can send without asking first, which is never allowed. */
 export const CONSOLE_HEADER = 'x-todoke-console';

@@ -4,7 +4,7 @@ import { failedItems } from './batch-response.ts';
 import type { LambdaRecord } from './lambda-record.ts';
 import type { MappingProperties, MappingTiming } from './mapping-settings.ts';
 import { pause } from './pause.ts';
-import type { FailureCondition } from './stream-failure.ts';
+import type { Discarded, FailureCondition } from './stream-failure.ts';
 
 export interface DeliveryOptions {
   readonly target: Invocable;
@@ -15,14 +15,6 @@ export interface DeliveryOptions {
   readonly checkpoint: (last: LambdaRecord) => Promise<void>;
   /** Keeps what is known of records that are given up. */
   readonly discard: (discarded: Discarded) => Promise<void>;
-}
-
-export interface Discarded {
-  readonly records: readonly [LambdaRecord, ...LambdaRecord[]];
-  readonly condition: FailureCondition;
-  readonly invocations: number;
-  readonly lastRequestId: string | undefined;
-  readonly functionError: boolean;
 }
 
 /** A part of a batch that is still to be delivered, and what was done for it so far. */

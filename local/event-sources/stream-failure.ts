@@ -1,9 +1,18 @@
 /** What an on-failure queue is told. */
 import { randomUUID } from 'node:crypto';
-import type { Discarded } from './stream-delivery.ts';
+import type { LambdaRecord } from './lambda-record.ts';
 
 /** Why records were given up. */
 export type FailureCondition = 'RetryAttemptsExhausted' | 'RecordAgeExceeded';
+
+/** Records that were given up, and what was tried. */
+export interface Discarded {
+  readonly records: readonly [LambdaRecord, ...LambdaRecord[]];
+  readonly condition: FailureCondition;
+  readonly invocations: number;
+  readonly lastRequestId: string | undefined;
+  readonly functionError: boolean;
+}
 
 export interface FailureSource {
   readonly functionArn: string;

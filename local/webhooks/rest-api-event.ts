@@ -2,9 +2,27 @@
 import { randomUUID } from 'node:crypto';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import * as z from 'zod';
+import type { Invocable } from '../functions/local-function.ts';
 import { type HttpAnswer, type HttpRequest, header, jsonAnswer, queryOf } from '../http.ts';
 import { LOCAL_ACCOUNT } from '../stack/physical-resources.ts';
-import type { RestApi, RestApiMethod } from './rest-api.ts';
+
+/** A method of a REST API, with the function behind it. */
+export interface RestApiMethod {
+  /** As the template has it: `ANY`, `POST`, … */
+  readonly httpMethod: string;
+  readonly resourceId: string;
+  /** Such as `/mails/new`. */
+  readonly resourcePath: string;
+  readonly target: Invocable;
+}
+
+export interface RestApi {
+  readonly apiId: string;
+  readonly stage: string;
+  readonly region: string;
+  readonly binaryMediaTypes: readonly string[];
+  readonly methods: readonly RestApiMethod[];
+}
 
 export interface RestApiRequest {
   readonly api: RestApi;

@@ -6,7 +6,7 @@ import type { Permissions } from '../stack/permissions.ts';
 import { LOCAL_ACCOUNT } from '../stack/physical-resources.ts';
 import type { ResolvedTemplate } from '../stack/template.ts';
 import type { Route } from './gateway.ts';
-import { restApiAnswer, restApiEvent } from './rest-api-event.ts';
+import { type RestApi, type RestApiMethod, restApiAnswer, restApiEvent } from './rest-api-event.ts';
 
 /** API Gateway's quotas for REST APIs. */
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
@@ -26,24 +26,6 @@ const methodProperties = z.object({
   ResourceId: z.string(),
   RestApiId: z.string(),
 });
-
-/** A method of a REST API, with the function behind it. */
-export interface RestApiMethod {
-  /** As the template has it: `ANY`, `POST`, … */
-  readonly httpMethod: string;
-  readonly resourceId: string;
-  /** Such as `/mails/new`. */
-  readonly resourcePath: string;
-  readonly target: Invocable;
-}
-
-export interface RestApi {
-  readonly apiId: string;
-  readonly stage: string;
-  readonly region: string;
-  readonly binaryMediaTypes: readonly string[];
-  readonly methods: readonly RestApiMethod[];
-}
 
 /** The template's REST APIs, each stage under `/<stage>/`, answering as API Gateway does. */
 export function restApiRoutes(

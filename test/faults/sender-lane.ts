@@ -15,26 +15,12 @@ import { type InvocationOutcome, WorkerProcess } from '../../local/functions/wor
 import { issueLocalCertificate } from '../../local/simulators/certificate.ts';
 import type { SynthesizedStack } from '../../local/stack/synthesize.ts';
 import type { FaultProxy, StorageCall } from './fault-proxy.ts';
-import { type Providers, type Refused, startProviders, type Taken } from './providers.ts';
-import { type SentRows, sentRows } from './sending-verdict.ts';
+import { type Providers, startProviders } from './providers.ts';
+import { type InRound, type Refusal, type Round, type SentRows, sentRows, type Taking } from './sending-verdict.ts';
 import { REGION, type TestStorage } from './storage.ts';
 
 /** `RESERVE_MS` of lambda/send-mail.ts, which cannot be loaded outside of its environment. */
 const RESERVE_MS = 40_000;
-
-/** Deliveries that go on at one time, and what else is true of that time. */
-export interface Round {
-  /** Storage stays away to its end. */
-  readonly outage: boolean;
-  /** The processes that were killed in it. */
-  readonly killed: Set<string>;
-  /** The mails that had come to an end by its end. */
-  readonly ended: Set<string>;
-}
-
-type InRound<Fact> = Fact & { readonly round: Round };
-export type Taking = InRound<Taken>;
-export type Refusal = InRound<Refused>;
 
 export interface RoundOptions {
   /** How long a delivery may try again what fails. */

@@ -3,7 +3,21 @@ import type { Row } from '../../lambda/aws/tables.ts';
 import type { Provider } from '../../lambda/mail/provider.ts';
 import { LOG_ROW_ENTRY } from '../../lambda/mail/rows.ts';
 import type { Verdict } from './expected-rows.ts';
-import type { Refusal, Taking } from './sender-lane.ts';
+import type { Refused, Taken } from './providers.ts';
+
+/** Deliveries that go on at one time, and what else is true of that time. */
+export interface Round {
+  /** Storage stays away to its end. */
+  readonly outage: boolean;
+  /** The processes that were killed in it. */
+  readonly killed: Set<string>;
+  /** The mails that had come to an end by its end. */
+  readonly ended: Set<string>;
+}
+
+export type InRound<Fact> = Fact & { readonly round: Round };
+export type Taking = InRound<Taken>;
+export type Refusal = InRound<Refused>;
 
 /** What happened to one mail. */
 export interface SentFacts {

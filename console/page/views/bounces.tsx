@@ -1,8 +1,7 @@
 /** The view Bounces. */
 import { useMemo, useState } from 'preact/hooks';
-import type { Bounce, BounceFilter } from '../../shared/api.ts';
+import type { Bounce, BounceFilter, Session } from '../../shared/api.ts';
 import { bounceKey, versionOfBounce } from '../../shared/versions.ts';
-import type { Session } from '../app.tsx';
 import { server } from '../call.ts';
 import { toCsv } from '../csv.ts';
 import { download } from '../download.ts';

@@ -1,8 +1,7 @@
 /** The view Mail. */
 import { useMemo, useRef, useState } from 'preact/hooks';
-import type { Answered, ListedMail, MailItem } from '../../shared/api.ts';
+import type { Answered, ListedMail, MailItem, Session } from '../../shared/api.ts';
 import { versionOfMail } from '../../shared/versions.ts';
-import type { Session } from '../app.tsx';
 import { messageOf, server } from '../call.ts';
 import { type Feed, type Source, useFeed } from '../feed.ts';
 import { List } from '../list.tsx';

@@ -1,7 +1,6 @@
 /** The button that sends a mail again. */
 import { useEffect, useState } from 'preact/hooks';
-import type { MailItem } from '../../shared/api.ts';
-import type { Session } from '../app.tsx';
+import type { MailItem, Session } from '../../shared/api.ts';
 import { messageOf, server } from '../call.ts';
 import { useSay } from '../settings.tsx';
 

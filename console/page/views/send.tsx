@@ -1,9 +1,10 @@
 /** The view Send. */
+
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { PROVIDERS } from '../../../lambda/mail/provider.ts';
+import type { Session } from '../../shared/api.ts';
 import { type Field, type NewMail, type Problem, problemsOf } from '../../shared/new-mail.ts';
-import type { Session } from '../app.tsx';
 import { messageOf, server } from '../call.ts';
 import { Mark, Notice } from '../parts.tsx';
 import { useSay, wordFor } from '../settings.tsx';

@@ -1,10 +1,9 @@
 /** A mail's story. */
 import { useState } from 'preact/hooks';
 import { mailboxKey } from '../../../lambda/mail/address.ts';
-import type { Answered, Bounce, StoryEvent } from '../../shared/api.ts';
+import type { Answered, Bounce, Session, StoryEvent } from '../../shared/api.ts';
 import { inOrder, statesOf, timeOf } from '../../shared/states.ts';
 import { bounceKey } from '../../shared/versions.ts';
-import type { Session } from '../app.tsx';
 import { server } from '../call.ts';
 import { Empty, Mailbox, Mark, Notice, Text, Time } from '../parts.tsx';
 import { usePolling } from '../polling.ts';
