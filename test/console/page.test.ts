@@ -52,7 +52,7 @@ describePage('the page', () => {
     ).toEqual(['Handed over', 'Queued', 'Deferred', 'Delivered']);
     const bounced = story.getByRole('region', { name: 'bounce@example.jp' });
     await bounced.locator('.tag', { hasText: 'hard' }).waitFor();
-    await bounced.getByText('All details').click();
+    await bounced.getByText('All attributes').click();
     await bounced.getByText('enhancedStatusCode').waitFor();
     await bounced.getByText('5.1.1', { exact: true }).waitFor();
     await expectAccessible(page);

@@ -78,7 +78,7 @@ describe('npm run setup', () => {
     for (const line of [
       /In local mode the providers are simulated/,
       /API key: missing/,
-      /Restricted Access, Mail Send only/,
+      /Custom Access, Mail Send only/,
       /public keys: missing/,
       /Signed Event Webhook/,
       /api_key: made and stored/,

@@ -51,12 +51,12 @@ async function addApiKey(setup: Setup, apiKeys: readonly string[]): Promise<void
 function sayWebhook({ outputs }: Setup, apiKey: string): void {
   say('In its console: MENU → API設定 → Webhook → イベント → 設定. Enter there:');
   steps([
-    `URL: ${outputs.CustomersMailCloudWebhookUrl}`,
+    `エンドポイントURL: ${outputs.CustomersMailCloudWebhookUrl}`,
     `api_key: ${apiKey}`,
     'Events: deliveries and bounces, and blocks where your plan has it',
-    'Version: 2',
-    `Time zone: ${outputs.CustomersMailCloudTimeZone ?? 'that of the setting customersMailCloudTimeZone'}`,
-    'Format: either; JSON need not be ticked',
+    'バージョン: 2',
+    `タイムゾーン: ${outputs.CustomersMailCloudTimeZone ?? 'that of the setting customersMailCloudTimeZone'}`,
+    'JSON形式を使用する: ticked or not',
   ]);
 }
 

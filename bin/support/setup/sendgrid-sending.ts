@@ -20,7 +20,7 @@ export async function setUpSendGridSending(setup: Setup): Promise<void> {
   const key = await answers.secret(SENDING_KEY, 'A key that may only send mail (not shown; empty: later)');
   if (key === '') {
     steps([
-      'In SendGrid: Settings → API Keys → Create API Key, Restricted Access, Mail Send only',
+      'In SendGrid: Settings → API Keys → Create API Key, Custom Access, Mail Send only',
       `Run this again with the key in ${SENDING_KEY}, or at a terminal`,
     ]);
     return;
@@ -43,5 +43,5 @@ async function checkScopes({ outputs }: Setup, key: string): Promise<void> {
   const more = moreThanSending(scopes);
   if (more.length === 0) return;
   say(`! This key may do more than send mail (${more.slice(0, 3).join(', ')}${more.length > 3 ? ', …' : ''}).`);
-  say('  Make one with Restricted Access, Mail Send only, and give it with --replace.');
+  say('  Make one with Custom Access, Mail Send only, and give it with --replace.');
 }

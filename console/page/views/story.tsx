@@ -89,7 +89,7 @@ function Facts({ story: { log, item, events } }: { story: Story }) {
       )}
       {sentAt && (
         <div>
-          <dt>{say('state_sent')}</dt>
+          <dt>{say('sentAt')}</dt>
           <dd>
             <Time iso={sentAt} full />
           </dd>

@@ -105,10 +105,11 @@ export const en = {
   notLogged: 'This mail was never logged: only its events are known.',
   messageId: 'Message id',
   mailId: 'Item',
+  sentAt: 'Sent at',
   entrySent: 'Handed over to {provider}',
   noEvents: 'The provider has reported nothing yet.',
   recipients: 'Recipients',
-  allDetails: 'All details',
+  allDetails: 'All attributes',
 
   bouncesTitle: 'Bounces',
   bounceTitle: 'One bounce',
