@@ -1,8 +1,9 @@
 /** `npm run replay`: gives what was not understood, and what joined nothing, another try. */
 import { DeleteCommand, type DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb';
 import type { EventStore } from '../lambda/aws/event-store.ts';
+import { forEachConcurrently } from '../lambda/aws/for-each-concurrently.ts';
 import { recordEvents } from '../lambda/aws/record-events.ts';
-import { forEachConcurrently, type Row } from '../lambda/aws/tables.ts';
+import type { Row } from '../lambda/aws/tables.ts';
 import { isConditionFailure } from '../lambda/aws/update.ts';
 import type { MailEvent } from '../lambda/mail/event.ts';
 import { providerOf } from '../lambda/mail/provider.ts';

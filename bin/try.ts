@@ -9,9 +9,9 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../lambda/aws/tables.ts';
-import { FAILURE_STATES } from '../lambda/mail/event.ts';
+import { OUTCOMES } from '../lambda/mail/classification.ts';
+import { LOG_ROW_ENTRY } from '../lambda/mail/entries.ts';
 import { PROVIDERS, readProvider } from '../lambda/mail/provider.ts';
-import { LOG_ROW_ENTRY } from '../lambda/mail/rows.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs, type StackOutputs } from './support/outputs.ts';
 import { tablesOf } from './support/tables.ts';
@@ -166,9 +166,7 @@ async function play(outputs: StackOutputs, provider: string, db: DynamoDBDocumen
 
   /** The Bounce rows of a mail, by way of its story, which names their keys. */
   async function bounces(messageId: string): Promise<Row[]> {
-    const failures = (await story(messageId)).filter(({ state }) =>
-      FAILURE_STATES.some((failure) => failure === state),
-    );
+    const failures = (await story(messageId)).filter(({ state }) => OUTCOMES.some((failure) => failure === state));
     const rows = await Promise.all(
       failures.map(async ({ fullMessageId, eventId }) => {
         const { Item } = await db.send(

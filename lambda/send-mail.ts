@@ -9,11 +9,11 @@ import { cachedSecret, UnreadableSecret } from './aws/secrets.ts';
 import { senderSecretSchema } from './aws/sender-secret.ts';
 import { sentLog } from './aws/sent-log.ts';
 import { forEachRecord, type StreamRecord } from './aws/stream-record.ts';
-import { documentClient, isRefusedItem } from './aws/tables.ts';
+import { documentClient, isInvalidItem } from './aws/tables.ts';
 import { messageIdFor } from './mail/message-id.ts';
 import { type OutgoingMail, outgoingMail } from './mail/outgoing-mail.ts';
 import { ofEachProvider, type Provider, providerOf } from './mail/provider.ts';
-import { expiresAt } from './mail/rows.ts';
+import { expirySeconds } from './mail/rows.ts';
 import { HandoverError } from './senders/handover.ts';
 import { type Pause, type Places, places } from './senders/places.ts';
 import { persist, retryHandover } from './senders/retry.ts';
@@ -114,9 +114,7 @@ async function sendItem(record: StreamRecord, invocation: Invocation, pause: Pau
         attempts: error.ofMailboxes ? claim.attempts : claim.attempts - 1,
       });
       // Not in the provider's words: these may quote the mail.
-      throw new LoggableError(`${mail.provider} could not take it now, and the item ${claim.id} says why`, {
-        cause: error,
-      });
+      throw new LoggableError(`Cannot send the item ${claim.id} now: its error says why`, { cause: error });
     }
     // A key that was revoked stops all mail: that is for an alarm, not for an item.
     await fail(error, error.kind === 'unauthorized' ? { UnauthorizedHandovers: 1 } : {});
@@ -216,15 +214,13 @@ async function handOver(beginning: Beginning, mail: OutgoingMail, invocation: In
   await persist(invocation.endsAtMs, () => finish(claim, result, mail.provider, { Sent: 1 }));
 }
 
-/** @throws HandoverError where storage takes nothing now: it is waited for as a provider is, and no beginning is used up */
+/** @throws HandoverError where storage does not take it: it is waited for as a provider is, or has refused the mail */
 async function logBeforehand(mail: OutgoingMail, messageId: string): Promise<void> {
   try {
     await sent.logMail(mail, messageId, Date.now());
   } catch (error) {
-    if (isRefusedItem(error)) throw error;
-    throw new HandoverError('temporary', `Cannot log the mail, so it was not sent: ${errorName(error)}`, {
-      cause: error,
-    });
+    const kind = isInvalidItem(error) ? 'refused' : 'temporary';
+    throw new HandoverError(kind, `Cannot log the mail, so it was not sent: ${errorName(error)}`, { cause: error });
   }
 }
 
@@ -233,7 +229,7 @@ function refusalsOfAll({ to, cc, bcc }: OutgoingMail, reply: string) {
 }
 
 async function finish(claim: Claim, result: SendingResult, provider: Provider, counts: Counts): Promise<void> {
-  await mails.finish(claim, result, expiresAt(Date.now(), retentionDays));
+  await mails.finish(claim, result, expirySeconds(Date.now(), retentionDays));
   log(result.status === 'sent' ? 'info' : 'warn', 'mail', {
     mailId: claim.id,
     status: result.status,

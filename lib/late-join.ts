@@ -2,6 +2,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { FilterRule } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
+import { LOG_ROW_ENTRY } from '../lambda/mail/entries.ts';
 import type { LogDefaults } from './encrypted-log-group.ts';
 import type { Queues } from './queues.ts';
 import { readStream } from './read-stream.ts';
@@ -44,12 +45,14 @@ export class LateJoin extends Construct {
       filters: [
         {
           eventName: FilterRule.isEqual('INSERT'),
-          dynamodb: { NewImage: { entry: { S: FilterRule.isEqual('mail') } } },
+          dynamodb: { NewImage: { entry: { S: FilterRule.isEqual(LOG_ROW_ENTRY) } } },
         },
         // An application that puts its log row again wipes what was added to it.
         {
           eventName: FilterRule.isEqual('MODIFY'),
-          dynamodb: { NewImage: { entry: { S: FilterRule.isEqual('mail') }, day: { S: FilterRule.notExists() } } },
+          dynamodb: {
+            NewImage: { entry: { S: FilterRule.isEqual(LOG_ROW_ENTRY) }, day: { S: FilterRule.notExists() } },
+          },
         },
       ],
     });

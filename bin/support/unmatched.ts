@@ -1,8 +1,9 @@
 /** Joins what was unmatched when it was recorded. */
 import type { EventStore } from '../../lambda/aws/event-store.ts';
+import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
 import { joinBounceRow } from '../../lambda/aws/late-join.ts';
 import { findMails, mailOf } from '../../lambda/aws/record-events.ts';
-import { forEachConcurrently, type Row } from '../../lambda/aws/tables.ts';
+import type { Row } from '../../lambda/aws/tables.ts';
 
 /**
  * Joins unmatched Bounce rows with what is in the sent log by now.

@@ -1,7 +1,7 @@
 /** Reads an index `byDay`, newest first, its partitions merged. */
 import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../lambda/aws/tables.ts';
-import { DAY_SHARDS } from '../../lambda/mail/keys.ts';
+import { DAY_PARTITIONS } from '../../lambda/mail/keys.ts';
 import type { Cursor } from '../shared/api.ts';
 
 /** An index `byDay`: its sort key, and what else tells its rows apart. */
@@ -39,7 +39,7 @@ export async function newestFirst(index: DayIndex, query: DayQuery): Promise<Day
   const { from, limit, maxRead = 3_000, maxDays = 31, keep = () => true } = query;
   const to = query.to ?? new Date(Date.now() + DAY_MS).toISOString();
   // Rows are spread by a hash: three standard deviations more than its share of them is nearly always enough.
-  const share = limit / DAY_SHARDS;
+  const share = limit / DAY_PARTITIONS;
   const size = Math.ceil(share + 3 * Math.sqrt(share));
   const started = query.cursor && 'day' in query.cursor ? query.cursor : undefined;
   const rows: Row[] = [];
@@ -49,7 +49,7 @@ export async function newestFirst(index: DayIndex, query: DayQuery): Promise<Day
     if (from !== undefined && day < from.slice(0, 10)) return { rows, back: from };
     const positions = day === started?.day ? started.shards : [];
     const shards = Array.from(
-      { length: DAY_SHARDS },
+      { length: DAY_PARTITIONS },
       (_, n) => new Shard(index, `${day}#${n}`, { from, to, size }, positions[n] ?? null),
     );
     for (;;) {

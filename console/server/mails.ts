@@ -1,9 +1,10 @@
 /** Mails, their states and their stories. */
 import { GetCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { whyStuck } from '../../bin/support/stuck.ts';
-import { batchGet, forEachConcurrently, type Row } from '../../lambda/aws/tables.ts';
+import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
+import { batchGet, type Row } from '../../lambda/aws/tables.ts';
 import { readAddresses } from '../../lambda/mail/address.ts';
-import { LOG_ROW_ENTRY } from '../../lambda/mail/rows.ts';
+import { LOG_ROW_ENTRY } from '../../lambda/mail/entries.ts';
 import {
   type Answered,
   type Asked,

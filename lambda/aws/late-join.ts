@@ -1,19 +1,14 @@
 /** The side of the join on which the log row comes last. */
 import { QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod/mini';
-import { FAILURE_STATES } from '../mail/event.ts';
-import {
-  EVENT_ENTRY_PREFIX,
-  joinedAttributes,
-  LOG_ROW_ENTRY,
-  type LoggedMail,
-  loggedMail,
-  logRowDefaults,
-} from '../mail/rows.ts';
+import { OUTCOMES } from '../mail/classification.ts';
+import { EVENT_ENTRY_PREFIX, LOG_ROW_ENTRY } from '../mail/entries.ts';
+import { joinedAttributes, type LoggedMail, loggedMail, logRowDefaults } from '../mail/rows.ts';
 import type { EventStore } from './event-store.ts';
+import { forEachConcurrently } from './for-each-concurrently.ts';
 import { errorFields, log } from './log.ts';
 import type { StreamRecord } from './stream-record.ts';
-import { forEachConcurrently, isRefusedItem } from './tables.ts';
+import { isInvalidItem } from './tables.ts';
 import { isConditionFailure, updateExpression } from './update.ts';
 
 /** A failure in a mail's story: where its Bounce row is. */
@@ -68,12 +63,12 @@ async function failuresInStory(messageId: string, store: EventStore): Promise<St
         TableName: store.sentLogTable,
         ConsistentRead: true,
         KeyConditionExpression: '#messageId = :messageId AND begins_with(#entry, :prefix)',
-        FilterExpression: `#state IN (${FAILURE_STATES.map((state) => `:${state}`).join(', ')})`,
+        FilterExpression: `#state IN (${OUTCOMES.map((state) => `:${state}`).join(', ')})`,
         ExpressionAttributeNames: { '#messageId': 'messageId', '#entry': 'entry', '#state': 'state' },
         ExpressionAttributeValues: {
           ':messageId': messageId,
           ':prefix': EVENT_ENTRY_PREFIX,
-          ...Object.fromEntries(FAILURE_STATES.map((state) => [`:${state}`, state])),
+          ...Object.fromEntries(OUTCOMES.map((state) => [`:${state}`, state])),
         },
         ExclusiveStartKey: start,
       }),
@@ -111,7 +106,7 @@ async function ifPossible(update: Promise<unknown>): Promise<void> {
     await update;
   } catch (error) {
     if (isConditionFailure(error)) return;
-    if (!isRefusedItem(error)) throw error;
+    if (!isInvalidItem(error)) throw error;
     // It leaves no room for more, and trying again would hold up those behind it.
     log('error', 'Cannot complete a row: DynamoDB does not take it', errorFields(error));
   }

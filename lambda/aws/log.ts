@@ -21,7 +21,7 @@ export function errorName(error: unknown): string {
 
 /** An error whose message may stand in the log: we wrote it, and it quotes nothing but ids, numbers and times. */
 export class LoggableError extends Error {
-  override readonly name = 'LoggableError';
+  override readonly name: string = 'LoggableError';
 }
 
 /** What the log may say of an error. An HTTP status is AWS's answer; a `code` such as ECONNRESET means that there was none. */

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { isRefusedItem, type Row, UNMARSHALL_OPTIONS } from './tables.ts';
+import { isInvalidItem, type Row, UNMARSHALL_OPTIONS } from './tables.ts';
 import { isConditionFailure, updateExpression } from './update.ts';
 
 /** A person reads it in a table's cell; a thousand refused recipients would fill the item. */
@@ -55,7 +55,7 @@ export type SendingResult =
       readonly attempts: number;
     };
 
-/** The Mail table: what is to be sent, and how far each item is. */
+/** Who may send which item, by conditional writes. Its methods throw what the SDK throws after its own retries. */
 export function mailTable(client: DynamoDBDocumentClient, table: string) {
   return {
     /**
@@ -70,7 +70,7 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
         remove: ['messageId', 'sentAt', 'error', 'expiresAt'],
         ...WAITING,
       }).catch((error) => {
-        if (isRefusedItem(error)) return undefined;
+        if (isInvalidItem(error)) return undefined;
         throw error;
       });
       if (!first) return { kind: 'unclaimable' };
@@ -85,14 +85,14 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
 
       const again = await update(id, {
         set: { sendingUntil, attempts: (Number(attempts) || 0) + 1 },
-        condition: '#status = :sending AND #sendingUntil = :held',
-        names: ['status'],
-        values: { sending: 'sending', held: heldUntil },
+        ...held(heldUntil),
       });
       if (again.item) return claimed(id, again.item, sendingUntil);
-      return again.found['sendingUntil'] === sendingUntil
-        ? claimed(id, again.found, sendingUntil)
-        : { kind: 'busy', untilMs };
+      const { sendingUntil: wonUntil } = again.found;
+      if (wonUntil === sendingUntil) return claimed(id, again.found, sendingUntil);
+      // Another was quicker, and may be done by now.
+      const isHeld = again.found['status'] === 'sending' && typeof wonUntil === 'string';
+      return isHeld ? { kind: 'busy', untilMs: Date.parse(wonUntil) } : { kind: 'done' };
     },
 
     /** Writes what became of a claimed item. Changes nothing where the claim is no longer ours. */
@@ -103,8 +103,8 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
           set: { ...result, error, expiresAt },
           remove: error === undefined ? ['sendingUntil', 'error'] : ['sendingUntil'],
         });
-      } catch (error) {
-        if (!isRefusedItem(error)) throw error;
+      } catch (refusal) {
+        if (!isInvalidItem(refusal)) throw refusal;
         // The item leaves no room for more. That it is done must be written all the same, or it would be sent again.
         await updateClaimed(claim, { set: { status: result.status }, remove: ['sendingUntil', 'error'] });
       }
@@ -120,18 +120,21 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
       nowMs: number,
       { error, attempts }: { readonly error: string; readonly attempts: number },
     ): Promise<void> {
-      await updateClaimed(claim, {
-        set: { sendingUntil: new Date(nowMs).toISOString(), error: shortError(error), attempts },
-      });
+      const set = { sendingUntil: new Date(nowMs).toISOString(), attempts };
+      try {
+        await updateClaimed(claim, { set: { ...set, error: shortError(error) } });
+      } catch (refusal) {
+        if (!isInvalidItem(refusal)) throw refusal;
+        // The item leaves no room for more. It must be given back all the same, or its beginnings would be used up.
+        await updateClaimed(claim, { set });
+      }
     },
   };
 
   async function updateClaimed(claim: Claim, change: { set: Row; remove?: string[] }): Promise<void> {
     await update(claim.id, {
       ...change,
-      condition: '#status = :sending AND #sendingUntil = :held',
-      names: ['status', 'sendingUntil'],
-      values: { sending: 'sending', held: claim.sendingUntil },
+      ...held(claim.sendingUntil),
     });
   }
 
@@ -157,6 +160,13 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
     }
   }
 }
+
+/** The condition that the claim that lapses then is still the last one. */
+const held = (until: string) => ({
+  condition: '#status = :sending AND #sendingUntil = :held',
+  names: ['status', 'sendingUntil'],
+  values: { sending: 'sending', held: until },
+});
 
 /** The time with six more digits, by which a claim is told from every other that lapses in the same millisecond. */
 function claimTime(untilMs: number): string {

@@ -1,18 +1,11 @@
 /** The side of the join on which the events come last: what a post becomes in the tables. */
 import { setMaxListeners } from 'node:events';
+import { LOG_ROW_ENTRY } from '../mail/entries.ts';
 import type { FailureEvent, MailEvent, ProgressEvent } from '../mail/event.ts';
 import { jsonText } from '../mail/json.ts';
 import { keyOfContent } from '../mail/keys.ts';
 import { providerOf } from '../mail/provider.ts';
-import {
-  bounceRow,
-  LOG_ROW_ENTRY,
-  type LoggedMail,
-  loggedMail,
-  type RecordingTime,
-  storyRow,
-  unrecognizedRow,
-} from '../mail/rows.ts';
+import { bounceRow, type LoggedMail, loggedMail, type RecordingTime, storyRow, unrecognizedRow } from '../mail/rows.ts';
 import type { EventStore } from './event-store.ts';
 import { log } from './log.ts';
 import { batchGet, batchPut, type Put, type Row } from './tables.ts';
@@ -41,7 +34,7 @@ export interface Recorded extends RecordedCounts {
  * after that look finds the event in its story, and join-late-events completes the row.
  *
  * @param signal ends the work; what was recorded until then stays, and is recorded again with the next try
- * @throws whatever the SDK throws after its retries, and an AbortError
+ * @throws whatever the SDK throws after its retries, and the signal's reason
  */
 export async function recordEvents(
   events: readonly MailEvent[],
@@ -89,20 +82,20 @@ export async function recordEvents(
   }
 
   async function put(puts: readonly Put[]): Promise<void> {
-    const refused = await batchPut(store.client, withoutRepeated(puts), signal);
-    if (refused.length === 0) return;
+    const invalid = await batchPut(store.client, withoutRepeated(puts), signal);
+    if (invalid.length === 0) return;
     // Never expected: rows are made within DynamoDB's limits. What it still does not take is kept as text.
     log('error', 'DynamoDB does not take some rows: they are kept as unrecognized', {
-      rows: refused.length,
-      errors: [...new Set(refused.map(({ error }) => error.name))],
+      rows: invalid.length,
+      errors: [...new Set(invalid.map(({ error }) => error.name))],
     });
-    const asText = refused.map(({ put: { row } }) => ({ table: store.bounceTable, row: refusedRow(row, time) }));
-    const [stillRefused] = await batchPut(store.client, asText, signal);
-    if (stillRefused) throw stillRefused.error;
+    const asText = invalid.map(({ put: { row } }) => ({ table: store.bounceTable, row: rowAsText(row, time) }));
+    const [stillInvalid] = await batchPut(store.client, asText, signal);
+    if (stillInvalid) throw stillInvalid.error;
   }
 }
 
-function refusedRow(row: Row, time: RecordingTime): Row {
+function rowAsText(row: Row, time: RecordingTime): Row {
   // Not of the whole row: when it came differs from one delivery to the next.
   const key = keyOfContent([row['fullMessageId'], row['eventId'], row['messageId'], row['entry']]);
   return unrecognizedRow(

@@ -2,12 +2,12 @@
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type * as z from 'zod/mini';
 import { CLIENT_SETTINGS } from './clients.ts';
-import { errorFields, log } from './log.ts';
+import { errorFields, errorName, LoggableError, log } from './log.ts';
 
-/** A secret cannot be read, and never was. Its message says why, and holds nothing of the secret. */
-export class UnreadableSecret extends Error {
+/** A secret cannot be read. Its message says why, and holds nothing of the secret. */
+export class UnreadableSecret extends LoggableError {
   override readonly name = 'UnreadableSecret';
-  /** Whether it may be read later: Secrets Manager did not answer. Else somebody must mend its value. */
+  /** Whether it may be read later: Secrets Manager gave none. Else somebody must mend its value. */
   readonly temporary: boolean;
 
   constructor(message: string, options: ErrorOptions & { temporary?: boolean } = {}) {
@@ -18,18 +18,18 @@ export class UnreadableSecret extends Error {
 
 /** A changed secret is in use everywhere after this time. */
 const MAX_AGE_MS = 60_000;
-/** While Secrets Manager does not answer, it is asked no more often. */
+/** Where there is a value to go on with, Secrets Manager is asked no more often for one that it did not give. */
 const RETRY_AFTER_MS = 10_000;
 /** A read may take this long: where there is a value to go on with little, else what leaves a receiver time to answer. */
 const RENEWAL_MS = 1_500;
 const FIRST_READ_MS = 5_000;
 
 /**
- * Reads a secret, keeps it in memory, and reads it again when it is a minute old. While Secrets Manager does not
- * answer, the last value that was read stays in use.
+ * Reads a secret, keeps it in memory, and reads it again when it is a minute old. Where Secrets Manager gives none then,
+ * or a value of another shape, the last value stays in use.
  *
  * @param nameOrArn of the secret
- * @throws UnreadableSecret where it was never read, or its value is not of the schema's shape
+ * @throws UnreadableSecret where there is no last value
  */
 export function cachedSecret<Schema extends z.ZodMiniType>(
   nameOrArn: string,
@@ -48,7 +48,7 @@ export function cachedSecret<Schema extends z.ZodMiniType>(
     } catch (error) {
       if (!cached) {
         if (error instanceof UnreadableSecret) throw error;
-        throw new UnreadableSecret('Secrets Manager did not answer', { cause: error, temporary: true });
+        throw new UnreadableSecret(`Secrets Manager gave none: ${errorName(error)}`, { cause: error, temporary: true });
       }
       readAgainAtMs = Date.now() + RETRY_AFTER_MS;
       log('warn', 'Cannot read a secret again: its last value stays in use', errorFields(error));

@@ -1,11 +1,11 @@
 /** What the sender writes of a mail into SentLog and Bounce. */
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
-import type { OutgoingMail } from '../mail/outgoing-mail.ts';
-import { bounceRow, logRow, type RecipientRefusal, refusalEvent, storyRow } from '../mail/rows.ts';
+import type { OutgoingMail, RefusedRecipient } from '../mail/outgoing-mail.ts';
+import { bounceRow, logRow, refusalEvent, storyRow } from '../mail/rows.ts';
 import type { EventStore } from './event-store.ts';
-import { forEachConcurrently, type Row } from './tables.ts';
+import { forEachConcurrently } from './for-each-concurrently.ts';
+import type { Row } from './tables.ts';
 
-/** What the sender writes of a mail: its log row, and who was refused at the handover. */
 export function sentLog({ client, sentLogTable, bounceTable }: EventStore, retentionDays: number) {
   const put = (table: string, row: Row) => client.send(new PutCommand({ TableName: table, Item: row }));
   return {
@@ -22,15 +22,15 @@ export function sentLog({ client, sentLogTable, bounceTable }: EventStore, reten
     async logRefusals(
       mail: OutgoingMail,
       messageId: string,
-      refusals: readonly Pick<RecipientRefusal, 'recipient' | 'reply'>[],
+      refused: readonly RefusedRecipient[],
       atMs: number,
       { isOurFault = false } = {},
     ): Promise<void> {
       const time = { receivedAtMs: atMs, retentionDays };
       const { from, to, cc, bcc, subject } = mail;
       const logged = { messageId, mailId: mail.id, from, recipients: [...to, ...cc, ...bcc], subject };
-      await forEachConcurrently(refusals, async ({ recipient, reply }) => {
-        const event = refusalEvent({ provider: mail.provider, messageId, recipient, reply }, atMs);
+      await forEachConcurrently(refused, async (recipient) => {
+        const event = refusalEvent(recipient, { provider: mail.provider, messageId }, atMs);
         await put(sentLogTable, storyRow(event, messageId, time));
         if (!isOurFault) await put(bounceTable, bounceRow(event, logged, time));
       });

@@ -1,8 +1,11 @@
 /** The DynamoDB client, and batches of gets and puts that come to an end. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { BatchGetCommand, BatchWriteCommand, DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { CLIENT_SETTINGS } from './clients.ts';
+import { forEachConcurrently } from './for-each-concurrently.ts';
 
+/** An item, as documentClient reads and writes it. */
 export type Row = Readonly<Record<string, unknown>>;
 export interface Put {
   readonly table: string;
@@ -29,14 +32,11 @@ export const UNMARSHALL_OPTIONS = {
 /** DynamoDB's limits (API reference, BatchGetItem and BatchWriteItem). */
 const GETS_PER_REQUEST = 100;
 const PUTS_PER_REQUEST = 25;
-/** Requests at one time: enough to hide a request's latency, few enough for one connection pool. */
-const CONCURRENCY = 16;
-
 /**
  * Gets rows of one table by key, in as few requests as there can be.
  *
  * @param keys all different
- * @param signal ends the work, with the AbortError that the SDK throws
+ * @param signal ends the work, with its reason or the SDK's AbortError
  * @throws whatever the SDK throws after its own retries
  */
 export async function batchGet(
@@ -76,23 +76,23 @@ export async function batchPut(
   puts: readonly Put[],
   signal: AbortSignal,
 ): Promise<{ readonly put: Put; readonly error: Error }[]> {
-  const refused: { put: Put; error: Error }[] = [];
+  const invalid: { put: Put; error: Error }[] = [];
   await forEachConcurrently(chunks(puts, PUTS_PER_REQUEST), async (chunk) => {
     try {
       await putChunk(client, chunk, signal);
     } catch (error) {
-      if (!isRefusedItem(error)) throw error;
+      if (!isInvalidItem(error)) throw error;
       await forEachConcurrently(chunk, async (put) => {
         try {
           await client.send(new PutCommand({ TableName: put.table, Item: { ...put.row } }), { abortSignal: signal });
         } catch (itemError) {
-          if (!isRefusedItem(itemError)) throw itemError;
-          refused.push({ put, error: itemError });
+          if (!isInvalidItem(itemError)) throw itemError;
+          invalid.push({ put, error: itemError });
         }
       });
     }
   });
-  return refused;
+  return invalid;
 }
 
 async function putChunk(client: DynamoDBDocumentClient, chunk: readonly Put[], signal: AbortSignal): Promise<void> {
@@ -112,7 +112,7 @@ async function putChunk(client: DynamoDBDocumentClient, chunk: readonly Put[], s
 }
 
 /** Whether DynamoDB does not take an item however often it is sent. */
-export function isRefusedItem(error: unknown): error is Error {
+export function isInvalidItem(error: unknown): error is Error {
   return error instanceof Error && (error.name === 'ValidationException' || error.name === 'SerializationException');
 }
 
@@ -120,49 +120,11 @@ export function isRefusedItem(error: unknown): error is Error {
 async function backoff(attempt: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   if (attempt === 0) return;
-  const waitMs = Math.random() * Math.min(1_000, 25 * 2 ** attempt);
-  await new Promise<void>((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, waitMs);
-    signal.addEventListener('abort', stop, { once: true });
-  });
+  await sleep(Math.random() * Math.min(1_000, 25 * 2 ** attempt), undefined, { signal });
 }
 
 function chunks<Item>(items: readonly Item[], size: number): Item[][] {
   const result: Item[][] = [];
   for (let start = 0; start < items.length; start += size) result.push(items.slice(start, start + size));
   return result;
-}
-
-/**
- * Runs `work` for every item, a bounded number at one time. After the first error no further item is begun, and it is
- * thrown when those under way have ended.
- */
-export async function forEachConcurrently<Item>(
-  items: readonly Item[],
-  work: (item: Item) => Promise<void>,
-  concurrency = CONCURRENCY,
-): Promise<void> {
-  const waiting = items.values();
-  let failed = false;
-  const runner = async () => {
-    for (const item of waiting) {
-      if (failed) return;
-      try {
-        await work(item);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  const results = await Promise.allSettled(Array.from({ length: Math.min(concurrency, items.length) }, runner));
-  const failure = results.find((result) => result.status === 'rejected');
-  if (failure) throw failure.reason;
 }

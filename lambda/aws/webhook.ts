@@ -2,9 +2,9 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context, LambdaFunctionURLEvent } from 'aws-lambda';
 import type { MailEvent } from '../mail/event.ts';
 import type { Provider } from '../mail/provider.ts';
-import { Refusal, type WebhookRequest } from '../mail/webhook-request.ts';
+import { WebhookRefusal, type WebhookRequest } from '../mail/webhook-request.ts';
 import { eventCounts } from './event-counts.ts';
-import { errorName, log } from './log.ts';
+import { errorFields, log } from './log.ts';
 import { type Counts, metricFields } from './metric.ts';
 import type { Recorded, RecordedCounts } from './record-events.ts';
 import { UnreadableSecret } from './secrets.ts';
@@ -38,7 +38,7 @@ export function webhookHandler(provider: Provider, receive: Receive) {
   return async (event: APIGatewayProxyEvent | LambdaFunctionURLEvent, context: Pick<Context, 'awsRequestId'>) => {
     const receivedAtMs = Date.now();
     const request = webhookRequest(event);
-    const { status, body, counts } = await answer(() => {
+    const { status, body, counts, cause } = await answer(() => {
       refuseByEnvelope(request);
       return receive(request, receivedAtMs, AbortSignal.timeout(WORK_MS));
     });
@@ -48,6 +48,7 @@ export function webhookHandler(provider: Provider, receive: Receive) {
       bodyBytes: request.body.length,
       durationMs: Date.now() - receivedAtMs,
       ...body,
+      cause,
       ...metricFields(provider, counts),
     });
     return {
@@ -63,13 +64,15 @@ interface Answer {
   readonly status: number;
   readonly body: object;
   readonly counts: Counts;
+  /** For the log. */
+  readonly cause?: ReturnType<typeof errorFields>;
 }
 
 async function answer(work: () => Promise<WebhookAnswer>): Promise<Answer> {
   try {
     return { status: 200, ...(await work()) };
   } catch (error) {
-    if (error instanceof Refusal) {
+    if (error instanceof WebhookRefusal) {
       const counts = error.status === 401 ? { Refused: 1 } : {};
       return { status: error.status, body: { error: error.message }, counts };
     }
@@ -82,17 +85,18 @@ async function answer(work: () => Promise<WebhookAnswer>): Promise<Answer> {
     }
     return {
       status: 503,
-      body: { error: 'Cannot record the post: storage did not answer in time; send it again', cause: errorName(error) },
+      body: { error: 'Cannot record the post: it could not be stored; send it again' },
       counts: {},
+      cause: errorFields(error),
     };
   }
 }
 
 /** What can be refused without looking into the body, cheapest first. */
 function refuseByEnvelope({ method, body }: WebhookRequest): void {
-  if (method !== 'POST') throw new Refusal(405, `Cannot ${method} a webhook: it takes POST only`);
+  if (method !== 'POST') throw new WebhookRefusal(405, `Cannot ${method} a webhook: it takes POST only`);
   if (body.length > MAX_BODY_BYTES) {
-    throw new Refusal(413, `Cannot take a post of ${body.length} bytes: at most ${MAX_BODY_BYTES} are taken`);
+    throw new WebhookRefusal(413, `Cannot take a post of ${body.length} bytes: at most ${MAX_BODY_BYTES} are taken`);
   }
 }
 

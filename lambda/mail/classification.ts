@@ -5,23 +5,26 @@
  * ("Event Webhook Reference", "Bounce Classifications", "Dropped events"), Customers Mail Cloud's ("Webhook", "Bounce status").
  */
 
-export type BounceClass = 'hard' | 'soft' | 'undetermined';
-export type Outcome = 'bounced' | 'dropped' | 'failed' | 'complained';
+/** Who failed a mail: the receiving side, the provider before it tried, one or the other at first notice, the recipient. */
+export const OUTCOMES = ['bounced', 'dropped', 'failed', 'complained'] as const;
+export type Outcome = (typeof OUTCOMES)[number];
 
-export interface Classification {
-  readonly outcome: Outcome;
-  /** hard: this address will not work later either. soft: it may. undetermined: nothing tells. */
-  readonly bounceClass: BounceClass;
+/** hard: this address will not work later either. soft: it may. undetermined: nothing tells. */
+export const BOUNCE_CLASSES = ['hard', 'soft', 'undetermined'] as const;
+export type BounceClass = (typeof BOUNCE_CLASSES)[number];
+
+/** Codes that a reply text carries, such as `550 5.1.1 User unknown`. */
+export interface ReplyCodes {
   /** RFC 5321, 4.2: three digits. */
   readonly smtpCode: string | undefined;
   /** RFC 3463: class.subject.detail. */
   readonly enhancedStatusCode: string | undefined;
 }
 
-/** Codes that a reply text carries, such as `550 5.1.1 User unknown`. */
-export interface ReplyCodes {
-  readonly smtpCode: string | undefined;
-  readonly enhancedStatusCode: string | undefined;
+/** What a failure means, and the codes that it carries. */
+export interface Classification extends ReplyCodes {
+  readonly outcome: Outcome;
+  readonly bounceClass: BounceClass;
 }
 
 /** Where a reply begins, or before an enhanced status code: elsewhere three digits may count anything. */
@@ -73,7 +76,7 @@ const SOFT_SUBJECT = /\.[3467]\./;
 export function bounceClassOfReply({ smtpCode, enhancedStatusCode }: ReplyCodes): BounceClass {
   if (enhancedStatusCode !== undefined) {
     if (enhancedStatusCode.startsWith('4')) return 'soft';
-    const known = entry(ENHANCED_STATUS_CLASSES, enhancedStatusCode);
+    const known = lookUp(ENHANCED_STATUS_CLASSES, enhancedStatusCode);
     if (known !== undefined) return known;
     if (SOFT_SUBJECT.test(enhancedStatusCode)) return 'soft';
   }
@@ -81,7 +84,7 @@ export function bounceClassOfReply({ smtpCode, enhancedStatusCode }: ReplyCodes)
   return 'undetermined';
 }
 
-/** SendGrid's `type` of a `bounce`: only `bounce` puts the address on its suppression list. */
+/** SendGrid's types of a `bounce` that are soft. Only its type `bounce`, which is not here, suppresses the address. */
 export const SENDGRID_BOUNCE_TYPES: Readonly<Record<string, BounceClass>> = {
   blocked: 'soft',
   expired: 'soft',
@@ -110,6 +113,7 @@ export const SENDGRID_DROP_REASONS: Readonly<Record<string, BounceClass>> = {
   'recipient list over package quota': 'undetermined',
 };
 
+/** What of a SendGrid event decides. Empty where it says nothing. */
 export interface SendGridFailure {
   readonly event: 'bounce' | 'dropped' | 'spamreport';
   readonly type: string;
@@ -126,27 +130,25 @@ export interface SendGridFailure {
  */
 export function classifySendGrid(failure: SendGridFailure): Classification {
   const codes = replyCodes(failure.reason, failure.status);
-  const { smtpCode, enhancedStatusCode } = codes;
   switch (failure.event) {
-    case 'bounce': {
-      return { outcome: 'bounced', bounceClass: sendGridBounceClass(failure, codes), smtpCode, enhancedStatusCode };
-    }
+    case 'bounce':
+      return { outcome: 'bounced', bounceClass: sendGridBounceClass(failure, codes), ...codes };
     case 'dropped': {
-      const bounceClass = entry(SENDGRID_DROP_REASONS, failure.reason.trim().toLowerCase()) ?? 'undetermined';
-      return { outcome: 'dropped', bounceClass, smtpCode, enhancedStatusCode };
+      const bounceClass = lookUp(SENDGRID_DROP_REASONS, failure.reason.trim().toLowerCase()) ?? 'undetermined';
+      return { outcome: 'dropped', bounceClass, ...codes };
     }
     case 'spamreport':
-      return { outcome: 'complained', bounceClass: 'undetermined', smtpCode, enhancedStatusCode };
+      return { outcome: 'complained', bounceClass: 'undetermined', ...codes };
   }
 }
 
 function sendGridBounceClass(failure: SendGridFailure, codes: ReplyCodes): BounceClass {
   const type = failure.type.toLowerCase();
-  const byType = entry(SENDGRID_BOUNCE_TYPES, type);
+  const byType = lookUp(SENDGRID_BOUNCE_TYPES, type);
   if (byType !== undefined) return byType;
   const byReply = bounceClassOfReply(codes);
   if (byReply !== 'undetermined') return byReply;
-  const byClassification = entry(SENDGRID_BOUNCE_CLASSIFICATIONS, failure.bounceClassification.toLowerCase());
+  const byClassification = lookUp(SENDGRID_BOUNCE_CLASSIFICATIONS, failure.bounceClassification.toLowerCase());
   if (byClassification !== undefined) return byClassification;
   return type === 'bounce' ? 'hard' : 'undetermined';
 }
@@ -178,7 +180,7 @@ export function classifyCustomersMailCloud(
   const codes = replyCodes(reason);
   const byReply = bounceClassOfReply(codes);
   if (eventType === 'deliveries') return { outcome: 'failed', bounceClass: byReply, ...codes };
-  const known = entry(CUSTOMERS_MAIL_CLOUD_STATUSES, status);
+  const known = lookUp(CUSTOMERS_MAIL_CLOUD_STATUSES, status);
   const bounceClass = known === undefined || known.bounceClass === 'byReply' ? byReply : known.bounceClass;
   const outcome = eventType === 'blocks' ? 'dropped' : (known?.outcome ?? 'bounced');
   return { outcome, bounceClass, ...codes };
@@ -191,6 +193,6 @@ export function classifyRefusal(reply: string): Classification {
 }
 
 /** What a table says of a word that came from outside: `constructor` and its like are in no table. */
-function entry<Value>(table: Readonly<Record<string, Value>>, key: string): Value | undefined {
+function lookUp<Value>(table: Readonly<Record<string, Value>>, key: string): Value | undefined {
   return Object.hasOwn(table, key) ? table[key] : undefined;
 }

@@ -4,7 +4,6 @@ import type { Provider } from './provider.ts';
 
 /** How far a mail got with one recipient. */
 export type ProgressState = 'queued' | 'deferred' | 'delivered';
-export const FAILURE_STATES: readonly Outcome[] = ['bounced', 'dropped', 'failed', 'complained'];
 
 /** What every event of a mail tells, whichever provider reports it. */
 interface EventBase {

@@ -37,11 +37,11 @@ function sha256(text: string): string {
 }
 
 /** How many partitions a day is spread over in the `byDay` indexes, so that none of them is hot. */
-export const DAY_SHARDS = 8;
+export const DAY_PARTITIONS = 8;
 
 /** The partition of `byDay` for a row of that time: `YYYY-MM-DD#n`, n by a hash of what tells the row from others. */
 export function dayKey(isoTime: string, distinct: string): string {
   let hash = 0;
   for (let i = 0; i < distinct.length; i++) hash = (Math.imul(hash, 31) + distinct.charCodeAt(i)) | 0;
-  return `${isoTime.slice(0, 10)}#${(hash >>> 0) % DAY_SHARDS}`;
+  return `${isoTime.slice(0, 10)}#${(hash >>> 0) % DAY_PARTITIONS}`;
 }

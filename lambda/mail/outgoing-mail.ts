@@ -21,6 +21,12 @@ export interface OutgoingMail {
   readonly html: string;
 }
 
+/** A recipient that the provider refused when the mail was handed over, and what it replied. */
+export interface RefusedRecipient {
+  readonly recipient: string;
+  readonly reply: string;
+}
+
 /** Numbers typed into the DynamoDB console as a subject or content are meant as text. */
 const text = z._default(
   z.pipe(
@@ -32,7 +38,7 @@ const text = z._default(
 
 const itemSchema = z.object({
   id: z.string(),
-  provider: z.optional(z.string()),
+  provider: z.optional(z.nullable(z.string())),
   subject: text,
   content: text,
   html: text,

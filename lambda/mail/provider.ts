@@ -1,17 +1,18 @@
-/** The providers, by the names that rows and Mail items carry. Every list of providers is made from this one. */
+/** The providers, by the names that rows and Mail items carry. The compiler holds every record of them to this list. */
 export const PROVIDERS = ['sendgrid', 'customers-mail-cloud'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
 const DEFAULT_PROVIDER: Provider = 'sendgrid';
 
 /**
- * The provider that an item or a row names. Spaces around the name do not count, and no name is the default's.
+ * The provider that an item or a row names. Spaces around the name do not count, and no name (nothing, `""`, NULL) is
+ * the default's.
  *
  * @returns undefined for what is no provider's name
  */
 export function readProvider(name: unknown): Provider | undefined {
   const trimmed = typeof name === 'string' ? name.trim() : name;
-  if (trimmed === undefined || trimmed === '') return DEFAULT_PROVIDER;
+  if (trimmed === undefined || trimmed === null || trimmed === '') return DEFAULT_PROVIDER;
   return PROVIDERS.find((provider) => provider === trimmed);
 }
 

@@ -1,15 +1,11 @@
 /** The rows of SentLog and Bounce, made of events and mails. */
 import { type Address, mailboxKey, readAddresses } from './address.ts';
 import { classifyRefusal } from './classification.ts';
+import { EVENT_ENTRY_PREFIX, LOG_ROW_ENTRY } from './entries.ts';
 import type { FailureEvent, ProgressEvent, UnrecognizedEvent } from './event.ts';
 import { boundedKey, dayKey, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from './keys.ts';
-import type { Provider } from './provider.ts';
+import type { OutgoingMail, RefusedRecipient } from './outgoing-mail.ts';
 import { RAW_EVENT_MAX_BYTES, storable, storableLine, storableText } from './storable.ts';
-
-/** `entry` of a log row: the row of a mail's story that says that it was sent. */
-export const LOG_ROW_ENTRY = 'mail';
-/** How the `entry` of every event in a mail's story begins. */
-export const EVENT_ENTRY_PREFIX = 'event#';
 
 /** When rows are written, and how long they are kept. */
 export interface RecordingTime {
@@ -45,7 +41,7 @@ const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
 
 /** Unix seconds from which DynamoDB may delete a row (its TTL), undefined for never. */
-export function expiresAt(startMs: number, retentionDays: number): number | undefined {
+export function expirySeconds(startMs: number, retentionDays: number): number | undefined {
   return retentionDays === 0 ? undefined : Math.floor((startMs + retentionDays * DAY_MS) / 1000);
 }
 
@@ -53,7 +49,7 @@ export function expiresAt(startMs: number, retentionDays: number): number | unde
 function times(timestamp: number | undefined, { receivedAtMs, retentionDays }: RecordingTime) {
   const occurredAtMs = timestamp === undefined ? receivedAtMs : timestamp * 1000;
   const startMs = Math.abs(occurredAtMs - receivedAtMs) <= WEEK_MS ? occurredAtMs : receivedAtMs;
-  return { occurredAt: new Date(occurredAtMs).toISOString(), expiresAt: expiresAt(startMs, retentionDays) };
+  return { occurredAt: new Date(occurredAtMs).toISOString(), expiresAt: expirySeconds(startMs, retentionDays) };
 }
 
 /** What a matched mail adds to a Bounce row. */
@@ -145,16 +141,16 @@ export function storyRow(event: ProgressEvent | FailureEvent, messageId: string,
   };
 }
 
-/** What a provider answered to the sender about one recipient, instead of taking the mail over. */
-export interface RecipientRefusal {
-  readonly provider: Provider;
-  readonly messageId: string;
-  readonly recipient: string;
-  readonly reply: string;
-}
-
-/** The `failed` event of a recipient that was refused when the mail was handed over. */
-export function refusalEvent({ provider, messageId, recipient, reply }: RecipientRefusal, atMs: number): FailureEvent {
+/**
+ * The `failed` event of a recipient that was refused when the mail was handed over.
+ *
+ * @param atMs when it was refused; Unix milliseconds
+ */
+export function refusalEvent(
+  { recipient, reply }: RefusedRecipient,
+  { provider, messageId }: Pick<SentMail, 'provider' | 'messageId'>,
+  atMs: number,
+): FailureEvent {
   const mailbox = mailboxKey(recipient);
   return {
     kind: 'failure',
@@ -175,15 +171,9 @@ export function refusalEvent({ provider, messageId, recipient, reply }: Recipien
 }
 
 /** What the log row of a sent mail holds. */
-export interface SentMail {
+export interface SentMail extends Pick<OutgoingMail, 'provider' | 'from' | 'to' | 'cc' | 'bcc' | 'subject'> {
   readonly messageId: string;
-  readonly provider: string;
   readonly mailId: string;
-  readonly from: Address;
-  readonly to: readonly Address[];
-  readonly cc: readonly Address[];
-  readonly bcc: readonly Address[];
-  readonly subject: string;
 }
 
 /** The log row of a mail. */
@@ -206,7 +196,7 @@ export function logRow(mail: SentMail, sentAtMs: number, retentionDays: number) 
 /** What a log row gets where its application left it out. */
 export function logRowDefaults(messageId: string, sentAtMs: number, retentionDays: number) {
   const sentAt = new Date(sentAtMs).toISOString();
-  return { sentAt, expiresAt: expiresAt(sentAtMs, retentionDays), day: dayKey(sentAt, messageId) };
+  return { sentAt, expiresAt: expirySeconds(sentAtMs, retentionDays), day: dayKey(sentAt, messageId) };
 }
 
 /** Spread over a row, an undefined attribute would take away one that is there. */

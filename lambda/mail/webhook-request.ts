@@ -11,7 +11,7 @@ export interface WebhookRequest {
 }
 
 /** An answer other than 200, thrown by whatever finds the reason for it. */
-export class Refusal extends Error {
+export class WebhookRefusal extends Error {
   readonly status: number;
 
   /**
@@ -32,23 +32,23 @@ export function mediaType(request: WebhookRequest): string {
 /** More events than this are no honest post: SendGrid's largest holds about 2,500, Customers Mail Cloud's 100. */
 const MAX_EVENTS = 10_000;
 
-/** @throws Refusal 413 */
+/** @throws WebhookRefusal 413 */
 export function refuseTooManyEvents(count: number): void {
   if (count > MAX_EVENTS) {
-    throw new Refusal(413, `Cannot record ${count} events at once: at most ${MAX_EVENTS} are taken in one post`);
+    throw new WebhookRefusal(413, `Cannot record ${count} events at once: at most ${MAX_EVENTS} are taken in one post`);
   }
 }
 
 /**
  * The JSON that a provider sent, as bytes or as a text.
  *
- * @throws Refusal 400
+ * @throws WebhookRefusal 400
  */
 export function parseJson(json: Buffer | string, what: string): unknown {
   try {
     return typeof json === 'string' ? JSON.parse(json) : parseJsonBytes(json);
   } catch (cause) {
-    throw new Refusal(400, `Cannot read ${what}: it is not JSON`, { cause });
+    throw new WebhookRefusal(400, `Cannot read ${what}: it is not JSON`, { cause });
   }
 }
 

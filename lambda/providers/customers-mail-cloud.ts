@@ -17,8 +17,8 @@ import {
   mediaType,
   parseForm,
   parseJson,
-  Refusal,
   refuseTooManyEvents,
+  WebhookRefusal,
   type WebhookRequest,
 } from '../mail/webhook-request.ts';
 
@@ -38,7 +38,7 @@ export interface CustomersMailCloudEntry {
 /**
  * The entries of a post, after one of its credentials was found right: HTTP Basic or Bearer, or `api_key` in the body.
  *
- * @throws Refusal 503 where nothing is configured, 415 and 401, and once it is accepted 400 or 413
+ * @throws WebhookRefusal 503 where nothing is configured, 415 and 401, and once it is accepted 400 or 413
  */
 export function acceptCustomersMailCloud(
   request: WebhookRequest,
@@ -48,7 +48,7 @@ export function acceptCustomersMailCloud(
   const bearerTokens = credentials.bearerTokens.filter(Boolean);
   const basic = credentials.basic.filter(({ user, password }) => user !== '' && password !== '');
   if (apiKeys.length + basic.length + bearerTokens.length === 0) {
-    throw new Refusal(
+    throw new WebhookRefusal(
       503,
       'Cannot verify the post: put an api_key, a Basic user or a Bearer token under customersMailCloud in the webhook secret',
     );
@@ -57,7 +57,7 @@ export function acceptCustomersMailCloud(
   const authorized = hasRightAuthorization(request.headers['authorization'], { apiKeys, basic, bearerTokens });
   const fields = readFields(request, form, authorized);
   if (!authorized && !isOneOf(fields['api_key'], apiKeys)) {
-    throw new Refusal(
+    throw new WebhookRefusal(
       401,
       'Cannot accept the post: neither its Authorization header nor its api_key is in the webhook secret',
     );
@@ -65,17 +65,17 @@ export function acceptCustomersMailCloud(
   return entriesOf(fields);
 }
 
-/** The entries of a post, whoever it is from. @throws Refusal 415, 400 or 413 */
+/** The entries of a post, whoever it is from. @throws WebhookRefusal 415, 400 or 413 */
 export function parseCustomersMailCloud(request: WebhookRequest): CustomersMailCloudEntry[] {
   return entriesOf(readFields(request, isForm(request), true));
 }
 
-/** @throws Refusal 415 for what is neither a form nor JSON */
+/** @throws WebhookRefusal 415 for what is neither a form nor JSON */
 function isForm(request: WebhookRequest): boolean {
   const type = mediaType(request);
   if (type === 'application/x-www-form-urlencoded') return true;
   if (type === 'application/json') return false;
-  throw new Refusal(
+  throw new WebhookRefusal(
     415,
     'Cannot read the post: its content type is neither application/x-www-form-urlencoded nor application/json',
   );
@@ -120,7 +120,7 @@ function isOneOf(given: unknown, secrets: readonly string[]): boolean {
 function entriesOf(fields: Readonly<Record<string, unknown>>): CustomersMailCloudEntry[] {
   const event = typeof fields['event'] === 'string' ? parseJson(fields['event'], 'the field event') : fields['event'];
   if (!isFields(event))
-    throw new Refusal(400, 'Cannot read the post: its field event is not an object keyed by event type');
+    throw new WebhookRefusal(400, 'Cannot read the post: its field event is not an object keyed by event type');
   const entries = Object.entries(event).flatMap(([eventType, list]) =>
     (Array.isArray(list) ? list : [list]).map((entry: unknown) => ({ eventType, entry })),
   );

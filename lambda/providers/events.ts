@@ -13,7 +13,7 @@ export interface ProviderEvents {
    * The events of a post, whoever it is from: nothing is verified.
    *
    * @param timeZone IANA name, for times without an offset
-   * @throws Refusal where it cannot be read
+   * @throws WebhookRefusal where it cannot be read
    */
   ofPost(request: WebhookRequest, timeZone: string): MailEvent[];
   /** The events of what an `unrecognized` row keeps: the JSON of its `rawEvent`, parsed. */

@@ -13,7 +13,13 @@ import { jsonText } from '../mail/json.ts';
 import { boundedKey, keyOfContent, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from '../mail/keys.ts';
 import { MAIL_ID_ARGUMENT, sendGridMessageId } from '../mail/message-id.ts';
 import { usableTimestamp } from '../mail/timestamp.ts';
-import { mediaType, parseJson, Refusal, refuseTooManyEvents, type WebhookRequest } from '../mail/webhook-request.ts';
+import {
+  mediaType,
+  parseJson,
+  refuseTooManyEvents,
+  WebhookRefusal,
+  type WebhookRequest,
+} from '../mail/webhook-request.ts';
 
 const SIGNATURE_HEADER = 'x-twilio-email-event-webhook-signature';
 const TIMESTAMP_HEADER = 'x-twilio-email-event-webhook-timestamp';
@@ -25,12 +31,12 @@ const TIMESTAMP_HEADER = 'x-twilio-email-event-webhook-timestamp';
  * and recording a post twice changes nothing.
  *
  * @param publicKeys base64 SPKI DER, as SendGrid shows them
- * @throws Refusal 503 where no usable key is configured, 401 where none fits
+ * @throws WebhookRefusal 503 where no usable key is configured, 401 where none fits
  */
 export function verifySendGrid(request: WebhookRequest, publicKeys: readonly string[]): void {
   const keys = publicKeys.map(publicKey).filter((key) => key !== undefined);
   if (keys.length === 0) {
-    throw new Refusal(
+    throw new WebhookRefusal(
       503,
       publicKeys.length === 0
         ? 'Cannot verify the post: put the public key of the signed Event Webhook into sendgridPublicKeys of the webhook secret'
@@ -40,7 +46,10 @@ export function verifySendGrid(request: WebhookRequest, publicKeys: readonly str
   const signature = request.headers[SIGNATURE_HEADER];
   const timestamp = request.headers[TIMESTAMP_HEADER];
   if (signature === undefined || timestamp === undefined) {
-    throw new Refusal(401, 'Cannot accept the post: it is not signed; switch on the Signed Event Webhook at SendGrid');
+    throw new WebhookRefusal(
+      401,
+      'Cannot accept the post: it is not signed; switch on the Signed Event Webhook at SendGrid',
+    );
   }
   const signatureBytes = Buffer.from(signature, 'base64');
   // Node reads base64 leniently: one signature would have many spellings.
@@ -49,7 +58,10 @@ export function verifySendGrid(request: WebhookRequest, publicKeys: readonly str
     !wellFormed ||
     !keys.some((key) => createVerify('sha256').update(timestamp).update(request.body).verify(key, signatureBytes))
   ) {
-    throw new Refusal(401, 'Cannot accept the post: its signature fits none of the public keys in the webhook secret');
+    throw new WebhookRefusal(
+      401,
+      'Cannot accept the post: its signature fits none of the public keys in the webhook secret',
+    );
   }
 }
 
@@ -77,14 +89,14 @@ export function parsePublicKey(base64: string): KeyObject | undefined {
 /**
  * The events of a post that has been verified.
  *
- * @throws Refusal 415, 400 or 413
+ * @throws WebhookRefusal 415, 400 or 413
  */
 export function parseSendGrid(request: WebhookRequest): unknown[] {
   if (mediaType(request) !== 'application/json') {
-    throw new Refusal(415, 'Cannot read the post: its content type is not application/json');
+    throw new WebhookRefusal(415, 'Cannot read the post: its content type is not application/json');
   }
   const events = parseJson(request.body, 'the post');
-  if (!Array.isArray(events)) throw new Refusal(400, 'Cannot read the post: it is not an array of events');
+  if (!Array.isArray(events)) throw new WebhookRefusal(400, 'Cannot read the post: it is not an array of events');
   refuseTooManyEvents(events.length);
   return events;
 }

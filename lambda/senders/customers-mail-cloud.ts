@@ -4,8 +4,16 @@ import * as z from 'zod/mini';
 import type { Address } from '../mail/address.ts';
 import { HandoverError, type Sender } from './handover.ts';
 
+/** The account at Customers Mail Cloud; an empty host means that there is none. */
+export interface SmtpAccount {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+}
+
 export interface CustomersMailCloudSenderOptions {
-  readonly smtp: { readonly host: string; readonly port: number; readonly user: string; readonly password: string };
+  readonly smtp: SmtpAccount;
   /** How long a handover may take in all, however slowly the server answers each command. */
   readonly limitMs?: number;
 }
@@ -46,6 +54,7 @@ function isTemporary(code: string, replyCode: number): boolean {
 /** Each takes one mail at a time. */
 const CONNECTIONS = 10;
 
+/** A sender by SMTP. Its connections stay open between mails, until it is closed. */
 export function customersMailCloudSender({ smtp, limitMs = LIMIT_MS }: CustomersMailCloudSenderOptions): Sender {
   const transport = createTransport({
     host: smtp.host,
@@ -112,7 +121,14 @@ function handoverError(error: unknown): HandoverError {
   const parsed = smtpErrorSchema.safeParse(error);
   const { code = '', response, responseCode = 0, message } = parsed.success ? parsed.data : { message: String(error) };
   const words = code === 'EABORT' ? 'it took too long' : (response ?? message);
-  if (isTemporary(code, responseCode) && !isUntrusted(code, responseCode, message)) {
+  if (isUntrusted(code, responseCode, message)) {
+    return new HandoverError(
+      'unauthorized',
+      `The SMTP server did not prove itself by TLS (${words}): check host and port in customersMailCloudSmtp of the sender secret`,
+      { cause: error },
+    );
+  }
+  if (isTemporary(code, responseCode)) {
     return new HandoverError('temporary', `Customers Mail Cloud could not take the mail now (${words})`, {
       cause: error,
       ofMailboxes: responseCode === MAILBOX_UNAVAILABLE,
@@ -122,13 +138,6 @@ function handoverError(error: unknown): HandoverError {
     return new HandoverError(
       'unauthorized',
       `Customers Mail Cloud refused the SMTP account (${words}): check customersMailCloudSmtp of the sender secret`,
-      { cause: error },
-    );
-  }
-  if (isUntrusted(code, responseCode, message)) {
-    return new HandoverError(
-      'unauthorized',
-      `The SMTP server did not prove itself by TLS (${words}): check host and port in customersMailCloudSmtp of the sender secret`,
       { cause: error },
     );
   }

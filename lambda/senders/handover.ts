@@ -1,12 +1,12 @@
 /** What a sender is, and how a handover ends. */
-import type { OutgoingMail } from '../mail/outgoing-mail.ts';
+import type { OutgoingMail, RefusedRecipient } from '../mail/outgoing-mail.ts';
 
 /** A provider has taken a mail over. */
 export interface Handover {
   /** The key under which its events will come; undefined where the provider named none: they cannot be joined. */
   readonly messageId: string | undefined;
-  /** Recipients that were refused at once, while others were taken; each with the reply. */
-  readonly refused: readonly { readonly recipient: string; readonly reply: string }[];
+  /** Recipients that were refused at once, while others were taken. */
+  readonly refused: readonly RefusedRecipient[];
 }
 
 /** A provider has not taken a mail over. */

@@ -9,9 +9,10 @@
  */
 import { BatchGetCommand } from '@aws-sdk/lib-dynamodb';
 import type { EventStore } from '../../lambda/aws/event-store.ts';
+import { LOG_ROW_ENTRY } from '../../lambda/mail/entries.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import { canonicalJson } from '../../lambda/mail/json.ts';
-import { LOG_ROW_ENTRY, storyRow } from '../../lambda/mail/rows.ts';
+import { storyRow } from '../../lambda/mail/rows.ts';
 import { normalizeSendGrid } from '../../lambda/providers/sendgrid.ts';
 import { type Verdict, verdictOf } from './expected-rows.ts';
 import type { Fault, StorageCall } from './fault-proxy.ts';

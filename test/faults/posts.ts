@@ -1,8 +1,9 @@
 /** Posts of both providers about mails of every kind, made of the payloads that the providers document. */
 import type { Row } from '../../lambda/aws/tables.ts';
+import { LOG_ROW_ENTRY } from '../../lambda/mail/entries.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import type { Provider } from '../../lambda/mail/provider.ts';
-import { bounceRow, LOG_ROW_ENTRY, loggedMail, logRow, refusalEvent, storyRow } from '../../lambda/mail/rows.ts';
+import { bounceRow, loggedMail, logRow, refusalEvent, storyRow } from '../../lambda/mail/rows.ts';
 import {
   type CustomersMailCloudEntry,
   normalizeCustomersMailCloud,
@@ -187,7 +188,7 @@ function refusalsOf(provider: Provider, mails: readonly TestMail[]): RefusalRows
     .filter(({ logged }) => logged === 'later')
     .flatMap(({ messageId, row }) =>
       recipients.map((recipient) => {
-        const event = refusalEvent({ provider, messageId, recipient, reply: '550 5.7.1 Not here' }, SENT_AT * 1000);
+        const event = refusalEvent({ recipient, reply: '550 5.7.1 Not here' }, { provider, messageId }, SENT_AT * 1000);
         const bounce = recipient.startsWith('carol') ? bounceRow(event, loggedMail(row), time) : undefined;
         return { story: storyRow(event, messageId, time), bounce };
       }),

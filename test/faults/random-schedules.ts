@@ -3,7 +3,7 @@
  * requests fail and log rows are written, each delivered until it is acknowledged. One seed makes one schedule; in which
  * order the machine does what goes on at one time is not in it.
  */
-import { forEachConcurrently } from '../../lambda/aws/tables.ts';
+import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import { type Random, randomFrom } from '../fuzz/mutate.ts';
 import { FAULTS, type Fault, type Plan, refusesGoodItem } from './fault-proxy.ts';

@@ -2,10 +2,11 @@ import { DeleteItemCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/clie
 import { describe, expect, test } from 'vitest';
 import { joinUnmatched } from '../../bin/support/unmatched.ts';
 import { CLIENT_SETTINGS } from '../../lambda/aws/clients.ts';
+import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
 import { spillMessages } from '../../lambda/aws/spill-queue.ts';
-import { documentClient, forEachConcurrently } from '../../lambda/aws/tables.ts';
+import { documentClient } from '../../lambda/aws/tables.ts';
+import { LOG_ROW_ENTRY } from '../../lambda/mail/entries.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
-import { LOG_ROW_ENTRY } from '../../lambda/mail/rows.ts';
 import { normalizeCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud.ts';
 import { normalizeSendGrid } from '../../lambda/providers/sendgrid.ts';
 import { randomFrom } from '../fuzz/mutate.ts';

@@ -4,10 +4,10 @@
  */
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { EventStore } from '../../lambda/aws/event-store.ts';
+import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
 import { joinLateEvents } from '../../lambda/aws/late-join.ts';
 import { recordEvents } from '../../lambda/aws/record-events.ts';
 import { readSpillMessage, spillMessages } from '../../lambda/aws/spill-queue.ts';
-import { forEachConcurrently } from '../../lambda/aws/tables.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import { normalizeCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud.ts';
 import { type Facts, isAsItMustBe, type Verdict, verdictOf } from './expected-rows.ts';

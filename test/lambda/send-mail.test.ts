@@ -485,7 +485,7 @@ describe('the log says why a record comes again, and nothing of the mail:', () =
   test.each([
     ["another's claim", { status: 'sending', sendingUntil: far }, 300, undefined, `holds it until ${far}`],
     ['too little time', {}, -1, undefined, 'too little of the invocation is left'],
-    ['the provider', {}, 300, undefined, 'sendgrid could not take it now, and the item [^ ]+ says why'],
+    ['the provider', {}, 300, undefined, 'Cannot send the item [^ ]+ now: its error says why'],
     ['an error of storage', {}, 300, 'throttle', 'ProvisionedThroughputExceededException","httpStatus":400'],
     ['a broken connection', {}, 300, 'reset', '"code":"ECONNRESET"'],
   ] as const)('%s', async (_, change, retryMs, fault, words) => {
@@ -501,6 +501,30 @@ describe('the log says why a record comes again, and nothing of the mail:', () =
     ]);
     expect(lines.join()).not.toMatch(/secret/);
   });
+});
+
+test('an item with no room for an error is given back all the same, and none of its beginnings is used up', async () => {
+  at.api.answer = () => ({ status: 500, body: JSON.stringify({ errors: [{ message: 'x'.repeat(2_000) }] }) });
+  const { id, record } = await waiting('full', { padding: 'x'.repeat(400 * 1024 - 1_500) });
+  for (let n = 0; n < 6; n++) expect(await at.deliver([record], 300)).toEqual([record.dynamodb?.SequenceNumber]);
+  expect(await at.mail(id)).toMatchObject({ status: 'sending', attempts: 0 });
+  at.api.answer = () => undefined;
+  expect(await at.deliver([record])).toEqual([]);
+  expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 1 });
+});
+
+test('of two that take over a lapsed claim the slower one waits for the quicker one', async () => {
+  const { id, record } = await waiting('contested', { status: 'sending', sendingUntil: '2026-01-01T00:00:00.000Z' });
+  const quicker = { status: 'sending', sendingUntil: '2999-01-01T00:00:00.000Z' };
+  at.proxy.plan = async ({ body }) => {
+    if (JSON.stringify(body).includes('2026-01-01')) await at.put(letter(id, quicker));
+    return undefined;
+  };
+  const written = vi.spyOn(process.stdout, 'write');
+  onTestFinished(() => written.mockRestore());
+  expect(await at.deliver([record], 300)).toEqual([record.dynamodb?.SequenceNumber]);
+  expect(written.mock.calls.join()).toContain(`holds it until ${quicker.sendingUntil}`);
+  expect(mailsTo(id)).toBe(0);
 });
 
 test('an edit while it is being sent loses neither the edit nor the result', async () => {

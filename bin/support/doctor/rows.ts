@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetCommand, paginateQuery, paginateScan } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../../lambda/aws/tables.ts';
-import { DAY_SHARDS } from '../../../lambda/mail/keys.ts';
+import { DAY_PARTITIONS } from '../../../lambda/mail/keys.ts';
 import { isWaiting, whyStuck } from '../stuck.ts';
 import { counted } from '../talk.ts';
 import type { Patient } from './patient.ts';
@@ -50,7 +50,7 @@ export function rowCheck({ outputs, tables, days }: Patient): Check {
       const nowMs = Date.now();
       for (let back = 0; back < days; back++) {
         const day = new Date(nowMs - back * DAY_MS).toISOString().slice(0, 10);
-        await Promise.all(Array.from({ length: DAY_SHARDS }, (_, shard) => count(`${day}#${shard}`)));
+        await Promise.all(Array.from({ length: DAY_PARTITIONS }, (_, shard) => count(`${day}#${shard}`)));
       }
       const lately = `in ${counted(days, 'day')}${partial ? ' (not all were looked at)' : ''}`;
       if (counts.unrecognized + counts.unmatched === 0) return ok(`all understood and joined, ${lately}`);

@@ -11,7 +11,7 @@ test.each([
   ['SendGrid', undefined],
   ['amazon-ses', undefined],
   ['constructor', undefined],
-  [null, undefined],
+  [null, 'sendgrid'],
   [5, undefined],
 ])('%j names %s', (name, provider) => {
   expect(readProvider(name)).toBe(provider);

@@ -4,13 +4,14 @@ import type { FailureEvent, ProgressEvent, UnrecognizedEvent } from '../../../la
 import { dayKey } from '../../../lambda/mail/keys.ts';
 import {
   bounceRow,
-  expiresAt,
+  expirySeconds,
   joinedAttributes,
   type LoggedMail,
   loggedMail,
   logRow,
   logRowDefaults,
   refusalEvent,
+  type SentMail,
   storyRow,
   unrecognizedRow,
 } from '../../../lambda/mail/rows.ts';
@@ -265,11 +266,11 @@ describe('a row is kept', () => {
 
   test('for ever where the retention is 0', () => {
     expect(row(OCCURRED_AT, 0).expiresAt).toBeUndefined();
-    expect(expiresAt(Date.now(), 0)).toBeUndefined();
+    expect(expirySeconds(Date.now(), 0)).toBeUndefined();
   });
 
   test('until a whole second', () => {
-    expect(expiresAt(1_674_623_115_999, 1)).toBe(1_674_623_115 + DAY_S);
+    expect(expirySeconds(1_674_623_115_999, 1)).toBe(1_674_623_115 + DAY_S);
   });
 
   test('under the day of its event, even a strange one', () => {
@@ -395,15 +396,11 @@ describe("an event in its mail's story", () => {
 });
 
 describe('a recipient that was refused at the handover', () => {
-  const refusal = {
-    provider: 'customers-mail-cloud',
-    messageId: '<8f902ee7@example.com>',
-    recipient: 'Ann@Example.com',
-    reply: '550 5.1.1 User unknown',
-  } as const;
+  const mail = { provider: 'customers-mail-cloud', messageId: '<8f902ee7@example.com>' } as const;
+  const ann = { recipient: 'Ann@Example.com', reply: '550 5.1.1 User unknown' };
 
   test('is a failed event of the story', () => {
-    expect(storyRow(refusalEvent(refusal, OCCURRED_AT * 1000 + 500), refusal.messageId, time)).toEqual({
+    expect(storyRow(refusalEvent(ann, mail, OCCURRED_AT * 1000 + 500), mail.messageId, time)).toEqual({
       messageId: '<8f902ee7@example.com>',
       entry: 'event#2023-01-25T05:05:15.000Z#handover#failed#ann@example.com',
       state: 'failed',
@@ -417,7 +414,7 @@ describe('a recipient that was refused at the handover', () => {
   });
 
   test('is a Bounce row, under the keys of Customers Mail Cloud and classified by the reply', () => {
-    expect(bounceRow(refusalEvent(refusal, OCCURRED_AT * 1000), undefined, time)).toMatchObject({
+    expect(bounceRow(refusalEvent(ann, mail, OCCURRED_AT * 1000), undefined, time)).toMatchObject({
       fullMessageId: '<8f902ee7@example.com>#ann@example.com',
       eventId: 'handover#failed',
       messageId: '<8f902ee7@example.com>',
@@ -432,20 +429,20 @@ describe('a recipient that was refused at the handover', () => {
   });
 
   test.each(['', `${'a'.repeat(3_000)}@example.com`])('can be stored whoever it is', (recipient) => {
-    const event = refusalEvent({ ...refusal, recipient }, OCCURRED_AT * 1000);
-    expectStorable(storyRow(event, refusal.messageId, time));
+    const event = refusalEvent({ ...ann, recipient }, mail, OCCURRED_AT * 1000);
+    expectStorable(storyRow(event, mail.messageId, time));
     expectStorable(bounceRow(event, undefined, time));
   });
 
   test('is a failure like any other, of no recipient where its address is empty', () => {
-    expect(refusalEvent(refusal, 0)).toMatchObject({ kind: 'failure', recipient: 'ann@example.com' });
-    expect(refusalEvent({ ...refusal, recipient: '' }, 0).recipient).toBeUndefined();
+    expect(refusalEvent(ann, mail, 0)).toMatchObject({ kind: 'failure', recipient: 'ann@example.com' });
+    expect(refusalEvent({ ...ann, recipient: '' }, mail, 0).recipient).toBeUndefined();
   });
 
   test('has an entry of its own beside the others', () => {
     const entries = ['ann@example.com', 'bob@example.com'].map(
       (recipient) =>
-        storyRow(refusalEvent({ ...refusal, recipient }, OCCURRED_AT * 1000), refusal.messageId, time).entry,
+        storyRow(refusalEvent({ ...ann, recipient }, mail, OCCURRED_AT * 1000), mail.messageId, time).entry,
     );
     expect(new Set(entries).size).toBe(2);
   });
@@ -461,7 +458,7 @@ describe('a log row', () => {
     cc: [],
     bcc: [{ email: 'dora@example.com' }],
     subject: 'Hello',
-  };
+  } satisfies SentMail;
 
   test('has its addresses as JSON strings, and no empty list', () => {
     expect(logRow(sent, OCCURRED_AT * 1000, 180)).toEqual({

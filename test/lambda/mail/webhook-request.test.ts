@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { mediaType, parseJson, Refusal } from '../../../lambda/mail/webhook-request.ts';
+import { mediaType, parseJson, WebhookRefusal } from '../../../lambda/mail/webhook-request.ts';
 
 describe("a post's media type", () => {
   test.each([
@@ -15,7 +15,7 @@ describe("a post's media type", () => {
 
 describe('JSON that is none is refused', () => {
   test.each([['as text', '{'] as const, ['as bytes', Buffer.from('{')] as const])('%s', (_, json) => {
-    const refusal = new Refusal(400, 'Cannot read the post: it is not JSON', { cause: expect.any(SyntaxError) });
+    const refusal = new WebhookRefusal(400, 'Cannot read the post: it is not JSON', { cause: expect.any(SyntaxError) });
     expect(() => parseJson(json, 'the post')).toThrow(refusal);
   });
 });

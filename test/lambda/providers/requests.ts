@@ -1,6 +1,6 @@
 /** Webhook requests, signed by the tests. */
 import { expect } from 'vitest';
-import { Refusal, type WebhookRequest } from '../../../lambda/mail/webhook-request.ts';
+import { WebhookRefusal, type WebhookRequest } from '../../../lambda/mail/webhook-request.ts';
 
 /** As SendGrid posts. */
 export const JSON_TYPE = { 'content-type': 'application/json;charset=utf-8' };
@@ -15,7 +15,7 @@ export function refusalOf(work: () => unknown, status: number): string {
   try {
     work();
   } catch (error) {
-    expect(error).toBeInstanceOf(Refusal);
+    expect(error).toBeInstanceOf(WebhookRefusal);
     expect(error).toMatchObject({ status, message: expect.stringMatching(/^Cannot .+: .+/) });
     return String(error);
   }

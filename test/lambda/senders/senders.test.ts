@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { PROVIDERS } from '../../../lambda/mail/provider.ts';
-import { openSenders } from '../../../lambda/senders/senders.ts';
+import { openSenders, unavailableSenders } from '../../../lambda/senders/senders.ts';
 import { failureOf, mail } from './mails.ts';
 
 afterEach(() => vi.restoreAllMocks());
@@ -12,6 +12,15 @@ test('every provider has a sender', () => {
   vi.spyOn(console, 'warn').mockReturnValue();
   const senders = openSenders(nothingSetUp, 'https://api.sendgrid.com');
   expect(Object.keys(senders).toSorted()).toEqual(PROVIDERS.toSorted());
+});
+
+test('in place of each sender stands one that mails are logged for as for that one', () => {
+  vi.spyOn(console, 'warn').mockReturnValue();
+  const senders = openSenders(nothingSetUp, 'https://api.sendgrid.com');
+  const inTheirPlace = unavailableSenders('temporary', 'Cannot send');
+  for (const provider of PROVIDERS) {
+    expect(inTheirPlace[provider].choosesMessageId).toBe(senders[provider].choosesMessageId);
+  }
 });
 
 test('a provider that is not set up refuses, and says what to set', async () => {

@@ -1,0 +1,31 @@
+/** Work on many items, some at one time. */
+
+/** Requests at one time: enough to hide a request's latency, few enough for one connection pool. */
+const CONCURRENCY = 16;
+
+/**
+ * Runs `work` for every item, a bounded number at one time. After the first error no further item is begun, and it is
+ * thrown when those under way have ended.
+ */
+export async function forEachConcurrently<Item>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<void>,
+  concurrency = CONCURRENCY,
+): Promise<void> {
+  const waiting = items.values();
+  let failed = false;
+  const runner = async () => {
+    for (const item of waiting) {
+      if (failed) return;
+      try {
+        await work(item);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const results = await Promise.allSettled(Array.from({ length: Math.min(concurrency, items.length) }, runner));
+  const failure = results.find((result) => result.status === 'rejected');
+  if (failure) throw failure.reason;
+}
