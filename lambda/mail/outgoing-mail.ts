@@ -44,12 +44,19 @@ const itemSchema = z.object({
   html: text,
 });
 
+const ATTRIBUTES = ['provider', 'from', 'to', 'cc', 'bcc', 'replyTo', 'subject', 'content', 'html'];
+
 /**
- * Reads an item of the Mail table.
+ * Reads an item of the Mail table. What it does not know is somebody's own, but for `BCC` and its like: a copy that
+ * nobody gets is missed by nobody.
  *
  * @throws Error whose message says, in one sentence, what to mend
  */
 export function outgoingMail(item: Readonly<Record<string, unknown>>): OutgoingMail {
+  for (const name of Object.keys(item)) {
+    const meant = ATTRIBUTES.find((attribute) => attribute.toLowerCase() === name.toLowerCase());
+    if (meant !== undefined && meant !== name) throw new Error(`Cannot send: write ${meant}, not ${name}`);
+  }
   const parsed = itemSchema.safeParse(item);
   if (!parsed.success) {
     throw new Error(

@@ -74,9 +74,12 @@ describe('an item is a mail', () => {
     expect(outgoingMail(item({ subject: typed, content: typed }))).toMatchObject({ subject: text, content: text });
   });
 
-  test.each([undefined, '', '  ', 'sendgrid', ' sendgrid '])('for SendGrid where its provider is %j', (provider) => {
-    expect(outgoingMail(item({ provider })).provider).toBe('sendgrid');
-  });
+  test.each([undefined, null, '', '  ', 'sendgrid', ' sendgrid '])(
+    'for SendGrid where its provider is %j',
+    (provider) => {
+      expect(outgoingMail(item({ provider })).provider).toBe('sendgrid');
+    },
+  );
 
   test('with attributes of other programs', () => {
     expect(outgoingMail(item({ status: 'sending', attempts: 3, campaign: 'spring' }))).toEqual(outgoingMail(item()));
@@ -117,6 +120,7 @@ describe('a bad item says in one sentence what to mend', () => {
     ['no recipient', { to: undefined }, 'Cannot send: to has no recipient'],
     ['an empty recipient', { to: ' ' }, 'Cannot send: to has no recipient'],
     ['an empty list of recipients', { to: [] }, 'Cannot send: to has no recipient'],
+    ['a name in another case', { BCC: 'b@example.com' }, 'Cannot send: write bcc, not BCC'],
     ['copies only', { to: '', cc: 'cc@example.com' }, 'Cannot send: to has no recipient'],
     ['an invalid recipient', { to: 'ann' }, 'Cannot send: to: cannot use "ann": it is not an e-mail address'],
     [
