@@ -14,7 +14,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { PROVIDERS } from '../lambda/mail/provider.ts';
 import { fixLogicalId } from './logical-id.ts';
-import { combined, type Metrics } from './metrics.ts';
+import { combined, type Metrics, numbered } from './metrics.ts';
 
 /** The providers look into an account with more than this. */
 const BOUNCE_RATE_PERCENT = 5;
@@ -120,14 +120,14 @@ function webhookAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
  * events makes `Received` missing, not 0; `none` is 0 wherever mail was sent, and makes a sum of it.
  */
 function silence({ mailed, events }: { mailed: Metric; events: readonly Metric[] }, description: string) {
-  const ids = events.map((_, index) => `events${index + 1}`);
+  const numberedEvents = numbered('events', events);
   return {
     metric: new MathExpression({
-      expression: `IF((mailed > 0) AND (SUM([${[...ids, 'none'].join(', ')}]) == 0), 1, 0)`,
+      expression: `IF((mailed > 0) AND (SUM([${[...Object.keys(numberedEvents), 'none'].join(', ')}]) == 0), 1, 0)`,
       usingMetrics: {
         mailed,
         none: new MathExpression({ expression: 'mailed * 0', usingMetrics: { mailed }, period: DAY }),
-        ...Object.fromEntries(events.map((metric, index) => [`events${index + 1}`, metric])),
+        ...numberedEvents,
       },
       period: DAY,
     }),

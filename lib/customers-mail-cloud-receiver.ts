@@ -1,10 +1,11 @@
 /** Customers Mail Cloud's webhook: a function URL, and what records its posts now or, from the spill queue, later. */
-import { Duration, Stack } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import { EventSourceMapping, FunctionUrlAuthType } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import type { LogDefaults } from './encrypted-log-group.ts';
 import { fixLogicalId } from './logical-id.ts';
 import type { Queues } from './queues.ts';
+import { grantRecording, recordingEnvironment } from './recording.ts';
 import type { Secrets } from './secrets.ts';
 import type { Settings } from './settings.ts';
 import type { Storage } from './storage.ts';
@@ -27,11 +28,8 @@ export class CustomersMailCloudReceiver extends Construct {
   constructor(scope: Construct, id: string, props: CustomersMailCloudReceiverProps) {
     super(scope, id);
     const { defaults, settings, storage, secrets, queues } = props;
-    const recording = {
-      STACK_NAME: Stack.of(this).stackName,
-      SENT_LOG_TABLE: storage.sentLog.tableName,
-      BOUNCE_TABLE: storage.bounce.tableName,
-      RETENTION_DAYS: String(settings.retentionDays),
+    const environment = {
+      ...recordingEnvironment(this, storage, settings),
       CUSTOMERS_MAIL_CLOUD_TIME_ZONE: settings.customersMailCloudTimeZone,
     };
 
@@ -41,7 +39,7 @@ export class CustomersMailCloudReceiver extends Construct {
       description: "Records what Customers Mail Cloud's webhook reports",
       timeout: Duration.seconds(30),
       environment: {
-        ...recording,
+        ...environment,
         WEBHOOK_SECRET: secrets.webhook.secretArn,
         SPILL_QUEUE_URL: queues.spill.queueUrl,
       },
@@ -58,7 +56,7 @@ export class CustomersMailCloudReceiver extends Construct {
       entry: 'record-spilled-posts',
       description: 'Records the webhook posts that could not be recorded when they came',
       timeout: Duration.minutes(1),
-      environment: recording,
+      environment,
     });
     const { recordSpilled } = this;
     queues.grantConsume(recordSpilled, queues.spill);
@@ -69,9 +67,6 @@ export class CustomersMailCloudReceiver extends Construct {
       reportBatchItemFailures: true,
     });
 
-    for (const recorder of [receive, recordSpilled]) {
-      storage.grant(recorder, storage.sentLog, 'BatchGetItem', 'BatchWriteItem', 'PutItem');
-      storage.grant(recorder, storage.bounce, 'BatchWriteItem', 'PutItem');
-    }
+    for (const recorder of [receive, recordSpilled]) grantRecording(recorder, storage);
   }
 }

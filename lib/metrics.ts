@@ -77,19 +77,23 @@ export class Metrics {
     return [sendGrid.receive, customersMailCloud.receive] as const;
   }
 
+  /** All functions. */
   get functions() {
+    return [...this.receivers, ...this.#workers] as const;
+  }
+
+  /** The functions that streams and the spill queue call. */
+  get #workers() {
     const { customersMailCloud, sender, lateJoin } = this.#parts;
-    return [...this.receivers, customersMailCloud.recordSpilled, sender.send, lateJoin.join] as const;
+    return [customersMailCloud.recordSpilled, sender.send, lateJoin.join] as const;
   }
 
   /** Functions that crashed or ran out of time. A receiver's show in what its webhook answers. */
   get functionErrors(): Metric[] {
-    const { customersMailCloud, sender, lateJoin } = this.#parts;
-    return [customersMailCloud.recordSpilled, sender.send, lateJoin.join].map((it) =>
-      it.metricErrors({ label: it.node.id }),
-    );
+    return this.#workers.map((it) => it.metricErrors({ label: it.node.id }));
   }
 
+  /** Calls that AWS turned away, of all functions. */
   get throttles(): Metric[] {
     return this.functions.map((it) => it.metricThrottles({ label: it.node.id }));
   }
@@ -122,6 +126,7 @@ export class Metrics {
     ];
   }
 
+  /** What is in FailureQueue. */
   get givenUp(): Metric {
     return this.#parts.queues.failures.metricApproximateNumberOfMessagesVisible({
       statistic: Stats.MAXIMUM,
@@ -140,10 +145,11 @@ export class Metrics {
  * it is not documented.
  */
 export function combined(by: 'SUM' | 'MAX', metrics: readonly IMetric[], period: Duration): MathExpression {
-  const ids = metrics.map((_, index) => `m${index + 1}`);
-  return new MathExpression({
-    expression: `${by}([${ids.join(', ')}])`,
-    usingMetrics: Object.fromEntries(metrics.map((metric, index) => [`m${index + 1}`, metric])),
-    period,
-  });
+  const usingMetrics = numbered('m', metrics);
+  return new MathExpression({ expression: `${by}([${Object.keys(usingMetrics).join(', ')}])`, usingMetrics, period });
+}
+
+/** The metrics under names by which an expression can call them: `m1`, `m2`, … */
+export function numbered(letters: string, metrics: readonly IMetric[]): Record<string, IMetric> {
+  return Object.fromEntries(metrics.map((metric, index) => [`${letters}${index + 1}`, metric]));
 }

@@ -47,6 +47,7 @@ export class Secrets extends Construct {
     );
     this.sender = secret('SenderSecret', 'Todoke: the credentials that mail is sent with', EMPTY_SENDER_SECRET);
   }
+
   /** Lets a function read `secret`, and nothing else about it. */
   grantRead(grantee: IGrantable, secret: Secret): void {
     Grant.addToPrincipal({

@@ -12,6 +12,7 @@ import { Construct } from 'constructs';
 import { acknowledge } from './acknowledge.ts';
 import { encryptedLogGroup, type LogDefaults } from './encrypted-log-group.ts';
 import { fixLogicalId } from './logical-id.ts';
+import { grantRecording, recordingEnvironment } from './recording.ts';
 import type { Secrets } from './secrets.ts';
 import type { Settings } from './settings.ts';
 import type { Storage } from './storage.ts';
@@ -55,19 +56,15 @@ export class SendGridReceiver extends Construct {
       description: "Records what SendGrid's Event Webhook reports",
       timeout: Duration.seconds(29),
       environment: {
-        STACK_NAME: Stack.of(this).stackName,
-        SENT_LOG_TABLE: storage.sentLog.tableName,
-        BOUNCE_TABLE: storage.bounce.tableName,
+        ...recordingEnvironment(this, storage, settings),
         WEBHOOK_SECRET: secrets.webhook.secretArn,
-        RETENTION_DAYS: String(settings.retentionDays),
       },
       ...(settings.sendgridReceiverReservedConcurrency !== undefined && {
         reservedConcurrentExecutions: settings.sendgridReceiverReservedConcurrency,
       }),
     });
     const { receive } = this;
-    storage.grant(receive, storage.sentLog, 'BatchGetItem', 'BatchWriteItem', 'PutItem');
-    storage.grant(receive, storage.bounce, 'BatchWriteItem', 'PutItem');
+    grantRecording(receive, storage);
     secrets.grantRead(receive, secrets.webhook);
 
     const accessLogs = encryptedLogGroup(this, 'SendGridWebhookLogs', defaults);
