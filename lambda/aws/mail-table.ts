@@ -55,6 +55,8 @@ export type SendingResult =
       readonly attempts: number;
     };
 
+export type MailTable = ReturnType<typeof mailTable>;
+
 /** Who may send which item, by conditional writes. Its methods throw what the SDK throws after its own retries. */
 export function mailTable(client: DynamoDBDocumentClient, table: string) {
   return {

@@ -6,6 +6,9 @@ import type { EventStore } from './event-store.ts';
 import { forEachConcurrently } from './for-each-concurrently.ts';
 import type { Row } from './tables.ts';
 
+export type SentLog = ReturnType<typeof sentLog>;
+
+/** Its methods put rows under derived keys, and throw what the SDK throws after its own retries. */
 export function sentLog({ client, sentLogTable, bounceTable }: EventStore, retentionDays: number) {
   const put = (table: string, row: Row) => client.send(new PutCommand({ TableName: table, Item: row }));
   return {

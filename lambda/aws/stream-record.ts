@@ -4,8 +4,7 @@ import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
 import { forEachConcurrently } from './for-each-concurrently.ts';
 import { errorFields, log } from './log.ts';
-import type { Row } from './tables.ts';
-import { UNMARSHALL_OPTIONS } from './tables.ts';
+import { type Row, UNMARSHALL_OPTIONS } from './tables.ts';
 
 /** A record of a table's stream with the row as it was after the change. */
 export interface StreamRecord {

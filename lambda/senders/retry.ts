@@ -18,7 +18,7 @@ const LONGEST_WAIT_MS = 20_000;
 export async function retryHandover<Result>(
   handOver: () => Promise<Result>,
   deadlineMs: number,
-  pause: Pause = sleep,
+  pause: Pause,
 ): Promise<Result> {
   for (let attempt = 0; ; attempt++) {
     try {

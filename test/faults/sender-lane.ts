@@ -8,6 +8,7 @@ import type { DynamoDBRecord } from 'aws-lambda';
 import * as z from 'zod';
 import type { Row } from '../../lambda/aws/tables.ts';
 import { isConditionFailure } from '../../lambda/aws/update.ts';
+import { RESERVE_MS } from '../../lambda/sending/invocation.ts';
 import { type Cleanup, startOrUndo } from '../../local/cleanup.ts';
 import { functionEnvironment } from '../../local/functions/function-environment.ts';
 import { functionProperties, writeWorkerScript } from '../../local/functions/functions.ts';
@@ -18,9 +19,6 @@ import type { FaultProxy, StorageCall } from './fault-proxy.ts';
 import { type Providers, startProviders } from './providers.ts';
 import { type InRound, type Refusal, type Round, type SentRows, sentRows, type Taking } from './sending-verdict.ts';
 import { REGION, type TestStorage } from './storage.ts';
-
-/** `RESERVE_MS` of lambda/send-mail.ts, which cannot be loaded outside of its environment. */
-const RESERVE_MS = 40_000;
 
 export interface RoundOptions {
   /** How long a delivery may try again what fails. */

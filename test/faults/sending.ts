@@ -2,6 +2,7 @@
  * The matrix of the sender: every storage call and every step of a handover fails in every way, and its process is killed
  * at each; the record comes again until it is acknowledged, and once more after that.
  */
+import { RETRY_FOR_MS } from '../../lambda/sending/invocation.ts';
 import { recordOf } from '../lambda/sender-servers.ts';
 import type { Fault, Plan } from './fault-proxy.ts';
 import { newTag } from './posts.ts';
@@ -28,8 +29,6 @@ export interface SendingOutcome {
 
 /** More than the event source mapping's: on a busy machine a delivery's time may be over before it has begun. */
 const MAX_DELIVERIES = 30;
-/** `RETRY_FOR_MS` of lambda/send-mail.ts, which cannot be loaded outside of its environment. */
-const RETRY_FOR_MS = 6 * 3_600_000;
 /** Nobody listens here. */
 const CLOSED_PORT = 1;
 

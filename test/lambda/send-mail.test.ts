@@ -1,5 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { whyStuck } from '../../bin/support/stuck.ts';
+import { CLAIM_MARGIN_MS, RESERVE_MS, RETRY_FOR_MS } from '../../lambda/sending/invocation.ts';
 import { resources, synthesized } from '../lib/synthesized.ts';
 import { senderAtWork } from './sender-at-work.ts';
 import { recordOf } from './sender-servers.ts';
@@ -104,7 +105,7 @@ describe('streams deliver at least once, and a mail is sent once', () => {
   test('retries outlast the claim', () => {
     const { timeoutMs, retries, recordAgeMs } = streamOfTheTemplate();
     expect(retries).toBe(AS_OFTEN_AS_IT_TAKES);
-    expect(recordAgeMs).toBeGreaterThan(timeoutMs + at.CLAIM_MARGIN_MS);
+    expect(recordAgeMs).toBeGreaterThan(timeoutMs + CLAIM_MARGIN_MS);
   });
 });
 
@@ -202,7 +203,7 @@ describe('what may pass is tried again', () => {
     const records = mails.map(({ record }) => record);
     expect(await at.deliver(records, 300)).toHaveLength(60);
 
-    laterClock().laterMs = at.RETRY_FOR_MS;
+    laterClock().laterMs = RETRY_FOR_MS;
     const before = Date.now();
     expect(await at.deliver(records, 120_000)).toEqual([]);
     expect(Date.now() - before).toBeLessThan(60_000);
@@ -221,7 +222,7 @@ describe('what may pass is tried again', () => {
   test('and the stream brings it until then, and as long again', () => {
     const { retries, recordAgeMs } = streamOfTheTemplate();
     expect(retries).toBe(AS_OFTEN_AS_IT_TAKES);
-    expect(recordAgeMs).toBeGreaterThanOrEqual(2 * at.RETRY_FOR_MS);
+    expect(recordAgeMs).toBeGreaterThanOrEqual(2 * RETRY_FOR_MS);
   });
 });
 
@@ -236,7 +237,7 @@ test('put off by the SMTP server until it is given up: failed, and only then the
     expect(await at.mail(id)).toMatchObject({ status: 'sending', attempts: 0 });
     expect(await storyOf()).toEqual([]);
   }
-  laterClock().laterMs = at.RETRY_FOR_MS;
+  laterClock().laterMs = RETRY_FOR_MS;
   expect(await at.deliver([record], 300)).toEqual([]);
   expect(await at.mail(id)).toMatchObject({
     status: 'failed',
@@ -407,7 +408,7 @@ describe('while storage fails', () => {
   test('a log row that storage never takes: the mail is not sent again, and the item says what is missing', async () => {
     const retryMs = 20_000;
     // Logging is given up in the middle of the reserve; the last second of it is waited for here.
-    timePassesWhileItIsSent(retryMs + at.RESERVE_MS / 2 - 1_000);
+    timePassesWhileItIsSent(retryMs + RESERVE_MS / 2 - 1_000);
     at.proxy.plan = ({ action }) => (action === 'PutItem' ? 'error 500' : undefined);
     const { id, record } = await waiting('never-logged');
     expect(await at.deliver([record], retryMs)).toEqual([]);
@@ -442,7 +443,7 @@ describe('while storage fails', () => {
 
   test('storage that takes nothing after the 202 until the invocation ends: as after a crash, the mail is sent twice', async () => {
     const retryMs = 20_000;
-    const clock = timePassesWhileItIsSent(retryMs + at.RESERVE_MS - 1_000);
+    const clock = timePassesWhileItIsSent(retryMs + RESERVE_MS - 1_000);
     at.proxy.plan = ({ action }) => (at.api.requests > before && action !== 'GetItem' ? 'error 500' : undefined);
     const before = at.api.requests;
     const { id, record } = await waiting('outage');
@@ -452,7 +453,7 @@ describe('while storage fails', () => {
 
     at.proxy.plan = () => undefined;
     at.api.answer = () => undefined;
-    clock.laterMs += at.CLAIM_MARGIN_MS;
+    clock.laterMs += CLAIM_MARGIN_MS;
     expect(await at.deliver([record], retryMs)).toEqual([]);
     expect(mailsTo(id)).toBe(2);
     expect(await logRowsOf(id)).toHaveLength(1);

@@ -4,6 +4,7 @@ import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import type { Context, DynamoDBRecord } from 'aws-lambda';
 import { vi } from 'vitest';
+import { RESERVE_MS } from '../../lambda/sending/invocation.ts';
 import { startEngine } from '../../local/database/engine.ts';
 import { issueLocalCertificate } from '../../local/simulators/certificate.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
@@ -83,7 +84,7 @@ export async function senderAtWork() {
     SENDGRID_API_URL: mailApi.url,
     RETENTION_DAYS: '180',
   });
-  const { handler, RESERVE_MS, CLAIM_MARGIN_MS, RETRY_FOR_MS } = await import('../../lambda/send-mail.ts');
+  const { handler } = await import('../../lambda/send-mail.ts');
 
   return {
     proxy: proxy as FaultProxy,
@@ -93,9 +94,6 @@ export async function senderAtWork() {
     smtp,
     /** Of the SMTP server. */
     account,
-    RESERVE_MS,
-    CLAIM_MARGIN_MS,
-    RETRY_FOR_MS,
     put: async (item: Row) => void (await db.send(new PutCommand({ TableName: MAIL, Item: item }))),
     mail: async (id: string) =>
       (await db.send(new GetCommand({ TableName: MAIL, Key: { id }, ConsistentRead: true }))).Item,

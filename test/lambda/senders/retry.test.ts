@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { HandoverError } from '../../../lambda/senders/handover.ts';
 import { persist, retryHandover } from '../../../lambda/senders/retry.ts';
@@ -43,57 +44,57 @@ function failing(...errors: unknown[]) {
 describe('a handover', () => {
   test('that succeeds is made once', async () => {
     const handOver = failing();
-    expect(await retryHandover(handOver, FAR_MS)).toBe('done');
+    expect(await retryHandover(handOver, FAR_MS, sleep)).toBe('done');
     expect(handOver).toHaveBeenCalledTimes(1);
     expect(waits).toEqual([]);
   });
 
   test('that fails temporarily is made again, each time twice as late', async () => {
     const handOver = failing(...Array.from({ length: 8 }, () => temporary()));
-    expect(await retryHandover(handOver, FAR_MS)).toBe('done');
+    expect(await retryHandover(handOver, FAR_MS, sleep)).toBe('done');
     expect(handOver).toHaveBeenCalledTimes(9);
     expect(waits).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
   });
 
   test('is made again after a time that differs by up to half', async () => {
     jitter(0.999_999);
-    await retryHandover(failing(temporary(), temporary()), FAR_MS);
+    await retryHandover(failing(temporary(), temporary()), FAR_MS, sleep);
     expect(waits.map(Math.round)).toEqual([500, 1_000]);
   });
 
   test.each(['refused', 'unauthorized'] as const)('that is %s is not made again', async (kind) => {
     const error = new HandoverError(kind, 'never');
     const handOver = failing(error);
-    await expect(retryHandover(handOver, FAR_MS)).rejects.toBe(error);
+    await expect(retryHandover(handOver, FAR_MS, sleep)).rejects.toBe(error);
     expect(handOver).toHaveBeenCalledTimes(1);
   });
 
   test('that is refused after it failed temporarily is not made again', async () => {
     const error = new HandoverError('refused', 'never');
     const handOver = failing(temporary(), error);
-    await expect(retryHandover(handOver, FAR_MS)).rejects.toBe(error);
+    await expect(retryHandover(handOver, FAR_MS, sleep)).rejects.toBe(error);
     expect(handOver).toHaveBeenCalledTimes(2);
   });
 
   test('that breaks for another reason is not made again', async () => {
     const error = new TypeError('a fault of ours');
-    await expect(retryHandover(failing(error), FAR_MS)).rejects.toBe(error);
+    await expect(retryHandover(failing(error), FAR_MS, sleep)).rejects.toBe(error);
     expect(waits).toEqual([]);
   });
 
   test('is made again when the provider asks for it, and a little later', async () => {
-    await retryHandover(failing(temporary(START_MS + 30_000)), FAR_MS);
+    await retryHandover(failing(temporary(START_MS + 30_000)), FAR_MS, sleep);
     expect(waits).toEqual([30_250]);
   });
 
   test('is made again as usual where that time is past', async () => {
-    await retryHandover(failing(temporary(START_MS - 30_000)), FAR_MS);
+    await retryHandover(failing(temporary(START_MS - 30_000)), FAR_MS, sleep);
     expect(waits).toEqual([250]);
   });
 
   test('is given up at once where that time is after the deadline', async () => {
     const error = temporary(START_MS + 30_000);
-    await expect(retryHandover(failing(error), START_MS + 20_000)).rejects.toBe(error);
+    await expect(retryHandover(failing(error), START_MS + 20_000, sleep)).rejects.toBe(error);
     expect(waits).toEqual([]);
   });
 
@@ -105,14 +106,14 @@ describe('a handover', () => {
       throw errors[begunAtMs.length - 1];
     };
     const deadlineMs = START_MS + 5_000;
-    await expect(retryHandover(handOver, deadlineMs)).rejects.toSatisfy((error) => error === errors[4]);
+    await expect(retryHandover(handOver, deadlineMs, sleep)).rejects.toSatisfy((error) => error === errors[4]);
     expect(begunAtMs.map((atMs) => atMs - START_MS)).toEqual([0, 250, 750, 1_750, 3_750]);
   });
 
   test('is made once even where the deadline is past', async () => {
-    expect(await retryHandover(failing(), START_MS - 1)).toBe('done');
+    expect(await retryHandover(failing(), START_MS - 1, sleep)).toBe('done');
     const error = temporary();
-    await expect(retryHandover(failing(error), START_MS - 1)).rejects.toBe(error);
+    await expect(retryHandover(failing(error), START_MS - 1, sleep)).rejects.toBe(error);
   });
 
   test('is given up where the pause took until the deadline', async () => {
@@ -128,7 +129,7 @@ describe('a handover', () => {
       vi.setSystemTime(Date.now() + 4_900);
       throw temporary();
     });
-    await expect(retryHandover(handOver, START_MS + 5_000)).rejects.toThrow('try later');
+    await expect(retryHandover(handOver, START_MS + 5_000, sleep)).rejects.toThrow('try later');
     expect(handOver).toHaveBeenCalledTimes(1);
   });
 });
