@@ -43,7 +43,7 @@ async function sendAndLog(mail: Mail, tables: Tables): Promise<string> {
   await tables.client.send(
     new PutCommand({
       TableName: tables.sentLog,
-      Item: { messageId, entry: 'mail', from: mail.from, to: mail.to, subject: mail.subject },
+      Item: { messageId, entry: 'mail', provider: 'sendgrid', from: mail.from, to: mail.to, subject: mail.subject },
     }),
   );
   return messageId;
@@ -115,7 +115,10 @@ async function firstBounce(messageId: string, address: string, tables: Tables) {
 
 /** Reads the file that `cdk deploy --outputs-file` or `npm start` wrote, and prepares both clients. */
 async function open(outputsFile: string): Promise<Tables> {
-  const stacks = z.record(z.string(), outputsSchema).parse(JSON.parse(await readFile(outputsFile, 'utf8')));
+  const text = await readFile(outputsFile, 'utf8').catch((cause) => {
+    throw new Error(`Cannot read ${outputsFile}: run \`npm start\`, or name a file with --outputs`, { cause });
+  });
+  const stacks = z.record(z.string(), outputsSchema).parse(JSON.parse(text));
   const [outputs] = Object.values(stacks);
   if (!outputs) throw new Error(`Cannot use ${outputsFile}: it holds no stack`);
 

@@ -40,6 +40,7 @@ test('with both policies it sends, logs, and finds the bounce', async () => {
   expect(logged).toEqual({
     messageId,
     entry: 'mail',
+    provider: 'sendgrid',
     from: 'Shop <shop@example.com>',
     to: 'Bounce@example.jp',
     subject: 'Your order',
