@@ -1,5 +1,6 @@
 /** Events on their way to a webhook. */
 import * as z from 'zod';
+import { messageOf } from '../files.ts';
 
 /** An event that waits to be posted to a webhook. Plain JSON where the event is, so that it can outlive the process. */
 export interface Pending<Event> {
@@ -29,7 +30,10 @@ export interface OutboxOptions<Event> {
   readonly retryAfterMs: (refused: Pending<Event>, now: number) => number | undefined;
   /** Takes one line for a person to read about each post that was not taken. */
   readonly report: (line: string) => void;
-  /** Keeps what is pending, before `add` returns and whenever it changes: a provider loses nothing that it took. */
+  /**
+   * Keeps what is pending, before `add` returns and whenever it changes: a provider loses nothing that it took. Where it
+   * throws, `add` does too, and adds nothing; later it is reported.
+   */
   readonly keep?: ((pending: readonly Pending<Event>[]) => void) | undefined;
 }
 
@@ -66,8 +70,9 @@ export class Outbox<Event> {
 
   /** Adds what another outbox left over; what is overdue is posted at once. */
   restore(pending: readonly Pending<Event>[]): void {
-    this.#waiting = [...this.#waiting, ...pending].sort((a, b) => a.dueAt - b.dueAt);
-    if (pending.length > 0) this.#options.keep?.(this.pending);
+    const waiting = inOrder([...this.#waiting, ...pending]);
+    if (pending.length > 0) this.#options.keep?.([...this.#leaving, ...waiting]);
+    this.#waiting = waiting;
     this.#wake();
   }
 
@@ -119,7 +124,16 @@ export class Outbox<Event> {
       if (this.#closing.signal.aborted) return;
       this.#leaving = this.#leaving.slice(post.length);
       if (refusal !== undefined) this.#repeat(post, refusal);
+      this.#keep();
+    }
+  }
+
+  /** What cannot be kept is still posted. */
+  #keep(): void {
+    try {
       this.#options.keep?.(this.pending);
+    } catch (error) {
+      this.#options.report(`Cannot keep what waits to be posted: ${messageOf(error)}`);
     }
   }
 
@@ -135,7 +149,7 @@ export class Outbox<Event> {
       const waitMs = this.#options.retryAfterMs(refused, now);
       return waitMs === undefined ? [] : [{ ...refused, dueAt: now + waitMs }];
     });
-    this.restore(repeated);
+    this.#waiting = inOrder([...this.#waiting, ...repeated]);
     const lost = post.length - repeated.length;
     this.#lost += lost;
     const parts = [refusal];
@@ -145,3 +159,5 @@ export class Outbox<Event> {
     this.#options.report(parts.join(', '));
   }
 }
+
+const inOrder = <Event>(pending: readonly Pending<Event>[]) => pending.toSorted((a, b) => a.dueAt - b.dueAt);

@@ -50,10 +50,9 @@ export function submissionServer({ certificate, credentials, accept }: Submissio
       callback(isMailbox(address) ? null : refusal(553, '5.1.3 Bad destination mailbox address syntax'));
     },
     onData: (stream, session, callback) => {
-      receive(stream, session).then((mail) => {
-        if (mail) accept(mail);
-        callback();
-      }, callback);
+      receive(stream, session)
+        .then((mail) => mail && accept(mail))
+        .then(() => callback(), callback);
     },
   });
   // A connection that breaks is the client's to tell of. An error event that nobody hears would end the process.

@@ -103,6 +103,17 @@ describe('SMTP', () => {
     await expect(transport({ password: 'other' }).verify()).rejects.toMatchObject({ code: 'EAUTH', responseCode: 535 });
   });
 
+  test('refuses a mail that cannot be kept, for now', async () => {
+    await simulator.close();
+    await start({
+      keep: () => {
+        throw new Error('the disk is full');
+      },
+    });
+    await expect(send({ to: 'user@example.com' })).rejects.toMatchObject({ responseCode: 450 });
+    expect(simulator.pending()).toEqual([]);
+  });
+
   test('refuses credentials while they cannot be had', async () => {
     await simulator.close();
     await start({

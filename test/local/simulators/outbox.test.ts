@@ -92,6 +92,31 @@ test('a post that fails unexpectedly is one that was not taken', async () => {
   expect(lines).toEqual(['Error: no address yet, 1 event lost']);
 });
 
+test('posts on while what is pending cannot be kept, and says so', async () => {
+  const { outbox, posts, lines } = outboxWith({
+    split: (events) => events.map((event) => [event]),
+    refusals: ['webhook answered 500'],
+    retryAfterMs: () => 1,
+    keep: () => {
+      if (posts.length > 0) throw new Error('the disk is full');
+    },
+  });
+  outbox.add(['a', 'b'].map((event) => ({ event, dueAt: 0 })));
+  await outbox.idle();
+  expect(posts).toEqual([['a'], ['b'], ['a']]);
+  expect(lines).toContain('Cannot keep what waits to be posted: the disk is full');
+});
+
+test('adds nothing that cannot be kept', () => {
+  const { outbox } = outboxWith({
+    keep: () => {
+      throw new Error('the disk is full');
+    },
+  });
+  expect(() => outbox.add([{ event: 'a', dueAt: 0 }])).toThrow('the disk is full');
+  expect(outbox.pending).toEqual([]);
+});
+
 test('keeps what is not posted, the post under way included, for the next outbox', async () => {
   const progress = new EventEmitter();
   const { outbox } = outboxWith({
