@@ -38,30 +38,32 @@ export async function startEngineProcess(folder: DataFolder, port: number): Prom
     stdio: ['ignore', output, output],
   });
   closeSync(output);
+  // Whoever exits without having ended it takes it along.
+  const endAtExit = () => void child.kill('SIGKILL');
+  process.once('exit', endAtExit);
   let ended: string | undefined;
   const exited = new Promise<string>((resolve) => {
     child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
     child.once('error', (error) => resolve(error.message));
   }).then((how) => {
     ended = how;
+    process.off('exit', endAtExit);
     return how;
   });
   const identity = child.pid === undefined ? undefined : identifyProcess(child.pid);
   if (identity === undefined) throw new Error(`Cannot start DynamoDB: ${await exited}; its log is ${log}`);
-  await writeFileAtomically(identityFile(folder), toJson(identity));
-
-  // Whoever exits without having ended it takes it along.
-  const endAtExit = () => void child.kill('SIGKILL');
-  process.once('exit', endAtExit);
-  child.once('exit', () => process.off('exit', endAtExit));
   const end = async () => {
     await endProcessGroup(identity, STOP_GRACE_MS);
     await exited;
     await rm(identityFile(folder), { force: true });
   };
-  const deadline = Date.now() + START_TIMEOUT_MS;
+  await writeFileAtomically(identityFile(folder), toJson(identity)).catch(async (error: unknown) => {
+    await end();
+    throw error;
+  });
+  const deadlineMs = Date.now() + START_TIMEOUT_MS;
   while (!(await answers(port)) || ended !== undefined) {
-    if (ended !== undefined || Date.now() > deadline) {
+    if (ended !== undefined || Date.now() > deadlineMs) {
       await end();
       const lastWords = (await readFile(log, 'utf8')).trimEnd().split('\n').at(-1);
       throw new Error(`Cannot start DynamoDB on port ${port}: ${lastWords} (${await exited}; its log is ${log})`);

@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { DescribeTableCommand, GetItemCommand, ListTablesCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test, vi } from 'vitest';
-import { openDataFolder } from '../../../local/data-folder.ts';
+import { type DataFolder, openDataFolder } from '../../../local/data-folder.ts';
 import { dynamoDbClients } from '../../../local/database/dynamodb-clients.ts';
 import { startEngine } from '../../../local/database/engine.ts';
 import { startEngineProcess } from '../../../local/database/engine-process.ts';
@@ -52,6 +52,19 @@ describe('the engine', () => {
     const left = await startEngineProcess(folder, await freePort('a test'));
     const { engine } = await start(Promise.resolve(folder));
     expect([isAlive(left.pid), isAlive(engine.pid)]).toEqual([false, true]);
+  });
+
+  test('is ended where its process cannot be written down for the next start', async () => {
+    const folder = await temporaryDataFolder();
+    const tooLong = 'a'.repeat(255);
+    const unwritable: DataFolder = {
+      ...folder,
+      path: (...parts) => folder.path(...parts.map((part) => (part === 'process.json' ? tooLong : part))),
+    };
+    await expect(startEngineProcess(unwritable, await freePort('a test'))).rejects.toThrow('ENAMETOOLONG');
+    expect(execFileSync('ps', ['-A', '-ww', '-o', 'args'], { encoding: 'utf8' })).not.toContain(
+      folder.path('dynamodb', 'data.sqlite'),
+    );
   });
 
   test('names the port that it could not have', async () => {
