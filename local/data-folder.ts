@@ -54,24 +54,45 @@ const UNUSABLE: Readonly<Record<string, string>> = {
 };
 
 async function takeLock(lock: string, dir: string): Promise<void> {
-  const claim = `${lock}.${process.pid}`;
+  const claim = `${lock}.${randomUUID()}`;
   await writeFile(claim, toJson(identifyProcess(process.pid)));
   try {
-    // A hard link is made whole or not at all, and fails if the name is taken: no reader sees an empty lock.
-    await link(claim, lock).catch(async (error: unknown) => {
-      if (!isErrorWithCode(error, 'EEXIST')) throw error;
-      const holder = await readJsonFile(lock, processIdentity);
-      if (holder !== undefined && isRunning(holder)) {
-        throw new Error(
-          `Cannot use ${dir}: Todoke already runs on it (process ${holder.pid}); stop that one, or choose another --dir`,
-        );
+    while (!(await isLinked(claim, lock))) {
+      if (!(await isStale(lock, dir))) continue;
+      // Several may have seen that it is stale. One at a time looks again and removes it, never what another has taken.
+      const removal = `${lock}.removal`;
+      await takeLock(removal, dir);
+      try {
+        if (await isStale(lock, dir)) await rm(lock);
+      } finally {
+        await rm(removal);
       }
-      await rm(lock, { force: true });
-      await link(claim, lock);
-    });
+    }
   } finally {
     await rm(claim, { force: true });
   }
+}
+
+/** A hard link is made whole or not at all, and not where the name is taken: no reader sees an empty lock. */
+async function isLinked(claim: string, lock: string): Promise<boolean> {
+  try {
+    await link(claim, lock);
+    return true;
+  } catch (error) {
+    if (!isErrorWithCode(error, 'EEXIST')) throw error;
+    return false;
+  }
+}
+
+/** @throws Error where its process runs. */
+async function isStale(lock: string, dir: string): Promise<boolean> {
+  const holder = await readJsonFile(lock, processIdentity);
+  if (holder !== undefined && isRunning(holder)) {
+    throw new Error(
+      `Cannot use ${dir}: Todoke already runs on it (process ${holder.pid}); stop that one, or choose another --dir`,
+    );
+  }
+  return holder !== undefined;
 }
 
 const stackFile = z.object({ uuid: z.uuid() });

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { DescribeTableCommand, GetItemCommand, ListTablesCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test, vi } from 'vitest';
@@ -92,6 +92,19 @@ describe('the data folder', () => {
     const dir = temporaryFolder();
     await writeFile(`${dir}/lock.json`, JSON.stringify({ pid: process.pid, startedAt: 'another time' }));
     await (await openDataFolder(dir)).release();
+  });
+
+  test('is taken over from a process that is gone by one of many that start at one time', async () => {
+    const dir = temporaryFolder();
+    await writeFile(`${dir}/lock.json`, JSON.stringify({ pid: process.pid, startedAt: 'another time' }));
+    const opened = await Promise.allSettled(Array.from({ length: 20 }, () => openDataFolder(dir)));
+    const [folder, ...others] = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    expect(others).toEqual([]);
+    for (const one of opened) {
+      if (one.status === 'rejected') expect(String(one.reason)).toContain('Todoke already runs on it');
+    }
+    await folder?.release();
+    expect(await readdir(dir)).toEqual(['stack.json']);
   });
 
   test('keeps the stack’s UUID', async () => {
