@@ -1,10 +1,14 @@
 /** Ports on the loopback interface. */
 import { once } from 'node:events';
+import type { Server as HttpServer } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { isErrorWithCode, messageOf } from './files.ts';
 
 /** Everything local listens here only: nobody else on the network reaches it. */
 export const LOOPBACK = '127.0.0.1';
+
+/** Where an HTTP server on this port answers, such as `http://127.0.0.1:8787`. */
+export const originOf = (port: number) => `http://${LOOPBACK}:${port}`;
 
 /**
  * Lets a server (of node:http too) listen on the loopback interface.
@@ -29,6 +33,15 @@ export async function listen(server: Server, port: number, purpose: string): Pro
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error(`Cannot listen for ${purpose}: no port`);
   return address.port;
+}
+
+/** Stops an HTTP server: it takes no more requests, and those that run get `graceMs` to be answered. */
+export async function closeServer(server: HttpServer, graceMs = 0): Promise<void> {
+  if (!server.listening) return;
+  server.close();
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  await once(server, 'close');
+  clearTimeout(timer);
 }
 
 /** The sentence for a port that somebody else has. */

@@ -1,10 +1,9 @@
 /** The HTTP server that stands in for Secrets Manager and SQS. */
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import * as z from 'zod';
 import { messageOf } from '../files.ts';
 import { type HttpAnswer, jsonAnswer, readRequest, sendAnswer } from '../http.ts';
-import { LOOPBACK, listen } from '../ports.ts';
+import { closeServer, listen, originOf } from '../ports.ts';
 
 /** An error in AWS's form: the caller's SDK shows name and message. */
 export class AwsApiError extends Error {
@@ -47,16 +46,11 @@ export async function startAwsApi(): Promise<AwsApi> {
   });
   const port = await listen(server, 0, 'Secrets Manager and SQS');
   return {
-    origin: `http://${LOOPBACK}:${port}`,
+    origin: originOf(port),
     answer(newCalls) {
       calls = newCalls;
     },
-    async stop() {
-      if (!server.listening) return;
-      server.close();
-      server.closeAllConnections();
-      await once(server, 'close');
-    },
+    stop: () => closeServer(server),
   };
 }
 

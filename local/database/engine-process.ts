@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataFolder } from '../data-folder.ts';
 import { readJsonFile, toJson, writeFileAtomically } from '../files.ts';
-import { LOOPBACK } from '../ports.ts';
+import { LOOPBACK, originOf } from '../ports.ts';
 import { endProcessGroup, identifyProcess, isRunning, processIdentity } from '../processes.ts';
 import { findEngineBinary } from './engine-binary.ts';
 
@@ -83,7 +83,7 @@ const identityFile = (folder: DataFolder) => folder.path('dynamodb', 'process.js
 
 async function answers(port: number): Promise<boolean> {
   try {
-    await (await fetch(`http://${LOOPBACK}:${port}/`)).text();
+    await (await fetch(originOf(port))).text();
     return true;
   } catch {
     return false;

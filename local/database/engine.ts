@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataFolder } from '../data-folder.ts';
 import { messageOf } from '../files.ts';
-import { assertPortFree, freePort, LOOPBACK } from '../ports.ts';
+import { assertPortFree, freePort, originOf } from '../ports.ts';
 import { type EngineProcess, endLeftoverEngine, startEngineProcess } from './engine-process.ts';
 
 const PURPOSE = 'DynamoDB';
@@ -52,7 +52,7 @@ export async function startEngine({ folder, port, report }: EngineOptions): Prom
   })();
 
   return {
-    endpoint: `http://${LOOPBACK}:${current.port}`,
+    endpoint: originOf(current.port),
     get pid() {
       return current.pid;
     },

@@ -1,8 +1,7 @@
 /** SendGrid, simulated. */
 import { type KeyObject, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import * as z from 'zod';
-import { LOOPBACK, listen } from '../ports.ts';
+import { closeServer, listen, originOf } from '../ports.ts';
 import { Outbox, type Pending, pendingSchema } from './outbox.ts';
 import { sendGridServer } from './sendgrid/api.ts';
 import { type EventWebhook, EventWebhooks, readyWebhook, wants } from './sendgrid/event-webhooks.ts';
@@ -101,13 +100,13 @@ export async function startSendGridSimulator(options: SendGridSimulatorOptions):
   });
   const port = await listen(server, options.port, "SendGrid's simulator");
   return {
-    url: `http://${LOOPBACK}:${port}`,
+    url: originOf(port),
     pending: () => outbox.pending,
     restore: (pending) => outbox.restore(pending),
     idle: () => outbox.idle(),
     close: async () => {
       closing.abort();
-      await Promise.all([once(server.close(), 'close'), server.closeAllConnections(), outbox.close()]);
+      await Promise.all([closeServer(server), outbox.close()]);
     },
   };
 }

@@ -1,9 +1,8 @@
 /** The HTTP server of the webhooks. */
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { messageOf } from '../files.ts';
 import { type HttpAnswer, type HttpRequest, jsonAnswer, readRequest, sendAnswer } from '../http.ts';
-import { LOOPBACK, listen } from '../ports.ts';
+import { closeServer, listen, originOf } from '../ports.ts';
 
 /** One web address of the stack, with all that is below it. */
 export interface Route {
@@ -50,20 +49,13 @@ export async function startGateway(port: number, report: (line: string) => void)
   const actualPort = await listen(server, port, 'the webhooks');
 
   return {
-    origin: `http://${LOOPBACK}:${actualPort}`,
+    origin: originOf(actualPort),
     port: actualPort,
     serve(newRoutes, newFallback = refuse(403, 'Missing Authentication Token')) {
       routes = newRoutes;
       fallback = newFallback;
     },
-    async stop(graceMs) {
-      if (!server.listening) return;
-      server.close();
-      server.closeIdleConnections();
-      const timer = setTimeout(() => server.closeAllConnections(), graceMs);
-      await once(server, 'close');
-      clearTimeout(timer);
-    },
+    stop: (graceMs) => closeServer(server, graceMs),
   };
 }
 
