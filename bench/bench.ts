@@ -31,8 +31,6 @@ const MEASUREMENTS: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>
   'local mode': localMode,
 };
 
-// What waits for the exit takes the engine along.
-process.once('SIGINT', () => process.exit(130));
 await runCommand(
   {
     command: 'npm run bench',
@@ -53,17 +51,17 @@ await runCommand(
     if (unknown !== undefined) throw new Error(`Cannot measure ${unknown}: there is no such figure`);
     const times = wholeNumber('runs', runs, { min: 1, max: 1_000 });
     const figures: Figure[] = [];
-    const startedAt = performance.now();
+    const startedAtMs = performance.now();
     await withBench(times, async (bench) => {
       for (const [name, measure] of Object.entries(MEASUREMENTS)) {
         if (!names.includes(name)) continue;
-        console.log(`${((performance.now() - startedAt) / 1000).toFixed(0).padStart(4)} s  ${name}`);
+        console.log(`${((performance.now() - startedAtMs) / 1000).toFixed(0).padStart(4)} s  ${name}`);
         figures.push(...(await measure(bench)));
       }
     });
     console.log(`\n${terminalTable(figures)}\n`);
     if (only !== '') return;
-    const machine = describeMachine(Number(runs));
+    const machine = describeMachine(times);
     await writeReport({ machine, figures });
     console.log('Written: bench/results.json, docs/performance.svg and the table in docs/performance.md');
   },

@@ -13,7 +13,7 @@ import { DEFAULT_TIMING, type MappingTiming } from './event-sources/mapping-sett
 import type { LocalQueue } from './event-sources/queue.ts';
 import { openQueues } from './event-sources/queues.ts';
 import { toJson, writeFileAtomically } from './files.ts';
-import { createFunctions, templateVariable } from './functions/functions.ts';
+import { createFunctions } from './functions/functions.ts';
 import { choosePorts } from './ports.ts';
 import { type SimulatedProviders, startSimulatedProviders } from './simulators/simulated-providers.ts';
 import { localOutputs } from './stack/outputs.ts';
@@ -148,7 +148,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
     smtpPort: ports.smtp,
     sendGridWebhookUrl: required(outputs['SendGridWebhookUrl'], 'SendGridWebhookUrl'),
     customersMailCloudWebhookUrl: required(outputs['CustomersMailCloudWebhookUrl'], 'CustomersMailCloudWebhookUrl'),
-    customersMailCloudTimeZone: templateVariable(resolved, 'CUSTOMERS_MAIL_CLOUD_TIME_ZONE'),
+    customersMailCloudTimeZone: outputs['CustomersMailCloudTimeZone'],
     delayMs,
     cleanup,
     report,

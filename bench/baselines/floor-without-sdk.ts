@@ -57,7 +57,11 @@ function post(action: string, bytes: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     request({ hostname, port, method: 'POST', path: '/', agent, headers }, (answer) => {
       answer.resume();
-      answer.on('end', () => (answer.statusCode === 200 ? resolve() : reject(new Error(`${answer.statusCode}`))));
+      answer.on('end', () =>
+        answer.statusCode === 200
+          ? resolve()
+          : reject(new Error(`Cannot ${action}: it was answered ${answer.statusCode}`)),
+      );
     })
       .on('error', reject)
       .end(bytes);

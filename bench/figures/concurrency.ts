@@ -17,9 +17,8 @@ const SEQUENTIAL_EVENTS = 300;
 export async function concurrency(bench: Bench): Promise<Figure[]> {
   const storage = await bench.storage();
   const near = await throughput(bench, storage, storage.endpoint, POSTS);
-  const distance = await startDistance(storage.endpoint);
-  const far = await throughput(bench, storage, distance.endpoint, POSTS_FROM_AFAR);
-  distance.close();
+  const distance = await startDistance(storage.endpoint, bench.cleanup);
+  const far = await throughput(bench, storage, distance, POSTS_FROM_AFAR);
   await storage.close();
   const perSecond = (samples: readonly number[]) => Math.round(median(samples));
   return [
@@ -52,10 +51,10 @@ async function throughput(bench: Bench, storage: BenchStorage, endpoint: string,
   for (let run = 0; run < bench.runs; run++) {
     const posts = receivers.map((_, n) => post(`c${run}p${n}x`, EVENTS));
     const spent = storage.engineCpu();
-    const startedAt = performance.now();
+    const startedAtMs = performance.now();
     const measured = await Promise.all(receivers.map((receiver, n) => receiver.invoke(posts[n])));
     const accepted = measured.filter(({ results }) => isAccepted(results[0])).length;
-    ours.push((accepted * EVENTS * 1000) / (performance.now() - startedAt));
+    ours.push((accepted * EVENTS * 1000) / (performance.now() - startedAtMs));
     engineMs.push(spent());
     refused += atOneTime - accepted;
     const { wallMs, results } = await baseline.invoke(post(`q${run}`, SEQUENTIAL_EVENTS));

@@ -5,7 +5,9 @@ import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endProcessGroup, identifyProcess } from '../../local/processes.ts';
+import type { Cleanup } from '../../local/cleanup.ts';
+import { readJsonFile } from '../../local/files.ts';
+import { endProcessGroup, identifyProcess, isRunning, processIdentity } from '../../local/processes.ts';
 import type { Bench } from '../support/bench.ts';
 import { type Figure, figure, rounded } from '../support/figure.ts';
 import { REGION } from '../support/storage.ts';
@@ -13,9 +15,9 @@ import { REGION } from '../support/storage.ts';
 /** From `npm start` until it says that it is ready, on a folder that was used before. */
 export async function localMode(bench: Bench): Promise<Figure[]> {
   const dir = await mkdtemp(join(bench.dir, 'start-'));
-  const first = await start(dir);
+  const first = await start(dir, bench.cleanup);
   const seconds: number[] = [];
-  for (let run = 0; run < bench.runs; run++) seconds.push(await start(dir));
+  for (let run = 0; run < bench.runs; run++) seconds.push(await start(dir, bench.cleanup));
   return [
     figure({
       name: 'local mode',
@@ -28,8 +30,8 @@ export async function localMode(bench: Bench): Promise<Figure[]> {
 }
 
 /** @returns seconds */
-async function start(dir: string): Promise<number> {
-  const startedAt = performance.now();
+async function start(dir: string, cleanup: Cleanup): Promise<number> {
+  const startedAtMs = performance.now();
   const child = spawn('npm', ['start', '--', '--port', '0', '--dir', dir], {
     // A group of its own, so that all that npm starts is ended with it.
     detached: true,
@@ -37,16 +39,25 @@ async function start(dir: string): Promise<number> {
     env: { ...process.env, AWS_REGION: REGION },
   });
   const exited = once(child, 'exit');
-  try {
-    await ready(child);
-    return (performance.now() - startedAt) / 1000;
-  } finally {
-    const identity = child.pid === undefined ? undefined : identifyProcess(child.pid);
+  const identity = child.pid === undefined ? undefined : identifyProcess(child.pid);
+  const end = async () => {
     if (identity) await endProcessGroup(identity, 20_000);
     await exited;
-    // npm may be gone before what it started has let go of the folder.
-    await sleep(500);
+    await folderIsFree(dir);
+  };
+  cleanup.defer('end local mode', end);
+  try {
+    await ready(child);
+    return (performance.now() - startedAtMs) / 1000;
+  } finally {
+    await end();
   }
+}
+
+/** npm may be gone before what it started has let go of the folder. */
+async function folderIsFree(dir: string): Promise<void> {
+  const holder = await readJsonFile(join(dir, 'lock.json'), processIdentity);
+  while (holder !== undefined && isRunning(holder)) await sleep(10);
 }
 
 async function ready({ stdout }: ChildProcess): Promise<void> {

@@ -83,8 +83,8 @@ async function recordingFromAfar(
   near: Readonly<Record<string, string>>,
   invocation: unknown,
 ): Promise<string> {
-  const distance = await startDistance(storage.endpoint);
-  const environment = { ...near, AWS_ENDPOINT_URL_DYNAMODB: distance.endpoint };
+  const distance = await startDistance(storage.endpoint, bench.cleanup);
+  const environment = { ...near, AWS_ENDPOINT_URL_DYNAMODB: distance };
   const todoke = await bench.start(bench.function('ReceiveSendGrid'), environment);
   const sequential = await bench.start(await bench.bundled('baselines/sequential'), environment);
   // A tenth of the post: all of it would take half a minute.
@@ -97,7 +97,6 @@ async function recordingFromAfar(
     theirs.push((await accepted(sequential, tenth)).wallMs * 10);
   }
   await Promise.all([todoke.stop(), sequential.stop()]);
-  distance.close();
   return `Where a request takes ${DISTANCE_MS} ms more, as to DynamoDB: ${Math.round(median(ours))} ms, sequential ${Math.round(median(theirs))} ms, ${rounded(median(ratios(theirs, ours)))} times`;
 }
 

@@ -2,7 +2,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import { listen } from '../../local/ports.ts';
+import type { Cleanup } from '../../local/cleanup.ts';
+import { closeServer, listen, originOf } from '../../local/ports.ts';
 import type { Bench } from '../support/bench.ts';
 import { type Figure, figure, median, ratios } from '../support/figure.ts';
 import type { BenchStorage } from '../support/storage.ts';
@@ -15,7 +16,7 @@ const MAX_CONCURRENCY = 50;
 /** A batch of the stream against its records one by one: the same function, and a mail API that takes its time. */
 export async function sender(bench: Bench): Promise<Figure[]> {
   const storage = await bench.storage();
-  const api = await startMailApi();
+  const api = await startMailApi(bench.cleanup);
   const sendMail = await bench.start(bench.function('SendMail'), {
     ...storage.tables,
     AWS_ENDPOINT_URL_DYNAMODB: storage.endpoint,
@@ -32,7 +33,6 @@ export async function sender(bench: Bench): Promise<Figure[]> {
     oneByOne.push(await send(await records(storage, `alone-${run}-`, BATCH), 1));
   }
   await sendMail.stop();
-  api.close();
   await storage.close();
   return [
     figure({
@@ -75,9 +75,9 @@ async function records(storage: BenchStorage, tag: string, count: number): Promi
   }));
 }
 
-async function startMailApi() {
+async function startMailApi(cleanup: Cleanup) {
   let underWay = 0;
-  const api = { url: '', taken: 0, most: 0, close: () => server.close() };
+  const api = { url: '', taken: 0, most: 0 };
   const server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
     api.most = Math.max(api.most, ++underWay);
     request.resume();
@@ -85,6 +85,7 @@ async function startMailApi() {
     underWay--;
     response.writeHead(202, { 'x-message-id': `mail-${++api.taken}` }).end();
   });
-  api.url = `http://127.0.0.1:${await listen(server, 0, 'the mail API')}`;
+  cleanup.defer('stop the mail API', () => closeServer(server));
+  api.url = originOf(await listen(server, 0, 'the mail API'));
   return api;
 }

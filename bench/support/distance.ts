@@ -1,12 +1,13 @@
 /** A network's delay. */
 import { connect, createServer, type Socket } from 'node:net';
-import { listen } from '../../local/ports.ts';
+import type { Cleanup } from '../../local/cleanup.ts';
+import { listen, originOf } from '../../local/ports.ts';
 
 /** What a request to DynamoDB takes before and after the work: its answers come in single-digit milliseconds. */
 export const DISTANCE_MS = 5;
 
 /** An address from which everything reaches the engine five milliseconds later, as over a network. */
-export async function startDistance(endpoint: string): Promise<{ readonly endpoint: string; close(): void }> {
+export async function startDistance(endpoint: string, cleanup: Cleanup): Promise<string> {
   const { hostname, port } = new URL(endpoint);
   const sockets = new Set<Socket>();
   const server = createServer((near) => {
@@ -25,11 +26,9 @@ export async function startDistance(endpoint: string): Promise<{ readonly endpoi
     near.on('data', (bytes) => setTimeout(() => far.write(bytes), DISTANCE_MS));
     far.on('data', (bytes) => near.write(bytes));
   });
-  return {
-    endpoint: `http://127.0.0.1:${await listen(server, 0, 'the distance to the tables')}`,
-    close() {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    },
-  };
+  cleanup.defer('close the distance', () => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return originOf(await listen(server, 0, 'the distance to the tables'));
 }

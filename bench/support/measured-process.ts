@@ -1,10 +1,6 @@
 /** A bundle in a process of its own, measured there. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { transformSync } from 'esbuild';
 
 /** What loading a bundle took. */
 export interface Loaded {
@@ -77,14 +73,6 @@ function answer(child: ChildProcess): Promise<FromWorker> {
       resolve(message);
     });
   });
-}
-
-/** Takes the types out once, so that a measured process starts without a TypeScript loader. */
-export function writeWorkerScript(dir: string): string {
-  const source = readFileSync(fileURLToPath(new URL('worker.ts', import.meta.url)), 'utf8');
-  const target = join(dir, 'worker.mjs');
-  writeFileSync(target, transformSync(source, { loader: 'ts', format: 'esm', target: 'node20' }).code);
-  return target;
 }
 
 /** Whether a receiver answered 200. */

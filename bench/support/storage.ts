@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { BatchWriteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { type Cleanup, startOrUndo } from '../../local/cleanup.ts';
+import { Cleanup } from '../../local/cleanup.ts';
 import { openDataFolder } from '../../local/data-folder.ts';
 import { startEngine } from '../../local/database/engine.ts';
 import { createTables } from '../../local/database/tables.ts';
@@ -38,10 +38,11 @@ export interface BenchStorage {
   close(): Promise<void>;
 }
 
-export const startBenchStorage = (stack: Template): Promise<BenchStorage> =>
-  startOrUndo((cleanup) => start(stack, cleanup), console.error);
-
-async function start(stack: Template, cleanup: Cleanup): Promise<BenchStorage> {
+/** Starts an engine and makes the tables in it. They go with `close`, or else with what `outer` undoes. */
+export async function startBenchStorage(stack: Template, outer: Cleanup): Promise<BenchStorage> {
+  const cleanup = new Cleanup();
+  const close = () => cleanup.run(console.error);
+  outer.defer('close the storage', close);
   const dir = await mkdtemp(join(MEMORY ?? tmpdir(), 'todoke-bench-storage-'));
   cleanup.defer('remove the tables', () => rm(dir, { recursive: true, force: true }));
   const folder = await openDataFolder(dir);
@@ -76,7 +77,7 @@ async function start(stack: Template, cleanup: Cleanup): Promise<BenchStorage> {
         await db.send(new BatchWriteCommand({ RequestItems: { [table]: requests } }));
       }
     },
-    close: () => cleanup.run(console.error),
+    close,
   };
 }
 

@@ -40,9 +40,9 @@ try {
 /** @returns what gives the wall-clock time and the CPU time, of all threads, since the start */
 function startClock(): () => { wallMs: number; cpuMs: number } {
   const cpu = process.cpuUsage();
-  const startedAt = performance.now();
+  const startedAtMs = performance.now();
   return () => {
-    const wallMs = performance.now() - startedAt;
+    const wallMs = performance.now() - startedAtMs;
     const { user, system } = process.cpuUsage(cpu);
     return { wallMs, cpuMs: (user + system) / 1000 };
   };

@@ -1,13 +1,13 @@
 /** The template's functions. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { transformSync } from 'esbuild';
 import * as z from 'zod';
 import type { DataFolder } from '../data-folder.ts';
 import type { ResolvedTemplate } from '../stack/template.ts';
 import { type FunctionWiring, functionEnvironment } from './function-environment.ts';
 import { LocalFunction } from './local-function.ts';
+import { writeWorkerScript } from './worker-script.ts';
+
+/** What a function's process runs. */
+export const FUNCTION_WORKER = new URL('function-worker.ts', import.meta.url);
 
 /** As much of a function's properties as local mode reads. */
 export const functionProperties = z.object({
@@ -36,7 +36,7 @@ export interface FunctionsOptions {
  */
 export function createFunctions(options: FunctionsOptions): Map<string, LocalFunction> {
   const { template, assetDirectories, folder, wiring, report } = options;
-  const workerScript = writeWorkerScript(folder.path('function-worker.mjs'));
+  const workerScript = writeWorkerScript(FUNCTION_WORKER, folder.path('function-worker.mjs'));
   const functions = template.resources('AWS::Lambda::Function', functionProperties);
   for (const name of Object.keys(wiring.overrides)) {
     if (!Array.from(functions.values()).some(({ Environment }) => name in Environment.Variables)) {
@@ -72,18 +72,4 @@ export function createFunctions(options: FunctionsOptions): Map<string, LocalFun
       return [arn, local];
     }),
   );
-}
-
-/** The value that the template gives an environment variable, of the first function that has it. */
-export function templateVariable(template: ResolvedTemplate, name: string): string | undefined {
-  const functions = [...template.resources('AWS::Lambda::Function', functionProperties).values()];
-  return functions.map(({ Environment }) => Environment.Variables[name]).find((value) => value !== undefined);
-}
-
-/** Takes the types out once, so that a function's process starts without a TypeScript loader. */
-export function writeWorkerScript(target: string): string {
-  const source = readFileSync(fileURLToPath(new URL('function-worker.ts', import.meta.url)), 'utf8');
-  mkdirSync(dirname(target), { recursive: true });
-  writeFileSync(target, transformSync(source, { loader: 'ts', format: 'esm', target: 'node20' }).code);
-  return target;
 }

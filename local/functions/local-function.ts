@@ -128,13 +128,13 @@ export class LocalFunction implements Invocable {
   async #run(event: unknown, requestId: string): Promise<Invocation> {
     if (this.#stopped) throw new Error(`Cannot invoke ${this.#options.logicalId}: local mode is stopping`);
     const worker = this.#takeWorker(requestId);
-    const startedAt = performance.now();
+    const startedAtMs = performance.now();
     const message = { requestId, event: JSON.stringify(event), functionArn: this.arn };
     const outcome = await worker.invoke(message, this.#options.timeoutMs);
     this.#busy.delete(worker);
     if (this.#stopped || !worker.usable) worker.kill();
     else this.#idle.push(worker);
-    const took = `${(performance.now() - startedAt).toFixed(0)} ms`;
+    const took = `${(performance.now() - startedAtMs).toFixed(0)} ms`;
     if ('error' in outcome) {
       this.#write(requestId, `FAILED after ${took}: ${outcome.error.errorType}: ${outcome.error.errorMessage}`);
       throw new FunctionError(outcome.error, requestId);
