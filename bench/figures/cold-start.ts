@@ -10,7 +10,7 @@ const RECEIVERS = [
 const PROCESSES_PER_RUN = 15;
 
 /** Milliseconds and their ratios, one of each run. */
-interface Compared {
+interface LoadTimes {
   readonly name: string;
   readonly ours: readonly number[];
   readonly theirs: readonly number[];
@@ -19,7 +19,7 @@ interface Compared {
 
 /** Loads each receiver, and a bundle of nothing but the SDK that it uses, in new processes. */
 export async function coldStart(bench: Bench): Promise<Figure[]> {
-  const compared: Compared[] = [];
+  const compared: LoadTimes[] = [];
   for (const [name, baseline] of RECEIVERS) {
     const bundles = [bench.function(name), await bench.bundled(baseline)] as const;
     const ours: number[] = [];
@@ -38,7 +38,7 @@ export async function coldStart(bench: Bench): Promise<Figure[]> {
     compared.push({ name, ours, theirs, ratio });
   }
   const slowest = compared.reduce((a, b) => (median(a.ratio) > median(b.ratio) ? a : b));
-  const detail = ({ name, ours, theirs, ratio }: Compared) =>
+  const detail = ({ name, ours, theirs, ratio }: LoadTimes) =>
     `${name} ${rounded(median(ours))} ms, its SDK alone ${rounded(median(theirs))} ms (${rounded(median(ratio))} times)`;
   return [
     figure({

@@ -1,5 +1,6 @@
 /** Figure: from the raw body to events. */
 import type { Bench } from '../support/bench.ts';
+import { compare } from '../support/compare.ts';
 import { type Figure, figure, median, ratios } from '../support/figure.ts';
 import {
   bounces,
@@ -7,9 +8,8 @@ import {
   deliveries,
   LARGE_POST_EVENTS,
   SENDGRID_PUBLIC_KEY,
-  signatureHeaders,
+  signed,
 } from '../support/posts.ts';
-import type { Compared, Comparison } from './in-one-process.ts';
 
 /** Microseconds of CPU for one event, from the raw body to what is recorded. */
 const MAX_MICROSECONDS = 5;
@@ -18,7 +18,7 @@ export async function normalizing(bench: Bench): Promise<Figure[]> {
   const body = JSON.stringify(bounces({ tag: 'n', count: LARGE_POST_EVENTS }));
   const sendGrid = await compare(bench, {
     what: 'normalize SendGrid',
-    headers: { 'content-type': 'application/json', ...signatureHeaders(body) },
+    headers: { 'content-type': 'application/json', ...signed(body) },
     body,
     secret: SENDGRID_PUBLIC_KEY,
     runs: bench.runs,
@@ -45,11 +45,4 @@ export async function normalizing(bench: Bench): Promise<Figure[]> {
       detail: `${perEvent.toFixed(2)} µs an event of SendGrid's, JSON.parse alone ${(median(sendGrid.theirs) / LARGE_POST_EVENTS).toFixed(2)}; ${(median(customersMailCloud.ours) / entries.length).toFixed(2)} µs an entry of Customers Mail Cloud's, JSON.parse ${(median(customersMailCloud.theirs) / entries.length).toFixed(2)}`,
     }),
   ];
-}
-
-export async function compare(bench: Bench, comparison: Comparison): Promise<Compared> {
-  const running = await bench.start(await bench.bundled('figures/in-one-process'));
-  const { results } = await running.invoke(comparison);
-  await running.stop();
-  return results[0] as Compared;
 }

@@ -1,8 +1,8 @@
 /** Figure: verifications of a signature. */
 import type { Bench } from '../support/bench.ts';
+import { compare } from '../support/compare.ts';
 import { type Figure, figure, median, ratios } from '../support/figure.ts';
-import { bounces, SENDGRID_PUBLIC_KEY, signatureHeaders } from '../support/posts.ts';
-import { compare } from './normalizing.ts';
+import { bounces, SENDGRID_PUBLIC_KEY, signed } from '../support/posts.ts';
 
 /** A post as SendGrid sends most of them. */
 const EVENTS = 10;
@@ -11,7 +11,7 @@ export async function signature(bench: Bench): Promise<Figure[]> {
   const body = JSON.stringify(bounces({ tag: 's', count: EVENTS }));
   const { ours, theirs } = await compare(bench, {
     what: 'verify',
-    headers: signatureHeaders(body),
+    headers: signed(body),
     body,
     secret: SENDGRID_PUBLIC_KEY,
     runs: bench.runs,

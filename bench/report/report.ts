@@ -1,42 +1,28 @@
 /** Writes results and page. */
 import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { readJsonFile, toJson } from '../../local/files.ts';
 import { burstsTable } from '../paper/bursts.ts';
 import { costTable, scaleTable } from '../paper/scale.ts';
-import type { Figure } from '../support/figure.ts';
+import { figureSchema } from '../support/figure.ts';
 import { chart } from './chart.ts';
-import { type Machine, machineSchema } from './machine.ts';
+import { machineSchema } from './machine.ts';
 import { markdownTable } from './table.ts';
 
-const RESULTS = new URL('../results.json', import.meta.url);
+const RESULTS = fileURLToPath(new URL('../results.json', import.meta.url));
 const PAGE = new URL('../../docs/performance.md', import.meta.url);
 const CHART = new URL('../../docs/performance.svg', import.meta.url);
 
 const resultsSchema = z.object({
   machine: machineSchema,
-  figures: z.array(
-    z.object({
-      name: z.string(),
-      value: z.number(),
-      unit: z.string(),
-      goal: z.string(),
-      met: z.boolean(),
-      min: z.number(),
-      max: z.number(),
-      detail: z.string(),
-      ofGoal: z.number(),
-    }),
-  ),
+  figures: z.array(figureSchema),
 });
-
-export interface Results {
-  readonly machine: Machine;
-  readonly figures: readonly Figure[];
-}
+export type Results = Readonly<z.infer<typeof resultsSchema>>;
 
 /** Writes the results, and what the docs show of them. */
 export async function writeReport(results: Results): Promise<void> {
-  await writeFile(RESULTS, `${JSON.stringify(results, undefined, 2)}\n`);
+  await writeFile(RESULTS, toJson(results));
   await writeFile(CHART, chart(results.figures));
   await writeFile(PAGE, pageWith(await readFile(PAGE, 'utf8'), results));
 }
@@ -54,7 +40,9 @@ export function pageWith(page: string, results: Results): string {
 
 /** The results of the last whole run. */
 export async function readResults(): Promise<Results> {
-  return resultsSchema.parse(JSON.parse(await readFile(RESULTS, 'utf8')));
+  const results = await readJsonFile(RESULTS, resultsSchema);
+  if (results === undefined) throw new Error(`Cannot read the last results: there is no ${RESULTS}`);
+  return results;
 }
 
 /** A page with the part between `<!-- name -->` and `<!-- end of name -->` written anew. */

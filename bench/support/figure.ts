@@ -1,25 +1,26 @@
 /** A figure: what was measured, and its goal. */
+import * as z from 'zod';
 
-/** One figure of the bench: a median over the runs, held against its goal. */
-export interface Figure {
+export const figureSchema = z.object({
   /** As the docs name it. */
-  readonly name: string;
+  name: z.string(),
   /** The median of the runs. */
-  readonly value: number;
-  readonly unit: string;
-  readonly goal: string;
-  readonly met: boolean;
-  readonly min: number;
-  readonly max: number;
+  value: z.number(),
+  unit: z.string(),
+  goal: z.string(),
+  met: z.boolean(),
+  min: z.number(),
+  max: z.number(),
   /** What was compared with what, and what else was seen. */
-  readonly detail: string;
+  detail: z.string(),
   /** How much of the goal is used: 1 is just met, less is better. */
-  readonly ofGoal: number;
-}
+  ofGoal: z.number(),
+});
+export type Figure = Readonly<z.infer<typeof figureSchema>>;
 
-export type Goal = { readonly atMost: number } | { readonly atLeast: number };
+type Goal = { readonly atMost: number } | { readonly atLeast: number };
 
-export interface FigureOptions {
+interface FigureOptions {
   readonly name: string;
   /** One of each run, or one alone where it is a count. */
   readonly samples: readonly number[];
@@ -32,6 +33,7 @@ export interface FigureOptions {
   readonly detail: string;
 }
 
+/** A median over the runs, held against its goal. */
 export function figure({ name, samples, unit, goal, goalText, also = true, detail }: FigureOptions): Figure {
   const value = rounded(median(samples));
   const ofGoal = 'atMost' in goal ? share(value, goal.atMost) : share(goal.atLeast, value);

@@ -1,8 +1,9 @@
 /** The posts that are measured, made of the shapes that both providers document, and signed as SendGrid signs. */
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { generateKeyPairSync } from 'node:crypto';
+import { signatureHeaders } from '../../local/simulators/sendgrid/webhook.ts';
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const TIMESTAMP = '1790000000';
+const SIGNED_AT_MS = 1_790_000_000_000;
 
 /** As SendGrid shows it: base64 SPKI DER. */
 export const SENDGRID_PUBLIC_KEY = publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
@@ -83,21 +84,14 @@ export function deliveries(tag: string, count: number): Record<string, string>[]
 }
 
 /** The headers with which SendGrid signs a body. */
-export function signatureHeaders(body: string): Record<string, string> {
-  return {
-    'X-Twilio-Email-Event-Webhook-Timestamp': TIMESTAMP,
-    'X-Twilio-Email-Event-Webhook-Signature': sign('sha256', Buffer.from(TIMESTAMP + body), privateKey).toString(
-      'base64',
-    ),
-  };
-}
+export const signed = (body: string) => signatureHeaders(body, privateKey, SIGNED_AT_MS);
 
 /** A post of SendGrid's as API Gateway hands it to the receiver. */
 export function sendGridInvocation(events: readonly unknown[]) {
   const body = JSON.stringify(events);
   return {
     httpMethod: 'POST',
-    headers: { 'Content-Type': 'application/json;charset=utf-8', ...signatureHeaders(body) },
+    headers: { 'Content-Type': 'application/json;charset=utf-8', ...signed(body) },
     body: Buffer.from(body).toString('base64'),
     isBase64Encoded: true,
   };

@@ -3,23 +3,7 @@ import { createPublicKey } from 'node:crypto';
 import { EventWebhook } from '@sendgrid/eventwebhook';
 import { acceptCustomersMailCloud, normalizeCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud.ts';
 import { normalizeSendGrid, parseSendGrid, verifySendGrid } from '../../lambda/providers/sendgrid.ts';
-
-/** A post with the secret that accepts it, and what to do with it. */
-export interface Comparison {
-  readonly what: 'normalize SendGrid' | 'normalize Customers Mail Cloud' | 'verify';
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-  readonly secret: string;
-  readonly runs: number;
-  /** How often each side is repeated in one run. */
-  readonly repeat: { readonly ours: number; readonly theirs: number };
-}
-
-/** CPU microseconds of one repetition, a number for each run. */
-export interface Compared {
-  readonly ours: readonly number[];
-  readonly theirs: readonly number[];
-}
+import type { Compared, Comparison } from './compare.ts';
 
 const TIMESTAMP = 'x-twilio-email-event-webhook-timestamp';
 const SIGNATURE = 'x-twilio-email-event-webhook-signature';
