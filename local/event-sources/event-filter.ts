@@ -1,5 +1,6 @@
 /** The filters of event source mappings. */
 import * as z from 'zod';
+import { jsonOrUndefined } from '../json.ts';
 
 /** One alternative in a pattern's list, as far as the stack's filters go. */
 const condition = z.union([z.string(), z.number(), z.boolean(), z.null(), z.strictObject({ exists: z.boolean() })]);
@@ -21,7 +22,7 @@ export type EventFilter = (record: unknown) => boolean;
  */
 export function eventFilter(patterns: readonly string[]): EventFilter {
   const parsed = patterns.map((text) => {
-    const result = pattern.safeParse(JSON.parse(text));
+    const result = pattern.safeParse(jsonOrUndefined(text));
     if (!result.success) throw new Error(`Cannot use the event filter ${text}: ${z.prettifyError(result.error)}`);
     return result.data;
   });

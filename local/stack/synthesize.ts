@@ -8,9 +8,10 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as z from 'zod';
 import { readJsonFile } from '../files.ts';
-import { parseTemplate, type Template } from './template.ts';
+import { type Template, templateSchema } from './template.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
+const APP = 'bin/todoke.ts';
 
 /** One stack as it would be deployed. */
 export interface SynthesizedStack {
@@ -23,8 +24,6 @@ export interface SynthesizedStack {
 export interface SynthesizeOptions {
   /** Where the cloud assembly goes. What was there is removed. */
   readonly outDir: string;
-  /** The CDK app, if not the project's own. */
-  readonly app?: string;
   /** CDK context on top of cdk.json's, such as settings. */
   readonly context?: Readonly<Record<string, unknown>>;
   readonly signal?: AbortSignal | undefined;
@@ -36,12 +35,12 @@ export interface SynthesizeOptions {
  * @throws Error with what the app printed where it failed.
  */
 export async function synthesize(options: SynthesizeOptions): Promise<SynthesizedStack> {
-  const { outDir, app = join(PROJECT, 'bin', 'todoke.ts'), context = {}, signal } = options;
+  const { outDir, context = {}, signal } = options;
   await rm(outDir, { recursive: true, force: true });
   await mkdir(outDir, { recursive: true });
   const cdkJson = await readJsonFile(join(PROJECT, 'cdk.json'), cdkConfig);
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  const child = spawn(process.execPath, ['--import', tsx, app], {
+  const child = spawn(process.execPath, ['--import', tsx, APP], {
     cwd: PROJECT,
     env: {
       ...process.env,
@@ -54,26 +53,23 @@ export async function synthesize(options: SynthesizeOptions): Promise<Synthesize
   const exited = new Promise<number | null>((done, fail) => child.once('error', fail).once('exit', done));
   const [code, output, errors] = await Promise.all([exited, text(child.stdout), text(child.stderr)]);
   if (code !== 0)
-    throw new Error(`Cannot synthesize the stack: ${app} ended with ${code}\n${output}${errors}`.trimEnd());
+    throw new Error(`Cannot synthesize the stack: ${APP} ended with ${code}\n${output}${errors}`.trimEnd());
   // The bundles are CommonJS, as the runtime takes them without a package.json; ours above them says otherwise.
   await writeFile(join(outDir, 'package.json'), '{"type":"commonjs"}\n');
   return readAssembly(outDir);
 }
 
 /** All that the assembly is made of; packages by their lock. */
-const SOURCES = ['bin/todoke.ts', 'lib', 'lambda', 'cdk.json', 'package.json', 'package-lock.json'];
+const SOURCES = [APP, 'lib', 'lambda', 'cdk.json', 'package.json', 'package-lock.json'];
 const FINGERPRINT_FILE = 'fingerprint';
 
 /**
- * The same as `synthesize` of the project's own app, unless the assembly in the folder was made of the same sources: then
+ * The same as `synthesize`, unless the assembly in the folder was made of the same sources: then
  * that one.
  *
  * @param whenAnew called where it has to be made, which takes seconds
  */
-export async function synthesizeIfChanged(
-  options: Omit<SynthesizeOptions, 'app'>,
-  whenAnew: () => void,
-): Promise<SynthesizedStack> {
+export async function synthesizeIfChanged(options: SynthesizeOptions, whenAnew: () => void): Promise<SynthesizedStack> {
   const fingerprint = await fingerprintOf(options.context ?? {});
   const file = join(options.outDir, FINGERPRINT_FILE);
   const made = await readFile(file, 'utf8').catch(() => undefined);
@@ -136,7 +132,7 @@ export async function readAssembly(dir: string): Promise<SynthesizedStack> {
     throw new Error(`Cannot read the cloud assembly in ${dir}: expected one stack, found ${stacks.length}`);
   }
   const [artifactId, { properties }] = stack;
-  const template = parseTemplate(JSON.parse(await readFile(join(dir, templateFile), 'utf8')));
+  const template = await readExisting(join(dir, templateFile), templateSchema);
 
   const assetDirectories = new Map<string, string>();
   for (const { type, properties } of Object.values(artifacts)) {

@@ -2,21 +2,15 @@
 import * as z from 'zod';
 import { type References, resolveIntrinsics } from './intrinsics.ts';
 
-const templateSchema = z.object({
+/** As much of a CloudFormation template as local mode reads. */
+export const templateSchema = z.object({
   Resources: z.record(
     z.string(),
     z.object({ Type: z.string(), Properties: z.record(z.string(), z.unknown()).default({}) }),
   ),
   Outputs: z.record(z.string(), z.object({ Value: z.unknown() })).default({}),
 });
-
-/** As much of a CloudFormation template as local mode reads. */
 export type Template = z.infer<typeof templateSchema>;
-
-/** @throws ZodError where `json` is no template. */
-export function parseTemplate(json: unknown): Template {
-  return templateSchema.parse(json);
-}
 
 /** What `Ref` and `Fn::GetAtt` give for one resource. */
 export interface PhysicalResource {

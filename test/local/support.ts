@@ -6,7 +6,7 @@ import { dynamoDbClients, SDK_WARNING_OFF } from '../../local/database/dynamodb-
 import { startEngine } from '../../local/database/engine.ts';
 import type { LocalStack } from '../../local/stack/physical-resources.ts';
 import { resolveTemplate } from '../../local/stack/physical-resources.ts';
-import { parseTemplate, type ResolvedTemplate } from '../../local/stack/template.ts';
+import { type ResolvedTemplate, templateSchema } from '../../local/stack/template.ts';
 import { temporaryDataFolder, temporaryFolder, whenFinished } from '../temporary.ts';
 
 Object.assign(process.env, SDK_WARNING_OFF);
@@ -22,7 +22,7 @@ export const LOCAL_STACK: LocalStack = {
 };
 
 export function resolve(template: object, stack: Partial<LocalStack> = {}): ResolvedTemplate {
-  const parsed = parseTemplate(template);
+  const parsed = templateSchema.parse(template);
   const local = { ...LOCAL_STACK, ...stack };
   return resolveTemplate(parsed, local);
 }

@@ -49,3 +49,7 @@ test('one of several patterns is enough, and without a pattern everything passes
 test('a pattern that is not known is an error, not a filter that lets everything pass', () => {
   expect(() => eventFilter(['{"a":[{"cidr":"10.0.0.0/8"}]}'])).toThrow('Cannot use the event filter {"a":[{"cidr"');
 });
+
+test('a pattern that is not JSON is an error that shows it', () => {
+  expect(() => eventFilter(['{"a":'])).toThrow('Cannot use the event filter {"a":');
+});
