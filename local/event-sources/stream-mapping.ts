@@ -1,6 +1,6 @@
 /** Delivers a stream to a function. */
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
-import type { Invocable } from '../functions/local-function.ts';
+import { type Invocable, MAX_EVENT_BYTES } from '../functions/local-function.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { type LambdaRecord, toLambdaRecord } from './lambda-record.ts';
 import type { MappingProperties, MappingTiming } from './mapping-settings.ts';
@@ -9,8 +9,8 @@ import { failureDocument } from './stream-failure.ts';
 import { followStream, type ShardConsumer } from './stream-reader.ts';
 
 const DEFAULT_BATCH_SIZE = 100;
-/** Lambda's quota for an invocation, less the frame around the records. */
-const MAX_BATCH_BYTES = 6 * 1024 * 1024 - 1024;
+/** Less the frame around the records. */
+const MAX_BATCH_BYTES = MAX_EVENT_BYTES - 1024;
 
 export interface StreamMappingOptions {
   readonly client: DynamoDBStreamsClient;

@@ -7,6 +7,9 @@ import { type WorkerError, WorkerProcess } from './worker-process.ts';
 /** Most processes of one function at a time, so that a burst does not take the whole machine. */
 const MAX_PROCESSES = 10;
 
+/** Lambda's quota for a synchronous invocation; it counts the event, so the base64 of a body. */
+export const MAX_EVENT_BYTES = 6 * 1024 * 1024;
+
 /** The function failed: it threw, crashed, or ran out of time. */
 export class FunctionError extends Error {
   override readonly name = 'FunctionError';

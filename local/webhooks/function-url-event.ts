@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import type { LambdaFunctionURLEvent } from 'aws-lambda';
 import * as z from 'zod';
 import { type HttpAnswer, type HttpRequest, header, jsonAnswer, queryOf } from '../http.ts';
-import { commonLogTime } from './rest-api-event.ts';
+import { answerInParts, httpAnswer } from './answer-in-parts.ts';
+import { commonLogTime } from './common-log-time.ts';
 
 export interface FunctionUrlRequest {
   /** Its path as the function is to see it. */
@@ -63,15 +64,7 @@ export function functionUrlEvent({ request, region, urlId, now }: FunctionUrlReq
   };
 }
 
-const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
-
-const structuredAnswer = z.object({
-  statusCode: z.coerce.number().int().min(100).max(599),
-  headers: z.record(z.string(), scalar).nullish(),
-  cookies: z.array(z.string()).nullish(),
-  body: z.string().nullish(),
-  isBase64Encoded: z.boolean().nullish(),
-});
+const functionAnswer = answerInParts.extend({ cookies: z.array(z.string()).nullish() });
 
 /** What the client gets: an answer in parts, or any other value as a body of its own with status 200. */
 export function functionUrlAnswer(payload: unknown, requestId: string): HttpAnswer {
@@ -82,21 +75,11 @@ export function functionUrlAnswer(payload: unknown, requestId: string): HttpAnsw
       ? { status: 200, headers: [['Content-Type', 'application/json'], id], body: payload }
       : jsonAnswer(200, payload, [id]);
   }
-  const parsed = structuredAnswer.safeParse(payload);
+  const parsed = functionAnswer.safeParse(payload);
   if (!parsed.success) return { status: 502, headers: [id], body: 'Internal Server Error' };
-  const { statusCode, headers, cookies, body, isBase64Encoded } = parsed.data;
-  const given = Object.entries(headers ?? {});
-  const hasType = given.some(([name]) => name.toLowerCase() === 'content-type');
-  return {
-    status: statusCode,
-    headers: [
-      ...given,
-      ...(hasType ? [] : [['Content-Type', 'application/json'] as const]),
-      ...(cookies ?? []).map((cookie) => ['Set-Cookie', cookie] as const),
-      id,
-    ],
-    body: Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8'),
-  };
+  const { headers, cookies } = parsed.data;
+  const setCookies = (cookies ?? []).map((cookie) => ['Set-Cookie', cookie] as const);
+  return httpAnswer(parsed.data, [...Object.entries(headers ?? {}), ...setCookies, id]);
 }
 
 /** Everything that is not known to be text arrives as base64: forms too, and what is compressed. */

@@ -1,14 +1,11 @@
 /** Serves function URLs. */
 import * as z from 'zod';
-import { FunctionError, type Invocable, ThrottledError } from '../functions/local-function.ts';
+import { FunctionError, type Invocable, MAX_EVENT_BYTES, ThrottledError } from '../functions/local-function.ts';
 import { type HttpAnswer, jsonAnswer } from '../http.ts';
 import type { Permissions } from '../stack/permissions.ts';
 import type { ResolvedTemplate } from '../stack/template.ts';
 import { functionUrlAnswer, functionUrlEvent } from './function-url-event.ts';
 import type { Route } from './gateway.ts';
-
-/** Lambda's quota for a synchronous invocation; it counts the event, so the base64 of a body. */
-const MAX_EVENT_BYTES = 6 * 1024 * 1024;
 
 const urlProperties = z.object({ AuthType: z.enum(['NONE', 'AWS_IAM']), TargetFunctionArn: z.string() });
 

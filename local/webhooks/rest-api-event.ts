@@ -5,6 +5,8 @@ import * as z from 'zod';
 import type { Invocable } from '../functions/local-function.ts';
 import { type HttpAnswer, type HttpRequest, header, jsonAnswer, queryOf } from '../http.ts';
 import { LOCAL_ACCOUNT } from '../stack/physical-resources.ts';
+import { answerInParts, httpAnswer, sameName, scalar } from './answer-in-parts.ts';
+import { commonLogTime } from './common-log-time.ts';
 
 /** A method of a REST API, with the function behind it. */
 export interface RestApiMethod {
@@ -103,33 +105,20 @@ const NOBODY = {
   userArn: null,
 };
 
-const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
-
 /** Whatever else a function returns is a malformed answer to API Gateway. */
-const functionAnswer = z.strictObject({
-  statusCode: z.coerce.number().int().min(100).max(599),
-  headers: z.record(z.string(), scalar).nullish(),
-  multiValueHeaders: z.record(z.string(), z.array(scalar)).nullish(),
-  body: z.string().nullish(),
-  isBase64Encoded: z.boolean().nullish(),
-});
+const functionAnswer = answerInParts
+  .extend({ multiValueHeaders: z.record(z.string(), z.array(scalar)).nullish() })
+  .strict();
 
 /** What the client gets for what the function returned: 502 if that has not the form of an answer. */
 export function restApiAnswer(payload: unknown, requestId: string): HttpAnswer {
   const parsed = functionAnswer.safeParse(payload);
   if (!parsed.success) return jsonAnswer(502, { message: 'Internal server error' });
-  const { statusCode, headers, multiValueHeaders, body, isBase64Encoded } = parsed.data;
+  const { headers, multiValueHeaders } = parsed.data;
   const multiple = Object.entries(multiValueHeaders ?? {});
   const single = Object.entries(headers ?? {}).filter(([name]) => !multiple.some(([other]) => sameName(other, name)));
-  const all = [...multiple.flatMap(([name, values]) => values.map((value) => [name, value] as const)), ...single];
-  const contentType = all.some(([name]) => sameName(name, 'content-type'))
-    ? []
-    : [['Content-Type', 'application/json'] as const];
-  return {
-    status: statusCode,
-    headers: [...all, ...contentType, ['x-amzn-RequestId', requestId]],
-    body: Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8'),
-  };
+  const each = multiple.flatMap(([name, values]) => values.map((value) => [name, value] as const));
+  return httpAnswer(parsed.data, [...each, ...single, ['x-amzn-RequestId', requestId]]);
 }
 
 /** `*` may stand for either half of a media type. */
@@ -153,11 +142,3 @@ function groups(headers: readonly (readonly [string, string])[]): Map<string, st
 
 const lastOfEach = (values: ReadonlyMap<string, readonly string[]>) =>
   Object.fromEntries(Array.from(values, ([name, all]) => [name, all.at(-1) ?? '']));
-
-const sameName = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
-
-/** Such as `09/Apr/2015:12:34:56 +0000`. */
-export function commonLogTime(time: Date): string {
-  const [, day, month, year, clock] = time.toUTCString().split(' ');
-  return `${day}/${month}/${year}:${clock} +0000`;
-}

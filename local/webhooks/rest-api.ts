@@ -1,6 +1,6 @@
 /** Serves REST APIs. */
 import * as z from 'zod';
-import { FunctionError, type Invocable, ThrottledError } from '../functions/local-function.ts';
+import { FunctionError, type Invocable, MAX_EVENT_BYTES, ThrottledError } from '../functions/local-function.ts';
 import { type HttpAnswer, type HttpRequest, jsonAnswer } from '../http.ts';
 import type { Permissions } from '../stack/permissions.ts';
 import { LOCAL_ACCOUNT } from '../stack/physical-resources.ts';
@@ -11,8 +11,6 @@ import { type RestApi, type RestApiMethod, restApiAnswer, restApiEvent } from '.
 /** API Gateway's quotas for REST APIs. */
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
 const INTEGRATION_TIMEOUT_MS = 29_000;
-/** Lambda's quota for a synchronous invocation; the base64 of a body of 4.5 MB reaches it. */
-const MAX_EVENT_BYTES = 6 * 1024 * 1024;
 
 const apiProperties = z.object({ BinaryMediaTypes: z.array(z.string()).default([]) });
 /** The stack has no path parameters. */
