@@ -1,4 +1,3 @@
-/** What is to be undone at the end, in reverse order. */
 import { messageOf } from './files.ts';
 
 /** What has to be undone, last first. Running it again does nothing more. */

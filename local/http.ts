@@ -38,7 +38,7 @@ export function queryOf(request: HttpRequest): Map<string, string[]> {
   return new Map(Array.from(new Set(query.keys()), (name) => [name, query.getAll(name)]));
 }
 
-/** Reads a whole request. A body that is longer than `maxBodyBytes` is cut after them. */
+/** Reads a whole request. A body that is longer than `maxBodyBytes` is cut, but stays longer than this. */
 export async function readRequest(message: IncomingMessage, maxBodyBytes: number): Promise<HttpRequest> {
   const chunks: Buffer[] = [];
   let bodyBytes = 0;

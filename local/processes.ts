@@ -27,10 +27,10 @@ export function isRunning(identity: ProcessIdentity): boolean {
  * and ends it (SIGKILL) where it has not within `graceMs`.
  */
 export async function endProcessGroup(identity: ProcessIdentity, graceMs: number): Promise<void> {
-  const deadline = Date.now() + graceMs;
+  const deadlineMs = Date.now() + graceMs;
   signalGroup(identity, 'SIGTERM');
   while (isRunning(identity)) {
-    if (Date.now() > deadline) signalGroup(identity, 'SIGKILL');
+    if (Date.now() > deadlineMs) signalGroup(identity, 'SIGKILL');
     await sleep(10);
   }
 }

@@ -1,4 +1,3 @@
-/** Where the engine's program is. */
 import { accessSync, constants } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
@@ -8,10 +7,9 @@ import { delimiter, join } from 'node:path';
  *
  * @throws Error that says how to bring one.
  */
-export function findEngineBinary(searchPath = process.env['PATH'] ?? ''): string {
-  const found = [bundledBinary(), ...searchPath.split(delimiter).map((dir) => join(dir, 'dynoxide'))].find(
-    isExecutable,
-  );
+export function findEngineBinary(): string {
+  const onPath = (process.env['PATH'] ?? '').split(delimiter).map((dir) => join(dir, 'dynoxide'));
+  const found = [bundledBinary(), ...onPath].find(isExecutable);
   if (found !== undefined) return found;
   throw new Error(
     `Cannot start DynamoDB on this machine: no embedded engine came for ${process.platform} ${process.arch}. ` +

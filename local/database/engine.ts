@@ -1,7 +1,7 @@
 /** The engine, started again when it dies. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataFolder } from '../data-folder.ts';
 import { messageOf } from '../files.ts';
+import { pause } from '../pause.ts';
 import { assertPortFree, freePort, originOf } from '../ports.ts';
 import { type EngineProcess, endLeftoverEngine, startEngineProcess } from './engine-process.ts';
 
@@ -94,7 +94,7 @@ async function restart(
     } catch (error) {
       if (stopping.aborted) break;
       report(messageOf(error));
-      await sleep(delayMs, undefined, { signal: stopping }).catch(() => undefined);
+      await pause(delayMs, stopping);
     }
   }
   return undefined;

@@ -47,7 +47,7 @@ export function startEventSourceMappings(options: EventSourceMappingsOptions): E
     runOf(logicalId, properties, options, stopping.signal),
   );
   const running = runs.map((run) =>
-    run().catch((error: unknown) => options.report(`An event source mapping ended: ${messageOf(error)}`)),
+    run().catch((error: unknown) => options.report(`Cannot go on with an event source mapping: ${messageOf(error)}`)),
   );
   return {
     async stop(graceMs, abandon) {

@@ -3,9 +3,9 @@ import type { SQSRecord } from 'aws-lambda';
 import { messageOf } from '../files.ts';
 import { FunctionError, type Invocable } from '../functions/local-function.ts';
 import { jsonOrUndefined } from '../json.ts';
+import { pause } from '../pause.ts';
 import { failedItems } from './batch-response.ts';
 import type { MappingProperties, MappingTiming } from './mapping-settings.ts';
-import { pause } from './pause.ts';
 import { type LocalQueue, md5OfBody, type QueueMessage } from './queue.ts';
 
 const DEFAULT_BATCH_SIZE = 10;

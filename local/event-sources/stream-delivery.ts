@@ -1,9 +1,9 @@
 /** Brings one batch to a function: retries it, halves it, gives it up. */
 import { FunctionError, type Invocable } from '../functions/local-function.ts';
+import { pause } from '../pause.ts';
 import { failedItems } from './batch-response.ts';
 import type { LambdaRecord } from './lambda-record.ts';
 import type { MappingProperties, MappingTiming } from './mapping-settings.ts';
-import { pause } from './pause.ts';
 import type { Discarded, FailureCondition } from './stream-failure.ts';
 
 export interface DeliveryOptions {

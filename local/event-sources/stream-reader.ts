@@ -8,8 +8,8 @@ import {
   type Shard,
 } from '@aws-sdk/client-dynamodb-streams';
 import { messageOf } from '../files.ts';
+import { pause } from '../pause.ts';
 import type { Checkpoints } from './checkpoints.ts';
-import { pause } from './pause.ts';
 
 /** How often a stream is asked for new shards while its shards are open. */
 const SHARD_DISCOVERY_MS = 1_000;

@@ -36,7 +36,7 @@ async function importOrRequire(file: string): Promise<unknown> {
   }
 }
 
-function contextOf({ requestId, deadline, functionArn }: ToWorker): Context {
+function contextOf({ requestId, deadlineMs, functionArn }: ToWorker): Context {
   const environment = (name: string) => process.env[name] ?? '';
   const unsupported = () => {
     throw new Error('Cannot use callbacks: the Node.js 24 runtime has none; return a promise');
@@ -50,7 +50,7 @@ function contextOf({ requestId, deadline, functionArn }: ToWorker): Context {
     logGroupName: environment('AWS_LAMBDA_LOG_GROUP_NAME'),
     logStreamName: environment('AWS_LAMBDA_LOG_STREAM_NAME'),
     memoryLimitInMB: environment('AWS_LAMBDA_FUNCTION_MEMORY_SIZE'),
-    getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
+    getRemainingTimeInMillis: () => Math.max(0, deadlineMs - Date.now()),
     done: unsupported,
     fail: unsupported,
     succeed: unsupported,
@@ -58,9 +58,9 @@ function contextOf({ requestId, deadline, functionArn }: ToWorker): Context {
 }
 
 function toWorkerError(thrown: unknown): WorkerError & { code?: unknown } {
-  if (!(thrown instanceof Error)) return { errorType: typeof thrown, errorMessage: String(thrown), trace: [] };
+  if (!(thrown instanceof Error)) return { errorType: typeof thrown, errorMessage: String(thrown) };
   const code = 'code' in thrown ? { code: thrown.code } : {};
-  return { errorType: thrown.name, errorMessage: thrown.message, trace: thrown.stack?.split('\n') ?? [], ...code };
+  return { errorType: thrown.name, errorMessage: thrown.message, ...code };
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

@@ -9,7 +9,7 @@ export interface ToWorker {
   /** JSON text. */
   readonly event: string;
   /** Unix milliseconds when the invocation's time is over. */
-  readonly deadline: number;
+  readonly deadlineMs: number;
   readonly functionArn: string;
 }
 
@@ -17,7 +17,6 @@ export interface ToWorker {
 export interface WorkerError {
   readonly errorType: string;
   readonly errorMessage: string;
-  readonly trace: readonly string[];
 }
 
 /** What a function's process answers. `payload` is JSON text. */
@@ -71,7 +70,7 @@ export class WorkerProcess {
     this.exited = new Promise((resolve) => {
       const crashed = (how: string) => {
         const errorMessage = `Runtime exited with error: ${how}`;
-        this.#finish({ error: { errorType: 'Runtime.ExitError', errorMessage, trace: [] } }, false);
+        this.#finish({ error: { errorType: 'Runtime.ExitError', errorMessage } }, false);
         resolve();
       };
       this.#child.once('error', (error) => crashed(error.message));
@@ -86,14 +85,14 @@ export class WorkerProcess {
   }
 
   /** Runs one invocation; never rejects. A function that fails to load fails its invocation. */
-  async invoke(message: Omit<ToWorker, 'deadline'>, timeoutMs: number): Promise<InvocationOutcome> {
+  async invoke(message: Omit<ToWorker, 'deadlineMs'>, timeoutMs: number): Promise<InvocationOutcome> {
     const loaded = await this.#ready;
     if ('error' in loaded) {
       this.kill();
       return loaded;
     }
     const outcome = this.#exchange(timeoutMs);
-    const invocation: ToWorker = { ...message, deadline: Date.now() + timeoutMs };
+    const invocation: ToWorker = { ...message, deadlineMs: Date.now() + timeoutMs };
     // A process that dies at this moment reports so by its exit.
     this.#child.send(invocation, () => undefined);
     return outcome;
@@ -115,7 +114,7 @@ export class WorkerProcess {
       const timer = setTimeout(() => {
         this.kill();
         const errorMessage = `Task timed out after ${(timeoutMs / 1000).toFixed(2)} seconds`;
-        this.#finish({ error: { errorType: 'Sandbox.Timedout', errorMessage, trace: [] } }, false);
+        this.#finish({ error: { errorType: 'Sandbox.Timedout', errorMessage } }, false);
       }, timeoutMs);
       this.#settle = (outcome) => {
         clearTimeout(timer);

@@ -1,4 +1,3 @@
-/** A certificate for this machine. */
 import { KeyObject, webcrypto } from 'node:crypto';
 
 /** A certificate for this machine and what verifies it, all PEM. */
@@ -16,14 +15,15 @@ const VALID_DAYS = 3650;
 const DAY_MS = 86_400_000;
 
 /**
- * Issues a certificate for `localhost` and `127.0.0.1` from an authority of its own, valid for ten years from `now`.
+ * Issues a certificate for `localhost` and `127.0.0.1` from an authority of its own, valid for ten years from now.
  * The authority's private key is dropped, so that trusting the authority trusts this one certificate only.
  */
-export async function issueLocalCertificate(now = new Date()): Promise<LocalCertificate> {
+export async function issueLocalCertificate(): Promise<LocalCertificate> {
   const x509 = await loadX509();
+  const nowMs = Date.now();
   const validity = {
-    notBefore: new Date(now.getTime() - DAY_MS),
-    notAfter: new Date(now.getTime() + VALID_DAYS * DAY_MS),
+    notBefore: new Date(nowMs - DAY_MS),
+    notAfter: new Date(nowMs + VALID_DAYS * DAY_MS),
   };
   const authorityKeys = await webcrypto.subtle.generateKey(ECDSA_P256, false, ['sign', 'verify']);
   const authority = await x509.X509CertificateGenerator.createSelfSigned({

@@ -27,7 +27,7 @@ export interface OutboxOptions<Event> {
   /** Sends one post. Resolves with undefined where the webhook took it, else with what went wrong. */
   readonly post: (events: readonly Event[], signal: AbortSignal) => Promise<string | undefined>;
   /** How long to wait before an event that was not taken is posted again, in milliseconds; undefined to give it up. */
-  readonly retryAfterMs: (refused: Pending<Event>, now: number) => number | undefined;
+  readonly retryAfterMs: (refused: Pending<Event>, nowMs: number) => number | undefined;
   /** Takes one line for a person to read about each post that was not taken. */
   readonly report: (line: string) => void;
   /**
@@ -112,13 +112,13 @@ export class Outbox<Event> {
   }
 
   async #postDue(): Promise<void> {
-    const now = Date.now();
-    const due = this.#waiting.filter(({ dueAt }) => dueAt <= now);
+    const nowMs = Date.now();
+    const due = this.#waiting.filter(({ dueAt }) => dueAt <= nowMs);
     // A timer may go off a millisecond early.
     if (due.length === 0) return;
     const posts = this.#options.split(due);
     this.#leaving = posts.flat();
-    this.#waiting = this.#waiting.filter(({ dueAt }) => dueAt > now);
+    this.#waiting = this.#waiting.filter(({ dueAt }) => dueAt > nowMs);
     for (const post of posts) {
       const refusal = await this.#send(post);
       if (this.#closing.signal.aborted) return;
@@ -143,17 +143,17 @@ export class Outbox<Event> {
   }
 
   #repeat(post: readonly Pending<Event>[], refusal: string): void {
-    const now = Date.now();
+    const nowMs = Date.now();
     const repeated = post.flatMap((pending) => {
       const refused = { ...pending, attempts: pending.attempts + 1 };
-      const waitMs = this.#options.retryAfterMs(refused, now);
-      return waitMs === undefined ? [] : [{ ...refused, dueAt: now + waitMs }];
+      const waitMs = this.#options.retryAfterMs(refused, nowMs);
+      return waitMs === undefined ? [] : [{ ...refused, dueAt: nowMs + waitMs }];
     });
     this.#waiting = inOrder([...this.#waiting, ...repeated]);
     const lost = post.length - repeated.length;
     this.#lost += lost;
     const parts = [refusal];
-    const waitMs = Math.min(...repeated.map(({ dueAt }) => dueAt - now));
+    const waitMs = Math.min(...repeated.map(({ dueAt }) => dueAt - nowMs));
     if (repeated.length > 0) parts.push(`next try in ${waitMs / 1000} s`);
     if (lost > 0) parts.push(`${lost} ${lost === 1 ? 'event' : 'events'} lost`);
     this.#options.report(parts.join(', '));

@@ -15,8 +15,8 @@ import { postToWebhook } from './webhook-post.ts';
 export interface SendGridSimulatorOptions {
   /** 0 for a free one. */
   readonly port: number;
-  /** The API key that is accepted; a function is asked at each request. */
-  readonly apiKey: string | (() => string | Promise<string>);
+  /** The API key that is accepted; asked at each request. */
+  readonly apiKey: () => string | Promise<string>;
   /** Signs the posts of the webhook that is there at the start; on the curve P-256. */
   readonly privateKey: KeyObject;
   /** Where the webhook that is there at the start posts its events. */
@@ -79,8 +79,8 @@ export async function startSendGridSimulator(options: SendGridSimulatorOptions):
       }
       return undefined;
     },
-    retryAfterMs: ({ attempts, since }, now) =>
-      now - since < GIVE_UP_AFTER_MS ? Math.min(firstRetryMs * 2 ** (attempts - 1), MAX_RETRY_MS) : undefined,
+    retryAfterMs: ({ attempts, since }, nowMs) =>
+      nowMs - since < GIVE_UP_AFTER_MS ? Math.min(firstRetryMs * 2 ** (attempts - 1), MAX_RETRY_MS) : undefined,
     report: (line) => options.report?.(`SendGrid simulator: ${line}`),
     keep: options.keep,
   });
@@ -90,7 +90,7 @@ export async function startSendGridSimulator(options: SendGridSimulatorOptions):
     if (refusal !== undefined) options.report?.(`SendGrid simulator: test post: ${refusal}`);
   };
   const server = sendGridServer({
-    apiKey: async () => (typeof apiKey === 'string' ? apiKey : apiKey()),
+    apiKey,
     accept: (mail) => {
       const messageId = randomBytes(16).toString('base64url');
       outbox.add(eventsOf(mail, messageId, Date.now(), delayMs));

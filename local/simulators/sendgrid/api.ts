@@ -10,7 +10,7 @@ import type { WebhookApiRequest } from './webhook-api.ts';
 /** What the API needs to know and to do. */
 export interface ApiOptions {
   /** The API key that is accepted; asked at each request. */
-  readonly apiKey: () => Promise<string>;
+  readonly apiKey: () => string | Promise<string>;
   /** Takes a mail that is in order and not for the sandbox. @returns its `X-Message-Id` */
   readonly accept: (mail: AcceptedMail) => string;
   /** Answers what sets Event Webhooks up, once the key may. */

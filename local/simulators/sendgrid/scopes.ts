@@ -1,5 +1,3 @@
-/** What a key may do. */
-
 /** What a key may do that was made with "Mail Send" only. */
 const SENDING = ['mail.send', 'sender_verification_eligible', '2fa_required'];
 const WEBHOOKS = [

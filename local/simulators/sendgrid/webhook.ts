@@ -27,9 +27,9 @@ export function splitBySize(events: readonly Pending<SendGridEvent>[]): Pending<
 export function eventPost(
   events: readonly SendGridEvent[],
   privateKey: KeyObject | undefined,
-  now: number,
+  nowMs: number,
 ): WebhookPost {
-  if (privateKey) return signedPost(events, privateKey, now);
+  if (privateKey) return signedPost(events, privateKey, nowMs);
   return { headers: HEADERS, body: bodyOf(events) };
 }
 
@@ -38,12 +38,12 @@ export function eventPost(
  * not known.
  *
  * @param privateKey on the curve P-256
- * @param now Unix milliseconds
+ * @param nowMs Unix milliseconds
  * @see https://www.twilio.com/docs/sendgrid/for-developers/tracking-events, "Security Features"
  */
-function signedPost(events: readonly SendGridEvent[], privateKey: KeyObject, now: number): WebhookPost {
+function signedPost(events: readonly SendGridEvent[], privateKey: KeyObject, nowMs: number): WebhookPost {
   const body = bodyOf(events);
-  return { headers: { ...HEADERS, ...signatureHeaders(body, privateKey, now) }, body };
+  return { headers: { ...HEADERS, ...signatureHeaders(body, privateKey, nowMs) }, body };
 }
 
 /**

@@ -53,7 +53,7 @@ function run(
 }
 
 const fails = (): never => {
-  throw new FunctionError({ errorType: 'Error', errorMessage: 'no', trace: [] }, 'request');
+  throw new FunctionError({ errorType: 'Error', errorMessage: 'no' }, 'request');
 };
 
 describe('a queue mapping', () => {

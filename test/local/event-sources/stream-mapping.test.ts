@@ -83,7 +83,7 @@ async function mappingOn(name: string, properties: object, handle: (batch: Batch
 }
 
 const fails = (): never => {
-  throw new FunctionError({ errorType: 'Error', errorMessage: 'no', trace: [] }, 'request');
+  throw new FunctionError({ errorType: 'Error', errorMessage: 'no' }, 'request');
 };
 const reportFailures = { FunctionResponseTypes: ['ReportBatchItemFailures'] };
 const until = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 5 });

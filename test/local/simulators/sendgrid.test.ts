@@ -21,7 +21,7 @@ async function start(options: Partial<SendGridSimulatorOptions> = {}) {
   lines = [];
   simulator = await startSendGridSimulator({
     port: 0,
-    apiKey: API_KEY,
+    apiKey: () => API_KEY,
     privateKey,
     webhookUrl: receiver.url,
     delayMs: 0,
@@ -495,7 +495,7 @@ describe('close', () => {
   test('says which port cannot be had', async () => {
     const port = Number(new URL(simulator.url).port);
     await expect(
-      startSendGridSimulator({ port, apiKey: '', privateKey, webhookUrl: receiver.url, delayMs: 0 }),
+      startSendGridSimulator({ port, apiKey: () => '', privateKey, webhookUrl: receiver.url, delayMs: 0 }),
     ).rejects.toThrow(`Cannot listen on 127.0.0.1:${port} for SendGrid's simulator: another program has the port`);
   });
 });

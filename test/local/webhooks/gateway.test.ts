@@ -322,7 +322,7 @@ test('a taken port is an error that names it and what wanted it', async () => {
 });
 
 function fail(): never {
-  throw new FunctionError({ errorType: 'Error', errorMessage: 'no', trace: [] }, 'request');
+  throw new FunctionError({ errorType: 'Error', errorMessage: 'no' }, 'request');
 }
 
 function throttle(): never {
