@@ -9,7 +9,7 @@ import * as z from 'zod';
  * somebody else, who must neither be taken for ours nor be ended.
  */
 export const processIdentity = z.object({ pid: z.number().int().positive(), startedAt: z.string().min(1) });
-export type ProcessIdentity = z.infer<typeof processIdentity>;
+type ProcessIdentity = z.infer<typeof processIdentity>;
 
 /** The process that has this id now; undefined if none runs. */
 export function identifyProcess(pid: number): ProcessIdentity | undefined {

@@ -19,13 +19,13 @@ const [FIRST_RETRY_S, LONGEST_RETRY_S] = [60, 3_600];
 /** From then on the wait is the longest anyway. */
 const MOST_TRIES = 10;
 
-export interface Burst {
+interface Burst {
   readonly mails: number;
   /** Write units a second that the SentLog table takes without throttling; 4,000 when it is new. */
   readonly tableUnits: number;
 }
 
-export interface BurstOutcome {
+interface BurstOutcome {
   readonly posts: number;
   readonly peakPostsPerS: number;
   readonly peakConcurrency: number;

@@ -18,7 +18,7 @@ const resultsSchema = z.object({
   machine: machineSchema,
   figures: z.array(figureSchema),
 });
-export type Results = Readonly<z.infer<typeof resultsSchema>>;
+type Results = Readonly<z.infer<typeof resultsSchema>>;
 
 /** Writes the results, and what the docs show of them. */
 export async function writeReport(results: Results): Promise<void> {

@@ -25,7 +25,7 @@ const REPLIES = [
   ['5.1.2', '550 5.1.2 Recipient address rejected: the domain of the recipient was not found at this server.'],
 ] as const;
 
-export interface BounceOptions {
+interface BounceOptions {
   /** Tells the messages of one post from those of every other. */
   readonly tag: string;
   readonly count: number;

@@ -2,7 +2,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { median } from './figure.ts';
 
-export interface StorageItem {
+interface StorageItem {
   readonly table: string;
   readonly item: Record<string, AttributeValue>;
 }

@@ -21,7 +21,7 @@ export type AwsCall = (input: unknown, caller: string) => Promise<Record<string,
 /** Longer than any call here may be: SQS takes 1 MiB, in JSON that may have escaped every character. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
-export interface AwsApi {
+interface AwsApi {
   readonly origin: string;
   /** What it answers from now on, by the value of the header `X-Amz-Target`. */
   answer(calls: Readonly<Record<string, AwsCall>>): void;

@@ -82,7 +82,7 @@ const webhookSecret = z.looseObject({
   sendgridPublicKeys: z.array(z.string()).default([]),
   customersMailCloud: z.looseObject({ apiKeys: z.array(z.string()).default([]) }).prefault({}),
 });
-export type LocalWebhookSecret = z.infer<typeof webhookSecret>;
+type LocalWebhookSecret = z.infer<typeof webhookSecret>;
 
 /** Adds the simulator's public key (base64 of SPKI DER) where it is missing, so that its webhooks are accepted. */
 export async function updateWebhookSecret(file: string, simulatorPublicKey: string): Promise<LocalWebhookSecret> {
@@ -103,7 +103,7 @@ const senderSecret = z.looseObject({
     })
     .prefault({}),
 });
-export type LocalSenderSecret = z.infer<typeof senderSecret>;
+type LocalSenderSecret = z.infer<typeof senderSecret>;
 
 /** Brings the simulator's port up to date, unless the file names another host than this one. */
 export async function updateSenderSecret(file: string, simulatorSmtpPort: number): Promise<LocalSenderSecret> {

@@ -14,14 +14,14 @@ import { deleteExpiredItems } from './time-to-live.ts';
 const EXPIRY_INTERVAL_MS = 60_000;
 
 /** Somewhere that speaks DynamoDB. */
-export interface Database {
+interface Database {
   readonly endpoint: string;
   readonly tables: DynamoDBClient;
   /** For what Lambda reads in a function's name, which is the access key id. */
   streamsAs(caller: string): DynamoDBStreamsClient;
 }
 
-export interface DatabaseOptions {
+interface DatabaseOptions {
   readonly folder: DataFolder;
   /** Of the embedded engine; 0 takes a free one. */
   readonly port: number;
@@ -49,7 +49,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   return { endpoint, tables: connect().tables, streamsAs: (caller) => connect(caller).streams };
 }
 
-export interface PrepareTablesOptions {
+interface PrepareTablesOptions {
   readonly template: ResolvedTemplate;
   readonly database: Database;
   readonly region: string;

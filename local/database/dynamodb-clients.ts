@@ -5,7 +5,7 @@ import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 /** The AWS SDK's switch for its warning about Node's version, which nobody who runs Todoke can heed. */
 export const SDK_WARNING_OFF = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' };
 
-export interface DynamoDbClients {
+interface DynamoDbClients {
   readonly tables: DynamoDBClient;
   readonly streams: DynamoDBStreamsClient;
   close(): void;

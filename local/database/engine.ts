@@ -11,7 +11,7 @@ const FREE_PORT_ATTEMPTS = 5;
 const MAX_RESTART_DELAY_MS = 5_000;
 
 /** A running DynamoDB-compatible engine. */
-export interface Engine {
+interface Engine {
   /** Such as `http://127.0.0.1:8788`. */
   readonly endpoint: string;
   /** The process that answers now; another one after a restart. */
@@ -19,7 +19,7 @@ export interface Engine {
   stop(): Promise<void>;
 }
 
-export interface EngineOptions {
+interface EngineOptions {
   readonly folder: DataFolder;
   /** 0 takes a free one. */
   readonly port: number;

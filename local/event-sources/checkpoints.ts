@@ -8,7 +8,7 @@ const shardCheckpoint = z.object({
   /** Whether the shard was read to its end. */
   closed: z.boolean(),
 });
-export type ShardCheckpoint = Readonly<z.infer<typeof shardCheckpoint>>;
+type ShardCheckpoint = Readonly<z.infer<typeof shardCheckpoint>>;
 
 const checkpointFile = z.object({ streamArn: z.string(), shards: z.record(z.string(), shardCheckpoint) });
 

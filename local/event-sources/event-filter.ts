@@ -11,7 +11,7 @@ type Pattern = { [field: string]: Pattern | Condition[] };
 const pattern: z.ZodType<Pattern> = z.lazy(() => z.record(z.string(), z.union([z.array(condition).min(1), pattern])));
 
 /** Decides whether the function sees a record. */
-export type EventFilter = (record: unknown) => boolean;
+type EventFilter = (record: unknown) => boolean;
 
 /**
  * The filter of an event source mapping: a record passes if it matches one of the patterns, or if there is none.

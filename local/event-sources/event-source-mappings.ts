@@ -11,7 +11,7 @@ import type { LocalQueue } from './queue.ts';
 import { runQueueMapping } from './queue-mapping.ts';
 import { runStreamMapping } from './stream-mapping.ts';
 
-export interface EventSourceMappingsOptions {
+interface EventSourceMappingsOptions {
   readonly template: ResolvedTemplate;
   readonly region: string;
   readonly folder: DataFolder;
@@ -26,7 +26,7 @@ export interface EventSourceMappingsOptions {
 }
 
 /** The running event source mappings. */
-export interface EventSourceMappings {
+interface EventSourceMappings {
   /**
    * Delivers nothing more, and resolves when what runs is finished and its checkpoints are on disk.
    *

@@ -10,7 +10,7 @@ import { type LocalQueue, md5OfBody, type QueueMessage } from './queue.ts';
 
 const DEFAULT_BATCH_SIZE = 10;
 
-export interface QueueMappingOptions {
+interface QueueMappingOptions {
   readonly queue: LocalQueue;
   readonly properties: MappingProperties;
   readonly target: Invocable;

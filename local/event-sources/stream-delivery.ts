@@ -6,7 +6,7 @@ import type { LambdaRecord } from './lambda-record.ts';
 import type { MappingProperties, MappingTiming } from './mapping-settings.ts';
 import type { Discarded, FailureCondition } from './stream-failure.ts';
 
-export interface DeliveryOptions {
+interface DeliveryOptions {
   readonly target: Invocable;
   readonly properties: MappingProperties;
   readonly timing: MappingTiming;

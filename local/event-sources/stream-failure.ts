@@ -14,7 +14,7 @@ export interface Discarded {
   readonly functionError: boolean;
 }
 
-export interface FailureSource {
+interface FailureSource {
   readonly functionArn: string;
   readonly streamArn: string;
   readonly shardId: string;

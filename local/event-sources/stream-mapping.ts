@@ -12,7 +12,7 @@ const DEFAULT_BATCH_SIZE = 100;
 /** Less the frame around the records. */
 const MAX_BATCH_BYTES = MAX_EVENT_BYTES - 1024;
 
-export interface StreamMappingOptions {
+interface StreamMappingOptions {
   readonly client: DynamoDBStreamsClient;
   /** The engine's own ARN of the stream. */
   readonly engineStreamArn: string;

@@ -16,7 +16,7 @@ const SHARD_DISCOVERY_MS = 1_000;
 /** Before a stream that cannot be read is tried again, such as while the engine starts again. */
 const ERROR_PAUSE_MS = 500;
 
-export interface StreamReaderOptions {
+interface StreamReaderOptions {
   readonly client: DynamoDBStreamsClient;
   /** The engine's own. */
   readonly streamArn: string;

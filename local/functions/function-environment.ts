@@ -13,7 +13,7 @@ export interface FunctionWiring {
   readonly overrides: Readonly<Record<string, string>>;
 }
 
-export interface FunctionEnvironmentOptions {
+interface FunctionEnvironmentOptions {
   readonly logicalId: string;
   readonly name: string;
   readonly handler: string;

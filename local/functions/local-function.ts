@@ -28,7 +28,7 @@ export class ThrottledError extends Error {
   override readonly name = 'ThrottledError';
 }
 
-export interface Invocation {
+interface Invocation {
   readonly requestId: string;
   /** What the handler returned, as its JSON says. */
   readonly payload: unknown;
@@ -45,7 +45,7 @@ export interface Invocable {
   invoke(event: unknown, whenBusy?: 'wait' | 'refuse'): Promise<Invocation>;
 }
 
-export interface LocalFunctionOptions {
+interface LocalFunctionOptions {
   readonly logicalId: string;
   readonly arn: string;
   readonly taskRoot: string;

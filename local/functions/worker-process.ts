@@ -29,7 +29,7 @@ export type FromWorker =
 /** What became of one invocation. `payload` is JSON text. */
 export type InvocationOutcome = { readonly payload: string } | { readonly error: WorkerError };
 
-export interface WorkerOptions {
+interface WorkerOptions {
   /** The file made of function-worker.ts. */
   readonly script: string;
   readonly environment: Readonly<Record<string, string>>;

@@ -17,7 +17,7 @@ export interface PostAnswer {
 }
 
 /** What posts prove themselves with, and where they go. */
-export interface PostTargets {
+interface PostTargets {
   /** On the curve P-256. */
   readonly privateKey: KeyObject;
   readonly sendGridWebhookUrl: string;

@@ -23,7 +23,7 @@ import {
 import { type PostAnswer, postSample, type SamplePost } from './sample-post.ts';
 import { type SendGridSimulator, sendGridPendingSchema, startSendGridSimulator } from './sendgrid.ts';
 
-export interface SimulatedProvidersOptions {
+interface SimulatedProvidersOptions {
   readonly folder: DataFolder;
   readonly webhookSecret: LocalSecret;
   readonly senderSecret: LocalSecret;

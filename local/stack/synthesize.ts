@@ -21,7 +21,7 @@ export interface SynthesizedStack {
   readonly assetDirectories: ReadonlyMap<string, string>;
 }
 
-export interface SynthesizeOptions {
+interface SynthesizeOptions {
   /** Where the cloud assembly goes. What was there is removed. */
   readonly outDir: string;
   /** CDK context on top of cdk.json's, such as settings. */

@@ -6,7 +6,7 @@ import { type HttpAnswer, type HttpRequest, header, jsonAnswer, queryOf } from '
 import { answerInParts, httpAnswer } from './answer-in-parts.ts';
 import { commonLogTime } from './common-log-time.ts';
 
-export interface FunctionUrlRequest {
+interface FunctionUrlRequest {
   /** Its path as the function is to see it. */
   readonly request: HttpRequest;
   readonly region: string;

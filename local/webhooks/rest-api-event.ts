@@ -26,7 +26,7 @@ export interface RestApi {
   readonly methods: readonly RestApiMethod[];
 }
 
-export interface RestApiRequest {
+interface RestApiRequest {
   readonly api: RestApi;
   readonly request: HttpRequest;
   readonly method: RestApiMethod;

@@ -11,7 +11,7 @@ import type { ReceivedMail } from './events.ts';
 import { readMessage } from './message.ts';
 
 /** A user of SMTP AUTH. */
-export interface SmtpCredentials {
+interface SmtpCredentials {
   readonly user: string;
   readonly password: string;
 }

@@ -4,7 +4,7 @@ import type { WebhookPost } from '../webhook-post.ts';
 import type { CustomersMailCloudEvent } from './events.ts';
 
 /** How a post names its account and says who it is. */
-export interface WebhookIdentity {
+interface WebhookIdentity {
   /** Left out where empty. */
   readonly apiKey: string;
   readonly serverComposition: string;

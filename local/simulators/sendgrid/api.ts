@@ -8,7 +8,7 @@ import { scopesOf } from './scopes.ts';
 import type { WebhookApiRequest } from './webhook-api.ts';
 
 /** What the API needs to know and to do. */
-export interface ApiOptions {
+interface ApiOptions {
   /** The API key that is accepted; asked at each request. */
   readonly apiKey: () => string | Promise<string>;
   /** Takes a mail that is in order and not for the sandbox. @returns its `X-Message-Id` */

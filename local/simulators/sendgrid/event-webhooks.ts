@@ -22,7 +22,7 @@ export const webhookSettings = z.object({
   group_resubscribe: flag,
   account_status_change: flag,
 });
-export type WebhookSettings = z.infer<typeof webhookSettings>;
+type WebhookSettings = z.infer<typeof webhookSettings>;
 
 /** Where events go, which of them, and what signs them. */
 export interface EventWebhook {

@@ -12,7 +12,7 @@ export interface AcceptedMail {
 }
 
 /** One of the to, cc and bcc of a personalization. */
-export interface Recipient {
+interface Recipient {
   readonly email: string;
   /** The request's custom arguments with the personalization's over them: what the recipient's events carry. */
   readonly customArgs: Readonly<Record<string, string>>;

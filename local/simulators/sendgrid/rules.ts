@@ -9,7 +9,7 @@ const MAX_CUSTOM_ARGS_BYTES = 10_000;
 const TEXT_TYPES = ['text/plain', 'text/html'];
 
 /** What is wrong with a field. */
-export interface Problem {
+interface Problem {
   readonly path: (string | number)[];
   readonly message: string;
 }
