@@ -1,9 +1,10 @@
 /** Bounces: newest first, of a recipient, of a mail. */
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { failuresInStory } from '../../lambda/aws/late-join.ts';
 import type { Row } from '../../lambda/aws/tables.ts';
 import { mailboxKey } from '../../lambda/mail/address.ts';
 import { sendGridMessageId } from '../../lambda/mail/message-id.ts';
-import { type Answered, type Asked, type BounceFilter, bounce, type Cursor, storyEvent } from '../shared/api.ts';
+import { type Answered, type Asked, type BounceFilter, bounce, type Cursor } from '../shared/api.ts';
 import { bounceKey, versionOfBounce } from '../shared/versions.ts';
 import { newestFirst } from './day-index.ts';
 import { LOOK, unknownOf } from './look.ts';
@@ -71,15 +72,13 @@ async function ofRecipient(tables: Tables, recipient: string, bounds: Bounds, li
 }
 
 async function ofMail(tables: Tables, id: string, { from = '0', to = '9', keep }: Bounds) {
+  const store = { client: tables.client, sentLogTable: tables.sentLog, bounceTable: tables.bounce };
   const ids = new Set([id, sendGridMessageId(id)].filter((text) => text !== ''));
   const found = new Map<string, Row>();
   for (const messageId of ids) {
     const own = await queryPartition(tables.client, tables.bounce, ['fullMessageId', messageId], MAX_OF_ONE_MAIL);
-    const told = await queryPartition(tables.client, tables.sentLog, ['messageId', messageId], MAX_OF_ONE_MAIL);
-    const events = told.rows.flatMap((row) => storyEvent.safeParse(row).data ?? []);
-    for (const row of [...own.rows, ...(await bouncesOf(tables, events))]) {
-      found.set(bounceKey(row), row);
-    }
+    const failures = await failuresInStory(messageId, store);
+    for (const row of [...own.rows, ...(await bouncesOf(tables, failures))]) found.set(bounceKey(row), row);
   }
   const time = (row: Row) => String(row['occurredAt']);
   const rows = [...found.values()].filter((row) => keep(row) && time(row) >= from && time(row) <= to);

@@ -2,6 +2,7 @@
 import { GetCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { whyStuck } from '../../bin/support/stuck.ts';
 import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
+import type { StoryFailure } from '../../lambda/aws/late-join.ts';
 import { batchGet, type Row } from '../../lambda/aws/tables.ts';
 import { readAddresses } from '../../lambda/mail/address.ts';
 import { LOG_ROW_ENTRY } from '../../lambda/mail/entries.ts';
@@ -138,31 +139,40 @@ export async function unsent(tables: Tables, { cursor }: Asked<'unsent'>): Promi
 /** All that is known of one mail, by its message id or its item's id. */
 export async function story(tables: Tables, asked: Asked<'story'>): Promise<Answered<'story'>> {
   const { client } = tables;
-  const itemOf = async (id: string | undefined) =>
-    id ? (await client.send(new GetCommand({ TableName: tables.mail, Key: { id } }))).Item : undefined;
+  const get = async (TableName: string, Key: Row) => (await client.send(new GetCommand({ TableName, Key }))).Item;
+  const itemOf = async (id: string | undefined) => (id ? get(tables.mail, { id }) : undefined);
   let item = await itemOf(asked.id);
   const messageId = asked.messageId ?? textOf(item?.['messageId']) ?? '';
-  const { rows, more } = await queryPartition(client, tables.sentLog, ['messageId', messageId], STORY_EVENTS);
-  const log = rows.find((row) => row['entry'] === LOG_ROW_ENTRY);
+  // Beside the events, which come before the log row and may be more than are read.
+  const [{ rows, more }, log] = await Promise.all([
+    queryPartition(client, tables.sentLog, ['messageId', messageId], STORY_EVENTS),
+    messageId ? get(tables.sentLog, { messageId, entry: LOG_ROW_ENTRY }) : undefined,
+  ]);
   item ??= await itemOf(textOf(log?.['mailId']));
   const events = eventsOf(rows);
   return {
     ...(log && { log: { ...listedMail(log), states: statesOf(recipients(log), events) } }),
     ...(item && { item: mailItem(item) }),
     events,
-    bounces: await bouncesOf(tables, events),
+    bounces: await bouncesOf(tables, failuresIn(events)),
     more,
   };
 }
 
-/** The Bounce rows that a story's events name. */
-export async function bouncesOf(tables: Tables, events: readonly StoryEvent[]) {
+const failuresIn = (events: readonly StoryEvent[]) =>
+  events.flatMap(({ state, fullMessageId, eventId }) =>
+    fullMessageId && eventId && !['queued', 'deferred', 'delivered'].includes(state)
+      ? [{ fullMessageId, eventId }]
+      : [],
+  );
+
+/** The Bounce rows of failures in a story. */
+export async function bouncesOf(tables: Tables, failures: readonly StoryFailure[]) {
   const keys = new Map(
-    events.flatMap(({ state, fullMessageId, eventId }) =>
-      fullMessageId && eventId && !['queued', 'deferred', 'delivered'].includes(state)
-        ? [[bounceKey({ fullMessageId, eventId }), { fullMessageId, eventId }] as const]
-        : [],
-    ),
+    failures.map(({ fullMessageId, eventId }) => {
+      const key = { fullMessageId, eventId };
+      return [bounceKey(key), key];
+    }),
   );
   const rows = await batchGet(tables.client, tables.bounce, [...keys.values()], {
     consistent: false,

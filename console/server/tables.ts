@@ -32,15 +32,22 @@ export async function queryPartition(
   [name, value]: readonly [name: string, value: string],
   limit: number,
 ): Promise<{ rows: Row[]; more: boolean }> {
-  if (value === '') return { rows: [], more: false };
-  const { Items, LastEvaluatedKey } = await client.send(
-    new QueryCommand({
-      TableName: table,
-      KeyConditionExpression: '#key = :key',
-      ExpressionAttributeNames: { '#key': name },
-      ExpressionAttributeValues: { ':key': value },
-      Limit: limit,
-    }),
-  );
-  return { rows: Items ?? [], more: LastEvaluatedKey !== undefined };
+  const rows: Row[] = [];
+  if (value === '') return { rows, more: false };
+  let start: Record<string, unknown> | undefined;
+  do {
+    const { Items = [], LastEvaluatedKey } = await client.send(
+      new QueryCommand({
+        TableName: table,
+        KeyConditionExpression: '#key = :key',
+        ExpressionAttributeNames: { '#key': name },
+        ExpressionAttributeValues: { ':key': value },
+        Limit: limit - rows.length,
+        ExclusiveStartKey: start,
+      }),
+    );
+    rows.push(...Items);
+    start = LastEvaluatedKey;
+  } while (start !== undefined && rows.length < limit);
+  return { rows, more: start !== undefined };
 }

@@ -54,7 +54,8 @@ async function fillInLogRow({ row, writtenAtMs }: StreamRecord, retentionDays: n
   );
 }
 
-async function failuresInStory(messageId: string, store: EventStore): Promise<StoryFailure[]> {
+/** All failures in a mail's story, however long it is. */
+export async function failuresInStory(messageId: string, store: EventStore): Promise<StoryFailure[]> {
   const failures: StoryFailure[] = [];
   let start: Record<string, unknown> | undefined;
   do {

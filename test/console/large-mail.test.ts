@@ -1,0 +1,54 @@
+import { beforeAll, expect, test } from 'vitest';
+import { parseOutputs } from '../../bin/support/outputs.ts';
+import { consoleTables } from '../../bin/support/tables.ts';
+import { bounces } from '../../console/server/bounces.ts';
+import { story } from '../../console/server/mails.ts';
+import type { Tables } from '../../console/server/tables.ts';
+import { batchPut } from '../../lambda/aws/tables.ts';
+import { runningStack } from '../end-to-end/running-stack.ts';
+import { whenFinished } from '../temporary.ts';
+import { bounceOf } from './bounce-rows.ts';
+
+const RECIPIENTS = 1_000;
+const SENT_MS = Date.parse('2026-11-01T12:00:00.000Z');
+const messageId = 'to-a-thousand';
+
+/** What its provider reports of a recipient. The reason is as long as it gets: together they are more than DynamoDB reads at once. */
+const event = (n: number, state: string, atMs: number) => ({
+  messageId,
+  entry: `event#${new Date(atMs).toISOString()}#${state}-${n}`,
+  state,
+  recipient: `someone-${n}@example.jp`,
+  reason: '届'.repeat(300),
+  fullMessageId: `${messageId}.${n}`,
+  eventId: `${state}-${n}`,
+});
+const bounce = bounceOf(`${messageId}.7`, SENT_MS + 3_600_000, { eventId: 'bounced-7', messageId });
+
+const stack = runningStack();
+let tables: Tables;
+beforeAll(async () => {
+  tables = consoleTables(parseOutputs(stack().local.outputs));
+  whenFinished(() => tables.client.destroy());
+  const log = { messageId, entry: 'mail', from: 'a@example.com', to: 'someone-7@example.jp', subject: 'News' };
+  const told = [
+    ...Array.from({ length: RECIPIENTS }, (_, n) => event(n, 'queued', SENT_MS + n)),
+    event(7, 'bounced', SENT_MS + 3_600_000),
+    log,
+  ];
+  const puts = [...told.map((row) => ({ table: tables.sentLog, row })), { table: tables.bounce, row: bounce }];
+  for (let start = 0; start < puts.length; start += 250) {
+    expect(await batchPut(tables.client, puts.slice(start, start + 250), AbortSignal.timeout(60_000))).toEqual([]);
+  }
+});
+
+test('the bounce of a mail to a thousand recipients is found by the message id', async () => {
+  const found = await bounces(tables, { filter: { search: messageId } });
+  expect(found.rows).toMatchObject([{ fullMessageId: bounce.fullMessageId, toEmail: bounce.toEmail }]);
+});
+
+test('the story of a mail to a thousand recipients has all its events, and says that it was logged', async () => {
+  const told = await story(tables, { messageId });
+  expect(told).toMatchObject({ more: false, log: { subject: 'News' }, bounces: [{ eventId: 'bounced-7' }] });
+  expect(told.events).toHaveLength(RECIPIENTS + 1);
+});
