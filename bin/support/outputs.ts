@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import * as z from 'zod';
 import { sendGridRegion } from '../../lib/settings.ts';
+import { isErrorWithCode, messageOf } from '../../local/files.ts';
 import { jsonOrUndefined } from '../../local/json.ts';
 
 /** The outputs of a deployed stack, and those that only local mode has. */
@@ -49,6 +50,7 @@ export async function readStack(file: string): Promise<Stack> {
   try {
     text = await readFile(file, 'utf8');
   } catch (cause) {
+    if (!isErrorWithCode(cause, 'ENOENT')) throw new Error(`Cannot read ${file}: ${messageOf(cause)}`, { cause });
     const remedy =
       basename(file) === 'outputs.json'
         ? 'Run `npm start` in another terminal and wait until it is ready; of a deployed stack, name with --outputs the file that `cdk deploy --outputs-file` wrote'

@@ -122,6 +122,7 @@ describe('npm run doctor', () => {
 
   test.each([
     ['--days', 'x', /--days x: it must be a whole number/],
+    ['--outputs', 'test', /^\nCannot read test: EISDIR/],
     ['--outputs', 'nowhere.json', /nowhere\.json: it is not there.*cdk deploy --outputs-file/],
   ])('%s %s is refused in one sentence', async (name, value, words) => {
     const { stderr, status } = await doctor(undefined, {}, name, value);
