@@ -29,7 +29,7 @@ await runCommand(
         help: 'a Verification Key that SendGrid shows: is added to those accepted',
       },
       'smtp-host': { default: '', help: 'of the Customers Mail Cloud account' },
-      'smtp-port': { default: '587', help: 'of the same' },
+      'smtp-port': { default: '', help: 'of the same; 587 until another is given' },
       'smtp-user': { default: '', help: 'of the same' },
       replace: { default: false, help: 'takes new answers in place of what is set' },
       rotate: { default: '', help: 'customers-mail-cloud: makes another api_key; both are accepted' },
@@ -48,6 +48,17 @@ await runCommand(
     oneOf('provider', options.provider, PROVIDERS);
     oneOf('rotate', options.rotate, ['customers-mail-cloud']);
     oneOf('retire', options.retire, PROVIDERS);
+    if (options.rotate !== '' && options.rotate === options.retire) {
+      throw new Error(
+        `Cannot rotate and retire ${options.rotate} at once: first enter the new key there, or every post is refused`,
+      );
+    }
+    const port = options['smtp-port'];
+    const smtp = {
+      host: options['smtp-host'],
+      port: port === '' ? undefined : wholeNumber('smtp-port', port, { min: 1, max: 65_535 }),
+      user: options['smtp-user'],
+    };
     const days = wholeNumber('days', options.days, { max: 90 });
     const stack = await readStack(options.outputs);
     const { outputs } = stack;
@@ -84,7 +95,6 @@ await runCommand(
     }
     if (wants('customers-mail-cloud')) {
       await setUpCustomersMailCloudEvents(setup);
-      const smtp = { host: options['smtp-host'], port: options['smtp-port'], user: options['smtp-user'] };
       await setUpCustomersMailCloudSending(setup, smtp);
     }
 

@@ -178,10 +178,14 @@ describe('npm run setup', () => {
     expect(await expectGood(setup([...flags, '--stdin'], {}, `TODOKE_SMTP_PASSWORD=${PASSWORD}\n`))).toMatch(/stored/);
     const account = { host: 'smtp.example.jp', port: 587, user: 'user', password: PASSWORD };
     expect((await senderSecret()).customersMailCloudSmtp).toEqual(account);
-    expect(await expectGood(setup([...flags, '--smtp-port', '2525']))).toMatch(/SMTP account: set, and kept/);
+    expect(await expectGood(setup(flags))).toMatch(/SMTP account: set, and kept/);
+    const otherPort = [...flags, '--smtp-port', '2525'];
+    expect(await expectGood(setup(otherPort))).toMatch(/SMTP account: set\. Another is given and was not taken/);
     expect((await senderSecret()).customersMailCloudSmtp).toEqual(account);
-    const port = await setup([...flags, '--smtp-port', 'x', '--replace'], { TODOKE_SMTP_PASSWORD: PASSWORD });
-    expect(port).toMatchObject({ status: 1, stderr: expect.stringMatching(/--smtp-port x/) });
+    const environment = { TODOKE_SMTP_PASSWORD: PASSWORD };
+    await expectGood(setup([...otherPort, '--replace'], environment));
+    await expectGood(setup([...flags, '--replace'], environment));
+    expect((await senderSecret()).customersMailCloudSmtp).toEqual({ ...account, port: 2525 });
   });
 
   test('no secret can be given by a flag, and none is in any file but the secrets', async () => {
@@ -199,6 +203,7 @@ describe('npm run setup', () => {
   test.each([
     ['--provider', 'post', /--provider post: it must be sendgrid or customers-mail-cloud/],
     ['--rotate', 'sendgrid', /--rotate sendgrid: it must be customers-mail-cloud/],
+    ['--smtp-port', 'x', /Cannot use --smtp-port x: it must be a whole number/],
     ['--sendgrid-api-key', 'x', /Unknown option '--sendgrid-api-key'.*`npm run setup -- --help` lists/],
   ])('%s %s is refused', async (name, value, words) => {
     const { stderr, status } = await setup([name, value]);
@@ -207,6 +212,12 @@ describe('npm run setup', () => {
 });
 
 describe('rotation leaves no gap', () => {
+  test('a key is not made and made the only one in one call: nobody could have entered it', async () => {
+    const both = await setup(['--rotate', 'customers-mail-cloud', '--retire', 'customers-mail-cloud']);
+    expect(both).toMatchObject({ status: 1, stderr: expect.stringMatching(/Cannot rotate and retire/) });
+    expect((await webhookSecret()).customersMailCloud.apiKeys).toEqual([]);
+  });
+
   /** Functions read a secret again after a minute; here a change is waited for by what is answered. */
   const answers = (url: string, body: string, init: Record<string, string>, status: number) =>
     expect

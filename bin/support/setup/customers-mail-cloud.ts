@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto';
 import { SMTP_PASSWORD } from '../answers.ts';
 import { counted } from '../talk.ts';
-import { wholeNumber } from '../whole-number.ts';
 import { done, type Setup, say, sayKept, state, steps, title } from './step.ts';
 
 /** Makes the key by which its posts are known, and says what to enter there. */
@@ -63,7 +62,7 @@ function sayWebhook({ outputs }: Setup, apiKey: string): void {
 /** Answers that are given by flags. */
 export interface SmtpFlags {
   readonly host: string;
-  readonly port: string;
+  readonly port: number | undefined;
   readonly user: string;
 }
 
@@ -74,10 +73,10 @@ export async function setUpCustomersMailCloudSending(setup: Setup, flags: SmtpFl
   const { customersMailCloudSmtp: current } = (await senderSecret.read()).value;
   const isSet = current.host !== '' && current.user !== '' && current.password !== '';
   if (isSet && !replace) {
-    const given = { host: flags.host, user: flags.user, password: answers.given(SMTP_PASSWORD) };
+    const given = { ...flags, password: answers.given(SMTP_PASSWORD) };
     sayKept(
       'SMTP account',
-      (['host', 'user', 'password'] as const).some((name) => given[name] !== '' && given[name] !== current[name]),
+      (['host', 'port', 'user', 'password'] as const).some((name) => given[name] && given[name] !== current[name]),
     );
     return;
   }
@@ -96,12 +95,7 @@ export async function setUpCustomersMailCloudSending(setup: Setup, flags: SmtpFl
   }
   if (missing.length > 0) throw new Error(`Cannot store the SMTP account: ${missing.join(' and ')} missing`);
   await senderSecret.change({
-    customersMailCloudSmtp: {
-      host,
-      port: wholeNumber('smtp-port', flags.port, { min: 1, max: 65_535 }),
-      user,
-      password,
-    },
+    customersMailCloudSmtp: { host, port: flags.port ?? current.port, user, password },
   });
   done('SMTP account: stored, and in use within a minute. The server must offer STARTTLS');
 }
