@@ -172,7 +172,7 @@ describePage('the page', () => {
     await page.goto(origin);
     await page.getByText('Open the address that “npm run console” printed').waitFor();
     await page.getByRole('button', { name: '日本語' }).click();
-    await page.getByText('ターミナルに「npm run console」が表示したアドレス').waitFor();
+    await page.getByText('「npm run console」がターミナルに表示した URL').waitFor();
     await expectAccessible(page);
     await page.getByRole('button', { name: 'English' }).click();
 
