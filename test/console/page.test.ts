@@ -225,6 +225,25 @@ describePage('the page without data', () => {
     await page.unroute('**/api/unsent');
     await unsent.waitFor({ state: 'detached' });
   });
+
+  test('what was found further back among them goes once it is sent', async () => {
+    const { page } = await open('#/send');
+    const item = { id: 'far', status: 'failed', to: [], subject: 'From far back' };
+    let items = [item];
+    await page.route('**/api/unsent', (route) => {
+      const first = { items: [], looked: 9, cursor: { key: { id: 'near' } } };
+      const further = { items, looked: 1 };
+      return route.fulfill({ json: route.request().postDataJSON().cursor ? further : first });
+    });
+    await page.getByRole('link', { name: 'Mail', exact: true }).click();
+    const unsent = page.getByRole('region', { name: 'Not sent' });
+    await unsent.getByRole('button', { name: 'Look further back' }).click();
+    await unsent.getByText('From far back').waitFor();
+    items = [];
+    // As when one comes back to the page: it looks at once.
+    await page.evaluate('document.dispatchEvent(new Event("visibilitychange"))');
+    await unsent.waitFor({ state: 'detached' });
+  });
 });
 
 describePage('the page after a mail of every outcome', () => {

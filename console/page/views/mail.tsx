@@ -2,7 +2,7 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
 import type { Answered, ListedMail, MailItem, Session } from '../../shared/api.ts';
 import { versionOfMail } from '../../shared/versions.ts';
-import { messageOf, server } from '../call.ts';
+import { server } from '../call.ts';
 import { type Feed, type Source, useFeed } from '../feed.ts';
 import { List } from '../list.tsx';
 import { ListAndPanel, Panel } from '../panel.tsx';
@@ -122,42 +122,31 @@ function useStates(feed: Feed<ListedMail>): void {
   }, 'states');
 }
 
-/** A table that is read whole at once is small: then it may be read often. */
-const REREAD_LARGE_MS = 30_000;
+/** For each look that it takes. A table that one look reads whole is small: it may be read often. */
+const REREAD_MS = 30_000;
+
+/** Items that are not sent, as far as so many looks go: each begins where the one before it ended. */
+async function lookForUnsent(looks: number): Promise<Answered<'unsent'>> {
+  let found = await server.unsent({});
+  for (let look = 1; look < looks && found.cursor !== undefined; look++) {
+    const next = await server.unsent({ cursor: found.cursor });
+    found = { ...next, items: [...found.items, ...next.items], looked: found.looked + next.looked };
+  }
+  return found;
+}
 
 function Unsent({ session }: { session: Session }) {
   const say = useSay();
-  const [first, setFirst] = useState<Answered<'unsent'>>();
-  const [further, setFurther] = useState<Answered<'unsent'>>();
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<string>();
-  const polled = usePolling(async () => {
-    const answer = await server.unsent({});
-    setFirst((old) => (JSON.stringify(old) === JSON.stringify(answer) ? old : answer));
-    return answer.cursor === undefined ? undefined : REREAD_LARGE_MS;
-  }, 'unsent');
-  const end = further ?? first;
-  // The part that is read again may by now hold what was found further on.
-  const again = new Set(first?.items.map(({ id }) => id));
-  const items = [...(first?.items ?? []), ...(further?.items ?? []).filter(({ id }) => !again.has(id))];
-  const goOn = async () => {
-    if (end?.cursor === undefined) return;
-    setBusy(true);
-    try {
-      const answer = await server.unsent({ cursor: end.cursor });
-      setFurther({
-        ...answer,
-        items: [...(further?.items ?? []), ...answer.items],
-        looked: (further?.looked ?? 0) + answer.looked,
-      });
-      setFailure(undefined);
-    } catch (error) {
-      setFailure(messageOf(error));
-    }
-    setBusy(false);
-  };
-  const error = failure ?? polled;
-  if (items.length === 0 && end?.cursor === undefined && error === undefined) return null;
+  const [looks, setLooks] = useState(1);
+  const [found, setFound] = useState<Answered<'unsent'> & { readonly looks: number }>();
+  const error = usePolling(async (signal) => {
+    const now = { ...(await lookForUnsent(looks)), looks };
+    if (signal.aborted) return undefined;
+    setFound((old) => (JSON.stringify(old) === JSON.stringify(now) ? old : now));
+    return looks === 1 && now.cursor === undefined ? undefined : looks * REREAD_MS;
+  }, `unsent ${looks}`);
+  const { items = [], looked = 0, cursor } = found ?? {};
+  if (items.length === 0 && cursor === undefined && error === undefined) return null;
   return (
     <section class="unsent" aria-label={say('unsentTitle')}>
       <h2>{say('unsentTitle')}</h2>
@@ -167,10 +156,10 @@ function Unsent({ session }: { session: Session }) {
           <UnsentItem key={item.id} item={item} session={session} />
         ))}
       </ul>
-      {end?.cursor !== undefined && (
+      {cursor !== undefined && (
         <p>
-          <span class="faint">{say('unsentPartial', { n: (first?.looked ?? 0) + (further?.looked ?? 0) })}</span>{' '}
-          <button type="button" class="quiet" disabled={busy} onClick={goOn}>
+          <span class="faint">{say('unsentPartial', { n: looked })}</span>{' '}
+          <button type="button" class="quiet" disabled={found?.looks !== looks} onClick={() => setLooks(looks + 1)}>
             {say('lookBack')}
           </button>
         </p>
