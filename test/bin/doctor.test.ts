@@ -5,9 +5,10 @@ import { LambdaClient } from '@aws-sdk/client-lambda';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { alarmVerdict } from '../../bin/support/doctor/alarms.ts';
-import { stuckCheck } from '../../bin/support/doctor/rows.ts';
+import { rowCheck, stuckCheck } from '../../bin/support/doctor/rows.ts';
 import { streamProblems } from '../../bin/support/doctor/streams.ts';
 import { tableChecks } from '../../bin/support/doctor/tables.ts';
+import { DAY_PARTITIONS } from '../../lambda/mail/keys.ts';
 
 const settings = { region: 'ap-northeast-1', credentials: { accessKeyId: 'tests', secretAccessKey: 'tests' } };
 
@@ -72,11 +73,11 @@ describe('a table in AWS', () => {
 
   test.each([
     [table({ SSEDescription: undefined }), /no key of its own encrypts it/],
-    [table({ DeletionProtectionEnabled: false }), /deletion protection is off/],
-    [table({ TableStatus: 'DELETING' }), /it is DELETING/],
-    [table({ StreamSpecification: undefined }), /its stream is off, not NEW_IMAGE/],
-    [{ ...table(), DescribeTimeToLiveCommand: {} }, /TTL on expiresAt is off/],
-    [{ ...table(), DescribeContinuousBackupsCommand: {} }, /point-in-time recovery is off/],
+    [table({ DeletionProtectionEnabled: false }), /deletion protection is off\. Turn it on again/],
+    [table({ TableStatus: 'DELETING' }), /it is DELETING$/],
+    [table({ StreamSpecification: undefined }), /its stream is off, not NEW_IMAGE$/],
+    [{ ...table(), DescribeTimeToLiveCommand: {} }, /TTL on expiresAt is off\. Turn it on again/],
+    [{ ...table(), DescribeContinuousBackupsCommand: {} }, /point-in-time recovery is off\. Turn it on again/],
   ])('is not when something was switched off: case %#', async (answers, words) => {
     expect(await look(answers)).toMatchObject({ state: 'mend', says: expect.stringMatching(words) });
   });
@@ -116,6 +117,23 @@ describe('streams', () => {
     expect(await problems(mapping({}), [], table({ LatestStreamArn: undefined }))).toEqual([
       'Mail has no stream: deploy again',
     ]);
+  });
+});
+
+test.each([
+  [20, /^all understood and joined, in 1 day$/],
+  [21, /\(not all were looked at\)$/],
+])('rows of a day in %i pages of each partition: twenty are looked at', async (pages, words) => {
+  let answered = 0;
+  const answers = {
+    get QueryCommand() {
+      answered++;
+      return { Items: [], ...(answered <= (pages - 1) * DAY_PARTITIONS && { LastEvaluatedKey: { n: { N: '1' } } }) };
+    },
+  };
+  expect(await rowCheck({ ...patient(answers), days: 1 }).look()).toMatchObject({
+    state: 'ok',
+    says: expect.stringMatching(words),
   });
 });
 

@@ -25,7 +25,7 @@ export function rowCheck({ outputs, tables, days }: Patient): Check {
       let partial = false;
       const count = async (day: string) => {
         let pages = 0;
-        for await (const { Items = [] } of paginateQuery(
+        for await (const { Items = [], LastEvaluatedKey } of paginateQuery(
           { client: tables },
           {
             TableName: outputs.BounceTableName,
@@ -43,14 +43,14 @@ export function rowCheck({ outputs, tables, days }: Patient): Check {
           },
         )) {
           for (const { outcome } of Items) counts[outcome === 'unrecognized' ? 'unrecognized' : 'unmatched']++;
-          if (++pages === MAX_PAGES) partial = true;
+          if (++pages === MAX_PAGES && LastEvaluatedKey !== undefined) partial = true;
           if (partial) return;
         }
       };
       const nowMs = Date.now();
       for (let back = 0; back < days; back++) {
         const day = new Date(nowMs - back * DAY_MS).toISOString().slice(0, 10);
-        await Promise.all(Array.from({ length: DAY_PARTITIONS }, (_, shard) => count(`${day}#${shard}`)));
+        await Promise.all(Array.from({ length: DAY_PARTITIONS }, (_, n) => count(`${day}#${n}`)));
       }
       const lately = `in ${counted(days, 'day')}${partial ? ' (not all were looked at)' : ''}`;
       if (counts.unrecognized + counts.unmatched === 0) return ok(`all understood and joined, ${lately}`);

@@ -40,20 +40,21 @@ export function tableChecks({ outputs, dynamo, local }: Patient): Check[] {
       const TableName = expected.name;
       const { Table: table = {} } = await dynamo.send(new DescribeTableCommand({ TableName }));
       const ttl = await dynamo.send(new DescribeTimeToLiveCommand({ TableName }));
-      const unlike = [...structureProblems(table, expected), ...protectionProblems(table, local)];
+      const unlike = structureProblems(table, expected);
+      const off = protectionProblems(table, local);
       const { TimeToLiveStatus, AttributeName } = ttl.TimeToLiveDescription ?? {};
-      if (TimeToLiveStatus !== 'ENABLED' || AttributeName !== 'expiresAt') unlike.push('TTL on expiresAt is off');
+      if (TimeToLiveStatus !== 'ENABLED' || AttributeName !== 'expiresAt') off.push('TTL on expiresAt is off');
       if (!local) {
         const { ContinuousBackupsDescription: backups } = await dynamo.send(
           new DescribeContinuousBackupsCommand({ TableName }),
         );
         const status = backups?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus;
-        if (status !== 'ENABLED') unlike.push('point-in-time recovery is off');
+        if (status !== 'ENABLED') off.push('point-in-time recovery is off');
       }
-      if (unlike.length > 0)
-        return mend(
-          `${TableName}: ${unlike.join('; ')}. turn it on again in the DynamoDB console, or by \`npx cdk deploy --revert-drift\``,
-        );
+      if (unlike.length + off.length > 0) {
+        const remedy = '. Turn it on again in the DynamoDB console, or by `npx cdk deploy --revert-drift`';
+        return mend(`${TableName}: ${[...unlike, ...off].join('; ')}${off.length > 0 ? remedy : ''}`);
+      }
       return ok(`${TableName}${local ? ' (no point-in-time recovery in local mode: not looked at)' : ''}`);
     },
   }));
