@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { readOutputs } from '../../bin/support/outputs.ts';
 import { tablesOf } from '../../bin/support/tables.ts';
@@ -10,6 +10,8 @@ import { ran, runOn } from './command.ts';
 import { runningStack } from './running-stack.ts';
 
 const stack = runningStack();
+// Every row that there is is replayed.
+beforeEach(() => stack().deleteBounces());
 
 const receivedAt = '2026-11-01T00:00:00.000Z';
 const bounce = {

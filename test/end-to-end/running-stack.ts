@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
+  DeleteCommand,
   DynamoDBDocumentClient,
   GetCommand,
   PutCommand,
@@ -69,6 +70,7 @@ export interface RunningStack {
   /** All Bounce rows of a message id. */
   bounces(messageId: string): Promise<Row[]>;
   allBounces(): Promise<Row[]>;
+  deleteBounces(): Promise<void>;
   /** Posts to SendGrid's webhook, signed by a key that the webhook secret holds. */
   postSendGrid(
     events: unknown,
@@ -188,6 +190,11 @@ async function start(options: StackOptions): Promise<RunningStack> {
     mail,
     story,
     allBounces,
+    async deleteBounces() {
+      for (const { fullMessageId, eventId } of await allBounces()) {
+        await db.send(new DeleteCommand({ TableName: output('BounceTableName'), Key: { fullMessageId, eventId } }));
+      }
+    },
     async insert(item) {
       await db.send(new PutCommand({ TableName: mailTable, Item: item }));
     },
