@@ -1,5 +1,6 @@
 import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
-import { symlink } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -28,15 +29,19 @@ test('both READMEs link to the same places', () => {
   expect(links(japanese)).toEqual(links(english));
 });
 
-let clone: string;
+let copy: string;
 beforeAll(async () => {
-  clone = temporaryFolder();
-  await promisify(execFile)('git', ['clone', '--quiet', root, clone]);
+  copy = temporaryFolder();
+  const listed = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
+  const { stdout: files } = await promisify(execFile)('git', listed, { cwd: root });
+  for (const file of files.split('\0').filter((name) => name !== '' && existsSync(join(root, name)))) {
+    await cp(join(root, file), join(copy, file));
+  }
   // In place of `npm ci`: tests reach no registry.
-  await symlink(join(root, 'node_modules'), join(clone, 'node_modules'));
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
 });
 
-test('what the READMEs say to run first runs in a clean clone, and shows what they show', async () => {
+test('what the READMEs say to run first runs in a clean copy, and shows what they show', async () => {
   const [install = '', tryIt = ''] = blocks(section(english, '## See it work'), 'sh');
   expect(install).toBe('npm ci\nnpm start\n');
   expect(tryIt).toBe('npm run try\n');
@@ -44,7 +49,7 @@ test('what the READMEs say to run first runs in a clean clone, and shows what th
   // The port is another than the README's: that one may be taken.
   const start = npm('start', '--', '--port', '0', '--delay-ms', '50');
   await start.printed(/Ctrl-C stops/);
-  const outputs = await readOutputs(join(clone, '.local/outputs.json'));
+  const outputs = await readOutputs(join(copy, '.local/outputs.json'));
 
   const played = npm(...tryIt.trim().split(' ').slice(1));
   expect(await played.ended).toBe(0);
@@ -76,10 +81,10 @@ function withoutIdsAndTimes(row: Record<string, unknown>) {
   return JSON.parse(JSON.stringify(row, (name, value) => (IDS_AND_TIMES.test(name) ? typeof value : value)));
 }
 
-/** A command of npm's in the clone, with no more of this environment than a person has. */
+/** A command of npm's in the copy, with no more of this environment than a person has. */
 function npm(...args: string[]) {
   const child = spawn('npm', args, {
-    cwd: clone,
+    cwd: copy,
     stdio: ['ignore', 'pipe', 'pipe'],
     // A group of its own, which gets a signal whole, as from a terminal: npm passes none on.
     detached: true,
