@@ -16,6 +16,12 @@ export default defineConfig({
       reporter: ['text', 'json-summary'],
       reportsDirectory: '.coverage',
     },
-    env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
+    env: {
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+      // The policies are resolved for this region; local mode takes it from here.
+      AWS_REGION: 'ap-northeast-1',
+      // All that is asked is on this machine.
+      NO_PROXY: '*',
+    },
   },
 });
