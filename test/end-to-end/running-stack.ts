@@ -1,6 +1,7 @@
 /** The whole stack in local mode, for the tests of a file. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
-import { cp, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -272,6 +273,18 @@ async function assembly(dir: string, { streamRetries }: StackOptions): Promise<s
   const template = await readFile(file, 'utf8');
   await writeFile(file, template.replaceAll(/"MaximumRetryAttempts": ?-1/g, `"MaximumRetryAttempts":${streamRetries}`));
   return copy;
+}
+
+/** Kills the processes of a function that this process started: the next one has read nothing yet. */
+export async function killProcessesOf(functionId: string): Promise<void> {
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const of = (file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
+    const isChild = (await of('status')).includes(`\nPPid:\t${process.pid}\n`);
+    if (isChild && (await of('environ')).split('\0').includes(`AWS_ACCESS_KEY_ID=${functionId}`)) {
+      process.kill(Number(pid), 'SIGKILL');
+      await until('it to be gone', async () => !existsSync(`/proc/${pid}`) || undefined);
+    }
+  }
 }
 
 /** The headers with which SendGrid signs a body. */
