@@ -4,8 +4,12 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { DynamoDBClient, UpdateTableCommand, UpdateTimeToLiveCommand } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import * as z from 'zod';
+import { runDoctor } from '../../bin/support/doctor/doctor.ts';
+import { patientOf } from '../../bin/support/doctor/patient.ts';
+import { sendGridWebhookCheck, testPostCheck } from '../../bin/support/doctor/sendgrid-webhook.ts';
+import { readStack } from '../../bin/support/outputs.ts';
 import { type Ran, ran } from './command.ts';
 import { runningStack } from './running-stack.ts';
 
@@ -40,16 +44,39 @@ async function remove(table: 'MailTableName' | 'BounceTableName', Key: Record<st
   await DynamoDBDocumentClient.from(dynamo()).send(new DeleteCommand({ TableName: outputs()[table], Key }));
 }
 
-async function doctor(file = stack().local.outputsFile, environment = {}, ...args: string[]): Promise<Ran> {
-  const said = await ran(file, 'doctor', args, { environment });
-  for (const secret of SECRETS) expect(said.stdout + said.stderr).not.toContain(secret);
+interface Said {
+  readonly stdout: string;
+  readonly well: boolean;
+}
+
+const optionsOf = ({ webhookKey = '', days = 3 } = {}) => ({ webhookKey, days });
+
+/** What the doctor prints in this process: `npm run doctor` adds the options and the exit code. */
+async function doctor(file = stack().local.outputsFile, options = {}): Promise<Said> {
+  let stdout = '';
+  const print = vi.spyOn(console, 'log').mockImplementation((line) => {
+    stdout += `${line}\n`;
+  });
+  const well = await runDoctor(await readStack(file), optionsOf(options)).finally(() => print.mockRestore());
+  return { stdout: withoutSecrets(stdout), well };
+}
+
+/** `npm run doctor`, in a process of its own. */
+async function doctorCommand(args: readonly string[] = [], environment = {}): Promise<Ran> {
+  const said = await ran(stack().local.outputsFile, 'doctor', args, { environment });
+  withoutSecrets(said.stdout + said.stderr);
+  return said;
+}
+
+function withoutSecrets(said: string): string {
+  for (const secret of SECRETS) expect(said).not.toContain(secret);
   return said;
 }
 
 /** Expects one line to be something to mend, and gives what it says. */
-async function mended(said: Promise<Ran>): Promise<string> {
-  const { stdout, stderr, status } = await said;
-  expect({ stderr, status }, stdout).toEqual({ stderr: '', status: 1 });
+async function mended(said: Promise<Said>): Promise<string> {
+  const { stdout, well } = await said;
+  expect(well, stdout).toBe(false);
   const lines = stdout.split('\n').filter((line) => line.startsWith('  MEND'));
   expect(lines, stdout).toHaveLength(1);
   return lines[0] ?? '';
@@ -79,7 +106,7 @@ const edited = (name: 'webhook-secret' | 'sender-secret', changes: object) =>
 
 describe('npm run doctor', () => {
   test('of a stack that is well it says so, a line each, and leaves nothing', async () => {
-    const said = await doctor(undefined, WITH_WEBHOOK_KEY);
+    const said = await doctorCommand([], WITH_WEBHOOK_KEY);
     expect(said).toMatchObject({ stderr: '', status: 0 });
     for (const line of [
       /ok {4}outputs: of the stack Todoke, in local mode/,
@@ -109,8 +136,8 @@ describe('npm run doctor', () => {
   });
 
   test('without a webhook key it asks SendGrid nothing', async () => {
-    const { stdout, status } = await doctor();
-    expect(status).toBe(0);
+    const { stdout, well } = await doctor();
+    expect(well).toBe(true);
     expect(stdout.match(/skip .*needs TODOKE_SENDGRID_WEBHOOK_KEY/g)).toHaveLength(2);
   });
 
@@ -125,14 +152,14 @@ describe('npm run doctor', () => {
     ['--outputs', 'test', /^\nCannot read test: EISDIR/],
     ['--outputs', 'nowhere.json', /nowhere\.json: it is not there.*cdk deploy --outputs-file/],
   ])('%s %s is refused in one sentence', async (name, value, words) => {
-    const { stderr, status } = await doctor(undefined, {}, name, value);
+    const { stderr, status } = await doctorCommand([name, value]);
     expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(words), status: 1 });
   });
 });
 
 describe('it finds', () => {
   test('a table that is not there', async () => {
-    const said = await doctor(await outputsWith({ MailTableName: 'Gone' }));
+    const said = await ran(await outputsWith({ MailTableName: 'Gone' }), 'doctor');
     expect(said.status).toBe(1);
     expect(said.stdout).toMatch(/MEND {2}table Mail: cannot look: ResourceNotFoundException/);
     expect(said.stdout).toMatch(/MEND {2}mails: cannot look/);
@@ -152,12 +179,13 @@ describe('it finds', () => {
       );
     const protect = (DeletionProtectionEnabled: boolean) =>
       dynamo().send(new UpdateTableCommand({ TableName, DeletionProtectionEnabled }));
+    onTestFinished(async () => {
+      await ttl(true);
+      await protect(true);
+    });
     await ttl(false);
     await protect(false);
-    const said = await mended(doctor());
-    await ttl(true);
-    await protect(true);
-    expect(said).toMatch(/table Bounce: .*deletion protection is off; TTL on expiresAt is off/);
+    expect(await mended(doctor())).toMatch(/table Bounce: .*deletion protection is off; TTL on expiresAt is off/);
   });
 
   test.each([
@@ -194,16 +222,16 @@ describe('it finds', () => {
 
   test('mail that is sent by a provider whose events are not accepted', async () => {
     await secretWith('webhook-secret', () => '{}');
-    const { stdout, status } = await doctor();
-    expect(status).toBe(1);
+    const { stdout, well } = await doctor();
+    expect(well).toBe(false);
     expect(stdout.match(/MEND .*mail is sent, and no event of it accepted/g)).toHaveLength(2);
     expect(stdout.match(/skip .*post.*not set up/g)).toHaveLength(3);
   });
 
   test.each(['not JSON', '{"sendgridPublicKeys": "one"}'])('a secret that cannot be read: %s', async (value) => {
     await secretWith('webhook-secret', () => value);
-    const { stdout, status } = await doctor();
-    expect(status).toBe(1);
+    const { stdout, well } = await doctor();
+    expect(well).toBe(false);
     expect(stdout).toMatch(
       /MEND {2}SendGrid, events: cannot look: Cannot use the secret WebhookSecret-local: its value/,
     );
@@ -223,7 +251,7 @@ describe('it finds', () => {
     await secretWith('webhook-secret', (secret) => secret);
     const open = await answering(200);
     const accepting = await doctor(await outputsWith({ SendGridWebhookUrl: open, CustomersMailCloudWebhookUrl: open }));
-    expect(accepting.status).toBe(1);
+    expect(accepting.well).toBe(false);
     expect(accepting.stdout.match(/MEND {2}a .*post.*: was ACCEPTED/g)).toHaveLength(2);
     const refusing = await mended(doctor(await outputsWith({ CustomersMailCloudWebhookUrl: await answering(401) })));
     expect(refusing).toMatch(/with a right key: answered 401: said/);
@@ -239,42 +267,56 @@ describe('it finds', () => {
     const all = webhooksSchema.parse(await (await fetch(`${settings}/all`, { headers })).json());
     const { id, public_key: _, ...ready } = all.webhooks[0] ?? expect.unreachable();
 
+    const mendIt = async () => {
+      await patch(`/signed/${id}`, { enabled: true });
+      await patch(`/${id}`, ready);
+    };
+    onTestFinished(mendIt);
     await patch(`/signed/${id}`, { enabled: false });
     await patch(`/${id}`, { ...ready, enabled: false, bounce: false });
-    const unsigned = await doctor(undefined, WITH_WEBHOOK_KEY);
-    expect(unsigned.stdout).toMatch(
-      /MEND {2}SendGrid's Event Webhook: it is not enabled; it does not sign; it does not post bounce/,
-    );
-    expect(unsigned.stdout).toMatch(/MEND {2}SendGrid's test post: nothing came within 30 s/);
-    await patch(`/signed/${id}`, { enabled: true });
-    await patch(`/${id}`, ready);
+    const patient = patientOf(await readStack(stack().local.outputsFile), optionsOf({ webhookKey: WEBHOOK_KEY }));
+    expect(await sendGridWebhookCheck(patient).look()).toMatchObject({
+      state: 'mend',
+      says: expect.stringMatching(/^it is not enabled; it does not sign; it does not post bounce/),
+    });
+    expect(await testPostCheck(patient, 1_000).look()).toMatchObject({
+      state: 'mend',
+      says: expect.stringMatching(/^nothing came within 1 s/),
+    });
+    await mendIt();
 
-    const missing = await doctor(await outputsWith({ SendGridWebhookUrl: `${ready.url}-other` }), WITH_WEBHOOK_KEY);
+    const missing = await doctor(await outputsWith({ SendGridWebhookUrl: `${ready.url}-other` }), {
+      webhookKey: WEBHOOK_KEY,
+    });
     expect(missing.stdout).toMatch(/MEND {2}SendGrid's Event Webhook: none posts to SendGridWebhookUrl/);
-    const refused = await doctor(undefined, { TODOKE_SENDGRID_WEBHOOK_KEY: 'SG.sending.only' });
+    const refused = await doctor(undefined, { webhookKey: 'SG.sending.only' });
     expect(refused.stdout).toMatch(/MEND {2}SendGrid's Event Webhook: cannot look: .*403 access forbidden/);
-  }, 120_000);
+  });
 
-  test('messages in a queue, and a stack without the queues in its outputs', async () => {
+  test('messages in a queue', async () => {
     const queue = stack().local.queues.get('FailureQueue');
     const { messageId } = (await queue?.send('{}')) ?? expect.unreachable();
-    const said = await mended(doctor());
-    await queue?.delete(messageId);
-    expect(said).toMatch(/FailureQueue: 1 message: work was given up/);
+    onTestFinished(() => void queue?.delete(messageId));
+    expect(await mended(doctor())).toMatch(/FailureQueue: 1 message: work was given up/);
+  });
+
+  test('a stack without the queues in its outputs', async () => {
     expect(await mended(doctor(await outputsWith({ SpillQueueUrl: undefined })))).toMatch(/SpillQueue: .*deploy again/);
   });
 
   test('mail that is stuck', async () => {
+    onTestFinished(async () => {
+      for (const id of ['failed', 'lapsed', 'sending']) await remove('MailTableName', { id });
+    });
     const letter = { from: 'a@example.com', to: 'b@example.jp', subject: 's', content: 'c' };
     await stack().insert({ id: 'failed', ...letter, status: 'failed', error: 'refused' });
     await stack().insert({ id: 'lapsed', ...letter, status: 'sending', sendingUntil: '2026-01-01T00:00:00.000Z' });
     await stack().insert({ id: 'sending', ...letter, status: 'sending', sendingUntil: '2999-01-01T00:00:00.000Z' });
-    const said = await mended(doctor());
-    for (const id of ['failed', 'lapsed', 'sending']) await remove('MailTableName', { id });
-    expect(said).toMatch(/mails: 2 stuck, of 3 items/);
+    expect(await mended(doctor())).toMatch(/mails: 2 stuck, of 3 items/);
   });
 
   test('failures that were not understood, or joined no mail', async () => {
+    onTestFinished(() => stack().deleteBounces());
     const timestamp = Math.floor(Date.now() / 1000);
     const lost = { email: 'b@example.jp', event: 'bounce', timestamp, sg_event_id: 'e', sg_message_id: 'lost.recvd-1' };
     const event_type = 'deliveries';
@@ -282,18 +324,14 @@ describe('it finds', () => {
     const body = new URLSearchParams({ api_key: API_KEY, event_type, event: JSON.stringify({ news: [lost] }) });
     const post = await fetch(outputs()['CustomersMailCloudWebhookUrl'] ?? '', { method: 'POST', body });
     expect(await post.json()).toMatchObject({ unrecognized: 1 });
-    const said = await mended(doctor());
-    const withoutDays = await doctor(undefined, {}, '--days', '0');
-    for (const { fullMessageId, eventId } of await stack().allBounces()) {
-      await remove('BounceTableName', { fullMessageId, eventId });
-    }
-    expect(said).toMatch(/Bounce rows: 1 unrecognized, 0 unmatched in 3 days/);
+    const withoutDays = await doctor(undefined, { days: 0 });
+    expect(await mended(doctor())).toMatch(/Bounce rows: 1 unrecognized, 0 unmatched in 3 days/);
     expect(withoutDays.stdout).toMatch(/skip {2}Bounce rows: --days is 0/);
   });
 });
 
 test('outputs of a local mode that does not answer for a service are never taken to AWS', async () => {
-  const { stdout, stderr, status } = await doctor(await outputsWith({ AwsApiEndpoint: undefined }));
+  const { stdout, stderr, status } = await ran(await outputsWith({ AwsApiEndpoint: undefined }), 'doctor');
   expect(status).toBe(1);
   expect(stdout + stderr).toMatch(/they have no AwsApiEndpoint/);
 });

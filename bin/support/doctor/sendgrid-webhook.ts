@@ -47,8 +47,12 @@ export function webhookProblems(webhook: EventWebhook): string[] {
   ];
 }
 
-/** Has SendGrid post its samples, waits until they are recorded, and deletes them. */
-export function testPostCheck({ outputs, sendGrid, tables }: Patient): Check {
+/**
+ * Has SendGrid post its samples, waits until they are recorded, and deletes them.
+ *
+ * @param patienceMs how long they are waited for
+ */
+export function testPostCheck({ outputs, sendGrid, tables }: Patient, patienceMs = PATIENCE_MS): Check {
   const query = async (TableName: string, key: string, value: string, prefix?: { name: string; begins: string }) => {
     const { Items = [] } = await tables.send(
       new QueryCommand({
@@ -82,11 +86,11 @@ export function testPostCheck({ outputs, sendGrid, tables }: Patient): Check {
       if (!webhook) return skipped('there is no webhook to test');
       await clean();
       await sendGrid.testWebhook(webhook);
-      const recorded = await atRest(async () => (await story()).length + (await bounces()).length);
+      const recorded = await atRest(async () => (await story()).length + (await bounces()).length, patienceMs);
       await clean();
       if (recorded === 0) {
         return mend(
-          `nothing came within ${PATIENCE_MS / 1000} s: look at the log of ReceiveSendGrid for what it answered`,
+          `nothing came within ${patienceMs / 1000} s: look at the log of ReceiveSendGrid for what it answered`,
         );
       }
       return ok(`was accepted, ${counted(recorded, 'row')} recorded, and deleted again`);
@@ -95,8 +99,8 @@ export function testPostCheck({ outputs, sendGrid, tables }: Patient): Check {
 }
 
 /** The count once it is not 0 and stays as it is for a while: a post is recorded in several requests. */
-async function atRest(count: () => Promise<number>): Promise<number> {
-  const deadlineMs = Date.now() + PATIENCE_MS;
+async function atRest(count: () => Promise<number>, patienceMs: number): Promise<number> {
+  const deadlineMs = Date.now() + patienceMs;
   let last = 0;
   while (Date.now() < deadlineMs) {
     const now = await count();
