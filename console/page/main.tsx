@@ -1,4 +1,5 @@
 /** Starts the page. */
+import './language.ts';
 import { render } from 'preact';
 import { App } from './app.tsx';
 import { SettingsProvider } from './settings.tsx';

@@ -53,7 +53,10 @@ async function markerOf(tables: Tables, from: string, to: string): Promise<strin
     .digest('base64');
 }
 
-/** Counts rows by column, domain and provider. Exported for its test. */
+/**
+ * Counts rows by column, domain and provider. A rate is of the recipients in `to` of the mails in `sentRows`, and of these
+ * only. Exported for its test.
+ */
 export function figures(sentRows: readonly Row[], failedRows: readonly Row[], edges: readonly string[]) {
   const columns = edges.length - 1;
   const zeros = () => Array.from({ length: columns }, () => 0);
@@ -65,11 +68,15 @@ export function figures(sentRows: readonly Row[], failedRows: readonly Row[], ed
   const domains = new Map<string, Rate>();
   const providers = new Map<string, Rate>();
   const sent = zeros();
+  const mails = new Map<string, { readonly provider: string; readonly recipients: ReadonlySet<string> }>();
   for (const row of sentRows) {
     count(sent, columnOf(row['sentAt']));
-    for (const { email } of readAddresses(row['to'])) {
-      rateOf(domains, domainOf(email)).sent++;
-      rateOf(providers, String(row['provider'] ?? '')).sent++;
+    const provider = String(row['provider'] ?? '');
+    const recipients = new Set(readAddresses(row['to']).map(({ email }) => mailboxKey(email)));
+    mails.set(String(row['messageId']), { provider, recipients });
+    for (const recipient of recipients) {
+      rateOf(domains, domainOf(recipient)).sent++;
+      rateOf(providers, provider).sent++;
     }
   }
   const outcomes: Record<OutcomeName, number[]> = {
@@ -86,12 +93,14 @@ export function figures(sentRows: readonly Row[], failedRows: readonly Row[], ed
     if (outcome !== undefined) count(outcomes[outcome], columnOf(row['occurredAt']));
     if (row['matched'] !== true) unmatched++;
     const kind = rateKind(row);
+    const recipient = String(row['toEmail'] ?? '');
+    const mail = mails.get(String(row['messageId']));
     // A recipient whose mail bounced twice is one that did not get it.
-    const once = JSON.stringify([row['messageId'], row['toEmail'], kind]);
-    if (kind === undefined || row['matched'] !== true || seen.has(once)) continue;
+    const once = JSON.stringify([row['messageId'], recipient, kind]);
+    if (kind === undefined || !mail?.recipients.has(recipient) || seen.has(once)) continue;
     seen.add(once);
-    rateOf(domains, domainOf(String(row['toEmail'] ?? '')))[kind]++;
-    rateOf(providers, String(row['provider'] ?? ''))[kind]++;
+    rateOf(domains, domainOf(recipient))[kind]++;
+    rateOf(providers, mail.provider)[kind]++;
   }
   const most = (rates: Map<string, Rate>) =>
     [...rates.values()].sort((a, b) => b.bounced + b.dropped - a.bounced - a.dropped || b.sent - a.sent);
@@ -110,4 +119,4 @@ function rateOf(rates: Map<string, Rate>, name: string): Rate {
   return rate;
 }
 
-const domainOf = (email: string) => mailboxKey(email).slice(email.lastIndexOf('@') + 1);
+const domainOf = (mailbox: string) => mailbox.slice(mailbox.lastIndexOf('@') + 1);

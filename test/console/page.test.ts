@@ -207,6 +207,15 @@ describePage('the page without data', () => {
     await page.getByText('What you send appears here').waitFor();
   });
 
+  test('a language that Intl does not take is no language', async () => {
+    const { page } = await open('#/bounces');
+    await page.addInitScript(
+      "Object.defineProperty(navigator, 'language', { get: () => 'en-US@posix', configurable: true })",
+    );
+    await page.reload();
+    await page.getByText('Nothing went wrong in this time.').waitFor();
+  });
+
   test('a list that could not be read at first is read by itself once it can be', async () => {
     const { page } = await open('#/send');
     await page.route('**/api/bounces', (route) => route.fulfill({ contentType: 'application/json', body: '{}' }));

@@ -105,7 +105,8 @@ test('rates count a recipient once, a refusal at the hand-over, and no first not
     [
       {
         messageId: 'm',
-        provider: 'sendgrid',
+        // As the application logged it, whoever reports of it.
+        provider: 'customers-mail-cloud',
         sentAt,
         to: '[{"email":"a@x.jp"},{"email":"b@x.jp"},{"email":"c@y.jp"}]',
       },
@@ -116,17 +117,19 @@ test('rates count a recipient once, a refusal at the hand-over, and no first not
       { ...failure, outcome: 'failed', type: '', toEmail: 'b@x.jp' },
       { ...failure, outcome: 'failed', type: 'handover', toEmail: 'c@y.jp' },
       { ...failure, outcome: 'bounced', toEmail: 'z@x.jp', matched: false },
+      { ...failure, outcome: 'bounced', toEmail: 'in-cc@x.jp' },
+      { ...failure, outcome: 'bounced', toEmail: 'a@x.jp', messageId: 'of-an-earlier-time' },
     ],
     edges,
   );
   expect(counted).toMatchObject({
     sent: [1, 0],
-    outcomes: { bounced: [0, 3], failed: [0, 2] },
+    outcomes: { bounced: [0, 5], failed: [0, 2] },
     domains: [
       { name: 'x.jp', sent: 2, bounced: 1 },
       { name: 'y.jp', sent: 1, bounced: 1 },
     ],
-    providers: [{ name: 'sendgrid', sent: 3, bounced: 2 }],
+    providers: [{ name: 'customers-mail-cloud', sent: 3, bounced: 2 }],
     unmatched: 1,
   });
 });

@@ -148,8 +148,7 @@ export const en = {
   domain: 'Domain',
   recipientsSent: 'Recipients',
   rate: 'Bounce rate',
-  rateHint:
-    'Bounced or dropped, of the recipients in “to” of the mails that are logged. Unmatched bounces do not count.',
+  rateHint: 'Bounced or dropped, of the recipients in “to” of the mails that were logged in this time.',
   unmatchedCount: '{n} bounces of the period are unmatched.',
   overviewPartial: 'Partial: there is more than can be read at once. These figures count from {time}.',
   overviewEmpty: 'Nothing was sent in this period, and nothing went wrong.',

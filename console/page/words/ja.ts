@@ -147,7 +147,7 @@ export const ja: Words = {
   domain: 'ドメイン',
   recipientsSent: '宛先数',
   rate: 'バウンス率',
-  rateHint: '送信ログの「to」の宛先に対する、バウンスとドロップの割合です。送信ログのないバウンスは含みません。',
+  rateHint: 'この期間に送信ログが書かれたメールの「to」の宛先のうち、バウンスとドロップの割合です。',
   unmatchedCount: 'この期間のバウンスのうち {n} 件には送信ログがありません。',
   overviewPartial: '一部のみ: 一度に読み込める件数を超えています。{time} 以降を集計しました。',
   overviewEmpty: 'この期間に送信したメールも、失敗したメールもありません。',
