@@ -33,6 +33,11 @@ await runCommand(
     for await (const item of items(client, outputs.MailTableName, options.id)) {
       counts.looked++;
       const why = whyStuck(item, nowMs);
+      if (why === undefined && options.id !== '') {
+        console.log(
+          `${options.id} is ${String(item['status'] ?? 'waiting')}: to send it again all the same, delete its status`,
+        );
+      }
       if (why === undefined || !String(item['error'] ?? '').includes(options.error)) continue;
       counts.stuck++;
       console.log(`${String(item['id'])}: ${why}${item['error'] ? `: ${String(item['error'])}` : ''}`);

@@ -8,6 +8,7 @@ export const SENDING_KEY = 'TODOKE_SENDGRID_API_KEY';
 export const SMTP_PASSWORD = 'TODOKE_SMTP_PASSWORD';
 /** A SendGrid key that may edit webhooks: it is used, and stored nowhere. */
 export const WEBHOOK_KEY = 'TODOKE_SENDGRID_WEBHOOK_KEY';
+const SECRETS = [SENDING_KEY, SMTP_PASSWORD, WEBHOOK_KEY];
 
 /** Where answers come from: the environment, lines `NAME=value` on stdin, and a person at a terminal. */
 export interface Answers {
@@ -61,7 +62,9 @@ function parseLines(input: string): Map<string, string> {
   return new Map(
     input.split('\n').flatMap((line) => {
       const [, name, value] = /^\s*(\w+)=(.*)$/.exec(line) ?? [];
-      return name !== undefined && value !== undefined ? [[name, value] as const] : [];
+      if (name === undefined || value === undefined) return [];
+      if (!SECRETS.includes(name)) throw new Error(`Cannot use ${name} from stdin: it must be ${SECRETS.join(' or ')}`);
+      return [[name, value] as const];
     }),
   );
 }

@@ -1,5 +1,6 @@
 /** What every command does alike. */
 import { parseArgs } from 'node:util';
+import { sentenceOf } from './talk.ts';
 
 // Node 20 is enough for local mode, and deployed functions run on Node 24: the SDK's warning is for neither.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
@@ -34,6 +35,7 @@ export async function runCommand<Given extends Options>(
   process.stderr.on('error', () => undefined);
   try {
     const names = Object.keys(usage.options);
+    refuseWhatNpmKept(usage);
     const given = parse(usage);
     if (given['help']) {
       console.log(helpText(usage));
@@ -42,9 +44,18 @@ export async function runCommand<Given extends Options>(
     const filled = names.map((name) => [name, given[name] ?? usage.options[name]?.default]);
     await run(Object.fromEntries(filled));
   } catch (error) {
-    console.error(`\n${error instanceof Error ? error.message : String(error)}`);
+    console.error(`\n${sentenceOf(error)}`);
     process.exitCode = 1;
   }
+}
+
+/** npm takes what stands before `--` for its own options: a dry run would be none. */
+function refuseWhatNpmKept({ command, options }: Usage): void {
+  const kept = Object.keys(options).find((name) => `npm_config_${name.replaceAll('-', '_')}` in process.env);
+  if (kept === undefined) return;
+  throw new Error(
+    `Cannot take --${kept}: npm kept it for itself. Options go after --, as in \`${command} -- --${kept}\``,
+  );
 }
 
 function parse({ command, options }: Usage): Record<string, unknown> {
@@ -52,7 +63,7 @@ function parse({ command, options }: Usage): Record<string, unknown> {
   try {
     return parseArgs({ options: { help: { type: 'boolean', short: 'h' }, ...Object.fromEntries(types) } }).values;
   } catch (cause) {
-    const [why] = (cause instanceof Error ? cause.message : String(cause)).split('. ');
+    const [why] = (cause instanceof Error ? cause.message : String(cause)).split(/\. |\n/);
     throw new Error(`${why}. \`${command} -- --help\` lists the options`, { cause });
   }
 }

@@ -1,5 +1,6 @@
 /** How commands talk. */
 import { styleText } from 'node:util';
+import { isErrorWithCode, messageOf } from '../../local/files.ts';
 
 /** How commands talk: plain text where the output is no terminal (styleText sees to that), bold and dim where it is. */
 export const heading = (text: string): string => styled('bold', text);
@@ -27,4 +28,11 @@ export function rowText(row: Readonly<Record<string, unknown>>, attributes: read
 function cut(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}
+
+/** What a person is told of an error. */
+export function sentenceOf(error: unknown): string {
+  const refused = error instanceof Error && isErrorWithCode(error.cause, 'ECONNREFUSED') ? error.cause : error;
+  if (!isErrorWithCode(refused, 'ECONNREFUSED')) return messageOf(error);
+  return `${messageOf(refused)}: nothing answers there. Is \`npm start\` still running?`;
 }

@@ -1,6 +1,6 @@
 /** The doctor: every check, a line each. */
 import type { Stack } from '../outputs.ts';
-import { bad, faint, good } from '../talk.ts';
+import { bad, faint, good, sentenceOf } from '../talk.ts';
 import { alarmCheck } from './alarms.ts';
 import { type DoctorOptions, patientOf } from './patient.ts';
 import { queueChecks } from './queues.ts';
@@ -49,12 +49,12 @@ export async function runDoctor(stack: Stack, options: DoctorOptions): Promise<b
   console.log(
     counts.mend === 0
       ? `\nAll is well (${counts.ok} ok, ${counts.skipped} skipped).`
-      : `\n${counts.mend} to mend (${counts.ok} ok, ${counts.skipped} skipped). docs/operations.md has a section on each.`,
+      : `\n${counts.mend} to mend (${counts.ok} ok, ${counts.skipped} skipped). docs/operations.md#set-up has a line on each.`,
   );
   return counts.mend === 0;
 }
 
 function failed(error: unknown): Verdict {
-  const words = error instanceof Error ? [error.name === 'Error' ? '' : error.name, error.message] : [String(error)];
-  return mend(`cannot look: ${words.filter(Boolean).join(': ')}`);
+  const name = error instanceof Error && error.name !== 'Error' ? `${error.name}: ` : '';
+  return mend(`cannot look: ${name}${sentenceOf(error)}`);
 }

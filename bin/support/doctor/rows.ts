@@ -55,7 +55,7 @@ export function rowCheck({ outputs, tables, days }: Patient): Check {
       const lately = `in ${counted(days, 'day')}${partial ? ' (not all were looked at)' : ''}`;
       if (counts.unrecognized + counts.unmatched === 0) return ok(`all understood and joined, ${lately}`);
       return mend(
-        `${counts.unrecognized} unrecognized, ${counts.unmatched} unmatched ${lately}: \`npm run replay\` tries them again; what stays unmatched is of mail that nobody logs`,
+        `${counts.unrecognized} unrecognized, ${counts.unmatched} unmatched ${lately}: \`npm run replay\` tries them again; what stays unmatched is of mail that nobody logs, and of what stays unrecognized a newer Todoke may know more`,
       );
     },
   };
