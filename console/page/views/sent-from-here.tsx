@@ -1,5 +1,4 @@
 /** What was sent from this page. */
-import { statesOf } from '../../shared/states.ts';
 import { Mailbox, Mark, Text } from '../parts.tsx';
 import { hashOf } from '../route.ts';
 import { useSay } from '../settings.tsx';
@@ -24,10 +23,9 @@ export function SentFromHere({ sent }: { sent: readonly { id: string; subject: s
 function Sent({ id, subject }: { id: string; subject: string }) {
   const say = useSay();
   const { story } = useStory({ id });
-  const recipients = story?.log?.states ?? statesOf(story?.item?.to ?? [], story?.events ?? []);
   const status = story?.item?.status ?? 'waiting';
   return (
-    <li>
+    <li class="card">
       <a href={hashOf('mail', 'item', id)} title={say('openStory')}>
         <Text>{subject}</Text>
       </a>
@@ -39,7 +37,7 @@ function Sent({ id, subject }: { id: string; subject: string }) {
       )}
       {story?.log && (
         <ul class="recipient-states">
-          {recipients.map(({ recipient, name, state }) => (
+          {story.log.states.map(({ recipient, name, state }) => (
             <li key={recipient}>
               <Mailbox email={recipient} name={name} />
               <Mark state={state} />
