@@ -1,10 +1,10 @@
 /** The server's calls, as functions. */
 import type * as z from 'zod/mini';
-import { CALLS, CONSOLE_HEADER } from '../shared/api.ts';
+import { type Asked, CALLS, type CallName, CONSOLE_HEADER } from '../shared/api.ts';
 import { tokenHeader, tokenIsRefused } from './token.ts';
 
 async function ask<Asks, Answers>(
-  name: keyof typeof CALLS,
+  name: CallName,
   { response }: { readonly request: z.ZodMiniType<Asks>; readonly response: z.ZodMiniType<Answers> },
   asked: Asks,
   signal?: AbortSignal,
@@ -19,25 +19,24 @@ async function ask<Asks, Answers>(
   if (answer.ok) return response.parse(body);
   if (answer.status === 401) tokenIsRefused();
   const isObject = typeof body === 'object' && body !== null && 'error' in body;
-  throw new Error(isObject ? String(body.error) : `${answer.status}`);
+  throw new Error(isObject ? String(body.error) : `Cannot ask for ${name}: the answer is ${answer.status}`);
 }
-
-type Ask<Name extends keyof typeof CALLS> = z.infer<(typeof CALLS)[Name]['request']>;
 
 /** The server, call by call. @throws Error in the server's words */
 export const server = {
   session: () => ask('session', CALLS.session, {}),
-  mails: (asked: Ask<'mails'>) => ask('mails', CALLS.mails, asked),
-  states: (asked: Ask<'states'>) => ask('states', CALLS.states, asked),
-  unsent: (asked: Ask<'unsent'>) => ask('unsent', CALLS.unsent, asked),
-  story: (asked: Ask<'story'>, signal: AbortSignal) => ask('story', CALLS.story, asked, signal),
-  bounces: (asked: Ask<'bounces'>) => ask('bounces', CALLS.bounces, asked),
-  overview: (asked: Ask<'overview'>, signal: AbortSignal) => ask('overview', CALLS.overview, asked, signal),
-  send: (asked: Ask<'send'>) => ask('send', CALLS.send, asked),
-  resend: (asked: Ask<'resend'>) => ask('resend', CALLS.resend, asked),
+  mails: (asked: Asked<'mails'>) => ask('mails', CALLS.mails, asked),
+  states: (asked: Asked<'states'>) => ask('states', CALLS.states, asked),
+  unsent: (asked: Asked<'unsent'>) => ask('unsent', CALLS.unsent, asked),
+  story: (asked: Asked<'story'>, signal: AbortSignal) => ask('story', CALLS.story, asked, signal),
+  bounces: (asked: Asked<'bounces'>) => ask('bounces', CALLS.bounces, asked),
+  overview: (asked: Asked<'overview'>, signal: AbortSignal) => ask('overview', CALLS.overview, asked, signal),
+  send: (asked: Asked<'send'>) => ask('send', CALLS.send, asked),
+  resend: (asked: Asked<'resend'>) => ask('resend', CALLS.resend, asked),
   samples: () => ask('samples', CALLS.samples, {}),
-  post: (asked: Ask<'post'>) => ask('post', CALLS.post, asked),
-  rowsOf: (asked: Ask<'rowsOf'>) => ask('rowsOf', CALLS.rowsOf, asked),
+  post: (asked: Asked<'post'>) => ask('post', CALLS.post, asked),
+  rowsOf: (asked: Asked<'rowsOf'>) => ask('rowsOf', CALLS.rowsOf, asked),
 };
 
+/** What an unknown thrown value says. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

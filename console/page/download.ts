@@ -1,5 +1,3 @@
-/** Saves a text as a file. */
-
 /** Lets the browser keep a text as a file. Nothing leaves the machine. */
 export function download(name: string, type: string, text: string): void {
   const url = URL.createObjectURL(new Blob([text], { type }));

@@ -1,6 +1,6 @@
 /** A list that is loaded page by page, and stays up to date. */
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { Cursor, Look } from '../shared/api.ts';
+import { type Cursor, LOOK_ROWS, type Look } from '../shared/api.ts';
 import { messageOf } from './call.ts';
 import { add, emptyPages, type Pages, type RowKind, rowsFrom } from './pages.ts';
 import { usePolling } from './polling.ts';
@@ -21,8 +21,6 @@ export interface Source<Row> extends RowKind<Row> {
   version(row: Row): string;
 }
 
-/** How many rows one look covers, as the server cuts it. */
-const LOOK_ROWS = 1_000;
 /** How often a poll looks at most, while all that it finds is new. */
 const MAX_LOOKS = 6;
 

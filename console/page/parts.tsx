@@ -99,6 +99,7 @@ export function Mailbox({ email, name }: { email: string; name?: string | undefi
   );
 }
 
+/** What is to be known beside the data; what is bad is also read aloud. */
 export function Notice({ tone, children }: { tone: 'bad' | 'plain'; children: ComponentChildren }) {
   return (
     <div class={`notice notice-${tone}`} role={tone === 'bad' ? 'alert' : 'note'}>

@@ -16,9 +16,11 @@ function readRoute(hash: string): Route {
   return { view: VIEWS.find((name) => name === view) ?? 'mail', open };
 }
 
+/** The address of a view, and of what is open in it. */
 export const hashOf = (view: View, ...open: readonly string[]): string =>
   `#/${[view, ...open].map(encodeURIComponent).join('/')}`;
 
+/** Where the person is, followed wherever they go. */
 export function useRoute(): Route {
   const [hash, setHash] = useState(location.hash);
   useEffect(() => {

@@ -23,7 +23,7 @@ const Context = createContext<Settings | undefined>(undefined);
 
 export function useSettings(): Settings {
   const settings = useContext(Context);
-  if (settings === undefined) throw new Error('Cannot use settings outside of SettingsProvider');
+  if (settings === undefined) throw new Error('Cannot use settings: this is outside of SettingsProvider');
   return settings;
 }
 

@@ -4,7 +4,7 @@ import { failuresInStory } from '../../lambda/aws/late-join.ts';
 import type { Row } from '../../lambda/aws/tables.ts';
 import { mailboxKey } from '../../lambda/mail/address.ts';
 import { sendGridMessageId } from '../../lambda/mail/message-id.ts';
-import { type Answered, type Asked, type BounceFilter, bounce, type Cursor } from '../shared/api.ts';
+import { type Answered, type Asked, type BounceFilter, bounce, type Cursor, LOOK_ROWS } from '../shared/api.ts';
 import { bounceKey, versionOfBounce } from '../shared/versions.ts';
 import { newestFirst } from './day-index.ts';
 import { LOOK, unknownOf } from './look.ts';
@@ -12,6 +12,8 @@ import { bouncesOf } from './mails.ts';
 import { bounceByDay, queryPartition, type Tables } from './tables.ts';
 
 const PAGE_ROWS = 100;
+/** Of one recipient, whose rows lie together. */
+const RECIPIENT_PAGE_ROWS = 300;
 const MAX_OF_ONE_MAIL = 1_000;
 
 /** Bounce rows, newest first, by the index that fits what is asked. */
@@ -29,7 +31,7 @@ export async function bounces(tables: Tables, asked: Asked<'bounces'>): Promise<
     search === ''
       ? await newestFirst(bounceByDay(tables), { ...bounds, ...(look ? LOOK : { limit: PAGE_ROWS }) })
       : isAddress(search)
-        ? await ofRecipient(tables, mailboxKey(search), bounds, look ? LOOK.limit : 300)
+        ? await ofRecipient(tables, mailboxKey(search), bounds, look ? LOOK_ROWS : RECIPIENT_PAGE_ROWS)
         : await ofMail(tables, search, bounds);
   const rows = page.rows.map((row) => bounce.parse(row));
   return { ...page, ...(look ? unknownOf(rows, look.known, versionOfBounce) : { rows }) };

@@ -6,7 +6,7 @@ import { bounces } from './bounces.ts';
 import { mails, states, story, unsent } from './mails.ts';
 import { overview } from './overview.ts';
 import { bundlePage, type PageFiles } from './page-files.ts';
-import { Refused, readCall, refuseStrangers, refuseWithoutToken, send, sendError } from './requests.ts';
+import { Refused, readCall, refuseStrangers, refuseWithoutToken, sendAnswer, sendError } from './requests.ts';
 import { readSamples } from './samples.ts';
 import { resendMail, sendMail } from './sending.ts';
 import type { Tables } from './tables.ts';
@@ -28,7 +28,7 @@ export interface ConsoleOptions {
 /** By path. Each checks what it is asked. */
 type Handlers = ReadonlyMap<string, (body: unknown) => Promise<unknown>>;
 
-/** Serves the page and its data. It is for this machine only: see `refuseStrangers`. */
+/** Serves the page and its calls. It is for this machine only: see `refuseStrangers`. */
 export function createConsole(options: ConsoleOptions): (request: IncomingMessage, response: ServerResponse) => void {
   const page = bundlePage();
   // Whoever asks for the page hears of it.
@@ -37,7 +37,7 @@ export function createConsole(options: ConsoleOptions): (request: IncomingMessag
   return (request, response) => {
     answer(request, response, page, { calls, token: options.token }).catch((error: unknown) => {
       const message = error instanceof Error ? error.message : String(error);
-      if (!(error instanceof Refused)) options.report(`Cannot answer the page: ${message}`);
+      if (!(error instanceof Refused)) options.report(`Cannot answer the console's page: ${message}`);
       sendError(response, error instanceof Refused ? error.status : 500, message);
     });
   };
@@ -55,12 +55,13 @@ async function answer(
   if (call === undefined) {
     const file = (await page).get(path);
     if (file === undefined) throw new Refused(404, `Cannot show ${path}: there is no such page`);
-    if (request.method !== 'GET' && request.method !== 'HEAD') throw new Refused(405, 'Cannot do that to a page');
-    send(response, 200, file.type, request.method === 'HEAD' ? '' : file.body);
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      throw new Refused(405, `Cannot answer ${path}: it can only be read, by GET`);
+    sendAnswer(response, 200, file.type, request.method === 'HEAD' ? '' : file.body);
     return;
   }
   refuseWithoutToken(request, token);
-  send(response, 200, 'application/json', JSON.stringify(await call(await readCall(request))));
+  sendAnswer(response, 200, 'application/json', JSON.stringify(await call(await readCall(request))));
 }
 
 function handlers({ mode, tables, canSend, post }: ConsoleOptions): Handlers {

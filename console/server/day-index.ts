@@ -47,21 +47,25 @@ export async function newestFirst(index: DayIndex, query: DayQuery): Promise<Day
   let read = 0;
   for (let days = 0; days < maxDays; days++) {
     if (from !== undefined && day < from.slice(0, 10)) return { rows, back: from };
-    const positions = day === started?.day ? started.shards : [];
-    const shards = Array.from(
+    const positions = day === started?.day ? started.partitions : [];
+    const partitions = Array.from(
       { length: DAY_PARTITIONS },
-      (_, n) => new Shard(index, `${day}#${n}`, { from, to, size }, positions[n] ?? null),
+      (_, n) => new Partition(index, `${day}#${n}`, { from, to, size }, positions[n] ?? null),
     );
     for (;;) {
-      const empty = shards.filter((shard) => shard.isEmpty);
-      if (empty.length > 0) await Promise.all(empty.map((shard) => shard.fill()));
-      const next = newest(shards, index.time);
+      const empty = partitions.filter((partition) => partition.isEmpty);
+      if (empty.length > 0) await Promise.all(empty.map((partition) => partition.fill()));
+      const next = newest(partitions, index.time);
       if (next === undefined) break;
       const row = next.take();
       read++;
       if (keep(row)) rows.push(row);
       if (rows.length >= limit || read >= maxRead) {
-        return { rows, back: String(row[index.time]), cursor: { day, shards: shards.map((shard) => shard.position) } };
+        return {
+          rows,
+          back: String(row[index.time]),
+          cursor: { day, partitions: partitions.map(({ position }) => position) },
+        };
       }
     }
     day = dayOf(Date.parse(day) - DAY_MS);
@@ -70,14 +74,14 @@ export async function newestFirst(index: DayIndex, query: DayQuery): Promise<Day
   return {
     rows,
     back: `${dayOf(Date.parse(day) + DAY_MS)}T00:00:00.000Z`,
-    ...(!done && { cursor: { day, shards: [] } }),
+    ...(!done && { cursor: { day, partitions: [] } }),
   };
 }
 
-function newest(shards: readonly Shard[], time: string): Shard | undefined {
-  let found: Shard | undefined;
-  for (const shard of shards) {
-    if (shard.head && (!found?.head || String(shard.head[time]) > String(found.head[time]))) found = shard;
+function newest(partitions: readonly Partition[], time: string): Partition | undefined {
+  let found: Partition | undefined;
+  for (const partition of partitions) {
+    if (partition.head && (!found?.head || String(partition.head[time]) > String(found.head[time]))) found = partition;
   }
   return found;
 }
@@ -91,7 +95,7 @@ interface Bounds {
 }
 
 /** One partition of a day, read some rows at a time. */
-class Shard {
+class Partition {
   position: Position;
   #ended: boolean;
   #waiting: Row[] = [];

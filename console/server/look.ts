@@ -1,9 +1,12 @@
+/** Looks again at a list that is shown already. */
+import { LOOK_ROWS } from '../shared/api.ts';
+
 /**
  * How much of what a list shows is read at a time, to see what came into it: late failures, too, which lie under the
  * time at which they happened. Four days are tomorrow, because clocks differ, today, and two days back: a provider
  * that gets no answer posts again for a day.
  */
-export const LOOK = { limit: 1_000, maxRead: 1_000, maxDays: 4 };
+export const LOOK = { limit: LOOK_ROWS, maxRead: LOOK_ROWS, maxDays: 4 };
 
 /** Those of the rows that the page does not have as they are now, and how many it has. */
 export function unknownOf<Row>(

@@ -5,6 +5,7 @@ import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
 import type { StoryFailure } from '../../lambda/aws/late-join.ts';
 import { batchGet, type Row } from '../../lambda/aws/tables.ts';
 import { readAddresses } from '../../lambda/mail/address.ts';
+import { OUTCOMES } from '../../lambda/mail/classification.ts';
 import { LOG_ROW_ENTRY } from '../../lambda/mail/entries.ts';
 import {
   type Answered,
@@ -161,9 +162,7 @@ export async function story(tables: Tables, asked: Asked<'story'>): Promise<Answ
 
 const failuresIn = (events: readonly StoryEvent[]) =>
   events.flatMap(({ state, fullMessageId, eventId }) =>
-    fullMessageId && eventId && !['queued', 'deferred', 'delivered'].includes(state)
-      ? [{ fullMessageId, eventId }]
-      : [],
+    fullMessageId && eventId && OUTCOMES.some((outcome) => outcome === state) ? [{ fullMessageId, eventId }] : [],
   );
 
 /** The Bounce rows of failures in a story. */

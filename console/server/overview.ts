@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Row } from '../../lambda/aws/tables.ts';
 import { mailboxKey, readAddresses } from '../../lambda/mail/address.ts';
-import { type Answered, type Asked, OUTCOMES, type OutcomeName, type Rate } from '../shared/api.ts';
+import { type Answered, type Asked, type Rate, ROW_OUTCOMES, type RowOutcome } from '../shared/api.ts';
 import { newestFirst } from './day-index.ts';
 import { LOOK } from './look.ts';
 import { bounceByDay, sentLogByDay, type Tables } from './tables.ts';
@@ -79,7 +79,7 @@ export function figures(sentRows: readonly Row[], failedRows: readonly Row[], ed
       rateOf(providers, provider).sent++;
     }
   }
-  const outcomes: Record<OutcomeName, number[]> = {
+  const outcomes: Record<RowOutcome, number[]> = {
     bounced: zeros(),
     dropped: zeros(),
     failed: zeros(),
@@ -89,7 +89,7 @@ export function figures(sentRows: readonly Row[], failedRows: readonly Row[], ed
   const seen = new Set<string>();
   let unmatched = 0;
   for (const row of failedRows) {
-    const outcome = OUTCOMES.find((name) => name === row['outcome']);
+    const outcome = ROW_OUTCOMES.find((name) => name === row['outcome']);
     if (outcome !== undefined) count(outcomes[outcome], columnOf(row['occurredAt']));
     if (row['matched'] !== true) unmatched++;
     const kind = rateKind(row);
@@ -107,7 +107,7 @@ export function figures(sentRows: readonly Row[], failedRows: readonly Row[], ed
   return { sent, outcomes, domains: most(domains).slice(0, MAX_DOMAINS), providers: most(providers), unmatched };
 }
 
-/** A first notice counts where nothing follows it: at the hand-over. */
+/** A first notice counts where nothing follows it: at the handover. */
 function rateKind({ outcome, type }: Row): 'bounced' | 'dropped' | 'complained' | undefined {
   if (outcome === 'failed') return type === 'handover' ? 'bounced' : undefined;
   return outcome === 'bounced' || outcome === 'dropped' || outcome === 'complained' ? outcome : undefined;

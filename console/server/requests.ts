@@ -75,12 +75,14 @@ export async function readCall(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-export function send(response: ServerResponse, status: number, type: string, body: string | Uint8Array): void {
+/** Answers once, with the headers that keep everything else out. */
+export function sendAnswer(response: ServerResponse, status: number, type: string, body: string | Uint8Array): void {
   if (response.headersSent) return;
   response.writeHead(status, { ...SECURITY_HEADERS, 'Content-Type': type });
   response.end(body);
 }
 
+/** Answers in words; nothing, where an answer was begun. */
 export function sendError(response: ServerResponse, status: number, error: string): void {
-  send(response, status, 'application/json', JSON.stringify({ error }));
+  sendAnswer(response, status, 'application/json', JSON.stringify({ error }));
 }

@@ -1,14 +1,15 @@
 /** What the page asks, and what it is answered: both ends check by these schemas. */
 import * as z from 'zod/mini';
+import { BOUNCE_CLASSES, OUTCOMES } from '../../lambda/mail/classification.ts';
 import { PROVIDERS } from '../../lambda/mail/provider.ts';
 
 /** Rows that other programs wrote may have anything in any attribute: what is no text counts as missing. */
 const text = z.catch(z.optional(z.string()), undefined);
 const isoTime = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/));
 
-export const OUTCOMES = ['bounced', 'dropped', 'failed', 'complained', 'unrecognized'] as const;
-export const BOUNCE_CLASSES = ['hard', 'soft', 'undetermined'] as const;
-export type OutcomeName = (typeof OUTCOMES)[number];
+/** What `outcome` a Bounce row may have. */
+export const ROW_OUTCOMES = [...OUTCOMES, 'unrecognized'] as const;
+export type RowOutcome = (typeof ROW_OUTCOMES)[number];
 
 const address = z.object({ email: z.string(), name: z.exactOptional(z.string()) });
 
@@ -16,7 +17,7 @@ const address = z.object({ email: z.string(), name: z.exactOptional(z.string()) 
 const cursor = z.union([
   z.object({
     day: z.string(),
-    shards: z.array(z.union([z.null(), z.literal('end'), z.record(z.string(), z.string())])),
+    partitions: z.array(z.union([z.null(), z.literal('end'), z.record(z.string(), z.string())])),
   }),
   z.object({ key: z.record(z.string(), z.string()) }),
 ]);
@@ -95,7 +96,7 @@ export const bounce = z.looseObject({
 export type Bounce = z.infer<typeof bounce>;
 
 export const bounceFilter = z.object({
-  outcome: z.optional(z.enum(OUTCOMES)),
+  outcome: z.optional(z.enum(ROW_OUTCOMES)),
   bounceClass: z.optional(z.enum(BOUNCE_CLASSES)),
   provider: z.optional(z.enum(PROVIDERS)),
   /** An address, a message id, or a full message id. */
@@ -105,8 +106,12 @@ export const bounceFilter = z.object({
 });
 export type BounceFilter = z.infer<typeof bounceFilter>;
 
-/** The most rows that a look covers, and a few that lie under the same time. */
-const MAX_KNOWN = 1_500;
+/** The most rows that a look covers. */
+export const LOOK_ROWS = 1_000;
+/** And a few that lie under the same time as the last. */
+const MAX_KNOWN = LOOK_ROWS + 500;
+/** How many mails' states are read at a time. */
+export const MAX_WATCHED = 60;
 
 /**
  * A list that is shown already, looked at again: only what is new or has changed is answered.
@@ -162,7 +167,7 @@ export const CALLS = {
     response: z.object({ rows: z.array(listedMail), ...listEnd }),
   },
   states: {
-    request: z.object({ messageIds: z.array(z.string()).check(z.maxLength(60)) }),
+    request: z.object({ messageIds: z.array(z.string()).check(z.maxLength(MAX_WATCHED)) }),
     response: z.object({
       mails: z.array(z.object({ messageId: z.string(), states: z.array(recipientState), more: z.boolean() })),
     }),
@@ -197,7 +202,7 @@ export const CALLS = {
       figures: z.optional(
         z.object({
           sent: z.array(z.number()),
-          outcomes: z.record(z.enum(OUTCOMES), z.array(z.number())),
+          outcomes: z.record(z.enum(ROW_OUTCOMES), z.array(z.number())),
           domains: z.array(rate),
           providers: z.array(rate),
           unmatched: z.number(),

@@ -97,7 +97,7 @@ test('a cell that a spreadsheet would run is text', () => {
   expect(toCsv([bounce.parse({ fullMessageId: 'f', eventId: 'e', reason: 'a "b", c' })])).toContain('"a ""b"", c"');
 });
 
-test('rates count a recipient once, a refusal at the hand-over, and no first notice and nothing unmatched', () => {
+test('rates count a recipient once, a refusal at the handover, and no first notice and nothing unmatched', () => {
   const edges = ['2026-01-01', '2026-01-02', '2026-01-03'].map((day) => `${day}T00:00:00.000Z`);
   const sentAt = '2026-01-01T10:00:00.000Z';
   const failure = { provider: 'sendgrid', matched: true, messageId: 'm', occurredAt: '2026-01-02T10:00:00.000Z' };

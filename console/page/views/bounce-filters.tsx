@@ -1,7 +1,8 @@
 /** The filters above the bounces. */
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { BOUNCE_CLASSES } from '../../../lambda/mail/classification.ts';
 import { PROVIDERS } from '../../../lambda/mail/provider.ts';
-import { BOUNCE_CLASSES, type BounceFilter, OUTCOMES } from '../../shared/api.ts';
+import { type BounceFilter, ROW_OUTCOMES } from '../../shared/api.ts';
 import { useSay, wordFor } from '../settings.tsx';
 
 /** How long after a key the search begins. */
@@ -48,7 +49,7 @@ export function BounceFilters({ filter, onChange }: Props) {
       </label>
       <Choice
         label={say('outcome')}
-        options={OUTCOMES}
+        options={ROW_OUTCOMES}
         value={filter.outcome}
         text={(name) => wordFor(say, 'state', name)}
         onChange={(outcome) => change({ outcome })}

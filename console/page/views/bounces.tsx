@@ -32,7 +32,8 @@ export function BouncesView({ session, open }: { session: Session; open: readonl
     [filter],
   );
   const feed = useFeed(source);
-  const openKey = open.length === 2 ? JSON.stringify(open) : undefined;
+  const [fullMessageId, eventId] = open;
+  const openKey = eventId === undefined ? undefined : bounceKey({ fullMessageId, eventId });
   const heads = [
     { text: say('when'), column: 'wide when' },
     { text: say('recipient') },

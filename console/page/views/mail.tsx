@@ -1,6 +1,6 @@
 /** The view Mail. */
 import { useMemo, useRef, useState } from 'preact/hooks';
-import type { Answered, ListedMail, MailItem, Session } from '../../shared/api.ts';
+import { type Answered, type ListedMail, MAX_WATCHED, type MailItem, type Session } from '../../shared/api.ts';
 import { versionOfMail } from '../../shared/versions.ts';
 import { server } from '../call.ts';
 import { type Feed, type Source, useFeed } from '../feed.ts';
@@ -92,8 +92,7 @@ function Row({ mail, isOpen }: { mail: ListedMail; isOpen: boolean }) {
 
 const FINAL = new Set(['bounced', 'dropped', 'complained']);
 const WATCHED_MS = 15 * 60_000;
-/** How many states are read at a time: of the newest mails that may change soon, and of all others in turn. */
-const MAX_WATCHED = 60;
+/** Of the states that are read at a time, those of the newest mails that may change soon; the rest is of all others in turn. */
 const MAX_NEWEST = 40;
 
 /** Whether more may be heard of a mail soon: also a delivered one may be complained of, some time after. */

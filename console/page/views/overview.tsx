@@ -1,6 +1,6 @@
 /** The view Overview. */
 import { useState } from 'preact/hooks';
-import { type Answered, OUTCOMES, type Rate } from '../../shared/api.ts';
+import { type Answered, type Rate, ROW_OUTCOMES } from '../../shared/api.ts';
 import { server } from '../call.ts';
 import { Empty, Mark, Notice, numberText, timeText } from '../parts.tsx';
 import { usePolling } from '../polling.ts';
@@ -27,13 +27,13 @@ export function OverviewView() {
   const [period, setPeriod] = useState<Period>('7d');
   const [known, setKnown] = useState<Known>();
   const error = usePolling(async (signal) => {
-    const startedMs = performance.now();
+    const startedAtMs = performance.now();
     const edges = edgesOf(period, new Date());
     const asked = { edges: [...edges], ...(known?.period === period && { marker: known.marker }) };
     const { marker, figures } = await server.overview(asked, signal);
     if (figures === undefined) return undefined;
     setKnown({ period, edges, marker, figures });
-    const tookMs = performance.now() - startedMs;
+    const tookMs = performance.now() - startedAtMs;
     return tookMs > 300 ? tookMs * REST : undefined;
   }, period);
   const shown = known?.period === period ? known : undefined;
@@ -66,7 +66,7 @@ export function OverviewView() {
 
 function Shown({ known: { figures, edges, period } }: { known: Known }) {
   const { say, language } = useSettings();
-  const totals = OUTCOMES.map((outcome) => ({ outcome, total: sum(figures.outcomes[outcome] ?? []) }));
+  const totals = ROW_OUTCOMES.map((outcome) => ({ outcome, total: sum(figures.outcomes[outcome] ?? []) }));
   const sent = sum(figures.sent);
   const all = total(figures.providers);
   if (sent === 0 && totals.every(({ total: count }) => count === 0)) {

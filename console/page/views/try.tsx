@@ -150,7 +150,7 @@ function PostOutcome({ posted: { status, answer, post } }: { posted: Posted }) {
   return (
     <section class="outcome" aria-label={say('answer')}>
       <h2>{say('answer')}</h2>
-      <p role="status" class={status === 200 ? 'answer answer-good' : 'answer answer-bad'}>
+      <p role="status" class={status === 200 ? 'answer' : 'answer answer-bad'}>
         <strong>{status}</strong> <Text>{answer}</Text>
       </p>
       <h2>{say('rowsTitle')}</h2>

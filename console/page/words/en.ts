@@ -1,6 +1,4 @@
-/** The words of the page, in English, and thereby which there are. */
-
-/** The words of the page. `{name}` is filled in. */
+/** The words of the page, in English, and thereby which there are. `{name}` is filled in. */
 export const en = {
   title: 'Todoke',
   tagline: 'what became of your mail',
