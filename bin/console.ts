@@ -1,4 +1,4 @@
-/** `npm run console`: the page over a stack's tables, on this machine, until it is interrupted. */
+/** `npm run console`: the console over a stack's tables, on this machine, until it is interrupted. */
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createConsole } from '../console/server/console.ts';
@@ -11,11 +11,11 @@ import { wholeNumber } from './support/whole-number.ts';
 await runCommand(
   {
     command: 'npm run console',
-    does: 'serves the page over a deployed stack, with your AWS credentials; it only reads, and only whoever has its address on this machine can open it',
+    does: 'serves the console over a deployed stack, with your AWS credentials; it only reads, and only whoever has its address on this machine can open it',
     options: {
       outputs: { default: 'cdk-outputs.json', help: 'the outputs of the stack, as cdk deploy wrote them' },
-      port: { default: '8786', help: 'of the page; 0: any that is free' },
-      'allow-send': { default: false, help: 'lets the page send mail, and send again what failed' },
+      port: { default: '8786', help: 'of the console; 0: any that is free' },
+      'allow-send': { default: false, help: 'lets the console send mail, and send again what failed' },
     },
   },
   async (values) => {
@@ -31,8 +31,8 @@ await runCommand(
         report: (line) => console.error(line),
       }),
     );
-    const port = await listen(server, wholeNumber('port', values.port, { max: 65_535 }), 'the page');
-    console.log(`The page is at http://127.0.0.1:${port}/#token=${token} (Ctrl-C stops it)`);
+    const port = await listen(server, wholeNumber('port', values.port, { max: 65_535 }), 'the console');
+    console.log(`The console is at http://127.0.0.1:${port}/#token=${token} (Ctrl-C stops it)`);
     console.log('It opens by this whole address only; the token is good until it stops.');
     console.log(values['allow-send'] ? 'It may send mail.' : 'It only reads; with --allow-send it sends, too.');
     await new Promise<void>((resolve) => {

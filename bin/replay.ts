@@ -8,9 +8,10 @@ import { isConditionFailure } from '../lambda/aws/update.ts';
 import type { MailEvent } from '../lambda/mail/event.ts';
 import { providerOf } from '../lambda/mail/provider.ts';
 import { PROVIDER_EVENTS } from '../lambda/providers/events.ts';
+import { jsonOrUndefined } from '../local/json.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
-import { tablesOf } from './support/tables.ts';
+import { documentClientOf } from './support/tables.ts';
 import { joinUnmatched } from './support/unmatched.ts';
 
 await runCommand(
@@ -30,7 +31,7 @@ await runCommand(
         'Cannot replay: the outputs have no CustomersMailCloudTimeZone. They are of an older deployment: deploy again',
       );
     }
-    const client = tablesOf(outputs);
+    const client = documentClientOf(outputs);
     const store = { client, sentLogTable: outputs.SentLogTableName, bounceTable: outputs.BounceTableName };
     const counts = { looked: 0, recognized: 0, stillUnrecognized: 0, forPeople: 0, joined: 0, stillUnmatched: 0 };
     for await (const rows of pages(client, outputs.BounceTableName)) {
@@ -104,12 +105,7 @@ function normalize(row: Row, timeZone: string): MailEvent[] {
  * a row is no event, though it has the fields of one.
  */
 function rawEventOf(row: Row): unknown {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(String(row['rawEvent']));
-  } catch {
-    return undefined;
-  }
+  const raw = jsonOrUndefined(String(row['rawEvent']));
   const isRow = typeof raw === 'object' && raw !== null && 'fullMessageId' in raw && 'eventId' in raw;
   return isRow ? undefined : raw;
 }

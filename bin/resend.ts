@@ -5,7 +5,7 @@ import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
 import { sendAgain } from './support/send-again.ts';
 import { whyStuck } from './support/stuck.ts';
-import { tablesOf } from './support/tables.ts';
+import { documentClientOf } from './support/tables.ts';
 import { counted } from './support/talk.ts';
 
 await runCommand(
@@ -27,7 +27,7 @@ await runCommand(
       );
     }
     const outputs = await readOutputs(options.outputs);
-    const client = tablesOf(outputs);
+    const client = documentClientOf(outputs);
     const nowMs = Date.now();
     const counts = { looked: 0, stuck: 0, again: 0 };
     for await (const item of items(client, outputs.MailTableName, options.id)) {

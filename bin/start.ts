@@ -37,7 +37,7 @@ await runCommand(
             console.error('\nEnded at once. The next npm start clears up.');
             process.exit(130);
           }
-          interrupted.abort(new Error('Interrupted'));
+          interrupted.abort(new Error('Cannot start: interrupted'));
           resolve();
         });
       }

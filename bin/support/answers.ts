@@ -51,7 +51,10 @@ async function ask(question: string, hidden: boolean): Promise<string> {
   try {
     return (await lines.question(hidden ? '' : prompt, { signal: brokenOff.signal })).trim();
   } catch (cause) {
-    throw new Error('Broken off. What was stored until here stays; run the command again to go on', { cause });
+    throw new Error(
+      'Cannot go on: the question was broken off. What was stored until here stays; run the command again',
+      { cause },
+    );
   } finally {
     lines.close();
     if (hidden) process.stdout.write('\n');

@@ -1,5 +1,6 @@
 /** What every command does alike. */
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../local/files.ts';
 import { sentenceOf } from './talk.ts';
 
 // Node 20 is enough for local mode, and deployed functions run on Node 24: the SDK's warning is for neither.
@@ -63,7 +64,7 @@ function parse({ command, options }: Usage): Record<string, unknown> {
   try {
     return parseArgs({ options: { help: { type: 'boolean', short: 'h' }, ...Object.fromEntries(types) } }).values;
   } catch (cause) {
-    const [why] = (cause instanceof Error ? cause.message : String(cause)).split(/\. |\n/);
+    const [why] = messageOf(cause).split(/\. |\n/);
     throw new Error(`${why}. \`${command} -- --help\` lists the options`, { cause });
   }
 }

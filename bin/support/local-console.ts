@@ -4,7 +4,7 @@ import type { LocalModeOptions } from '../../local/local-mode.ts';
 import { parseOutputs } from './outputs.ts';
 import { consoleTables } from './tables.ts';
 
-/** The page of local mode: it may send, and post samples. */
+/** Of local mode: it may send, and post samples. */
 export function localConsole(report: (line: string) => void): NonNullable<LocalModeOptions['page']> {
   return ({ outputs, providers }) =>
     createConsole({

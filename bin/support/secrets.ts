@@ -72,5 +72,3 @@ function merged(whole: unknown, changes: Readonly<Record<string, unknown>>): Rec
   });
   return { ...known, ...Object.fromEntries(changed) };
 }
-
-/** JSON.parse would quote the secret in its message. */

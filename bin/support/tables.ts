@@ -6,14 +6,14 @@ import { documentClient } from '../../lambda/aws/tables.ts';
 import { clientSettings } from './aws.ts';
 import type { StackOutputs } from './outputs.ts';
 
-/** The tables of a stack: of local mode, or in AWS. */
-export function tablesOf(outputs: StackOutputs): DynamoDBDocumentClient {
+/** A client for the tables of a stack: of local mode, or in AWS. */
+export function documentClientOf(outputs: StackOutputs): DynamoDBDocumentClient {
   return documentClient(new DynamoDBClient(clientSettings(outputs, 'DynamoDbEndpoint')));
 }
 
 /** What the console reads. */
 export const consoleTables = (outputs: StackOutputs): Tables => ({
-  client: tablesOf(outputs),
+  client: documentClientOf(outputs),
   mail: outputs.MailTableName,
   sentLog: outputs.SentLogTableName,
   bounce: outputs.BounceTableName,

@@ -1,8 +1,7 @@
-/** How commands talk. */
+/** How commands talk: plain text where the output is no terminal (styleText sees to that), bold and dim where it is. */
 import { styleText } from 'node:util';
 import { isErrorWithCode, messageOf } from '../../local/files.ts';
 
-/** How commands talk: plain text where the output is no terminal (styleText sees to that), bold and dim where it is. */
 export const heading = (text: string): string => styled('bold', text);
 export const faint = (text: string): string => styled('dim', text);
 export const good = (text: string): string => styled('green', text);

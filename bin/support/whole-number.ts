@@ -1,4 +1,4 @@
-/** @throws Error that names the option, and what is allowed */
+/** Reads an option that is a whole number. @throws Error that names the option, and what is allowed */
 export function wholeNumber(name: string, text: string, { min = 0, max }: { min?: number; max: number }): number {
   const number = Number(text);
   if (/^\d+$/.test(text) && number >= min && number <= max) return number;

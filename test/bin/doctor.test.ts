@@ -60,8 +60,8 @@ function patient(answers: Readonly<Record<string, object>>) {
     SenderSecretName: name,
     SendGridRegion: 'global' as const,
   };
-  const tables = DynamoDBDocumentClient.from(dynamo);
-  return { name, outputs, local: false, dynamo, tables, sendGrid: undefined, days: 0 };
+  const client = DynamoDBDocumentClient.from(dynamo);
+  return { name, outputs, local: false, dynamo, client, sendGrid: undefined, days: 0 };
 }
 
 describe('a table in AWS', () => {

@@ -1,7 +1,7 @@
 /** Bounce rows as a receiver writes them, put straight into the table. */
 import { expect } from 'vitest';
 import { parseOutputs } from '../../bin/support/outputs.ts';
-import { tablesOf } from '../../bin/support/tables.ts';
+import { documentClientOf } from '../../bin/support/tables.ts';
 import { batchPut } from '../../lambda/aws/tables.ts';
 import { dayKey } from '../../lambda/mail/keys.ts';
 import type { RunningStack } from '../end-to-end/running-stack.ts';
@@ -29,7 +29,7 @@ export function bounceOf(id: string, occurredMs: number, change: Readonly<Record
 /** Writes many, some at a time. */
 export async function writeBounces({ local }: RunningStack, rows: readonly object[]): Promise<void> {
   const outputs = parseOutputs(local.outputs);
-  const client = tablesOf(outputs);
+  const client = documentClientOf(outputs);
   for (let start = 0; start < rows.length; start += 250) {
     const puts = rows.slice(start, start + 250).map((row) => ({ table: outputs.BounceTableName, row: { ...row } }));
     expect(await batchPut(client, puts, AbortSignal.timeout(60_000))).toEqual([]);

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { readOutputs } from '../../bin/support/outputs.ts';
-import { tablesOf } from '../../bin/support/tables.ts';
+import { documentClientOf } from '../../bin/support/tables.ts';
 import { until } from '../end-to-end/running-stack.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { blocks, readPage, root, section } from './pages.ts';
@@ -61,7 +61,7 @@ test('what the READMEs say to run first runs in a clean copy, and shows what the
   }
 
   const [item = '', row = ''] = blocks(section(english, '## What lands where'), 'json');
-  const db = tablesOf(outputs);
+  const db = documentClientOf(outputs);
   onTestFinished(() => db.destroy());
   await db.send(new PutCommand({ TableName: outputs.MailTableName, Item: JSON.parse(item) }));
   const bounced = await until('the item of the README to bounce', async () => {

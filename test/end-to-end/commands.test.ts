@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { readOutputs, type StackOutputs } from '../../bin/support/outputs.ts';
-import { tablesOf } from '../../bin/support/tables.ts';
+import { documentClientOf } from '../../bin/support/tables.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { until } from './running-stack.ts';
 
@@ -165,7 +165,7 @@ async function count(outputs: StackOutputs, table: string): Promise<number> {
 }
 
 function tables(outputs: StackOutputs): DynamoDBDocumentClient {
-  const client = tablesOf(outputs);
+  const client = documentClientOf(outputs);
   onTestFinished(() => client.destroy());
   return client;
 }

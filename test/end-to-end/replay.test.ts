@@ -4,7 +4,7 @@ import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { readOutputs } from '../../bin/support/outputs.ts';
-import { tablesOf } from '../../bin/support/tables.ts';
+import { documentClientOf } from '../../bin/support/tables.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { ran, runOn } from './command.ts';
 import { runningStack } from './running-stack.ts';
@@ -46,7 +46,7 @@ test('what is understood by now becomes a proper row, what is logged by now is j
     rawEvent: typeof raw === 'string' ? raw : JSON.stringify(raw),
   });
   const outputs = await readOutputs(stack().local.outputsFile);
-  const client = tablesOf(outputs);
+  const client = documentClientOf(outputs);
   for (const row of [
     unrecognized('old-sendgrid', 'sendgrid', bounce),
     unrecognized('old-cmc', 'customers-mail-cloud', { bounces: [entry] }),
@@ -154,7 +154,7 @@ describe('the time zone of Customers Mail Cloud', () => {
       receivedAt,
       rawEvent: JSON.stringify({ bounces: [{ ...entry, messageId: '<z@example.com>' }] }),
     };
-    await tablesOf(outputs).send(new PutCommand({ TableName: outputs.BounceTableName, Item }));
+    await documentClientOf(outputs).send(new PutCommand({ TableName: outputs.BounceTableName, Item }));
     await runOn(await outputsWith({ CustomersMailCloudTimeZone: 'UTC' }), 'replay');
     const row = (await stack().allBounces()).find(({ fullMessageId }) => fullMessageId === key);
     expect(row).toMatchObject({ timestamp: Date.parse('2026-11-01T09:00:00Z') / 1000 });

@@ -3,6 +3,7 @@ import { type AlarmType, CloudWatchClient, paginateDescribeAlarms } from '@aws-s
 import type { Patient } from './patient.ts';
 import { type Check, mend, ok, skipped, type Verdict } from './verdict.ts';
 
+/** Whether an alarm of the stack rings, and what to do then. */
 export function alarmCheck({ name, local }: Patient): Check {
   return {
     name: 'alarms',

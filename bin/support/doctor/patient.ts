@@ -10,7 +10,7 @@ import { SendGridApi } from '../sendgrid-api.ts';
 export interface Patient extends Stack {
   readonly local: boolean;
   readonly dynamo: DynamoDBClient;
-  readonly tables: DynamoDBDocumentClient;
+  readonly client: DynamoDBDocumentClient;
   /** With a key that may edit webhooks; undefined where none is given. */
   readonly sendGrid: SendGridApi | undefined;
   /** How many days back Bounce rows are looked at; 0 for none. */
@@ -28,7 +28,7 @@ export function patientOf(stack: Stack, { webhookKey, days }: DoctorOptions): Pa
     ...stack,
     local: isLocal(stack.outputs),
     dynamo,
-    tables: documentClient(dynamo),
+    client: documentClient(dynamo),
     sendGrid: webhookKey === '' ? undefined : new SendGridApi(stack.outputs, webhookKey),
     days,
   };

@@ -16,7 +16,7 @@ const MAX_PAGES = 20;
 const BEGIN_MS = 5_000;
 
 /** Failures of the last days that were not understood, or joined no mail: by the index byDay, without a scan. */
-export function rowCheck({ outputs, tables, days }: Patient): Check {
+export function rowCheck({ outputs, client, days }: Patient): Check {
   return {
     name: 'Bounce rows',
     look: async () => {
@@ -26,7 +26,7 @@ export function rowCheck({ outputs, tables, days }: Patient): Check {
       const count = async (day: string) => {
         let pages = 0;
         for await (const { Items = [], LastEvaluatedKey } of paginateQuery(
-          { client: tables },
+          { client },
           {
             TableName: outputs.BounceTableName,
             IndexName: 'byDay',
@@ -66,7 +66,7 @@ export function rowCheck({ outputs, tables, days }: Patient): Check {
  *
  * @param beginMs how long an item without status is given to be begun with
  */
-export function stuckCheck({ outputs, tables }: Patient, beginMs = BEGIN_MS): Check {
+export function stuckCheck({ outputs, client }: Patient, beginMs = BEGIN_MS): Check {
   return {
     name: 'mails',
     look: async () => {
@@ -75,7 +75,7 @@ export function stuckCheck({ outputs, tables }: Patient, beginMs = BEGIN_MS): Ch
       let pages = 0;
       let partial = false;
       for await (const page of paginateScan(
-        { client: tables },
+        { client },
         {
           TableName: outputs.MailTableName,
           FilterExpression: 'attribute_not_exists(#status) OR #status <> :sent',
@@ -109,7 +109,7 @@ export function stuckCheck({ outputs, tables }: Patient, beginMs = BEGIN_MS): Ch
     if (waiting.length === 0 || waiting.length > 100) return suspects.length;
     await sleep(beginMs);
     const again = await Promise.all(
-      waiting.map(({ id }) => tables.send(new GetCommand({ TableName: outputs.MailTableName, Key: { id } }))),
+      waiting.map(({ id }) => client.send(new GetCommand({ TableName: outputs.MailTableName, Key: { id } }))),
     );
     const gone = again.filter(({ Item }) => Item === undefined || whyStuck(Item, Date.now()) === undefined).length;
     return suspects.length - gone;

@@ -52,9 +52,9 @@ export function webhookProblems(webhook: EventWebhook): string[] {
  *
  * @param patienceMs how long they are waited for
  */
-export function testPostCheck({ outputs, sendGrid, tables }: Patient, patienceMs = PATIENCE_MS): Check {
+export function testPostCheck({ outputs, sendGrid, client }: Patient, patienceMs = PATIENCE_MS): Check {
   const query = async (TableName: string, key: string, value: string, prefix?: { name: string; begins: string }) => {
-    const { Items = [] } = await tables.send(
+    const { Items = [] } = await client.send(
       new QueryCommand({
         TableName,
         ConsistentRead: true,
@@ -72,7 +72,7 @@ export function testPostCheck({ outputs, sendGrid, tables }: Patient, patienceMs
   const remove = async (TableName: string, rows: readonly Row[], keys: readonly string[]) =>
     forEachConcurrently(rows, async (row) => {
       const Key = Object.fromEntries(keys.map((key) => [key, row[key]]));
-      await tables.send(new DeleteCommand({ TableName, Key }));
+      await client.send(new DeleteCommand({ TableName, Key }));
     });
   const clean = async () => {
     await remove(outputs.SentLogTableName, await story(), ['messageId', 'entry']);

@@ -1,7 +1,8 @@
 /** Checks: the webhooks refuse and accept what they should. */
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebhookSecret } from '../../../lambda/aws/webhook-secret.ts';
+import { signatureHeaders } from '../../../local/simulators/sendgrid/webhook.ts';
 import { webhookSecretOf } from '../secrets.ts';
 import type { Patient } from './patient.ts';
 import { type Check, mend, ok, skipped, type Verdict } from './verdict.ts';
@@ -85,14 +86,10 @@ function credentialOf({ customersMailCloud }: WebhookSecret): Credential | undef
 /** Signed, as SendGrid does it, by a key that nobody knows. */
 function postForged(url: string): Promise<Answered> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const timestamp = String(Math.floor(Date.now() / 1000));
   const body = '[]\r\n';
   return post(url, body, {
     'Content-Type': 'application/json;charset=utf-8',
-    'X-Twilio-Email-Event-Webhook-Timestamp': timestamp,
-    'X-Twilio-Email-Event-Webhook-Signature': sign('sha256', Buffer.from(timestamp + body), privateKey).toString(
-      'base64',
-    ),
+    ...signatureHeaders(body, privateKey, Date.now()),
   });
 }
 
@@ -107,6 +104,6 @@ async function post(url: string, body: string, headers: Readonly<Record<string, 
     const response = await fetch(url, { method: 'POST', headers: { ...headers }, body, signal, redirect: 'manual' });
     return { status: response.status, text: (await response.text()).slice(0, 200) };
   } catch (cause) {
-    throw new Error(`${url} does not answer`, { cause });
+    throw new Error(`Cannot post to ${url}: it does not answer`, { cause });
   }
 }

@@ -1,4 +1,5 @@
 /** Sets SendGrid's API key up. */
+import { messageOf } from '../../../local/files.ts';
 import { SENDING_KEY } from '../answers.ts';
 import { moreThanSending, SendGridApi } from '../sendgrid-api.ts';
 import { done, type Setup, say, sayKept, state, steps, title } from './step.ts';
@@ -33,9 +34,8 @@ export async function setUpSendGridSending(setup: Setup): Promise<void> {
 /** @throws Error where SendGrid does not take the key, or it may not send */
 async function checkScopes({ outputs }: Setup, key: string): Promise<void> {
   const scopes = await new SendGridApi(outputs, key).scopes().catch((cause: unknown) => {
-    const why = cause instanceof Error ? cause.message : String(cause);
     throw new Error(
-      `Cannot use the API key: ${why}. An account in the EU needs a deployment with the setting sendgridRegion eu`,
+      `Cannot use the API key: ${messageOf(cause)}. An account in the EU needs a deployment with the setting sendgridRegion eu`,
       { cause },
     );
   });

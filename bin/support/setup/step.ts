@@ -4,6 +4,7 @@ import type { StackOutputs } from '../outputs.ts';
 import type { senderSecretOf, webhookSecretOf } from '../secrets.ts';
 import { faint, good, heading } from '../talk.ts';
 
+/** What a step asks, and changes. */
 export interface Setup {
   readonly outputs: StackOutputs;
   readonly answers: Answers;
