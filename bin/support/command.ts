@@ -64,7 +64,7 @@ function parse({ command, options }: Usage): Record<string, unknown> {
   try {
     return parseArgs({ options: { help: { type: 'boolean', short: 'h' }, ...Object.fromEntries(types) } }).values;
   } catch (cause) {
-    const [why] = messageOf(cause).split(/\. |\n/);
+    const [why] = messageOf(cause).split(/\. |\.?\n/);
     throw new Error(`${why}. \`${command} -- --help\` lists the options`, { cause });
   }
 }

@@ -1,6 +1,6 @@
 import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -9,7 +9,9 @@ import { type DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { readOutputs, type StackOutputs } from '../../bin/support/outputs.ts';
 import { documentClientOf } from '../../bin/support/tables.ts';
+import { freePort, originOf } from '../../local/ports.ts';
 import { temporaryFolder } from '../temporary.ts';
+import { ran } from './command.ts';
 import { until } from './running-stack.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -143,6 +145,23 @@ describe('npm run try', () => {
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/Run `npm start` in another terminal/) });
   });
 
+  test('an option that npm kept for itself is refused: it would be taken for not given', async () => {
+    const refused = await ran(outputsFile(), 'replay', [], { environment: { npm_config_dry_run: 'true' } });
+    expect(refused).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/npm kept it for itself.*`npm run replay -- --dry-run`/),
+    });
+  });
+
+  test('beside a stack that is gone without a stop it says so', async () => {
+    const gone = { Todoke: await outputsOfNobody() };
+    await writeFile(outputsFile(), JSON.stringify(gone));
+    expect(await ran(outputsFile(), 'try')).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/ECONNREFUSED.*: nothing answers there\. Is `npm start` still running\?/),
+    });
+  });
+
   test('a provider that does not exist is refused', async () => {
     const refused = await run('bin/try.ts', '--provider', 'post');
     expect(refused).toMatchObject({
@@ -266,4 +285,20 @@ async function text(stream: Readable): Promise<string> {
   let all = '';
   for await (const chunk of stream) all += chunk;
   return all;
+}
+
+/** The outputs of a local mode that ended without a stop: nobody listens at its addresses. */
+async function outputsOfNobody(): Promise<StackOutputs> {
+  const url = originOf(await freePort('nobody'));
+  return {
+    MailTableName: 'Mail',
+    SentLogTableName: 'SentLog',
+    BounceTableName: 'Bounce',
+    SendGridWebhookUrl: url,
+    CustomersMailCloudWebhookUrl: url,
+    WebhookSecretName: 'WebhookSecret',
+    SenderSecretName: 'SenderSecret',
+    SendGridRegion: 'global',
+    DynamoDbEndpoint: url,
+  };
 }

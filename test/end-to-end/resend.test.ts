@@ -36,6 +36,7 @@ test('what failed, and what was begun and never ended, is sent again: all of it,
   expect(await stack().settled('lapsed')).toMatchObject({ status: 'sent', attempts: 1 });
   expect(await stack().mail('mistyped')).toMatchObject({ error: 'cannot use "nobody"' });
 
+  expect(await resend('--id', 'lapsed')).toMatch(/lapsed is sent: .*delete its status[\s\S]*0 sent again/);
   const unknown = await ran(stack().local.outputsFile, 'resend', ['--id', 'nobody-knows']);
   expect(unknown).toMatchObject({ status: 1, stderr: expect.stringMatching(/nobody-knows.*no item with this id/) });
   const refused = await ran(stack().local.outputsFile, 'resend');

@@ -182,6 +182,11 @@ describe('npm run setup', () => {
     const flags = ['--provider', 'customers-mail-cloud', ...SMTP_ACCOUNT];
     const lacking = await setup(flags);
     expect(lacking).toMatchObject({ status: 1, stderr: expect.stringMatching(/TODOKE_SMTP_PASSWORD missing/) });
+    const misspelt = await setup([...flags, '--stdin'], {}, `TODOKE_SMTP_PASSWORT=${PASSWORD}\n`);
+    expect(misspelt).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/TODOKE_SMTP_PASSWORT from stdin: it must be/),
+    });
     expect(await expectGood(setup([...flags, '--stdin'], {}, `TODOKE_SMTP_PASSWORD=${PASSWORD}\n`))).toMatch(/stored/);
     const account = { host: 'smtp.example.jp', port: 587, user: 'user', password: PASSWORD };
     expect((await senderSecret()).customersMailCloudSmtp).toEqual(account);
