@@ -1,4 +1,5 @@
 /** The arithmetic of docs/performance.md for a million and for a billion events a day. */
+import { DAY_PARTITIONS } from '../../lambda/mail/keys.ts';
 import { markdown } from './markdown.ts';
 
 /** Of 100 events: 44 processed, 1 deferred, 42 delivered; 3 failures; 10 opens and clicks. */
@@ -9,7 +10,6 @@ const [STORY_UNITS, BOUNCE_UNITS, LOG_ROW_UNITS] = [1, 3, 2];
 const LOOK_UNITS = 0.5;
 const PEAK = 10;
 const DAY_S = 86_400;
-const DAY_PARTITIONS = 8;
 
 /** Bytes as stored, with DynamoDB's 100 of its own: rows of the bench's posts. */
 const [STORY_BYTES, BOUNCE_BYTES] = [317 + 100, 722 + 100];
