@@ -1,6 +1,7 @@
+/** What has to be undone at the end. */
 import { messageOf } from './files.ts';
 
-/** What has to be undone, last first. Running it again does nothing more. */
+/** Remembers steps, and undoes the last one first. Running it again does nothing more. */
 export class Cleanup {
   readonly #steps: { readonly what: string; readonly undo: () => Promise<void> | void }[] = [];
   #running: Promise<void> | undefined;

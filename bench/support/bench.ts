@@ -1,3 +1,4 @@
+/** What figures are measured with. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -17,7 +18,7 @@ const SENDER_SECRET = {
   customersMailCloudSmtp: { host: '', port: 587, user: '', password: '' },
 };
 
-/** What the figures are measured with. */
+/** Given to each figure. */
 export interface Bench {
   readonly runs: number;
   readonly stack: SynthesizedStack;

@@ -1,9 +1,10 @@
+/** Finds the engine's program. */
 import { accessSync, constants } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
 
 /**
- * Where the embedded engine's program is: the one that `npm ci` brought, or else one on the PATH.
+ * The one that `npm ci` brought, or else one on the PATH.
  *
  * @throws Error that says how to bring one.
  */

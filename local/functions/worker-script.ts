@@ -1,3 +1,4 @@
+/** Scripts for plain Node. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { transformSync } from 'esbuild';

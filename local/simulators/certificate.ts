@@ -1,3 +1,4 @@
+/** TLS on this machine. */
 import { KeyObject, webcrypto } from 'node:crypto';
 
 /** A certificate for this machine and what verifies it, all PEM. */

@@ -1,3 +1,5 @@
+/** The scopes of API keys. */
+
 /** What a key may do that was made with "Mail Send" only. */
 const SENDING = ['mail.send', 'sender_verification_eligible', '2fa_required'];
 const WEBHOOKS = [
