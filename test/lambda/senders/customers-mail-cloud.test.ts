@@ -1,3 +1,4 @@
+import dns from 'node:dns';
 import tls from 'node:tls';
 import PostalMime from 'postal-mime';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -245,15 +246,29 @@ describe('a mail may go out later', () => {
   });
 
   test('where there is no such host', async () => {
-    const error = await failureOf(sender(await start(), { host: 'smtp.invalid' }).send(mail(), MESSAGE_ID));
+    const server = await start();
+    const notFound = Object.assign(new Error('not found'), { code: 'ENOTFOUND' });
+    const asked = vi.fn((...args: unknown[]) => {
+      const answer = args.at(-1);
+      if (typeof answer === 'function') process.nextTick(answer, notFound);
+    });
+    // Nothing is asked of this machine's DNS servers.
+    for (const ask of ['resolve4', 'resolve6'] as const) {
+      vi.spyOn(dns.Resolver.prototype, ask).mockImplementation(asked);
+    }
+    vi.spyOn(dns, 'lookup').mockImplementation(asked);
+    const error = await failureOf(sender(server, { host: 'smtp.invalid' }).send(mail(), MESSAGE_ID));
     expect(error.kind).toBe('temporary');
+    expect(asked).toHaveBeenCalledWith('smtp.invalid', expect.anything());
   });
 
   test('where the connection ends in the middle of the mail', async () => {
-    const server = await start({ onData: (stream) => stream.destroy() });
-    // What happens to the socket is up to the server: here it just goes.
+    const server = await start({
+      onData(stream, session) {
+        stream.once('data', () => server.cut(session));
+      },
+    });
     const error = failureOf(sender(server).send(mail({ content: 'x'.repeat(100_000) }), MESSAGE_ID));
-    setTimeout(() => server.close(), 50);
     expect(await error).toMatchObject({ kind: 'temporary' });
   });
 });

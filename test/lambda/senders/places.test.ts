@@ -1,6 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { expect, test, vi } from 'vitest';
 import { places } from '../../../lambda/senders/places.ts';
+
+/** Waiting takes no time. */
+vi.mock('node:timers/promises', async (original) => ({
+  ...(await original<typeof import('node:timers/promises')>()),
+  setTimeout: async () => undefined,
+}));
 
 /** Work that ends when it is told to. */
 function job() {
@@ -12,7 +18,7 @@ function job() {
 }
 
 /** Everything that can go on has gone on. */
-const settled = () => sleep(1);
+const settled = () => setImmediate();
 
 test('so much goes on at one time, and the rest in the order in which it came', async () => {
   const run = places(2);
@@ -46,7 +52,7 @@ test('what pauses leaves its place to the next, and waits for one again', async 
     await next.work();
     done.push('second');
   });
-  await sleep(20);
+  await settled();
   expect(done).toEqual([]);
   next.end();
   await Promise.all([first, second]);
