@@ -110,33 +110,27 @@ describe('a stack whose every path was walked', () => {
   });
 });
 
-describe('a stack that lacks a grant fails as AWS would, naming action and resource:', () => {
-  const lacks = (holder: string, action: string) =>
-    runningStack({ timing, without: (grant) => grant.holder === holder && grant.action === action });
-  const logged = (stack: RunningStack, words: RegExp) =>
-    until('a refusal', async () => stack.reported.find((line) => words.test(line)));
+describe('a stack that lacks grants fails as AWS would, naming action and resource:', () => {
+  const taken: Readonly<Record<string, string>> = {
+    ReceiveSendGrid: 'kms:GenerateDataKey',
+    RecordSpilledPosts: 'sqs:ReceiveMessage',
+    SendMail: 'dynamodb:GetRecords',
+  };
+  const stack = runningStack({ timing, without: ({ holder, action }) => taken[holder] === action });
+  const refused = (words: RegExp) => until('a refusal', async () => stack().reported.find((line) => words.test(line)));
 
-  describe('the key, for a receiver', () => {
-    const stack = lacks('ReceiveSendGrid', 'kms:GenerateDataKey');
-    test('no post is recorded', async () => {
-      await expect(stack().postSendGrid([bounce('no-key')])).resolves.toMatchObject({ status: 503 });
-      expect(stack().access.refusals).toContainEqual(
-        expect.stringMatching(/ReceiveSendGrid is not authorized to perform: kms:GenerateDataKey on .*:kms:.*Key/),
-      );
-    });
+  test('the key, for a receiver: no post is recorded', async () => {
+    await expect(stack().postSendGrid([bounce('no-key')])).resolves.toMatchObject({ status: 503 });
+    expect(stack().access.refusals).toContainEqual(
+      expect.stringMatching(/ReceiveSendGrid is not authorized to perform: kms:GenerateDataKey on .*:kms:.*Key/),
+    );
   });
 
-  describe('the queue, for what Lambda does in the name of record-spilled-posts', () => {
-    const stack = lacks('RecordSpilledPosts', 'sqs:ReceiveMessage');
-    test('nothing is delivered', () =>
-      logged(stack(), /RecordSpilledPosts is not authorized to perform: sqs:ReceiveMessage on resource: .*SpillQueue/));
-  });
+  test('the queue, for what Lambda does in the name of record-spilled-posts: nothing is delivered', () =>
+    refused(/RecordSpilledPosts is not authorized to perform: sqs:ReceiveMessage on resource: .*SpillQueue/));
 
-  describe('the stream, for what Lambda does in the name of send-mail', () => {
-    const stack = lacks('SendMail', 'dynamodb:GetRecords');
-    test('nothing is delivered', () =>
-      logged(stack(), /SendMail is not authorized to perform: dynamodb:GetRecords on resource: .*stream/));
-  });
+  test('the stream, for what Lambda does in the name of send-mail: nothing is delivered', () =>
+    refused(/SendMail is not authorized to perform: dynamodb:GetRecords on resource: .*stream/));
 });
 
 function queueLength({ local }: RunningStack, logicalId: string): number {
