@@ -5,7 +5,8 @@ import { temporaryFolder } from '../../temporary.ts';
 test('the stack is synthesized once for the same sources and settings, and anew for others', async () => {
   const outDir = temporaryFolder();
   let timesMade = 0;
-  const made = (context: Record<string, unknown>) => synthesizeIfChanged({ outDir, context }, () => timesMade++);
+  const made = (context: Record<string, unknown>) =>
+    synthesizeIfChanged({ outDir, context: { ...context, 'aws:cdk:bundling-stacks': [] } }, () => timesMade++);
 
   const first = await made({ retentionDays: 30 });
   expect(timesMade).toBe(1);
