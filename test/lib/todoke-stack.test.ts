@@ -245,7 +245,7 @@ describe('streams and the queue', () => {
     const spill = resources(template, 'AWS::SQS::Queue')['SpillQueue']?.Properties;
     expect(spill).toMatchObject({
       VisibilityTimeout: 360,
-      RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['FailureQueue', 'Arn'] } },
+      RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['FailureQueue', 'Arn'] }, maxReceiveCount: 1000 },
       KmsMasterKeyId: { 'Fn::GetAtt': ['Key', 'Arn'] },
     });
   });
