@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { CONSOLE_HEADER } from '../../console/shared/api.ts';
 import { temporaryFolder } from '../temporary.ts';
 
@@ -27,6 +27,7 @@ async function session(...args: string[]) {
     },
   );
   const exited = once(command, 'exit');
+  onTestFinished(() => void command.kill('SIGKILL'));
   let output = '';
   let answer: unknown;
   let without: unknown;

@@ -1,7 +1,7 @@
 /** Every metric of the stack's own that an alarm or the dashboard looks at is written by a function that runs. */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import * as z from 'zod';
 import { METRIC_NAMES } from '../../lambda/aws/metric-names.ts';
 import { PROVIDERS } from '../../lambda/mail/provider.ts';
@@ -131,10 +131,10 @@ describe('in the lines of the logs', () => {
       // The provider takes another key from now on; the function has its own for a minute.
       const file = join(stack().dir, 'sender-secret.json');
       const before = await readFile(file, 'utf8');
+      onTestFinished(() => writeFile(file, before));
       await writeFile(file, JSON.stringify(withOtherKeys(before)));
       await stack().insert(mail(`without a key by ${provider}`, provider));
       await expect(stack().settled(`without a key by ${provider}`)).resolves.toMatchObject({ status: 'failed' });
-      await writeFile(file, before);
 
       for (const count of [{ Sent: 1 }, { NotSent: 1 }, { Retried: 1 }, { NotSent: 1, UnauthorizedHandovers: 1 }]) {
         await soon(ofProvider).toContainEqual(expect.objectContaining(count));
