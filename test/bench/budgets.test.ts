@@ -3,7 +3,7 @@ import { describe, expect, inject, test } from 'vitest';
 import { BUNDLE_GOALS_BYTES } from '../../bench/figures/bundle.ts';
 import { pageWith, readResults } from '../../bench/report/report.ts';
 import { bundleBytes } from '../../bench/support/bundles.ts';
-import { bounces, deliveries, opensAndClicks } from '../../bench/support/posts.ts';
+import { bounces, deliveries } from '../../bench/support/posts.ts';
 import { readAssembly } from '../../local/stack/synthesize.ts';
 import { runningStack } from '../end-to-end/running-stack.ts';
 
@@ -34,10 +34,6 @@ describe('budgets', () => {
     const post = { event_type: 'deliveries', event: { deliveries: entries } };
     const requests = await requestsFor('ReceiveCustomersMailCloud', () => stack().postCustomersMailCloud(post));
     expect(requests / entries.length).toBeLessThanOrEqual(0.04);
-  });
-
-  test('opens and clicks cost no request', async () => {
-    expect(await requestsFor('ReceiveSendGrid', () => stack().postSendGrid(opensAndClicks(100)))).toBe(0);
   });
 });
 
