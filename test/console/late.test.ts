@@ -50,7 +50,7 @@ describePage('what comes late', () => {
     const place = await before.boundingBox();
     expect(await stack().postSendGrid([failure('late', START_MS - DAY_MS + 60_000)])).toMatchObject({ status: 200 });
     const asked = polls(requests, '/api/bounces');
-    await page.getByRole('link', { name: 'late@example.jp' }).waitFor({ timeout: 10_000 });
+    await page.getByRole('link', { name: 'late@example.jp' }).waitFor();
     // One may have been under way; they are 1.2 seconds apart.
     expect(polls(requests, '/api/bounces') - asked).toBeLessThanOrEqual(2);
     expect(await page.locator('tr.open').textContent()).toContain('row-71@example.jp');

@@ -262,6 +262,10 @@ describePage('the page after a mail of every outcome', () => {
     await stack().insert({ id: 'to-all', from: 'shop@example.com', to, subject: 'Hello', content: 'Are you there?' });
     const { messageId } = await stack().settled('to-all');
     await stack().event(String(messageId), 'complained');
+    await until('all failures to be joined', async () => {
+      const rows = await stack().bounces(String(messageId));
+      return (rows.length === 4 && rows.every(({ matched }) => matched)) || undefined;
+    });
   });
 
   test('the overview counts outcomes and rates by domain and provider', async () => {
@@ -322,7 +326,7 @@ describePage('the page after a mail of every outcome', () => {
     await page.setViewportSize({ width: 360, height: 740 });
     for (const view of ['送信', 'メール', 'バウンス', '集計', '試す']) {
       await page.getByRole('link', { name: view, exact: true }).click();
-      await page.getByRole('heading', { level: 1 }).waitFor();
+      await page.locator('nav a[aria-current=page]', { hasText: view }).waitFor();
       expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth'), view).toBe(0);
     }
     await page.getByRole('link', { name: 'バウンス', exact: true }).click();
