@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    setupFiles: ['test/quiet-log.ts'],
     globalSetup: ['test/end-to-end/synthesize-once.ts'],
     // The end-to-end tests start processes; the limits are for a machine that is busy with something else.
     testTimeout: 60_000,
