@@ -72,13 +72,17 @@ describe('a table in AWS', () => {
   });
 
   test.each([
-    [table({ SSEDescription: undefined }), /no key of its own encrypts it/],
-    [table({ DeletionProtectionEnabled: false }), /deletion protection is off\. Turn it on again/],
-    [table({ TableStatus: 'DELETING' }), /it is DELETING$/],
-    [table({ StreamSpecification: undefined }), /its stream is off, not NEW_IMAGE$/],
-    [{ ...table(), DescribeTimeToLiveCommand: {} }, /TTL on expiresAt is off\. Turn it on again/],
-    [{ ...table(), DescribeContinuousBackupsCommand: {} }, /point-in-time recovery is off\. Turn it on again/],
-  ])('is not when something was switched off: case %#', async (answers, words) => {
+    ['nothing encrypts it', table({ SSEDescription: undefined }), /no key of its own encrypts it/],
+    ['it may be deleted', table({ DeletionProtectionEnabled: false }), /deletion protection is off\. Turn it on again/],
+    ['it is being deleted', table({ TableStatus: 'DELETING' }), /it is DELETING$/],
+    ['it has no stream', table({ StreamSpecification: undefined }), /its stream is off, not NEW_IMAGE$/],
+    ['rows stay for ever', { ...table(), DescribeTimeToLiveCommand: {} }, /TTL on expiresAt is off\. Turn it on again/],
+    [
+      'it is not backed up',
+      { ...table(), DescribeContinuousBackupsCommand: {} },
+      /point-in-time recovery is off\. Turn it on again/,
+    ],
+  ])('is not when %s', async (_, answers, words) => {
     expect(await look(answers)).toMatchObject({ state: 'mend', says: expect.stringMatching(words) });
   });
 });
@@ -105,11 +109,16 @@ describe('streams', () => {
   });
 
   test.each([
-    [mapping({ State: 'Disabled' }), [], /the mapping of Mail is Disabled/],
-    [mapping({ LastProcessingResult: 'PROBLEM: Function call failed' }), [], /says PROBLEM: Function call failed/],
-    [mapping({}), [1, 3_600_000], /Mail is 60 minutes behind/],
-    [{ ListEventSourceMappingsCommand: {} }, [], /nothing reads the stream of Mail/],
-  ])('something to mend: case %#', async (lambda, ages, words) => {
+    ['a disabled mapping', mapping({ State: 'Disabled' }), [], /the mapping of Mail is Disabled/],
+    [
+      'a function that fails',
+      mapping({ LastProcessingResult: 'PROBLEM: Function call failed' }),
+      [],
+      /says PROBLEM: Function call failed/,
+    ],
+    ['a reader that is behind', mapping({}), [1, 3_600_000], /Mail is 60 minutes behind/],
+    ['no reader', { ListEventSourceMappingsCommand: {} }, [], /nothing reads the stream of Mail/],
+  ])('something to mend: %s', async (_, lambda, ages, words) => {
     expect(await problems(lambda, ages)).toEqual([expect.stringMatching(words)]);
   });
 
@@ -154,24 +163,25 @@ test.each([undefined, '', null])(
 );
 
 test.each([
-  [[], { state: 'skipped', says: 'the stack Todoke has none' }],
-  [[{ AlarmName: 'Todoke-A-1XY', StateValue: 'OK' }], { state: 'ok', says: '1, all quiet' }],
+  ['none', [], { state: 'skipped', says: 'the stack Todoke has none' }],
+  ['all quiet', [{ AlarmName: 'Todoke-A-1XY', StateValue: 'OK' }], { state: 'ok', says: '1, all quiet' }],
   [
+    'one that rings',
     [
       { AlarmName: 'Todoke-A-1XY', StateValue: 'OK' },
       { AlarmName: 'Todoke-B-2XY', StateValue: 'ALARM', AlarmDescription: 'Do this' },
     ],
     { state: 'mend', says: 'Todoke-B-2XY: Do this' },
   ],
-  // Of a stack whose name only begins so.
   [
+    'one that rings for a stack whose name only begins so',
     [
       { AlarmName: 'Todoke-A-1XY', StateValue: 'OK' },
       { AlarmName: 'Todoke-test-B-2XY', StateValue: 'ALARM' },
     ],
     { state: 'ok', says: '1, all quiet' },
   ],
-])('alarms: case %#', async (MetricAlarms, verdict) => {
+])('alarms: %s', async (_, MetricAlarms, verdict) => {
   const client = canned(new CloudWatchClient(settings), { DescribeAlarmsCommand: { MetricAlarms } });
   expect(await alarmVerdict('Todoke', client)).toEqual(verdict);
 });

@@ -225,7 +225,7 @@ describePage('the page without data', () => {
     await page.getByText('Nothing went wrong in this time.').waitFor();
   });
 
-  test('so with the mails that were not sent', async () => {
+  test('the mails that were not sent, too, are read again by themselves', async () => {
     const { page } = await open('#/send');
     await page.route('**/api/unsent', (route) => route.fulfill({ contentType: 'application/json', body: '{}' }));
     await page.getByRole('link', { name: 'Mail', exact: true }).click();

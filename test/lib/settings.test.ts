@@ -3,20 +3,22 @@ import { fileURLToPath } from 'node:url';
 import { App } from 'aws-cdk-lib';
 import { expect, test } from 'vitest';
 import { settingsFromContext } from '../../lib/settings.ts';
+import { codes, firstTable, readPage, section } from '../docs/pages.ts';
 import { temporaryFolder } from '../temporary.ts';
+
+const readme = await readPage('README.md');
 
 const settings = (context: Record<string, unknown>) =>
   settingsFromContext(new App({ context, outdir: temporaryFolder() }).node);
 
 test('without context every setting has its documented default', () => {
-  expect(settings({})).toEqual({
-    stackName: 'Todoke',
-    retentionDays: 180,
-    customersMailCloudTimeZone: 'Asia/Tokyo',
-    logRetentionDays: 90,
-    sendgridRegion: 'global',
-    apiGatewayAccountRole: 'create',
+  const rows = firstTable(section(readme, '## Deploy it'));
+  const documented = rows.flatMap(([name, value]) => {
+    const [given] = codes(value);
+    return given === undefined ? [] : [[codes(name)[0], /^\d+$/.test(given) ? Number(given) : given]];
   });
+  expect(rows).toHaveLength(8);
+  expect(settings({})).toEqual(Object.fromEntries(documented));
 });
 
 test('numbers are taken as numbers and as the strings that -c gives', () => {

@@ -137,13 +137,12 @@ describe('what is no address is refused with a quotation', () => {
   });
 
   test.each([
-    ['spaces', `a${' '.repeat(60_000)}b`],
-    ['angle brackets', '<'.repeat(60_000)],
-    ['escaped quotation marks', '\\"'.repeat(60_000)],
-  ])('60,000 %s, without a long search', (_, typed) => {
-    const startMs = performance.now();
+    ['spaces', `a${' '.repeat(600_000)}b`],
+    ['angle brackets', '<'.repeat(600_000)],
+    ['escaped quotation marks', '\\"'.repeat(600_000)],
+    // A search that begins anew at each of them would not end within the test's time.
+  ])('600,000 %s, without a long search', (_, typed) => {
     expect(() => parseAddresses(typed)).toThrow(/^Cannot use /);
-    expect(performance.now() - startMs).toBeLessThan(500);
   });
 });
 
