@@ -29,7 +29,7 @@ test.each(customersMailCloudPosts())(
 
 test.each(PROVIDERS)('what is no post of %s is refused', (provider) => {
   const { ofPost } = PROVIDER_EVENTS[provider];
-  refusalOf(() => ofPost(post('{', { 'content-type': 'application/json' }), ZONE), 400);
+  expect(refusalOf(() => ofPost(post('{', JSON_TYPE), ZONE), 400)).toMatch(/the post: it is not JSON$/);
   refusalOf(() => ofPost(post('x', { 'content-type': 'text/plain' }), ZONE), 415);
 });
 
