@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -8,6 +7,7 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { dynamoDbClients } from '../../local/database/dynamodb-clients.ts';
 import { type LocalModeOptions, startLocalMode } from '../../local/local-mode.ts';
+import { assertPortFree, listen } from '../../local/ports.ts';
 import { temporaryFolder, whenFinished } from '../temporary.ts';
 
 const arnOf = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'Arn'] });
@@ -184,11 +184,7 @@ describe('local mode', () => {
 
   test('names a taken port and what wanted it, and leaves nothing behind', async () => {
     const dir = temporaryFolder();
-    const other = createServer().listen(0, '127.0.0.1');
-    await once(other, 'listening');
-    whenFinished(() => other.close());
-    const address = other.address();
-    const taken = typeof address === 'object' ? (address?.port ?? 0) : 0;
+    const taken = await portAfterAFreeOne();
     await expect(start({ dir, port: taken - 1 })).rejects.toThrow(`Cannot listen on 127.0.0.1:${taken} for DynamoDB`);
     expect(existsSync(join(dir, 'lock.json'))).toBe(false);
   });
@@ -216,3 +212,17 @@ describe('local mode', () => {
     await expect(gone).rejects.toThrow('Cannot use DynamoDB at http://127.0.0.1:1: nothing answers there');
   });
 });
+
+/** Takes a port before which one is free. */
+async function portAfterAFreeOne(): Promise<number> {
+  for (;;) {
+    const other = createServer();
+    const port = await listen(other, 0, 'the test');
+    whenFinished(() => other.close());
+    const isFree = await assertPortFree(port - 1, 'the test').then(
+      () => true,
+      () => false,
+    );
+    if (isFree) return port;
+  }
+}
