@@ -198,6 +198,26 @@ describe('a stream mapping', () => {
     ]);
   });
 
+  test('gives up what has become too old without a try, and goes on', async () => {
+    const mapping = await mappingOn('expired', { MaximumRecordAgeInSeconds: 3_600 }, () => null);
+    await mapping.put('old');
+    const { now } = Date;
+    const later = vi.spyOn(Date, 'now').mockImplementation(() => now() + 2 * 3_600_000);
+    whenFinished(() => later.mockRestore());
+    mapping.run();
+    await until(() => expect(mapping.failures).toHaveLength(1));
+    later.mockRestore();
+    await mapping.put('young');
+    await until(() => expect(mapping.batches).toEqual([['young']]));
+    expect(mapping.failures).toEqual([
+      expect.objectContaining({
+        requestContext: expect.objectContaining({ condition: 'RecordAgeExceeded', approximateInvokeCount: 0 }),
+        DDBStreamBatchInfo: expect.objectContaining({ batchSize: 1 }),
+      }),
+    ]);
+    expect(mapping.failures[0]).not.toHaveProperty('responseContext');
+  });
+
   test('passes over what the filter keeps away, and does not read it again after a restart', async () => {
     const filter = (id: string) => ({
       FilterCriteria: { Filters: [{ Pattern: JSON.stringify({ dynamodb: { Keys: { id: { S: [id] } } } }) }] },
