@@ -5,14 +5,18 @@ import { messageOf } from './files.ts';
 export class Cleanup {
   readonly #steps: { readonly what: string; readonly undo: () => Promise<void> | void }[] = [];
   #running: Promise<void> | undefined;
+  #report: ((problem: string) => void) | undefined;
 
-  /** Remembers how to undo what was just done. */
+  /** Remembers how to undo what was just done. What comes when all else is undone already is undone at once. */
   defer(what: string, undo: () => Promise<void> | void): void {
     this.#steps.push({ what, undo });
+    const report = this.#report;
+    if (report) this.#running = this.#running?.then(() => this.#undoAll(report));
   }
 
   /** Undoes everything. A step that fails is reported and does not keep the others from running. */
   run(report: (problem: string) => void): Promise<void> {
+    this.#report ??= report;
     this.#running ??= this.#undoAll(report);
     return this.#running;
   }

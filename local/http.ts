@@ -62,7 +62,7 @@ export async function readRequest(message: IncomingMessage, maxBodyBytes: number
 /** Sends an answer; nothing happens if the client has gone. */
 export function sendAnswer(response: ServerResponse, answer: HttpAnswer): void {
   for (const [name, value] of answer.headers ?? []) response.appendHeader(name, value);
-  response.writeHead(answer.status);
+  response.statusCode = answer.status;
   response.end(answer.body);
 }
 

@@ -12,6 +12,9 @@ import type { Bench } from '../support/bench.ts';
 import { type Figure, figure, rounded } from '../support/figure.ts';
 import { REGION } from '../support/storage.ts';
 
+/** What a stop may take. */
+const STOP_MS = 20_000;
+
 /** From `npm start` until it says that it is ready, on a folder that was used before. */
 export async function localMode(bench: Bench): Promise<Figure[]> {
   const dir = await mkdtemp(join(bench.dir, 'start-'));
@@ -41,7 +44,7 @@ async function start(dir: string, cleanup: Cleanup): Promise<number> {
   const exited = once(child, 'exit');
   const identity = child.pid === undefined ? undefined : identifyProcess(child.pid);
   const end = async () => {
-    if (identity) await endProcessGroup(identity, 20_000);
+    if (identity) await endProcessGroup(identity, STOP_MS);
     await exited;
     await folderIsFree(dir);
   };
@@ -57,7 +60,11 @@ async function start(dir: string, cleanup: Cleanup): Promise<number> {
 /** npm may be gone before what it started has let go of the folder. */
 async function folderIsFree(dir: string): Promise<void> {
   const holder = await readJsonFile(join(dir, 'lock.json'), processIdentity);
-  while (holder !== undefined && isRunning(holder)) await sleep(10);
+  const deadlineMs = Date.now() + STOP_MS;
+  while (holder !== undefined && isRunning(holder)) {
+    if (Date.now() > deadlineMs) throw new Error(`Cannot end local mode: its process ${holder.pid} still runs`);
+    await sleep(10);
+  }
 }
 
 async function ready({ stdout }: ChildProcess): Promise<void> {

@@ -33,7 +33,8 @@ export async function bounces(tables: Tables, asked: Asked<'bounces'>): Promise<
       : isAddress(search)
         ? await ofRecipient(tables, mailboxKey(search), bounds, look ? LOOK_ROWS : RECIPIENT_PAGE_ROWS)
         : await ofMail(tables, search, bounds);
-  const rows = page.rows.map((row) => bounce.parse(row));
+  // A look answers no more than the page can say that it has.
+  const rows = page.rows.slice(0, look ? LOOK_ROWS : undefined).map((row) => bounce.parse(row));
   return { ...page, ...(look ? unknownOf(rows, look.known, versionOfBounce) : { rows }) };
 }
 

@@ -6,7 +6,7 @@ import { bounces } from './bounces.ts';
 import { mails, states, story, unsent } from './mails.ts';
 import { overview } from './overview.ts';
 import { bundlePage, type PageFiles } from './page-files.ts';
-import { Refused, readCall, refuseStrangers, refuseWithoutToken, sendAnswer, sendError } from './requests.ts';
+import { Refused, readCall, refuseStrangers, refuseWithoutToken, respond, respondWithError } from './requests.ts';
 import { readSamples } from './samples.ts';
 import { resendMail, sendMail } from './sending.ts';
 import type { Tables } from './tables.ts';
@@ -38,7 +38,7 @@ export function createConsole(options: ConsoleOptions): (request: IncomingMessag
     answer(request, response, page, { calls, token: options.token }).catch((error: unknown) => {
       const message = error instanceof Error ? error.message : String(error);
       if (!(error instanceof Refused)) options.report(`Cannot answer the console's page: ${message}`);
-      sendError(response, error instanceof Refused ? error.status : 500, message);
+      respondWithError(response, error instanceof Refused ? error.status : 500, message);
     });
   };
 }
@@ -57,11 +57,11 @@ async function answer(
     if (file === undefined) throw new Refused(404, `Cannot show ${path}: there is no such page`);
     if (request.method !== 'GET' && request.method !== 'HEAD')
       throw new Refused(405, `Cannot answer ${path}: it can only be read, by GET`);
-    sendAnswer(response, 200, file.type, request.method === 'HEAD' ? '' : file.body);
+    respond(response, 200, file.type, request.method === 'HEAD' ? '' : file.body);
     return;
   }
   refuseWithoutToken(request, token);
-  sendAnswer(response, 200, 'application/json', JSON.stringify(await call(await readCall(request))));
+  respond(response, 200, 'application/json', JSON.stringify(await call(await readCall(request))));
 }
 
 function handlers({ mode, tables, canSend, post }: ConsoleOptions): Handlers {

@@ -76,13 +76,13 @@ export async function readCall(request: IncomingMessage): Promise<unknown> {
 }
 
 /** Answers once, with the headers that keep everything else out. */
-export function sendAnswer(response: ServerResponse, status: number, type: string, body: string | Uint8Array): void {
+export function respond(response: ServerResponse, status: number, type: string, body: string | Uint8Array): void {
   if (response.headersSent) return;
   response.writeHead(status, { ...SECURITY_HEADERS, 'Content-Type': type });
   response.end(body);
 }
 
 /** Answers in words; nothing, where an answer was begun. */
-export function sendError(response: ServerResponse, status: number, error: string): void {
-  sendAnswer(response, status, 'application/json', JSON.stringify({ error }));
+export function respondWithError(response: ServerResponse, status: number, error: string): void {
+  respond(response, status, 'application/json', JSON.stringify({ error }));
 }

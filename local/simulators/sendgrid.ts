@@ -62,6 +62,7 @@ export async function startSendGridSimulator(options: SendGridSimulatorOptions):
   const { apiKey, privateKey, webhookUrl, delayMs, firstRetryMs = FIRST_RETRY_MS } = options;
   const webhooks = new EventWebhooks(readyWebhook(webhookUrl, privateKey));
   const closing = new AbortController();
+  const report = (line: string) => options.report?.(`SendGrid simulator: ${line}`);
   const postAs = (
     webhook: EventWebhook | undefined,
     url: string,
@@ -81,13 +82,13 @@ export async function startSendGridSimulator(options: SendGridSimulatorOptions):
     },
     retryAfterMs: ({ attempts, since }, nowMs) =>
       nowMs - since < GIVE_UP_AFTER_MS ? Math.min(firstRetryMs * 2 ** (attempts - 1), MAX_RETRY_MS) : undefined,
-    report: (line) => options.report?.(`SendGrid simulator: ${line}`),
+    report,
     keep: options.keep,
   });
-  const postSamples = async (url: string, webhook: EventWebhook | undefined) => {
+  const postTestEvents = async (url: string, webhook: EventWebhook | undefined) => {
     const events = sampleEvents(Date.now(), () => randomBytes(16).toString('base64'));
     const refusal = await postAs(webhook, url, events, closing.signal);
-    if (refusal !== undefined) options.report?.(`SendGrid simulator: test post: ${refusal}`);
+    if (refusal !== undefined) report(`test post: ${refusal}`);
   };
   const server = sendGridServer({
     apiKey,
@@ -96,7 +97,8 @@ export async function startSendGridSimulator(options: SendGridSimulatorOptions):
       outbox.add(eventsOf(mail, messageId, Date.now(), delayMs));
       return messageId;
     },
-    webhooks: (request) => answerWebhookCall(request, webhooks, (url, webhook) => void postSamples(url, webhook)),
+    webhooks: (request) => answerWebhookCall(request, webhooks, (url, webhook) => void postTestEvents(url, webhook)),
+    report,
   });
   const port = await listen(server, options.port, "SendGrid's simulator");
   return {

@@ -4,10 +4,12 @@ import { consoleTables } from '../../bin/support/tables.ts';
 import { bounces } from '../../console/server/bounces.ts';
 import { story } from '../../console/server/mails.ts';
 import type { Tables } from '../../console/server/tables.ts';
+import { LOOK_ROWS } from '../../console/shared/api.ts';
+import { versionOfBounce } from '../../console/shared/versions.ts';
 import { batchPut } from '../../lambda/aws/tables.ts';
 import { runningStack } from '../end-to-end/running-stack.ts';
 import { whenFinished } from '../temporary.ts';
-import { bounceOf } from './bounce-rows.ts';
+import { bounceOf, writeBounces } from './bounce-rows.ts';
 
 const RECIPIENTS = 1_000;
 const SENT_MS = Date.parse('2026-11-01T12:00:00.000Z');
@@ -45,6 +47,24 @@ beforeAll(async () => {
 test('the bounce of a mail to a thousand recipients is found by the message id', async () => {
   const found = await bounces(tables, { filter: { search: messageId } });
   expect(found.rows).toMatchObject([{ fullMessageId: bounce.fullMessageId, toEmail: bounce.toEmail }]);
+});
+
+test('a look at more bounces of one mail than the page can name answers none of those that it has', async () => {
+  const id = 'refused-by-all';
+  const newest = Array.from({ length: LOOK_ROWS }, (_, n) => bounceOf(id, SENT_MS + 10 + n, { eventId: `event-${n}` }));
+  const oldest = Array.from({ length: 5 }, (_, n) => bounceOf(`${id}.${n}`, SENT_MS + n, { messageId: id }));
+  await writeBounces(stack(), [...newest, ...oldest]);
+  const told = oldest.map(({ fullMessageId, eventId, occurredAt }, n) => ({
+    table: tables.sentLog,
+    row: { messageId: id, entry: `event#${occurredAt}#${n}`, state: 'bounced', fullMessageId, eventId },
+  }));
+  expect(await batchPut(tables.client, told, AbortSignal.timeout(60_000))).toEqual([]);
+
+  const { rows: shown } = await bounces(tables, { filter: { search: id } });
+  expect(shown).toHaveLength(LOOK_ROWS + 5);
+  const known = shown.slice(0, LOOK_ROWS).map(versionOfBounce);
+  const looked = await bounces(tables, { filter: { search: id }, look: { from: shown.at(-1)?.occurredAt, known } });
+  expect(looked).toMatchObject({ rows: [], same: LOOK_ROWS });
 });
 
 test('the story of a mail to a thousand recipients has all its events, and says that it was logged', async () => {

@@ -125,9 +125,10 @@ function useStates(feed: Feed<ListedMail>): void {
 const REREAD_MS = 30_000;
 
 /** Items that are not sent, as far as so many looks go: each begins where the one before it ended. */
-async function lookForUnsent(looks: number): Promise<Answered<'unsent'>> {
+async function lookForUnsent(looks: number, signal: AbortSignal): Promise<Answered<'unsent'>> {
   let found = await server.unsent({});
   for (let look = 1; look < looks && found.cursor !== undefined; look++) {
+    signal.throwIfAborted();
     const next = await server.unsent({ cursor: found.cursor });
     found = { ...next, items: [...found.items, ...next.items], looked: found.looked + next.looked };
   }
@@ -139,7 +140,7 @@ function Unsent({ session }: { session: Session }) {
   const [looks, setLooks] = useState(1);
   const [found, setFound] = useState<Answered<'unsent'> & { readonly looks: number }>();
   const error = usePolling(async (signal) => {
-    const now = { ...(await lookForUnsent(looks)), looks };
+    const now = { ...(await lookForUnsent(looks, signal)), looks };
     if (signal.aborted) return undefined;
     setFound((old) => (JSON.stringify(old) === JSON.stringify(now) ? old : now));
     return looks === 1 && now.cursor === undefined ? undefined : looks * REREAD_MS;

@@ -1,5 +1,6 @@
 /** The HTTP server of SendGrid's API. */
 import { createServer, type Server } from 'node:http';
+import { messageOf } from '../../files.ts';
 import { type HttpAnswer, type HttpRequest, header, jsonAnswer, readRequest, sendAnswer } from '../../http.ts';
 import { jsonOrUndefined } from '../../json.ts';
 import { errorsAnswer, problem } from './errors.ts';
@@ -15,6 +16,7 @@ interface ApiOptions {
   readonly accept: (mail: AcceptedMail) => string;
   /** Answers what sets Event Webhooks up, once the key may. */
   readonly webhooks: (request: WebhookApiRequest) => HttpAnswer;
+  readonly report: (line: string) => void;
 }
 
 /** https://www.twilio.com/docs/sendgrid/api-reference/mail-send/limitations */
@@ -40,9 +42,15 @@ const TOO_LARGE: HttpAnswer = {
  */
 export function sendGridServer(options: ApiOptions): Server {
   return createServer(async (message, response) => {
-    const answered = readRequest(message, MAX_BODY_BYTES).then((request) => answer(request, options));
+    const answered = readRequest(message, MAX_BODY_BYTES)
+      .then((request) => answer(request, options))
+      .catch((error: unknown) => {
+        // A client that goes away while it sends is its own affair.
+        if (message.complete) options.report(`Cannot answer ${message.method} ${message.url}: ${messageOf(error)}`);
+        return problem(500, 'Internal Server Error');
+      });
     response.setHeader('Server', 'nginx');
-    sendAnswer(response, await answered.catch(() => problem(500, 'Internal Server Error')));
+    sendAnswer(response, await answered);
   });
 }
 

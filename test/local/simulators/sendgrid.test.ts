@@ -75,6 +75,18 @@ function eventsIn(posts: readonly ReceivedPost[]): Record<string, unknown>[] {
 }
 
 describe('Mail Send', () => {
+  test('takes no mail that cannot be kept, and says why', async () => {
+    await simulator.close();
+    await start({
+      keep: () => {
+        throw new Error('the disk is full');
+      },
+    });
+    expect((await post(body)).status).toBe(500);
+    expect(lines).toEqual(['SendGrid simulator: Cannot answer POST /v3/mail/send: the disk is full']);
+    expect(simulator.pending()).toEqual([]);
+  });
+
   test('accepts a mail with 202, no body and an id of 22 URL-safe characters', async () => {
     const response = await post(body);
     expect(response.status).toBe(202);
