@@ -1,18 +1,18 @@
 /** `npm run replay`: gives what was not understood, and what joined nothing, another try. */
 import { DeleteCommand, type DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb';
-import type { EventStore } from '../lambda/aws/event-store.ts';
+import type { Row } from '../lambda/aws/dynamodb.ts';
 import { forEachConcurrently } from '../lambda/aws/for-each-concurrently.ts';
-import { recordEvents } from '../lambda/aws/record-events.ts';
-import type { Row } from '../lambda/aws/tables.ts';
 import { isConditionFailure } from '../lambda/aws/update.ts';
 import type { MailEvent } from '../lambda/mail/event.ts';
 import { providerOf } from '../lambda/mail/provider.ts';
 import { PROVIDER_EVENTS } from '../lambda/providers/events.ts';
+import type { EventStore } from '../lambda/recording/event-store.ts';
+import { joinUnmatched } from '../lambda/recording/join-unmatched.ts';
+import { recordEvents } from '../lambda/recording/record-events.ts';
 import { jsonOrUndefined } from '../local/json.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
 import { documentClientOf } from './support/tables.ts';
-import { joinUnmatched } from './support/unmatched.ts';
 
 await runCommand(
   {

@@ -1,10 +1,10 @@
 /** `npm run resend`: finds the mails that are stuck, and sends them again. */
 import { type DynamoDBDocumentClient, GetCommand, paginateScan } from '@aws-sdk/lib-dynamodb';
-import type { Row } from '../lambda/aws/tables.ts';
+import type { Row } from '../lambda/aws/dynamodb.ts';
+import { sendAgain } from '../lambda/sending/send-again.ts';
+import { whyStuck } from '../lambda/sending/stuck.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
-import { sendAgain } from './support/send-again.ts';
-import { whyStuck } from './support/stuck.ts';
 import { documentClientOf } from './support/tables.ts';
 import { counted } from './support/talk.ts';
 

@@ -8,10 +8,10 @@ import {
   QueryCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
-import type { Row } from '../lambda/aws/tables.ts';
+import type { Row } from '../lambda/aws/dynamodb.ts';
 import { OUTCOMES } from '../lambda/mail/classification.ts';
-import { LOG_ROW_ENTRY } from '../lambda/mail/entries.ts';
 import { PROVIDERS, readProvider } from '../lambda/mail/provider.ts';
+import { LOG_ROW_ENTRY } from '../lambda/recording/entries.ts';
 import { isLocal } from './support/aws.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs, type StackOutputs } from './support/outputs.ts';

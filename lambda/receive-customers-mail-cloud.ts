@@ -1,13 +1,14 @@
 /** Records what Customers Mail Cloud's webhook reports, or keeps it safe until it can be recorded. Behind a function URL. */
 import { environmentVariable } from './aws/environment.ts';
-import { eventStore } from './aws/event-store.ts';
 import { errorFields, log } from './aws/log.ts';
-import { recordEvents } from './aws/record-events.ts';
 import { cachedSecret } from './aws/secrets.ts';
-import { spillQueue } from './aws/spill-queue.ts';
-import { recordedAnswer, webhookHandler } from './aws/webhook.ts';
-import { webhookSecretSchema } from './aws/webhook-secret.ts';
-import { acceptCustomersMailCloud, normalizeCustomersMailCloud } from './providers/customers-mail-cloud.ts';
+import { normalizeCustomersMailCloud } from './providers/customers-mail-cloud/events.ts';
+import { acceptCustomersMailCloud } from './providers/customers-mail-cloud/webhook.ts';
+import { eventStore } from './recording/event-store.ts';
+import { recordEvents } from './recording/record-events.ts';
+import { spillQueue } from './webhooks/event-queue.ts';
+import { recordedAnswer, webhookHandler } from './webhooks/receiver.ts';
+import { webhookSecretSchema } from './webhooks/webhook-secret.ts';
 
 const webhookSecret = cachedSecret(environmentVariable('WEBHOOK_SECRET'), webhookSecretSchema);
 const retentionDays = Number(environmentVariable('RETENTION_DAYS'));

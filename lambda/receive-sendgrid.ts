@@ -1,11 +1,12 @@
 /** Records what SendGrid's Event Webhook reports. Behind API Gateway. */
 import { environmentVariable } from './aws/environment.ts';
-import { eventStore } from './aws/event-store.ts';
-import { recordEvents } from './aws/record-events.ts';
 import { cachedSecret } from './aws/secrets.ts';
-import { recordedAnswer, webhookHandler } from './aws/webhook.ts';
-import { webhookSecretSchema } from './aws/webhook-secret.ts';
-import { normalizeSendGrid, parseSendGrid, verifySendGrid } from './providers/sendgrid.ts';
+import { normalizeSendGrid } from './providers/sendgrid/events.ts';
+import { parseSendGrid, verifySendGrid } from './providers/sendgrid/webhook.ts';
+import { eventStore } from './recording/event-store.ts';
+import { recordEvents } from './recording/record-events.ts';
+import { recordedAnswer, webhookHandler } from './webhooks/receiver.ts';
+import { webhookSecretSchema } from './webhooks/webhook-secret.ts';
 
 const webhookSecret = cachedSecret(environmentVariable('WEBHOOK_SECRET'), webhookSecretSchema);
 const retentionDays = Number(environmentVariable('RETENTION_DAYS'));

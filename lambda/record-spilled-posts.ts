@@ -1,13 +1,13 @@
 /** Records the posts of Customers Mail Cloud that could not be recorded when they came. On the spill queue. */
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { environmentVariable } from './aws/environment.ts';
-import { eventCounts } from './aws/event-counts.ts';
-import { eventStore } from './aws/event-store.ts';
 import { errorFields, log } from './aws/log.ts';
 import { metricFields } from './aws/metric.ts';
-import { recordEvents } from './aws/record-events.ts';
-import { readSpillMessage } from './aws/spill-queue.ts';
-import { normalizeCustomersMailCloud } from './providers/customers-mail-cloud.ts';
+import { normalizeCustomersMailCloud } from './providers/customers-mail-cloud/events.ts';
+import { eventCounts } from './recording/event-counts.ts';
+import { eventStore } from './recording/event-store.ts';
+import { recordEvents } from './recording/record-events.ts';
+import { readSpillMessage } from './webhooks/event-queue.ts';
 
 const retentionDays = Number(environmentVariable('RETENTION_DAYS'));
 const timeZone = environmentVariable('CUSTOMERS_MAIL_CLOUD_TIME_ZONE');

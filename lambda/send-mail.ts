@@ -1,19 +1,19 @@
 /** Sends the items of the Mail table that have no status, and logs them. On the stream of the Mail table. */
 import type { Context, DynamoDBBatchResponse, DynamoDBStreamEvent } from 'aws-lambda';
+import { documentClient } from './aws/dynamodb.ts';
 import { environmentVariable } from './aws/environment.ts';
-import { eventStore } from './aws/event-store.ts';
-import { mailTable } from './aws/mail-table.ts';
 import { metricFields } from './aws/metric.ts';
 import { cachedSecret, UnreadableSecret } from './aws/secrets.ts';
-import { senderSecretSchema } from './aws/sender-secret.ts';
-import { sentLog } from './aws/sent-log.ts';
 import { forEachRecord } from './aws/stream-record.ts';
-import { documentClient } from './aws/tables.ts';
 import { ofEachProvider, providerOf } from './mail/provider.ts';
-import { places } from './senders/places.ts';
-import { openSenders, type Senders, unavailableSenders } from './senders/senders.ts';
+import { openSenders, type Senders, unavailableSenders } from './providers/senders.ts';
+import { eventStore } from './recording/event-store.ts';
 import type { Invocation } from './sending/invocation.ts';
+import { mailTable } from './sending/mail-table.ts';
+import { places } from './sending/places.ts';
 import { sendItem } from './sending/send-item.ts';
+import { senderSecretSchema } from './sending/sender-secret.ts';
+import { sentLog } from './sending/sent-log.ts';
 
 const senderSecret = cachedSecret(environmentVariable('SENDER_SECRET'), senderSecretSchema);
 const sendGridApiUrl = environmentVariable('SENDGRID_API_URL');

@@ -2,7 +2,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { FilterRule } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
-import { LOG_ROW_ENTRY } from '../lambda/mail/entries.ts';
+import { LOG_ROW_ENTRY } from '../lambda/recording/entries.ts';
 import type { LogDefaults } from './encrypted-log-group.ts';
 import type { Queues } from './queues.ts';
 import { readStream } from './read-stream.ts';

@@ -1,5 +1,5 @@
 /** The arithmetic of docs/performance.md for a million and for a billion events a day. */
-import { DAY_PARTITIONS } from '../../lambda/mail/keys.ts';
+import { DAY_PARTITIONS } from '../../lambda/recording/keys.ts';
 import { markdown } from './markdown.ts';
 
 /** Of 100 events: 44 processed, 1 deferred, 42 delivered; 3 failures; 10 opens and clicks. */

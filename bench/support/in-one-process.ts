@@ -1,8 +1,10 @@
 /** Bundled as the functions are, and run in a process of its own: what is compared without any request. */
 import { createPublicKey } from 'node:crypto';
 import { EventWebhook } from '@sendgrid/eventwebhook';
-import { acceptCustomersMailCloud, normalizeCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud.ts';
-import { normalizeSendGrid, parseSendGrid, verifySendGrid } from '../../lambda/providers/sendgrid.ts';
+import { normalizeCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud/events.ts';
+import { acceptCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud/webhook.ts';
+import { normalizeSendGrid } from '../../lambda/providers/sendgrid/events.ts';
+import { parseSendGrid, verifySendGrid } from '../../lambda/providers/sendgrid/webhook.ts';
 import type { Compared, Comparison } from './compare.ts';
 
 const TIMESTAMP = 'x-twilio-email-event-webhook-timestamp';

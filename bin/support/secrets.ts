@@ -2,8 +2,8 @@
 import { GetSecretValueCommand, PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import * as z from 'zod';
 import * as core from 'zod/v4/core';
-import { type SenderSecret, senderSecretSchema } from '../../lambda/aws/sender-secret.ts';
-import { type WebhookSecret, webhookSecretSchema } from '../../lambda/aws/webhook-secret.ts';
+import { type SenderSecret, senderSecretSchema } from '../../lambda/sending/sender-secret.ts';
+import { type WebhookSecret, webhookSecretSchema } from '../../lambda/webhooks/webhook-secret.ts';
 import { jsonOrUndefined } from '../../local/json.ts';
 import { clientSettings } from './aws.ts';
 import type { StackOutputs } from './outputs.ts';

@@ -1,8 +1,8 @@
 /** The tables of a stack, for the commands. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import type { Tables } from '../../console/server/tables.ts';
-import { documentClient } from '../../lambda/aws/tables.ts';
+import type { Tables } from '../../console/server/console.ts';
+import { documentClient } from '../../lambda/aws/dynamodb.ts';
 import { clientSettings } from './aws.ts';
 import type { StackOutputs } from './outputs.ts';
 

@@ -1,9 +1,9 @@
 /** Bounces: newest first, of a recipient, of a mail. */
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
-import { failuresInStory } from '../../lambda/aws/late-join.ts';
-import type { Row } from '../../lambda/aws/tables.ts';
+import type { Row } from '../../lambda/aws/dynamodb.ts';
 import { mailboxKey } from '../../lambda/mail/address.ts';
 import { sendGridMessageId } from '../../lambda/mail/message-id.ts';
+import { failuresInStory } from '../../lambda/recording/late-join.ts';
 import { type Answered, type Asked, type BounceFilter, bounce, type Cursor, LOOK_ROWS } from '../shared/api.ts';
 import { bounceKey, versionOfBounce } from '../shared/versions.ts';
 import { newestFirst } from './day-index.ts';

@@ -1,7 +1,7 @@
 /** Reads an index `byDay`, newest first, its partitions merged. */
 import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
-import type { Row } from '../../lambda/aws/tables.ts';
-import { DAY_PARTITIONS } from '../../lambda/mail/keys.ts';
+import type { Row } from '../../lambda/aws/dynamodb.ts';
+import { DAY_PARTITIONS } from '../../lambda/recording/keys.ts';
 import type { Cursor } from '../shared/api.ts';
 
 /** An index `byDay`: its sort key, and what else tells its rows apart. */

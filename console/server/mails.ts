@@ -1,12 +1,12 @@
 /** Mails, their states and their stories. */
 import { GetCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
-import { whyStuck } from '../../bin/support/stuck.ts';
+import { batchGet, type Row } from '../../lambda/aws/dynamodb.ts';
 import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
-import type { StoryFailure } from '../../lambda/aws/late-join.ts';
-import { batchGet, type Row } from '../../lambda/aws/tables.ts';
 import { readAddresses } from '../../lambda/mail/address.ts';
 import { OUTCOMES } from '../../lambda/mail/classification.ts';
-import { LOG_ROW_ENTRY } from '../../lambda/mail/entries.ts';
+import { LOG_ROW_ENTRY } from '../../lambda/recording/entries.ts';
+import type { StoryFailure } from '../../lambda/recording/late-join.ts';
+import { whyStuck } from '../../lambda/sending/stuck.ts';
 import {
   type Answered,
   type Asked,

@@ -1,6 +1,6 @@
 /** Outcomes over time, and bounce rates. */
 import { createHash } from 'node:crypto';
-import type { Row } from '../../lambda/aws/tables.ts';
+import type { Row } from '../../lambda/aws/dynamodb.ts';
 import { mailboxKey, readAddresses } from '../../lambda/mail/address.ts';
 import { type Answered, type Asked, type Rate, ROW_OUTCOMES, type RowOutcome } from '../shared/api.ts';
 import { newestFirst } from './day-index.ts';

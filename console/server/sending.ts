@@ -1,8 +1,8 @@
 /** Sends, and sends again. */
 import { randomBytes } from 'node:crypto';
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
-import { sendAgain } from '../../bin/support/send-again.ts';
-import { whyStuck } from '../../bin/support/stuck.ts';
+import { sendAgain } from '../../lambda/sending/send-again.ts';
+import { whyStuck } from '../../lambda/sending/stuck.ts';
 import type { Answered, Asked } from '../shared/api.ts';
 import { problemsOf } from '../shared/new-mail.ts';
 import { Refused } from './requests.ts';

@@ -1,6 +1,6 @@
 /** The tables, and how they are read. */
 import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
-import type { Row } from '../../lambda/aws/tables.ts';
+import type { Row } from '../../lambda/aws/dynamodb.ts';
 import type { DayIndex } from './day-index.ts';
 
 /** The tables that the console reads, and how. */

@@ -1,5 +1,5 @@
 /** What came of a post that a person tried. */
-import { batchGet } from '../../lambda/aws/tables.ts';
+import { batchGet } from '../../lambda/aws/dynamodb.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import { PROVIDER_EVENTS } from '../../lambda/providers/events.ts';
 import { type Answered, type Asked, bounce, type SamplePost, triedEvent } from '../shared/api.ts';

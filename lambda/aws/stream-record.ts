@@ -2,9 +2,9 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
+import { type Row, UNMARSHALL_OPTIONS } from './dynamodb.ts';
 import { forEachConcurrently } from './for-each-concurrently.ts';
 import { errorFields, log } from './log.ts';
-import { type Row, UNMARSHALL_OPTIONS } from './tables.ts';
 
 /** A record of a table's stream with the row as it was after the change. */
 export interface StreamRecord {

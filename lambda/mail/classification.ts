@@ -1,8 +1,8 @@
 /**
- * What a failure means, whichever provider reports it. This file is the only place that knows.
+ * What a failure means: outcome, class of bounce, and what the codes of a reply say. What a provider's own words say is
+ * in `classification.ts` of its folder.
  *
- * Sources: RFC 5321 (reply codes), RFC 3463 and its IANA registry (enhanced status codes), SendGrid's documentation
- * ("Event Webhook Reference", "Bounce Classifications", "Dropped events"), Customers Mail Cloud's ("Webhook", "Bounce status").
+ * Sources: RFC 5321 (reply codes), RFC 3463 and its IANA registry (enhanced status codes).
  */
 
 /** Who failed a mail: the receiving side, the provider before it tried, one or the other at first notice, the recipient. */
@@ -84,115 +84,13 @@ export function bounceClassOfReply({ smtpCode, enhancedStatusCode }: ReplyCodes)
   return 'undetermined';
 }
 
-/** SendGrid's types of a `bounce` that are soft. Only its type `bounce`, which is not here, suppresses the address. */
-export const SENDGRID_BOUNCE_TYPES: Readonly<Record<string, BounceClass>> = {
-  blocked: 'soft',
-  expired: 'soft',
-};
-
-/** SendGrid's `bounce_classification`, in lower case. What is not here decides nothing. */
-export const SENDGRID_BOUNCE_CLASSIFICATIONS: Readonly<Record<string, BounceClass>> = {
-  'invalid address': 'hard',
-  technical: 'soft',
-  'technical failure': 'soft',
-  content: 'soft',
-  reputation: 'soft',
-  'frequency or volume too high': 'soft',
-  'mailbox unavailable': 'soft',
-};
-
-/** SendGrid's reasons for a `dropped`, in lower case: hard where the address itself is the reason. */
-export const SENDGRID_DROP_REASONS: Readonly<Record<string, BounceClass>> = {
-  'bounced address': 'hard',
-  invalid: 'hard',
-  'invalid address': 'hard',
-  'unsubscribed address': 'undetermined',
-  'spam reporting address': 'undetermined',
-  'spam content': 'undetermined',
-  'invalid smtpapi header': 'undetermined',
-  'recipient list over package quota': 'undetermined',
-};
-
-/** What of a SendGrid event decides. Empty where it says nothing. */
-export interface SendGridFailure {
-  readonly event: 'bounce' | 'dropped' | 'spamreport';
-  readonly type: string;
-  readonly status: string;
-  readonly bounceClassification: string;
-  readonly reason: string;
-}
-
-/**
- * SendGrid's `bounce` of either type, `dropped` and `spamreport`.
- *
- * A bounce is soft by its type (`blocked`, `expired`); else its codes decide, then its classification; a `bounce` of
- * type `bounce` about which neither says anything is hard, because SendGrid itself will not try that address again.
- */
-export function classifySendGrid(failure: SendGridFailure): Classification {
-  const codes = replyCodes(failure.reason, failure.status);
-  switch (failure.event) {
-    case 'bounce':
-      return { outcome: 'bounced', bounceClass: sendGridBounceClass(failure, codes), ...codes };
-    case 'dropped': {
-      const bounceClass = lookUp(SENDGRID_DROP_REASONS, failure.reason.trim().toLowerCase()) ?? 'undetermined';
-      return { outcome: 'dropped', bounceClass, ...codes };
-    }
-    case 'spamreport':
-      return { outcome: 'complained', bounceClass: 'undetermined', ...codes };
-  }
-}
-
-function sendGridBounceClass(failure: SendGridFailure, codes: ReplyCodes): BounceClass {
-  const type = failure.type.toLowerCase();
-  const byType = lookUp(SENDGRID_BOUNCE_TYPES, type);
-  if (byType !== undefined) return byType;
-  const byReply = bounceClassOfReply(codes);
-  if (byReply !== 'undetermined') return byReply;
-  const byClassification = lookUp(SENDGRID_BOUNCE_CLASSIFICATIONS, failure.bounceClassification.toLowerCase());
-  if (byClassification !== undefined) return byClassification;
-  return type === 'bounce' ? 'hard' : 'undetermined';
-}
-
-/** Customers Mail Cloud's bounce statuses. `byReply`: the receiving server's reply decides. */
-export const CUSTOMERS_MAIL_CLOUD_STATUSES: Readonly<
-  Record<string, { readonly meaning: string; readonly outcome: Outcome; readonly bounceClass: BounceClass | 'byReply' }>
-> = {
-  '1': { meaning: 'unknown host', outcome: 'bounced', bounceClass: 'hard' },
-  '2': { meaning: 'unknown user', outcome: 'bounced', bounceClass: 'hard' },
-  '3': { meaning: 'retransmission timeout', outcome: 'bounced', bounceClass: 'soft' },
-  '4': { meaning: 'rejected', outcome: 'bounced', bounceClass: 'byReply' },
-  '5': { meaning: 'mailbox full', outcome: 'bounced', bounceClass: 'soft' },
-  '6': { meaning: 'failure at a forwarded address', outcome: 'bounced', bounceClass: 'byReply' },
-  '7': { meaning: 'receiving server error', outcome: 'bounced', bounceClass: 'soft' },
-  '8': { meaning: 'message too large', outcome: 'bounced', bounceClass: 'soft' },
-  '9': { meaning: 'address format', outcome: 'bounced', bounceClass: 'hard' },
-  '10': { meaning: 'blocked for an earlier error', outcome: 'dropped', bounceClass: 'hard' },
-  '11': { meaning: 'unsubscribed', outcome: 'dropped', bounceClass: 'undetermined' },
-  '99': { meaning: 'other permanent error', outcome: 'bounced', bounceClass: 'byReply' },
-};
-
-/** Customers Mail Cloud's `bounces`, `blocks`, and `deliveries` of status `failed`. */
-export function classifyCustomersMailCloud(
-  eventType: 'bounces' | 'blocks' | 'deliveries',
-  status: string,
-  reason: string,
-): Classification {
-  const codes = replyCodes(reason);
-  const byReply = bounceClassOfReply(codes);
-  if (eventType === 'deliveries') return { outcome: 'failed', bounceClass: byReply, ...codes };
-  const known = lookUp(CUSTOMERS_MAIL_CLOUD_STATUSES, status);
-  const bounceClass = known === undefined || known.bounceClass === 'byReply' ? byReply : known.bounceClass;
-  const outcome = eventType === 'blocks' ? 'dropped' : (known?.outcome ?? 'bounced');
-  return { outcome, bounceClass, ...codes };
-}
-
 /** A recipient that a provider refused when a mail was handed over to it. */
 export function classifyRefusal(reply: string): Classification {
   const codes = replyCodes(reply);
   return { outcome: 'failed', bounceClass: bounceClassOfReply(codes), ...codes };
 }
 
-/** What a table says of a word that came from outside: `constructor` and its like are in no table. */
-function lookUp<Value>(table: Readonly<Record<string, Value>>, key: string): Value | undefined {
+/** The table's value for a word that came from outside. Own properties only: `constructor` is in no table. */
+export function lookUp<Value>(table: Readonly<Record<string, Value>>, key: string): Value | undefined {
   return Object.hasOwn(table, key) ? table[key] : undefined;
 }

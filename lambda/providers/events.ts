@@ -4,9 +4,11 @@
  */
 import type { MailEvent } from '../mail/event.ts';
 import type { Provider } from '../mail/provider.ts';
-import type { WebhookRequest } from '../mail/webhook-request.ts';
-import { normalizeCustomersMailCloud, parseCustomersMailCloud } from './customers-mail-cloud.ts';
-import { normalizeSendGrid, parseSendGrid } from './sendgrid.ts';
+import type { WebhookRequest } from '../webhooks/request.ts';
+import { normalizeCustomersMailCloud } from './customers-mail-cloud/events.ts';
+import { parseCustomersMailCloud } from './customers-mail-cloud/webhook.ts';
+import { normalizeSendGrid } from './sendgrid/events.ts';
+import { parseSendGrid } from './sendgrid/webhook.ts';
 
 export interface ProviderEvents {
   /**

@@ -1,15 +1,16 @@
 /** Hands a claimed mail to its provider, and logs it. */
+
+import { isInvalidItem } from '../aws/dynamodb.ts';
 import { errorFields, errorName, log } from '../aws/log.ts';
-import type { Claim, SendingResult } from '../aws/mail-table.ts';
-import type { SentLog } from '../aws/sent-log.ts';
 import type { StreamRecord } from '../aws/stream-record.ts';
-import { isInvalidItem } from '../aws/tables.ts';
 import { messageIdFor } from '../mail/message-id.ts';
 import type { OutgoingMail } from '../mail/outgoing-mail.ts';
-import { HandoverError } from '../senders/handover.ts';
-import type { Pause } from '../senders/places.ts';
-import { persist, retryHandover } from '../senders/retry.ts';
+import { HandoverError } from '../providers/sender.ts';
 import { type Invocation, RESERVE_MS } from './invocation.ts';
+import type { Claim, SendingResult } from './mail-table.ts';
+import type { Pause } from './places.ts';
+import { persist, retryHandover } from './retry.ts';
+import type { SentLog } from './sent-log.ts';
 
 /** A mail whose sending was begun this often without coming to an end is given up; so is one that its mailboxes put off. */
 export const MAX_ATTEMPTS = 5;

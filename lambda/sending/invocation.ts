@@ -1,9 +1,10 @@
 /** What the sender has at hand in one invocation, and how long it may take. */
-import type { MailTable } from '../aws/mail-table.ts';
-import type { SentLog } from '../aws/sent-log.ts';
+
 import type { Provider } from '../mail/provider.ts';
-import type { Places } from '../senders/places.ts';
-import type { Senders } from '../senders/senders.ts';
+import type { Senders } from '../providers/senders.ts';
+import type { MailTable } from './mail-table.ts';
+import type { Places } from './places.ts';
+import type { SentLog } from './sent-log.ts';
 
 /**
  * So long after its record was written a mail waits for a provider that takes none. By far less than the age at which the

@@ -1,16 +1,16 @@
 /** Claims an item, has it handed over, and writes down what became of it. */
 import { LoggableError, log } from '../aws/log.ts';
-import type { Claim, SendingResult } from '../aws/mail-table.ts';
 import { type Counts, metricFields } from '../aws/metric.ts';
 import type { StreamRecord } from '../aws/stream-record.ts';
 import { type OutgoingMail, outgoingMail } from '../mail/outgoing-mail.ts';
 import { providerOf } from '../mail/provider.ts';
-import { expirySeconds } from '../mail/rows.ts';
-import { HandoverError } from '../senders/handover.ts';
-import type { Pause } from '../senders/places.ts';
-import { persist } from '../senders/retry.ts';
+import { HandoverError } from '../providers/sender.ts';
+import { expirySeconds } from '../recording/rows.ts';
 import { type Beginning, handOver, MAX_ATTEMPTS, mayPass } from './hand-over.ts';
 import { CLAIM_MARGIN_MS, type Invocation, RESERVE_MS, RETRY_FOR_MS } from './invocation.ts';
+import type { Claim, SendingResult } from './mail-table.ts';
+import type { Pause } from './places.ts';
+import { persist } from './retry.ts';
 
 /** Between two looks at a claim that another invocation holds. */
 const LONGEST_CLAIM_WAIT_MS = 5_000;

@@ -8,7 +8,7 @@ import { alarmVerdict } from '../../bin/support/doctor/alarms.ts';
 import { rowCheck, stuckCheck } from '../../bin/support/doctor/rows.ts';
 import { streamProblems } from '../../bin/support/doctor/streams.ts';
 import { tableChecks } from '../../bin/support/doctor/tables.ts';
-import { DAY_PARTITIONS } from '../../lambda/mail/keys.ts';
+import { DAY_PARTITIONS } from '../../lambda/recording/keys.ts';
 
 const settings = { region: 'ap-northeast-1', credentials: { accessKeyId: 'tests', secretAccessKey: 'tests' } };
 

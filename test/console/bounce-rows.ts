@@ -2,8 +2,8 @@
 import { expect } from 'vitest';
 import { parseOutputs } from '../../bin/support/outputs.ts';
 import { documentClientOf } from '../../bin/support/tables.ts';
-import { batchPut } from '../../lambda/aws/tables.ts';
-import { dayKey } from '../../lambda/mail/keys.ts';
+import { batchPut } from '../../lambda/aws/dynamodb.ts';
+import { dayKey } from '../../lambda/recording/keys.ts';
 import type { RunningStack } from '../end-to-end/running-stack.ts';
 
 /** The row of a mailbox that is not there. */

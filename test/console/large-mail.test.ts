@@ -6,7 +6,7 @@ import { story } from '../../console/server/mails.ts';
 import type { Tables } from '../../console/server/tables.ts';
 import { LOOK_ROWS } from '../../console/shared/api.ts';
 import { versionOfBounce } from '../../console/shared/versions.ts';
-import { batchPut } from '../../lambda/aws/tables.ts';
+import { batchPut } from '../../lambda/aws/dynamodb.ts';
 import { runningStack } from '../end-to-end/running-stack.ts';
 import { whenFinished } from '../temporary.ts';
 import { bounceOf, writeBounces } from './bounce-rows.ts';

@@ -1,14 +1,15 @@
 import { expect, test } from 'vitest';
+import { bounceClassOfReply, ENHANCED_STATUS_CLASSES } from '../../lambda/mail/classification.ts';
 import {
-  bounceClassOfReply,
   CUSTOMERS_MAIL_CLOUD_STATUSES,
   classifyCustomersMailCloud,
+} from '../../lambda/providers/customers-mail-cloud/classification.ts';
+import {
   classifySendGrid,
-  ENHANCED_STATUS_CLASSES,
   SENDGRID_BOUNCE_CLASSIFICATIONS,
   SENDGRID_BOUNCE_TYPES,
   SENDGRID_DROP_REASONS,
-} from '../../lambda/mail/classification.ts';
+} from '../../lambda/providers/sendgrid/classification.ts';
 
 /** The page is made here, from the code: `npx vitest run test/docs --update` writes it anew. */
 test('docs/classification.md says what the code does', async () => {

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, expect, inject, test } from 'vitest';
 import * as z from 'zod';
-import { sendAgain } from '../../bin/support/send-again.ts';
-import { mailTable } from '../../lambda/aws/mail-table.ts';
-import { documentClient } from '../../lambda/aws/tables.ts';
+import { documentClient } from '../../lambda/aws/dynamodb.ts';
 import type { FailureEvent } from '../../lambda/mail/event.ts';
 import { outgoingMail } from '../../lambda/mail/outgoing-mail.ts';
-import { bounceRow, logRow, storyRow, unrecognizedRow } from '../../lambda/mail/rows.ts';
+import { bounceRow, logRow, storyRow, unrecognizedRow } from '../../lambda/recording/rows.ts';
+import { mailTable } from '../../lambda/sending/mail-table.ts';
+import { sendAgain } from '../../lambda/sending/send-again.ts';
 import { blocks, codes, firstTable, readPage, section } from './pages.ts';
 
 const design = await readPage('docs/design.md');

@@ -2,8 +2,8 @@ import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import * as z from 'zod';
-import { senderSecretSchema } from '../../lambda/aws/sender-secret.ts';
-import { webhookSecretSchema } from '../../lambda/aws/webhook-secret.ts';
+import { senderSecretSchema } from '../../lambda/sending/sender-secret.ts';
+import { webhookSecretSchema } from '../../lambda/webhooks/webhook-secret.ts';
 import { type Ran, ran } from './command.ts';
 import { killProcessesOf, post, runningStack, signatureHeaders } from './running-stack.ts';
 

@@ -1,8 +1,8 @@
 /** Which rows there must be, derived from the set of events and the mails that are logged; and what differs from that. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Row } from '../../lambda/aws/tables.ts';
+import type { Row } from '../../lambda/aws/dynamodb.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
-import { bounceRow, loggedMail, logRowDefaults, storyRow, unrecognizedRow } from '../../lambda/mail/rows.ts';
+import { bounceRow, loggedMail, logRowDefaults, storyRow, unrecognizedRow } from '../../lambda/recording/rows.ts';
 import { RETENTION_DAYS, type RefusalRows, SENT_AT } from './posts.ts';
 import type { StoredRow } from './storage.ts';
 

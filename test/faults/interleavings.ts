@@ -8,12 +8,12 @@
  * calls made by each actor since its last start) go on alike from there, so only the first of them is played on.
  */
 import { BatchGetCommand } from '@aws-sdk/lib-dynamodb';
-import type { EventStore } from '../../lambda/aws/event-store.ts';
-import { LOG_ROW_ENTRY } from '../../lambda/mail/entries.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import { canonicalJson } from '../../lambda/mail/json.ts';
-import { storyRow } from '../../lambda/mail/rows.ts';
-import { normalizeSendGrid } from '../../lambda/providers/sendgrid.ts';
+import { normalizeSendGrid } from '../../lambda/providers/sendgrid/events.ts';
+import { LOG_ROW_ENTRY } from '../../lambda/recording/entries.ts';
+import type { EventStore } from '../../lambda/recording/event-store.ts';
+import { storyRow } from '../../lambda/recording/rows.ts';
 import { type Verdict, verdictOf } from './expected-rows.ts';
 import type { Fault, StorageCall } from './fault-proxy.ts';
 import { newTag, RETENTION_DAYS, sendGridEventsOf, type TestMail, testMail } from './posts.ts';

@@ -1,14 +1,14 @@
 /** Posts of both providers about mails of every kind, made of the payloads that the providers document. */
-import type { Row } from '../../lambda/aws/tables.ts';
-import { LOG_ROW_ENTRY } from '../../lambda/mail/entries.ts';
+import type { Row } from '../../lambda/aws/dynamodb.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import type { Provider } from '../../lambda/mail/provider.ts';
-import { bounceRow, loggedMail, logRow, refusalEvent, storyRow } from '../../lambda/mail/rows.ts';
 import {
   type CustomersMailCloudEntry,
   normalizeCustomersMailCloud,
-} from '../../lambda/providers/customers-mail-cloud.ts';
-import { normalizeSendGrid } from '../../lambda/providers/sendgrid.ts';
+} from '../../lambda/providers/customers-mail-cloud/events.ts';
+import { normalizeSendGrid } from '../../lambda/providers/sendgrid/events.ts';
+import { LOG_ROW_ENTRY } from '../../lambda/recording/entries.ts';
+import { bounceRow, loggedMail, logRow, refusalEvent, storyRow } from '../../lambda/recording/rows.ts';
 import { customersMailCloudPosts, sendGridEvents } from '../lambda/providers/fixtures.ts';
 
 /** When the mails of the posts were sent: 2023-01-25T05:05:15Z, in seconds. */

@@ -2,8 +2,8 @@
 import { text } from 'node:stream/consumers';
 import type { Provider } from '../../lambda/mail/provider.ts';
 import type { LocalCertificate } from '../../local/simulators/certificate.ts';
-import { type ApiAnswer, type SendRequest, startMailApi, startSecretServer } from '../lambda/sender-servers.ts';
-import { ACCOUNT, reply, startMailServer } from '../lambda/senders/smtp.ts';
+import { ACCOUNT, reply, startMailServer } from '../lambda/providers/smtp.ts';
+import { type ApiAnswer, type SendRequest, startMailApi, startSecretServer } from '../lambda/sending/sender-servers.ts';
 
 /** Where in a handover something can happen; of SendGrid's there is only `mail`. */
 export const STAGES = ['connection', 'from', 'recipient', 'mail'] as const;

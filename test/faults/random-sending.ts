@@ -5,7 +5,7 @@
  */
 import type { DynamoDBRecord } from 'aws-lambda';
 import { pick, type Random, randomFrom } from '../fuzz/mutate.ts';
-import { recordOf } from '../lambda/sender-servers.ts';
+import { recordOf } from '../lambda/sending/sender-servers.ts';
 import type { Plan } from './fault-proxy.ts';
 import { newTag } from './posts.ts';
 import { HANDOVER_FAULTS, type HandoverPlan } from './providers.ts';

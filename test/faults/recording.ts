@@ -3,13 +3,13 @@
  * way, what was not acknowledged comes again, and at the end there must be the rows that the events ask for.
  */
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
-import type { EventStore } from '../../lambda/aws/event-store.ts';
 import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
-import { joinLateEvents } from '../../lambda/aws/late-join.ts';
-import { recordEvents } from '../../lambda/aws/record-events.ts';
-import { readSpillMessage, spillMessages } from '../../lambda/aws/spill-queue.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
-import { normalizeCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud.ts';
+import { normalizeCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud/events.ts';
+import type { EventStore } from '../../lambda/recording/event-store.ts';
+import { joinLateEvents } from '../../lambda/recording/late-join.ts';
+import { recordEvents } from '../../lambda/recording/record-events.ts';
+import { readSpillMessage, spillMessages } from '../../lambda/webhooks/event-queue.ts';
 import { type Facts, isAsItMustBe, type Verdict, verdictOf } from './expected-rows.ts';
 import { FAULTS, type Fault, type FaultProxy, type Plan, type Rewrite, refusesGoodItem } from './fault-proxy.ts';
 import {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { GetCommand, PutCommand, paginateScan, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { DynamoDBRecord } from 'aws-lambda';
 import * as z from 'zod';
-import type { Row } from '../../lambda/aws/tables.ts';
+import type { Row } from '../../lambda/aws/dynamodb.ts';
 import { isConditionFailure } from '../../lambda/aws/update.ts';
 import { RESERVE_MS } from '../../lambda/sending/invocation.ts';
 import { type Cleanup, startOrUndo } from '../../local/cleanup.ts';

@@ -1,7 +1,7 @@
 /** What must be true of a mail in the end, derived from what the providers took of it and what the tables hold. */
-import type { Row } from '../../lambda/aws/tables.ts';
-import { LOG_ROW_ENTRY } from '../../lambda/mail/entries.ts';
+import type { Row } from '../../lambda/aws/dynamodb.ts';
 import type { Provider } from '../../lambda/mail/provider.ts';
+import { LOG_ROW_ENTRY } from '../../lambda/recording/entries.ts';
 import type { Verdict } from './expected-rows.ts';
 import type { Refused, Taken } from './providers.ts';
 

@@ -3,7 +3,7 @@
  * at each; the record comes again until it is acknowledged, and once more after that.
  */
 import { RETRY_FOR_MS } from '../../lambda/sending/invocation.ts';
-import { recordOf } from '../lambda/sender-servers.ts';
+import { recordOf } from '../lambda/sending/sender-servers.ts';
 import type { Fault, Plan } from './fault-proxy.ts';
 import { newTag } from './posts.ts';
 import type { HandoverFault, HandoverPlan, Moment } from './providers.ts';

@@ -1,10 +1,16 @@
 /**
- * `npm run mutation`: the domain and the providers are changed, one place at a time, and a test must notice.
+ * `npm run mutation`: the domain, the providers' webhooks and the rows are changed, one place at a time, and a test must notice.
  *
  * No mutator and no file is left out. What survives, and why, is in docs/testing.md.
  */
 export default {
-  mutate: ['lambda/mail/**/*.ts', 'lambda/providers/**/*.ts'],
+  mutate: [
+    'lambda/mail/**/*.ts',
+    'lambda/providers/events.ts',
+    'lambda/providers/*/{classification,events,webhook}.ts',
+    'lambda/recording/{entries,keys,rows,storable}.ts',
+    'lambda/webhooks/request.ts',
+  ],
   testRunner: 'vitest',
   plugins: ['@stryker-mutator/vitest-runner'],
   vitest: { configFile: 'test/mutation/vitest.config.ts' },

@@ -14,7 +14,10 @@ export default defineConfig({
   test: {
     include: [
       'test/lambda/mail/**/*.test.ts',
-      'test/lambda/providers/**/*.test.ts',
+      'test/lambda/providers/*.test.ts',
+      'test/lambda/providers/*/{events,webhook}.test.ts',
+      'test/lambda/recording/{keys,rows,storable}.test.ts',
+      'test/lambda/webhooks/*.test.ts',
       'test/docs/classification.test.ts',
     ],
     // Every mutant gets a worker of its own; the files that test it share that one, and what they import.

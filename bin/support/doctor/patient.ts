@@ -1,7 +1,7 @@
 /** The stack that is looked at, and the clients for it. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { documentClient } from '../../../lambda/aws/tables.ts';
+import { documentClient } from '../../../lambda/aws/dynamodb.ts';
 import { clientSettings, isLocal } from '../aws.ts';
 import type { Stack } from '../outputs.ts';
 import { SendGridApi } from '../sendgrid-api.ts';

@@ -1,9 +1,9 @@
 /** Checks: Bounce rows and mails that wait for a person. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetCommand, paginateQuery, paginateScan } from '@aws-sdk/lib-dynamodb';
-import type { Row } from '../../../lambda/aws/tables.ts';
-import { DAY_PARTITIONS } from '../../../lambda/mail/keys.ts';
-import { isWaiting, whyStuck } from '../stuck.ts';
+import type { Row } from '../../../lambda/aws/dynamodb.ts';
+import { DAY_PARTITIONS } from '../../../lambda/recording/keys.ts';
+import { isWaiting, whyStuck } from '../../../lambda/sending/stuck.ts';
 import { counted } from '../talk.ts';
 import type { Patient } from './patient.ts';
 import { SAMPLE_FULL_MESSAGE_ID } from './sendgrid-webhook.ts';

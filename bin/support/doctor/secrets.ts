@@ -1,7 +1,8 @@
 /** Checks: what the two secrets hold. */
-import type { SenderSecret } from '../../../lambda/aws/sender-secret.ts';
-import type { WebhookSecret } from '../../../lambda/aws/webhook-secret.ts';
-import { parsePublicKey } from '../../../lambda/providers/sendgrid.ts';
+
+import { parsePublicKey } from '../../../lambda/providers/sendgrid/webhook.ts';
+import type { SenderSecret } from '../../../lambda/sending/sender-secret.ts';
+import type { WebhookSecret } from '../../../lambda/webhooks/webhook-secret.ts';
 import { senderSecretOf, webhookSecretOf } from '../secrets.ts';
 import { counted } from '../talk.ts';
 import type { Patient } from './patient.ts';

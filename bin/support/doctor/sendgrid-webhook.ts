@@ -1,9 +1,9 @@
 /** Checks: SendGrid's Event Webhook, and a test post of its. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeleteCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import type { Row } from '../../../lambda/aws/dynamodb.ts';
 import { forEachConcurrently } from '../../../lambda/aws/for-each-concurrently.ts';
-import type { Row } from '../../../lambda/aws/tables.ts';
-import { EVENT_ENTRY_PREFIX } from '../../../lambda/mail/entries.ts';
+import { EVENT_ENTRY_PREFIX } from '../../../lambda/recording/entries.ts';
 import { WEBHOOK_KEY } from '../answers.ts';
 import { webhookSecretOf } from '../secrets.ts';
 import { type EventWebhook, WEBHOOK_EVENTS } from '../sendgrid-api.ts';

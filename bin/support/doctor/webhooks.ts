@@ -1,7 +1,7 @@
 /** Checks: the webhooks refuse and accept what they should. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { WebhookSecret } from '../../../lambda/aws/webhook-secret.ts';
+import type { WebhookSecret } from '../../../lambda/webhooks/webhook-secret.ts';
 import { signatureHeaders } from '../../../local/simulators/sendgrid/webhook.ts';
 import { webhookSecretOf } from '../secrets.ts';
 import type { Patient } from './patient.ts';

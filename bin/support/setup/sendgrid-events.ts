@@ -1,5 +1,5 @@
 /** Sets SendGrid's Event Webhook up. */
-import { parsePublicKey } from '../../../lambda/providers/sendgrid.ts';
+import { parsePublicKey } from '../../../lambda/providers/sendgrid/webhook.ts';
 import { WEBHOOK_KEY } from '../answers.ts';
 import { webhookProblems } from '../doctor/sendgrid-webhook.ts';
 import { type EventWebhook, SendGridApi, WEBHOOK_EVENTS } from '../sendgrid-api.ts';

@@ -3,17 +3,21 @@ import { describe, expect, test } from 'vitest';
 import {
   type BounceClass,
   bounceClassOfReply,
-  CUSTOMERS_MAIL_CLOUD_STATUSES,
-  classifyCustomersMailCloud,
-  classifySendGrid,
   ENHANCED_STATUS_CLASSES,
   type Outcome,
   replyCodes,
+} from '../../../lambda/mail/classification.ts';
+import {
+  CUSTOMERS_MAIL_CLOUD_STATUSES,
+  classifyCustomersMailCloud,
+} from '../../../lambda/providers/customers-mail-cloud/classification.ts';
+import {
+  classifySendGrid,
   SENDGRID_BOUNCE_CLASSIFICATIONS,
   SENDGRID_BOUNCE_TYPES,
   SENDGRID_DROP_REASONS,
   type SendGridFailure,
-} from '../../../lambda/mail/classification.ts';
+} from '../../../lambda/providers/sendgrid/classification.ts';
 import { anyText, holdsForAll } from './property.ts';
 
 const GMAIL_NO_SUCH_USER =

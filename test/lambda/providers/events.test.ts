@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { PROVIDERS } from '../../../lambda/mail/provider.ts';
-import { normalizeCustomersMailCloud } from '../../../lambda/providers/customers-mail-cloud.ts';
+import { normalizeCustomersMailCloud } from '../../../lambda/providers/customers-mail-cloud/events.ts';
 import { PROVIDER_EVENTS } from '../../../lambda/providers/events.ts';
-import { normalizeSendGrid } from '../../../lambda/providers/sendgrid.ts';
-import { formPost, jsonPost } from './customers-mail-cloud-requests.ts';
+import { normalizeSendGrid } from '../../../lambda/providers/sendgrid/events.ts';
+import { formPost, jsonPost } from './customers-mail-cloud/requests.ts';
 import { customersMailCloudPosts, sendGridEvents } from './fixtures.ts';
 import { JSON_TYPE, post, refusalOf } from './requests.ts';
 

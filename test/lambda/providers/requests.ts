@@ -1,6 +1,6 @@
 /** Webhook requests, signed by the tests. */
 import { expect } from 'vitest';
-import { WebhookRefusal, type WebhookRequest } from '../../../lambda/mail/webhook-request.ts';
+import { WebhookRefusal, type WebhookRequest } from '../../../lambda/webhooks/request.ts';
 
 /** As SendGrid posts. */
 export const JSON_TYPE = { 'content-type': 'application/json;charset=utf-8' };

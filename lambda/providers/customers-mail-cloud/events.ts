@@ -1,0 +1,106 @@
+/**
+ * Customers Mail Cloud's events in Todoke's terms.
+ *
+ * Source: Customers Mail Cloud's documentation (smtps.jp), "Webhook".
+ */
+import * as z from 'zod/mini';
+import { mailboxKey } from '../../mail/address.ts';
+import { keyOfContent } from '../../mail/content-key.ts';
+import type { MailEvent, ProgressState } from '../../mail/event.ts';
+import { type Fields, otherFields, textField } from '../../mail/fields.ts';
+import { jsonText } from '../../mail/json.ts';
+import { customersMailCloudMessageId } from '../../mail/message-id.ts';
+import { zonedTimestamp } from '../../mail/timestamp.ts';
+import { classifyCustomersMailCloud } from './classification.ts';
+
+/** An entry of a post with the event type under which it stood. */
+export interface CustomersMailCloudEntry {
+  readonly eventType: string;
+  readonly entry: unknown;
+}
+
+/** All that an entry must be. Its fields may have any type: each is looked at where it is used. */
+const fieldsSchema = z.object({});
+
+/** The schema's own output would be a copy of each entry. */
+export function isFields(value: unknown): value is Fields {
+  return fieldsSchema.safeParse(value).success;
+}
+
+const PROGRESS: Readonly<Record<string, ProgressState>> = {
+  queued: 'queued',
+  deferred: 'deferred',
+  succeeded: 'delivered',
+};
+
+/** The provider's word for a failure by event type; a first notice (`deliveries`) only where its status is `failed`. */
+const FAILURES = { bounces: 'bounced', blocks: 'blocks', deliveries: 'failed' } as const;
+
+/**
+ * One entry of a post in Todoke's terms. Whatever it is: this never throws.
+ *
+ * @param timeZone the IANA name of the account's time zone: `created` carries no offset
+ */
+export function normalizeCustomersMailCloud(received: CustomersMailCloudEntry, timeZone: string): MailEvent {
+  const { eventType, entry } = received;
+  if (!isFields(entry) || !isKnownEventType(eventType)) return unrecognized(received);
+  const facts = common(entry, received, timeZone);
+  const status = textField(entry, 'status');
+  const state = Object.hasOwn(PROGRESS, status) ? PROGRESS[status] : undefined;
+  // Progress is kept in the story of its mail; without a message id there is no story.
+  if (eventType === 'deliveries' && state !== undefined && facts.messageIds.length > 0) {
+    return { kind: 'progress', state, ...facts };
+  }
+  if (eventType === 'deliveries' && status !== 'failed') return unrecognized(received);
+  if (facts.messageIds.length === 0 && facts.recipient === undefined) return unrecognized(received);
+  const classification = classifyCustomersMailCloud(eventType, status, facts.reason);
+  return {
+    kind: 'failure',
+    state: classification.outcome,
+    ...facts,
+    event: FAILURES[eventType],
+    type: eventType === 'deliveries' ? '' : status,
+    classification,
+    // Version 2 has `from` and `to`, version 1 the envelope's.
+    fromEmail: textField(entry, 'from') || textField(entry, 'envelopeFrom') || undefined,
+    subject: textField(entry, 'subject') || undefined,
+    details: otherFields(entry, (name, value) => OWN_ATTRIBUTES.has(name) && typeof value === 'string'),
+  };
+}
+
+function isKnownEventType(eventType: string): eventType is keyof typeof FAILURES {
+  return Object.hasOwn(FAILURES, eventType);
+}
+
+function common(entry: Fields, received: CustomersMailCloudEntry, timeZone: string) {
+  const messageId = customersMailCloudMessageId(textField(entry, 'messageId'));
+  const apiData = customersMailCloudMessageId(textField(entry, 'apiData'));
+  // Versions 2 and 1; `blocks` is known from its list API.
+  const recipient = mailboxKey(textField(entry, 'to') || textField(entry, 'envelopeTo') || textField(entry, 'email'));
+  const created = textField(entry, 'created');
+  const ids = messageId === apiData ? [messageId] : [messageId, apiData];
+  return {
+    provider: 'customers-mail-cloud',
+    messageIds: ids.filter((id) => id !== ''),
+    fullMessageId: messageId === '' ? keyOfContent(received) : `${messageId}#${recipient}`,
+    // There is no event id: when, what kind and which status tell one event of a mail and recipient from another.
+    eventId: `${created}#${received.eventType}#${textField(entry, 'status')}`,
+    recipient: recipient === '' ? undefined : recipient,
+    reason: textField(entry, 'reason'),
+    timestamp: zonedTimestamp(created, timeZone),
+  } as const;
+}
+
+function unrecognized(received: CustomersMailCloudEntry): MailEvent {
+  const key = keyOfContent(received);
+  return {
+    kind: 'unrecognized',
+    provider: 'customers-mail-cloud',
+    fullMessageId: key,
+    eventId: key,
+    rawEvent: jsonText({ [received.eventType]: [received.entry] }),
+  };
+}
+
+/** These stand in the Bounce row under names of their own; of another type than documented they stay among the details. */
+const OWN_ATTRIBUTES = new Set(['messageId', 'reason', 'to', 'envelopeTo', 'email']);

@@ -1,0 +1,115 @@
+/**
+ * Customers Mail Cloud's webhook as HTTP: find the credential, parse the post.
+ *
+ * Source: Customers Mail Cloud's documentation (smtps.jp), "Webhook".
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import {
+  mediaType,
+  parseForm,
+  parseJson,
+  refuseTooManyEvents,
+  WebhookRefusal,
+  type WebhookRequest,
+} from '../../webhooks/request.ts';
+import { type CustomersMailCloudEntry, isFields } from './events.ts';
+
+/** What a post may prove itself with: any one value of any list. */
+export interface CustomersMailCloudCredentials {
+  readonly apiKeys: readonly string[];
+  readonly basic: readonly { readonly user: string; readonly password: string }[];
+  readonly bearerTokens: readonly string[];
+}
+
+/**
+ * The entries of a post, after one of its credentials was found right: HTTP Basic or Bearer, or `api_key` in the body.
+ *
+ * @throws WebhookRefusal 503 where nothing is configured, 415 and 401, and once it is accepted 400 or 413
+ */
+export function acceptCustomersMailCloud(
+  request: WebhookRequest,
+  credentials: CustomersMailCloudCredentials,
+): CustomersMailCloudEntry[] {
+  const apiKeys = credentials.apiKeys.filter(Boolean);
+  const bearerTokens = credentials.bearerTokens.filter(Boolean);
+  const basic = credentials.basic.filter(({ user, password }) => user !== '' && password !== '');
+  if (apiKeys.length + basic.length + bearerTokens.length === 0) {
+    throw new WebhookRefusal(
+      503,
+      'Cannot verify the post: put an api_key, a Basic user or a Bearer token under customersMailCloud in the webhook secret',
+    );
+  }
+  const form = isForm(request);
+  const authorized = hasRightAuthorization(request.headers['authorization'], { apiKeys, basic, bearerTokens });
+  const fields = readFields(request, form, authorized);
+  if (!authorized && !isOneOf(fields['api_key'], apiKeys)) {
+    throw new WebhookRefusal(
+      401,
+      'Cannot accept the post: neither its Authorization header nor its api_key is in the webhook secret',
+    );
+  }
+  return entriesOf(fields);
+}
+
+/** The entries of a post, whoever it is from. @throws WebhookRefusal 415, 400 or 413 */
+export function parseCustomersMailCloud(request: WebhookRequest): CustomersMailCloudEntry[] {
+  return entriesOf(readFields(request, isForm(request), true));
+}
+
+/** @throws WebhookRefusal 415 for what is neither a form nor JSON */
+function isForm(request: WebhookRequest): boolean {
+  const type = mediaType(request);
+  if (type === 'application/x-www-form-urlencoded') return true;
+  if (type === 'application/json') return false;
+  throw new WebhookRefusal(
+    415,
+    'Cannot read the post: its content type is neither application/x-www-form-urlencoded nor application/json',
+  );
+}
+
+/** Without a right header, a body that cannot be read is a body without a right key. */
+function readFields(request: WebhookRequest, form: boolean, authorized: boolean): Readonly<Record<string, unknown>> {
+  if (form) return parseForm(request.body.toString());
+  let fields: unknown;
+  try {
+    fields = parseJson(request.body, 'the post');
+  } catch (refusal) {
+    if (authorized) throw refusal;
+  }
+  return isFields(fields) ? fields : {};
+}
+
+function hasRightAuthorization(header: string | undefined, credentials: CustomersMailCloudCredentials): boolean {
+  const [, scheme = '', value = ''] = /^(\S+) +(\S+) *$/.exec(header ?? '') ?? [];
+  switch (scheme.toLowerCase()) {
+    case 'bearer':
+      return isOneOf(value, credentials.bearerTokens);
+    case 'basic':
+      return isOneOf(
+        Buffer.from(value, 'base64').toString(),
+        credentials.basic.map(({ user, password }) => `${user}:${password}`),
+      );
+    default:
+      return false;
+  }
+}
+
+/** Compares every secret, and each in constant time: hashes are of one length. */
+function isOneOf(given: unknown, secrets: readonly string[]): boolean {
+  if (typeof given !== 'string') return false;
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  const givenDigest = digest(given);
+  return secrets.reduce((found, secret) => timingSafeEqual(givenDigest, digest(secret)) || found, false);
+}
+
+/** `event` is keyed by event type; in a form it is JSON text. */
+function entriesOf(fields: Readonly<Record<string, unknown>>): CustomersMailCloudEntry[] {
+  const event = typeof fields['event'] === 'string' ? parseJson(fields['event'], 'the field event') : fields['event'];
+  if (!isFields(event))
+    throw new WebhookRefusal(400, 'Cannot read the post: its field event is not an object keyed by event type');
+  const entries = Object.entries(event).flatMap(([eventType, list]) =>
+    (Array.isArray(list) ? list : [list]).map((entry: unknown) => ({ eventType, entry })),
+  );
+  refuseTooManyEvents(entries.length);
+  return entries;
+}

@@ -1,0 +1,37 @@
+/** Keys that DynamoDB takes. */
+import { sha256 } from '../mail/content-key.ts';
+
+/** DynamoDB's limits on key attributes, in bytes of UTF-8 (Developer Guide, "Quotas"). */
+export const PARTITION_KEY_MAX_BYTES = 2048;
+export const SORT_KEY_MAX_BYTES = 1024;
+
+/**
+ * `value` as it can be a key: well-formed Unicode, and where it is longer than `maxBytes`, its beginning and a hash of
+ * all of it, so that it stays one key for one value.
+ */
+export function boundedKey(value: string, maxBytes: number): string {
+  const key = value.isWellFormed() ? value : value.toWellFormed();
+  // UTF-8 takes at most three bytes for a UTF-16 unit: most keys are seen to fit without counting.
+  if (key.length * 3 <= maxBytes || Buffer.byteLength(key) <= maxBytes) return key;
+  const mark = `…sha256:${sha256(key)}`;
+  return utf8Beginning(key, maxBytes - Buffer.byteLength(mark)) + mark;
+}
+
+/** The beginning of a text that takes at most `maxBytes` in UTF-8, no character of it divided. */
+export function utf8Beginning(text: string, maxBytes: number): string {
+  const bytes = Buffer.from(text);
+  let end = Math.min(maxBytes, bytes.length);
+  // Bytes 10xxxxxx continue a character.
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
+  return bytes.subarray(0, end).toString();
+}
+
+/** How many partitions a day is spread over in the `byDay` indexes, so that none of them is hot. */
+export const DAY_PARTITIONS = 8;
+
+/** The partition of `byDay` for a row of that time: `YYYY-MM-DD#n`, n by a hash of what tells the row from others. */
+export function dayKey(isoTime: string, distinct: string): string {
+  let hash = 0;
+  for (let i = 0; i < distinct.length; i++) hash = (Math.imul(hash, 31) + distinct.charCodeAt(i)) | 0;
+  return `${isoTime.slice(0, 10)}#${(hash >>> 0) % DAY_PARTITIONS}`;
+}

@@ -1,0 +1,42 @@
+/** What the sender writes of a mail into SentLog and Bounce. */
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
+import type { Row } from '../aws/dynamodb.ts';
+import { forEachConcurrently } from '../aws/for-each-concurrently.ts';
+import type { OutgoingMail, RefusedRecipient } from '../mail/outgoing-mail.ts';
+import type { EventStore } from '../recording/event-store.ts';
+import { bounceRow, logRow, refusalEvent, storyRow } from '../recording/rows.ts';
+
+export type SentLog = ReturnType<typeof sentLog>;
+
+/** Its methods put rows under derived keys, and throw what the SDK throws after its own retries. */
+export function sentLog({ client, sentLogTable, bounceTable }: EventStore, retentionDays: number) {
+  const put = (table: string, row: Row) => client.send(new PutCommand({ TableName: table, Item: row }));
+  return {
+    /** Writes the log row of a mail. */
+    async logMail(mail: OutgoingMail, messageId: string, sentAtMs: number): Promise<void> {
+      await put(sentLogTable, logRow({ ...mail, messageId, mailId: mail.id }, sentAtMs, retentionDays));
+    },
+
+    /**
+     * Writes a `failed` event for each refused recipient into the mail's story and, joined, into Bounce.
+     *
+     * @param isOurFault leaves Bounce alone: it says nothing of the recipients that nobody could be asked for
+     */
+    async logRefusals(
+      mail: OutgoingMail,
+      messageId: string,
+      refused: readonly RefusedRecipient[],
+      atMs: number,
+      { isOurFault = false } = {},
+    ): Promise<void> {
+      const time = { receivedAtMs: atMs, retentionDays };
+      const { from, to, cc, bcc, subject } = mail;
+      const logged = { messageId, mailId: mail.id, from, recipients: [...to, ...cc, ...bcc], subject };
+      await forEachConcurrently(refused, async (recipient) => {
+        const event = refusalEvent(recipient, { provider: mail.provider, messageId }, atMs);
+        await put(sentLogTable, storyRow(event, messageId, time));
+        if (!isOurFault) await put(bounceTable, bounceRow(event, logged, time));
+      });
+    },
+  };
+}

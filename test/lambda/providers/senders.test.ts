@@ -1,0 +1,35 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { PROVIDERS } from '../../../lambda/mail/provider.ts';
+import { openSenders, unavailableSenders } from '../../../lambda/providers/senders.ts';
+import { failureOf, mail } from './mails.ts';
+
+afterEach(() => vi.restoreAllMocks());
+
+/** The first value of the secret. */
+const nothingSetUp = { sendgridApiKey: '', customersMailCloudSmtp: { host: '', port: 587, user: '', password: '' } };
+
+test('every provider has a sender', () => {
+  vi.spyOn(console, 'warn').mockReturnValue();
+  const senders = openSenders(nothingSetUp, 'https://api.sendgrid.com');
+  expect(Object.keys(senders).toSorted()).toEqual(PROVIDERS.toSorted());
+});
+
+test('in place of each sender stands one that mails are logged for as for that one', () => {
+  vi.spyOn(console, 'warn').mockReturnValue();
+  const senders = openSenders(nothingSetUp, 'https://api.sendgrid.com');
+  const inTheirPlace = unavailableSenders('temporary', 'Cannot send');
+  for (const provider of PROVIDERS) {
+    expect(inTheirPlace[provider].choosesMessageId).toBe(senders[provider].choosesMessageId);
+  }
+});
+
+test('a provider that is not set up refuses, and says what to set', async () => {
+  vi.spyOn(console, 'warn').mockReturnValue();
+  const senders = openSenders(nothingSetUp, 'https://api.sendgrid.com');
+  for (const sender of Object.values(senders)) {
+    const error = await failureOf(sender.send(mail(), '<id@example.com>'));
+    expect(error.kind).toBe('unauthorized');
+    expect(error.message).toMatch(/^Cannot send: put .* of the sender secret$/);
+    sender.close();
+  }
+});

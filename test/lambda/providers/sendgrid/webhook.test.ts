@@ -1,0 +1,273 @@
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseSendGrid, verifySendGrid } from '../../../../lambda/providers/sendgrid/webhook.ts';
+import { WebhookRefusal } from '../../../../lambda/webhooks/request.ts';
+import { anyText, holdsForAll } from '../../mail/property.ts';
+import { type SignatureVector, signatureVector } from '../fixtures.ts';
+import { JSON_TYPE, post, refusalOf } from '../requests.ts';
+
+describe('the signature', () => {
+  const vectors = ['dropped', 'object', 'processed-and-blocked', 'test-your-integration'];
+  const requestOf = ({ body, signature, timestamp }: Omit<SignatureVector, 'publicKey'>) =>
+    post(body, {
+      'x-twilio-email-event-webhook-signature': signature,
+      'x-twilio-email-event-webhook-timestamp': timestamp,
+    });
+
+  const otherKey =
+    'MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEqTxd43gyp8IOEto2LdIfjRQrIbsd4SXZkLW6jDutdhXSJCWHw8REntlo7aNDthvj+y7GjUuFDb/R1NGe1OPzpA==';
+  const spki = (key: KeyObject) => key.export({ format: 'der', type: 'spki' }).toString('base64');
+  const keyPair = () => generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const signed = (body: string, timestamp: string, key: KeyObject) =>
+    requestOf({ body, timestamp, signature: sign('sha256', Buffer.from(timestamp + body), key).toString('base64') });
+
+  test.each(vectors)('that was published is accepted: %s', (name) => {
+    const vector = signatureVector(name);
+    expect(() => verifySendGrid(requestOf(vector), [vector.publicKey])).not.toThrow();
+  });
+
+  test('is accepted over any body, at any time', () => {
+    const { publicKey, privateKey } = keyPair();
+    for (const body of ['[]', '', '[\r\n]\r\n', '\ufeff[]', '[{"subject":"メール"}]', '\0']) {
+      for (const timestamp of ['1600112502', '0', '99999999999']) {
+        expect(() => verifySendGrid(signed(body, timestamp, privateKey), [spki(publicKey)])).not.toThrow();
+      }
+    }
+  });
+
+  test('is over the bytes, also where they are no text', () => {
+    const { publicKey, privateKey } = keyPair();
+    const body = Buffer.from([0x5b, 0xff, 0xfe, 0x00, 0x5d]);
+    const signature = sign('sha256', Buffer.concat([Buffer.from('1600112502'), body]), privateKey).toString('base64');
+    const headers = requestOf({ body: '', timestamp: '1600112502', signature }).headers;
+    expect(() => verifySendGrid(post(body, headers), [spki(publicKey)])).not.toThrow();
+    refusalOf(() => verifySendGrid(post(body.toString(), headers), [spki(publicKey)]), 401);
+  });
+
+  test('may be of any of several keys', () => {
+    const vector = signatureVector('dropped');
+    const keys = [otherKey, vector.publicKey, spki(keyPair().publicKey)];
+    for (const order of [keys, keys.toReversed()]) expect(() => verifySendGrid(requestOf(vector), order)).not.toThrow();
+  });
+
+  test('of another key is refused', () => {
+    for (const name of vectors) refusalOf(() => verifySendGrid(requestOf(signatureVector(name)), [otherKey]), 401);
+  });
+
+  test.each(vectors)('is refused with any one byte of the body changed, or one more or less: %s', (name) => {
+    const vector = signatureVector(name);
+    const { headers, body } = requestOf(vector);
+    const refused = (changed: Buffer) =>
+      refusalOf(() => verifySendGrid(post(changed, headers), [vector.publicKey]), 401);
+    // Every byte of a short body, every 13th of a long one.
+    for (let at = 0; at < body.length; at += body.length > 400 ? 13 : 1) {
+      const changed = Buffer.from(body);
+      changed.writeUInt8(body.readUInt8(at) ^ 1, at);
+      refused(changed);
+    }
+    refused(body.subarray(0, -1));
+    refused(body.subarray(1));
+    refused(Buffer.concat([body, Buffer.from(' ')]));
+    refused(Buffer.alloc(0));
+  });
+
+  test.each(vectors.slice(0, 1).concat(vectors.slice(2)))(
+    'is refused over the same events written anew: %s',
+    (name) => {
+      const vector = signatureVector(name);
+      const rewritten = JSON.stringify(JSON.parse(vector.body));
+      refusalOf(() => verifySendGrid(requestOf({ ...vector, body: rewritten }), [vector.publicKey]), 401);
+    },
+  );
+
+  test.each(vectors)('is refused with any one character of the timestamp changed: %s', (name) => {
+    const vector = signatureVector(name);
+    const { timestamp } = vector;
+    const changes = [...timestamp].map(
+      (digit, at) => timestamp.slice(0, at) + ((Number(digit) + 1) % 10) + timestamp.slice(at + 1),
+    );
+    for (const changed of [
+      ...changes,
+      '',
+      `0${timestamp}`,
+      `${timestamp} `,
+      timestamp.slice(1),
+      timestamp.slice(0, -1),
+    ]) {
+      refusalOf(() => verifySendGrid(requestOf({ ...vector, timestamp: changed }), [vector.publicKey]), 401);
+    }
+  });
+
+  test.each(['', 'x1600112502', '1600112502[', '1600112502 ', '-1'])(
+    'is refused over a timestamp that is no number, also where it fits: %j',
+    (timestamp) => {
+      const { privateKey, publicKey } = keyPair();
+      refusalOf(() => verifySendGrid(signed('[]', timestamp, privateKey), [spki(publicKey)]), 401);
+    },
+  );
+
+  test('over the same bytes, divided otherwise into timestamp and body, leaves no JSON', () => {
+    const { privateKey, publicKey } = keyPair();
+    const { headers } = signed('[]', '1600112502', privateKey);
+    const moved = { ...headers, 'x-twilio-email-event-webhook-timestamp': '160011250' };
+    expect(() => verifySendGrid(post('2[]', moved), [spki(publicKey)])).not.toThrow();
+    refusalOf(() => parseSendGrid(post('2[]', JSON_TYPE)), 400);
+  });
+
+  test.each(vectors)('is refused with any one bit changed: %s', (name) => {
+    const vector = signatureVector(name);
+    const bytes = Buffer.from(vector.signature, 'base64');
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const changed = Buffer.from(bytes);
+      changed.writeUInt8(changed.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+      refusalOf(
+        () => verifySendGrid(requestOf({ ...vector, signature: changed.toString('base64') }), [vector.publicKey]),
+        401,
+      );
+    }
+  });
+
+  test.each(vectors)('is refused with any one character of it changed: %s', (name) => {
+    const vector = signatureVector(name);
+    const accepted: string[] = [];
+    [...vector.signature].forEach((original, at) => {
+      for (const character of 'AMNOPQRSTUVWXYZaz09+/=-_ !') {
+        if (character === original) continue;
+        const signature = vector.signature.slice(0, at) + character + vector.signature.slice(at + 1);
+        try {
+          verifySendGrid(requestOf({ ...vector, signature }), [vector.publicKey]);
+          accepted.push(`${original} at ${at} as ${character}`);
+        } catch (error) {
+          expect(error).toBeInstanceOf(WebhookRefusal);
+        }
+      }
+    });
+    expect(accepted).toEqual([]);
+  });
+
+  test.each([
+    '',
+    ' ',
+    'no base64 at all!',
+    'MEUCIQ',
+    '====',
+    '\u0000',
+    'A'.repeat(100_000),
+    Buffer.from('30060201010201', 'hex').toString('base64'),
+    Buffer.from('3006020100020100', 'hex').toString('base64'),
+    Buffer.from('308201000201', 'hex').toString('base64'),
+    Buffer.alloc(64).toString('base64'),
+  ])('that is none is refused, and nothing breaks: %j', (signature) => {
+    const vector = signatureVector('dropped');
+    refusalOf(() => verifySendGrid(requestOf({ ...vector, signature }), [vector.publicKey]), 401);
+  });
+
+  test('that is none is refused, whatever it is', () => {
+    const vector = signatureVector('dropped');
+    const bytes = fc.uint8Array().map((array) => Buffer.from(array).toString('base64'));
+    holdsForAll(fc.tuple(fc.oneof(anyText, bytes), fc.oneof(anyText, bytes)), ([signature, timestamp]) => {
+      refusalOf(() => verifySendGrid(requestOf({ ...vector, signature, timestamp }), [vector.publicKey]), 401);
+    });
+  });
+
+  test.each(['x-twilio-email-event-webhook-signature', 'x-twilio-email-event-webhook-timestamp'])(
+    'is missing without the header %s',
+    (name) => {
+      const vector = signatureVector('dropped');
+      const { [name]: _, ...headers } = requestOf(vector).headers;
+      expect(refusalOf(() => verifySendGrid(post(vector.body, headers), [vector.publicKey]), 401)).toMatch(
+        /is not signed; switch on the Signed Event Webhook/,
+      );
+    },
+  );
+});
+
+describe('the public keys', () => {
+  const vector = signatureVector('dropped');
+  const request = post(vector.body, {
+    'x-twilio-email-event-webhook-signature': vector.signature,
+    'x-twilio-email-event-webhook-timestamp': vector.timestamp,
+  });
+  const { publicKey: rsa } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const { publicKey: otherCurve } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+  const { publicKey: edwards } = generateKeyPairSync('ed25519');
+  const der = (key: KeyObject) => key.export({ format: 'der', type: 'spki' }).toString('base64');
+  const unusable = [
+    '',
+    ' ',
+    'no key',
+    vector.publicKey.slice(0, -8),
+    vector.publicKey.slice(8),
+    `-----BEGIN PUBLIC KEY-----\n${vector.publicKey}\n-----END PUBLIC KEY-----`,
+    der(rsa),
+    der(otherCurve),
+    der(edwards),
+    'A'.repeat(100_000),
+  ];
+
+  test('that are not configured refuse everything, and say what to set', () => {
+    expect(refusalOf(() => verifySendGrid(request, []), 503)).toMatch(/put the public key .* into sendgridPublicKeys/);
+    expect(refusalOf(() => verifySendGrid(post('[]'), []), 503)).toMatch(/put the public key/);
+  });
+
+  test.each(unusable)('that are none refuse everything, and say so: %j', (key) => {
+    expect(refusalOf(() => verifySendGrid(request, [key]), 503)).toMatch(/holds no P-256 key/);
+  });
+
+  test('that are none harm no good one beside them', () => {
+    expect(() => verifySendGrid(request, [...unusable, vector.publicKey])).not.toThrow();
+  });
+
+  test('may have been copied with white space', () => {
+    expect(() => verifySendGrid(request, [` ${vector.publicKey}\n`])).not.toThrow();
+  });
+
+  test('are never repeated in a refusal, nor is the signature', () => {
+    for (const key of [...unusable.slice(2), 'MFkwEwYHKoZIzj0CAQYI']) {
+      const status = 503;
+      expect(refusalOf(() => verifySendGrid(request, [key]), status)).not.toContain(key);
+    }
+  });
+});
+
+describe('the body', () => {
+  test.each(['application/json', 'application/json;charset=utf-8', 'Application/JSON ; charset=UTF-8'])(
+    'may be %s',
+    (type) => {
+      expect(parseSendGrid(post('[{"event":"open"}]', { 'content-type': type }))).toEqual([{ event: 'open' }]);
+    },
+  );
+
+  test.each(['dropped', 'processed-and-blocked', 'test-your-integration'])('is read as it was signed: %s', (name) => {
+    const { body } = signatureVector(name);
+    expect(parseSendGrid(post(body, JSON_TYPE))).toEqual(JSON.parse(body));
+  });
+
+  test.each([undefined, '', 'text/plain', 'application/x-www-form-urlencoded', 'text/json', 'application/jsonp'])(
+    'of content type %j is refused',
+    (type) => {
+      refusalOf(() => parseSendGrid(post('[]', type === undefined ? {} : { 'content-type': type })), 415);
+    },
+  );
+
+  test.each(['', ' ', 'null', '{}', '{"event":"bounce"}', '"[]"', '1', 'true', '[', '[{]', 'event=bounce', '\0'])(
+    'that is no JSON array is refused: %j',
+    (body) => {
+      refusalOf(() => parseSendGrid(post(body, JSON_TYPE)), 400);
+    },
+  );
+
+  test('is not repeated in the refusal', () => {
+    const message = refusalOf(() => parseSendGrid(post('secret@example.com', JSON_TYPE)), 400);
+    expect(message).not.toContain('secret');
+    expect(message).toMatch(/^Error: Cannot read the post: it is not JSON$/);
+  });
+
+  test('may hold nothing, and 10,000 events, but not 10,001', () => {
+    expect(parseSendGrid(post('[]', JSON_TYPE))).toEqual([]);
+    const events = (count: number) => post(JSON.stringify(Array(count).fill({})), JSON_TYPE);
+    expect(parseSendGrid(events(10_000))).toHaveLength(10_000);
+    expect(refusalOf(() => parseSendGrid(events(10_001)), 413)).toMatch(/10001 events.* at most 10000/);
+  });
+});

@@ -1,0 +1,157 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { keyOfContent } from '../../../lambda/mail/content-key.ts';
+import { canonicalJson, jsonText } from '../../../lambda/mail/json.ts';
+import { messageIdFor } from '../../../lambda/mail/message-id.ts';
+import { boundedKey, dayKey, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from '../../../lambda/recording/keys.ts';
+import { anyJson, anyText, holdsForAll, wellFormedText } from '../mail/property.ts';
+
+/** JSON of `depth` objects in each other, around `value`. */
+const nested = (depth: number, value: unknown) =>
+  JSON.parse(`${'{"a":'.repeat(depth)}${JSON.stringify(value)}${'}'.repeat(depth)}`);
+
+describe('a bounded key', () => {
+  const long = (character: string) => fc.integer({ min: 1, max: 4000 }).map((length) => character.repeat(length));
+  const value = fc.oneof(anyText, wellFormedText, long('a'), long('あ'), long('😀'), long('\ud800'), long('a\u0301'));
+  const maxBytes = fc.constantFrom(SORT_KEY_MAX_BYTES, PARTITION_KEY_MAX_BYTES);
+
+  test('has the limits of DynamoDB', () => {
+    expect([PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES]).toEqual([2048, 1024]);
+  });
+
+  test('is the value itself where that fits', () => {
+    expect(boundedKey('<id@example.com>#user@example.jp', 1024)).toBe('<id@example.com>#user@example.jp');
+    expect(boundedKey('あ'.repeat(341), 1024)).toBe('あ'.repeat(341));
+  });
+
+  test('is the beginning of the value and a hash where it does not fit', () => {
+    expect(boundedKey('a'.repeat(1025), 1024)).toMatch(/^a{982}…sha256:[0-9a-f]{32}$/);
+  });
+
+  test('divides no character', () => {
+    for (let shift = 0; shift < 4; shift++) {
+      expect(boundedKey('a'.repeat(shift) + '😀'.repeat(300), 1024)).toMatch(/^a*😀+…sha256:[0-9a-f]{32}$/u);
+    }
+  });
+
+  test('is never longer than its limit, is well-formed, and is the same every time', () => {
+    holdsForAll(fc.tuple(value, maxBytes), ([text, limit]) => {
+      const key = boundedKey(text, limit);
+      expect(Buffer.byteLength(key)).toBeLessThanOrEqual(limit);
+      expect(key.isWellFormed()).toBe(true);
+      expect(boundedKey(text, limit)).toBe(key);
+      expect(key === '').toBe(text === '');
+    });
+  });
+
+  test('is another for another value, however late they differ', () => {
+    holdsForAll(fc.tuple(wellFormedText, wellFormedText, fc.nat(3000)), ([a, b, length]) => {
+      fc.pre(a !== b);
+      const beginning = 'x'.repeat(length);
+      expect(boundedKey(beginning + a, 1024)).not.toBe(boundedKey(beginning + b, 1024));
+    });
+  });
+
+  test('stays one key where it is bounded again', () => {
+    holdsForAll(value, (text) => {
+      const key = boundedKey(text, SORT_KEY_MAX_BYTES);
+      expect(boundedKey(key, SORT_KEY_MAX_BYTES)).toBe(key);
+    });
+  });
+});
+
+describe('canonical JSON', () => {
+  test.each([
+    ['names in order', { b: 1, a: 2 }, '{"a":2,"b":1}'],
+    ['names in order at every level', [{ z: { d: 1, c: [{ b: 1, a: 1 }] } }], '[{"z":{"c":[{"a":1,"b":1}],"d":1}}]'],
+    ['lists as they are', [3, 1, 2], '[3,1,2]'],
+    ['text', 'é\ud800', '"é\\ud800"'],
+    ['null', null, 'null'],
+    ['nothing', undefined, 'null'],
+  ])('has %s', (_, value, expected) => {
+    expect(canonicalJson(value)).toBe(expected);
+  });
+
+  test('keeps names that mean something to JavaScript', () => {
+    const value = JSON.parse('{"constructor":1,"__proto__":{"b":1,"a":2}}');
+    expect(canonicalJson(value)).toBe('{"__proto__":{"a":2,"b":1},"constructor":1}');
+  });
+
+  test('is the same for the same fields in any order', () => {
+    const entries = fc.uniqueArray(fc.tuple(anyText, anyJson), { selector: ([name]) => name, maxLength: 8 });
+    holdsForAll(entries, (fields) => {
+      expect(canonicalJson(Object.fromEntries(fields.toReversed()))).toBe(canonicalJson(Object.fromEntries(fields)));
+    });
+  });
+
+  test('means the same as the value', () => {
+    holdsForAll(anyJson, (value) => {
+      const asJson = JSON.parse(JSON.stringify(value));
+      expect(JSON.parse(canonicalJson(value))).toEqual(asJson);
+    });
+  });
+});
+
+describe('the key of an event without one', () => {
+  test('is a hash of what it says', () => {
+    expect(keyOfContent({ event: 'bounce' })).toMatch(/^sha256:[0-9a-f]{32}$/);
+    expect(keyOfContent({ event: 'bounce', email: 'a@example.com' })).toBe(
+      keyOfContent({ email: 'a@example.com', event: 'bounce' }),
+    );
+  });
+
+  test('is another for another event', () => {
+    holdsForAll(fc.tuple(anyJson, anyJson), ([a, b]) => {
+      fc.pre(canonicalJson(a) !== canonicalJson(b));
+      expect(keyOfContent(a)).not.toBe(keyOfContent(b));
+    });
+  });
+
+  test('is another where the difference is 10,000 levels down', () => {
+    expect(keyOfContent(nested(10_000, 1))).not.toBe(keyOfContent(nested(10_000, 2)));
+  });
+});
+
+describe('the JSON of an event', () => {
+  test('is what was received', () => {
+    holdsForAll(anyJson, (value) => {
+      const received = JSON.stringify(value);
+      expect(jsonText(JSON.parse(received))).toBe(JSON.stringify(JSON.parse(received)));
+    });
+  });
+
+  test('never fails, however deep it is', () => {
+    expect(() => JSON.parse(jsonText(nested(100_000, 1)))).not.toThrow();
+  });
+
+  test('is whole for an event that is nested 10,000 deep', () => {
+    const whole = `${'{"a":'.repeat(10_000)}"deep"${'}'.repeat(10_000)}`;
+    expect(jsonText(nested(10_000, 'deep')) === whole).toBe(true);
+  });
+});
+
+describe('the key of a day', () => {
+  test('is the day and one of eight numbers', () => {
+    holdsForAll(anyText, (distinct) => {
+      expect(dayKey('2023-01-25T05:03:06.000Z', distinct)).toMatch(/^2023-01-25#[0-7]$/);
+    });
+  });
+
+  test('is the same for the same row', () => {
+    expect(dayKey('2023-01-25T05:03:06.000Z', 'row')).toBe(dayKey('2023-01-25T23:59:59.000Z', 'row'));
+  });
+
+  test('is the one of rows that are stored already', () => {
+    expect(dayKey('2023-01-25T05:03:06.000Z', 'row')).toBe('2023-01-25#2');
+  });
+
+  test('spreads rows evenly', () => {
+    const counts = new Map<string, number>();
+    for (let row = 0; row < 8_000; row++) {
+      const key = dayKey('2023-01-25T05:03:06.000Z', messageIdFor(`mail ${row}`, 'example.com'));
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+    expect(counts.size).toBe(8);
+    for (const count of counts.values()) expect(count).toBeGreaterThan(500);
+  });
+});

@@ -1,0 +1,71 @@
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { beforeAll, expect, test } from 'vitest';
+import type { Row } from '../../../lambda/aws/dynamodb.ts';
+import { mailTable } from '../../../lambda/sending/mail-table.ts';
+import { sendAgain } from '../../../lambda/sending/send-again.ts';
+import { startEngine } from '../../../local/database/engine.ts';
+import { temporaryDataFolder, whenFinished } from '../../temporary.ts';
+
+const MAIL = 'Mail-under-test';
+const NOW = Date.parse('2026-11-01T12:00:00.000Z');
+const resentAt = new Date(NOW).toISOString();
+const past = '2026-11-01T11:00:00.000Z';
+
+let db: DynamoDBDocumentClient;
+beforeAll(async () => {
+  const engine = await startEngine({ folder: await temporaryDataFolder(), port: 0, report: () => undefined });
+  whenFinished(() => engine.stop());
+  const credentials = { accessKeyId: 'tests', secretAccessKey: 'tests' };
+  const client = new DynamoDBClient({ endpoint: engine.endpoint, region: 'ap-northeast-1', credentials });
+  whenFinished(() => client.destroy());
+  await client.send(
+    new CreateTableCommand({
+      TableName: MAIL,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+    }),
+  );
+  db = DynamoDBDocumentClient.from(client);
+});
+
+const put = (item: Row) => db.send(new PutCommand({ TableName: MAIL, Item: item }));
+const stored = async (id: string) => (await db.send(new GetCommand({ TableName: MAIL, Key: { id } }))).Item;
+
+test.each<[string, Row]>([
+  ['failed', { status: 'failed', error: 'E' }],
+  ['was begun and never ended', { status: 'sending', sendingUntil: past, attempts: 3 }],
+  ['has no status', {}],
+  ['has an empty status', { status: '' }],
+  ['has a status of NULL', { status: null }],
+])('what %s has no status afterwards, and is changed: its stream brings it', async (name, change) => {
+  const found: Row = { id: name, subject: 'S', ...change };
+  const { status: _, ...item } = found;
+  await put(found);
+  expect(await sendAgain(db, MAIL, found, NOW)).toBe(true);
+  expect(await stored(name)).toEqual({ ...item, resentAt });
+});
+
+test('what its stream took up again since it was found is left alone: it would go out twice', async () => {
+  const found = { id: 'taken up', status: 'sending', sendingUntil: past, attempts: 1 };
+  await put(found);
+  expect(await mailTable(db, MAIL).claim(found.id, NOW, NOW + 60_000)).toMatchObject({ kind: 'claimed' });
+  expect(await sendAgain(db, MAIL, found, NOW)).toBe(false);
+  expect(await stored(found.id)).toMatchObject({ status: 'sending', attempts: 2 });
+});
+
+test.each<[string, Row]>([
+  ['begun', { status: 'sending', sendingUntil: '2026-11-01T12:01:00.000Z' }],
+  ['sent', { status: 'sent' }],
+])('what had an empty status when it was found and is %s by now is left alone', async (name, now) => {
+  await put({ id: name, ...now });
+  for (const status of [undefined, '', null]) expect(await sendAgain(db, MAIL, { id: name, status }, NOW)).toBe(false);
+  expect(await stored(name)).toEqual({ id: name, ...now });
+});
+
+test('what was deleted since does not come back', async () => {
+  expect(await sendAgain(db, MAIL, { id: 'deleted' }, NOW)).toBe(false);
+  expect(await sendAgain(db, MAIL, { id: 'deleted', status: 'failed' }, NOW)).toBe(false);
+  expect(await stored('deleted')).toBeUndefined();
+});

@@ -1,0 +1,88 @@
+/** What send-mail speaks to besides its tables and SMTP: a mail API and a secret, on the loopback interface. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { marshall } from '@aws-sdk/util-dynamodb';
+import type { DynamoDBRecord } from 'aws-lambda';
+import * as z from 'zod';
+import { listen } from '../../../local/ports.ts';
+
+export interface HttpServer {
+  readonly url: string;
+  close(): void;
+}
+
+/** A request to SendGrid's Mail Send API. */
+export interface SendRequest {
+  /** What stands before `/v3` in its path. */
+  readonly base: string;
+  /** The first recipient. */
+  readonly to: string;
+  readonly socket: IncomingMessage['socket'];
+}
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+}
+
+const mailSendBody = z.object({
+  personalizations: z.tuple([z.object({ to: z.array(z.object({ email: z.string() })).min(1) })]),
+});
+
+/** @param answer may break the connection off instead */
+export function startMailApi(answer: (request: SendRequest) => ApiAnswer | Promise<ApiAnswer>): Promise<HttpServer> {
+  return serve(async (request, response) => {
+    const [{ to }] = mailSendBody.parse(JSON.parse(await text(request))).personalizations;
+    const base = String(request.url).replace(/\/v3\/.*/, '');
+    const { status, headers, body } = await answer({ base, to: to[0]?.email ?? '', socket: request.socket });
+    if (response.destroyed) return;
+    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body ?? '{}');
+  });
+}
+
+/** Secrets Manager with one secret, which may depend on who asks by which access key id. */
+export function startSecretServer(secretFor: (caller: string) => unknown): Promise<HttpServer> {
+  return serve((request, response) => {
+    const caller = /Credential=([^/]+)/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+    const SecretString = JSON.stringify(secretFor(caller));
+    response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify({ SecretString }));
+  });
+}
+
+async function serve(
+  handle: (request: IncomingMessage, response: ServerResponse) => Promise<unknown> | unknown,
+): Promise<HttpServer> {
+  const server = createServer(async (request, response) => {
+    try {
+      await handle(request, response);
+    } catch {
+      // Whoever asked is gone, or asked for what nobody sends.
+      request.socket.destroy();
+    }
+  });
+  const port = await listen(server, 0, 'the server of the tests');
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+let sequence = 0;
+
+/** A stream record of an item that was put or edited, by default just now. */
+export function recordOf(item: Readonly<Record<string, unknown>>, writtenAtMs = Date.now()): DynamoDBRecord {
+  const number = String(++sequence);
+  return {
+    eventID: `event-${number}`,
+    eventName: 'INSERT',
+    dynamodb: {
+      SequenceNumber: number,
+      ApproximateCreationDateTime: Math.floor(writtenAtMs / 1000),
+      NewImage: marshall(item) as NonNullable<NonNullable<DynamoDBRecord['dynamodb']>['NewImage']>,
+    },
+  };
+}
