@@ -77,27 +77,23 @@ async function* pages(client: DynamoDBDocumentClient, table: string): AsyncItera
 /** @returns how many rows are understood now: each is recorded as what it is, and then removed as what it was */
 async function replayUnrecognized(rows: Row[], store: EventStore, timeZone: string, dryRun: boolean): Promise<number> {
   const understood = rows.flatMap((row) => {
-    const events = normalize(row, timeZone);
+    const events = eventsOf(row, timeZone);
     return events.length > 0 && events.every(({ kind }) => kind !== 'unrecognized') ? [{ row, events }] : [];
   });
   if (dryRun) return understood.length;
   await forEachConcurrently(understood, async ({ row, events }) => {
     const receivedAtMs = Date.parse(String(row['receivedAt']));
-    await recordEvents(
-      events,
-      { receivedAtMs, retentionDays: retentionDaysOf(row) },
-      store,
-      AbortSignal.timeout(60_000),
-    );
+    await recordEvents([{ events, receivedAtMs }], retentionDaysOf(row), store, AbortSignal.timeout(60_000));
     await removeUnrecognized(row, store);
   });
   return understood.length;
 }
 
-function normalize(row: Row, timeZone: string): MailEvent[] {
+function eventsOf(row: Row, timeZone: string): MailEvent[] {
   const raw = rawEventOf(row);
   if (raw === undefined) return [];
-  return PROVIDER_EVENTS[providerOf(row)].ofRawEvent(raw, timeZone);
+  const { ofRawEvent, normalize } = PROVIDER_EVENTS[providerOf(row)];
+  return ofRawEvent(raw).map((event) => normalize(event, timeZone));
 }
 
 /**

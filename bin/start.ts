@@ -67,6 +67,9 @@ function endpoint(text: string): string | undefined {
   throw new Error(`Cannot start: --dynamodb-endpoint is ${text}, it must be an address such as http://127.0.0.1:8000`);
 }
 
+/** In place of the address of a webhook. */
+const NOT_RECEIVED = 'not received: the setting `providers` leaves it out';
+
 function welcome(outputs: Readonly<Record<string, string>>, dir: string): string {
   const outputsFile = join(dir, 'outputs.json');
   const tryCommand = dir === DEFAULT_DIR ? 'npm run try' : `npm run try -- --outputs ${outputsFile}`;
@@ -75,8 +78,8 @@ ${heading('Look at it')}
   ${outputs['ConsoleUrl']}   send mail, and see what becomes of it
 
 ${heading('Addresses')}
-  SendGrid webhook              ${outputs['SendGridWebhookUrl']}
-  Customers Mail Cloud webhook  ${outputs['CustomersMailCloudWebhookUrl']}
+  SendGrid webhook              ${outputs['SendGridWebhookUrl'] ?? NOT_RECEIVED}
+  Customers Mail Cloud webhook  ${outputs['CustomersMailCloudWebhookUrl'] ?? NOT_RECEIVED}
   DynamoDB                      ${outputs['DynamoDbEndpoint']}
   SendGrid, simulated           ${outputs['SendGridApiUrl']}
   SMTP, simulated               ${outputs['SmtpUrl']}

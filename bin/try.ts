@@ -10,7 +10,7 @@ import {
 } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../lambda/aws/dynamodb.ts';
 import { OUTCOMES } from '../lambda/mail/classification.ts';
-import { PROVIDERS, readProvider } from '../lambda/mail/provider.ts';
+import { PROVIDERS, type Provider, readProvider } from '../lambda/mail/provider.ts';
 import { LOG_ROW_ENTRY } from '../lambda/recording/entries.ts';
 import { isLocal } from './support/aws.ts';
 import { runCommand } from './support/command.ts';
@@ -36,6 +36,9 @@ await runCommand(
       throw new Error(`Cannot use --provider ${provider}: it must be ${PROVIDERS.join(' or ')}`);
     }
     const outputs = await readOutputs(file);
+    if (!receivedProviders(outputs).some((received) => received === readProvider(provider))) {
+      throw new Error(`Cannot try ${provider}: the setting \`providers\` leaves its webhook out`);
+    }
     if (!isLocal(outputs)) {
       throw new Error(`Cannot try ${file}: it is of a deployed stack, and this command only plays beside npm start`);
     }
@@ -186,6 +189,12 @@ async function play(
   }
 }
 
+/** Those whose events the stack receives. */
+function receivedProviders({ SendGridWebhookUrl, CustomersMailCloudWebhookUrl }: StackOutputs): Provider[] {
+  const urls = { sendgrid: SendGridWebhookUrl, 'customers-mail-cloud': CustomersMailCloudWebhookUrl };
+  return PROVIDERS.filter((provider) => urls[provider] !== undefined);
+}
+
 async function patiently<Found>(what: string, look: () => Promise<Found | undefined>, logs: string): Promise<Found> {
   const deadlineMs = Date.now() + PATIENCE_MS;
   for (;;) {
@@ -209,14 +218,11 @@ function show(table: string, what: string, row: Row, attributes: readonly string
 }
 
 function goOn(outputs: StackOutputs, provider: string): string {
-  const other = PROVIDERS.find((name) => name !== readProvider(provider));
+  const other = receivedProviders(outputs).find((name) => name !== readProvider(provider));
   const aws = `AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws dynamodb --region ap-northeast-1 --endpoint-url ${outputs.DynamoDbEndpoint}`;
   return `
 ${heading('Go on from here')}
-  The same with the other provider:
-    npm run try -- --provider ${other}
-
-  All that bounced, with the AWS CLI:
+${other === undefined ? '' : `  The same with the other provider:\n    npm run try -- --provider ${other}\n\n`}  All that bounced, with the AWS CLI:
     ${aws} scan --table-name ${outputs.BounceTableName}
 
   What every mail went through:

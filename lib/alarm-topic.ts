@@ -1,5 +1,5 @@
 /** Where the alarms go: an encrypted topic that people subscribe to. */
-import { Stack } from 'aws-cdk-lib';
+import { ArnFormat, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import { Topic } from 'aws-cdk-lib/aws-sns';
@@ -19,18 +19,25 @@ export class AlarmTopic extends Topic {
     fixLogicalId(this, id);
     if (email !== undefined) this.addSubscription(new EmailSubscription(email));
 
-    // A topic with a policy of its own has no longer the one that lets the account's alarms publish.
+    // A topic with a policy of its own no longer has the one that lets the account's alarms publish.
     this.addToResourcePolicy(alarmsMay(['sns:Publish'], this.topicArn, Stack.of(this)));
     // CloudWatch uses the key in its own name (User Guide of CloudWatch, "Notifying users on alarm changes").
     key.addToResourcePolicy(alarmsMay(['kms:Decrypt', 'kms:GenerateDataKey*'], '*', Stack.of(this)));
   }
 }
 
-function alarmsMay(actions: string[], resource: string, { account }: Stack): PolicyStatement {
+/** Of this stack's alarms: their generated names begin with the stack's name. */
+function alarmsMay(actions: string[], resource: string, stack: Stack): PolicyStatement {
+  const alarms = stack.formatArn({
+    service: 'cloudwatch',
+    resource: 'alarm',
+    resourceName: `${stack.stackName}-*`,
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  });
   return new PolicyStatement({
     principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
     actions,
     resources: [resource],
-    conditions: { StringEquals: { 'aws:SourceAccount': account } },
+    conditions: { StringEquals: { 'aws:SourceAccount': stack.account }, ArnLike: { 'aws:SourceArn': alarms } },
   });
 }

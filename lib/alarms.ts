@@ -12,7 +12,7 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { PROVIDERS } from '../lambda/mail/provider.ts';
+import type { Provider } from '../lambda/mail/provider.ts';
 import { fixLogicalId } from './logical-id.ts';
 import { combined, type Metrics, numbered } from './metrics.ts';
 
@@ -21,10 +21,14 @@ const BOUNCE_RATE_PERCENT = 5;
 /** Of fewer mails a day a rate says nothing. */
 const BOUNCE_RATE_MAILS = 50;
 
-/** A record is tried again in its invocation and by its stream; of one that is older than this a person should know. */
+/** A record is tried again in its invocation and by its stream. A person should know of an older one. */
 const STREAM_AGE_MS = Duration.minutes(10).toMilliseconds();
 
+/** Posts are recorded within seconds; after a large campaign, within minutes. */
+const POST_AGE_SECONDS = Duration.minutes(15).toSeconds();
+
 const FIVE_MINUTES = Duration.minutes(5);
+const QUARTER_OF_AN_HOUR = Duration.minutes(15);
 const HOUR = Duration.hours(1);
 const DAY = Duration.days(1);
 
@@ -68,51 +72,66 @@ export class Alarms extends Construct {
 function webhookAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
   return {
     RefusedPosts: {
-      metric: combined('SUM', metrics.counts('Refused'), HOUR),
+      metric: combined('SUM', metrics.receivedCounts('Refused'), HOUR),
       // Each run of the doctor has two refused.
       atLeast: 10,
       description:
-        'A webhook refused ten posts or more within an hour, because no signature or credential was right. If a key was changed at the provider, add the new one to WebhookSecret; otherwise somebody tries the address.',
+        'A webhook refused ten posts or more within an hour (answers 400, 401, 405, 413 and 415). If a key was changed at the provider, add the new one to WebhookSecret; otherwise somebody tries the address. The log of the receiver says why each was refused.',
       anchor: 'refused-posts',
     },
     FailingWebhooks: {
       metric: combined('SUM', metrics.webhookErrors, HOUR),
       atLeast: 5,
       description:
-        'A webhook answered five posts or more with 5xx within an hour: it is not configured, storage failed, or its function did. Look for "webhook" with status 503 in the logs of the receivers.',
+        'A webhook answered five posts or more with 5xx within an hour: it is not configured, EventQueue did not accept a post, or its function failed. Look for "webhook" with status 503 in the logs of the receivers.',
       anchor: 'failing-webhooks',
     },
-    SpilledPosts: {
-      metric: combined('SUM', metrics.spilled, FIVE_MINUTES),
+    UnrecordedPosts: {
+      metric: combined('SUM', metrics.receivedCounts('Unrecorded'), QUARTER_OF_AN_HOUR),
       atLeast: 1,
+      periods: 2,
+      description:
+        'Posts could not be recorded for half an hour. They stay in EventQueue and are tried every six minutes for four days; look at the log of RecordEvents.',
+      anchor: 'unrecorded-posts',
+    },
+    LatePosts: {
+      metric: metrics.oldestPostAge.with({ period: FIVE_MINUTES }),
+      atLeast: POST_AGE_SECONDS,
       periods: 3,
       description:
-        'Posts of Customers Mail Cloud have been waiting in SpillQueue for 15 minutes, because they cannot be recorded. They are tried every six minutes for four days; look at the log of RecordSpilledPosts.',
-      anchor: 'spilled-posts',
+        'Posts have waited in EventQueue for more than 15 minutes: RecordEvents is slower than the providers post. Look at its errors and throttles and at those of the tables, or raise recordEventsMaximumConcurrency.',
+      anchor: 'late-posts',
     },
     UnrecognizedEvents: {
-      metric: combined('SUM', metrics.counts('Unrecognized'), HOUR),
+      metric: combined('SUM', metrics.receivedCounts('Unrecognized'), HOUR),
       atLeast: 1,
       description:
         'A provider reported something that Todoke does not know. It is kept in Bounce with outcome "unrecognized"; upgrade Todoke, and run npm run replay.',
       anchor: 'unrecognized-events',
     },
-    SilentSendGrid: silence(
-      { mailed: metrics.count('Sent', 'sendgrid'), events: [metrics.count('Received', 'sendgrid')] },
-      'Mail was sent through SendGrid on two days running, and SendGrid reported no event of any mail. Check that its Event Webhook is on, with the address SendGridWebhookUrl.',
-    ),
-    SilentCustomersMailCloud: silence(
-      {
-        mailed: metrics.count('Sent', 'customers-mail-cloud'),
-        events: [metrics.count('Received', 'customers-mail-cloud')],
-      },
-      'Mail was sent through Customers Mail Cloud on two days running, and it reported no event of any mail. Check that its webhook is on, with the address CustomersMailCloudWebhookUrl.',
-    ),
+    ...Object.fromEntries(metrics.receivedProviders.map((provider) => silenceOf(provider, metrics))),
     SilentProviders: silence(
-      { mailed: metrics.logged, events: metrics.counts('Received') },
+      { mailed: metrics.logged, events: metrics.receivedCounts('Received') },
       'Mail was logged on two days running, perhaps by an application that sends by itself, and no provider reported any event. Check that the webhook of your provider is on.',
     ),
   };
+}
+
+const SILENCE: Readonly<Record<Provider, readonly [logicalId: string, description: string]>> = {
+  sendgrid: [
+    'SilentSendGrid',
+    'Mail was sent through SendGrid on two days running, and SendGrid reported no event of any mail. Check that its Event Webhook is on, with the address SendGridWebhookUrl.',
+  ],
+  'customers-mail-cloud': [
+    'SilentCustomersMailCloud',
+    'Mail was sent through Customers Mail Cloud on two days running, and it reported no event of any mail. Check that its webhook is on, with the address CustomersMailCloudWebhookUrl.',
+  ],
+};
+
+function silenceOf(provider: Provider, metrics: Metrics): [logicalId: string, alarm: AlarmDefinition] {
+  const [logicalId, description] = SILENCE[provider];
+  const events = [metrics.count('Received', provider)];
+  return [logicalId, silence({ mailed: metrics.count('Sent', provider), events }, description)];
 }
 
 /**
@@ -157,7 +176,7 @@ function mailAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
     HighBounceRate: {
       metric: combined(
         'MAX',
-        PROVIDERS.map((provider) => metrics.bounceRate(provider, BOUNCE_RATE_MAILS)),
+        metrics.receivedProviders.map((provider) => metrics.bounceRate(provider, BOUNCE_RATE_MAILS)),
         DAY,
       ),
       atLeast: BOUNCE_RATE_PERCENT,
@@ -178,17 +197,17 @@ function awsAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       anchor: 'late-streams',
     },
     GivenUp: {
-      metric: metrics.givenUp.with({ period: FIVE_MINUTES }),
+      metric: combined('MAX', metrics.givenUp, FIVE_MINUTES),
       atLeast: 1,
       description:
-        'Something was given up after its last try, and is in FailureQueue for 14 days (a post of Customers Mail Cloud for about ten). Look at the message: it names the function, or is a post of Customers Mail Cloud.',
+        'Work was given up after its last attempt, and is in FailureQueue for 14 days (a post for about ten). Look at the message: it names the function, or is a post. If FailureQueue is empty, Lambda could not even put a message there (DestinationDeliveryFailures): look at the logs of SendMail and JoinLateEvents.',
       anchor: 'given-up',
     },
     FailingFunctions: {
       metric: combined('SUM', metrics.functionErrors, HOUR),
       atLeast: 3,
       description:
-        'SendMail, JoinLateEvents or RecordSpilledPosts crashed or ran out of time three times or more within an hour. AWS tries again; look at its log for what came before.',
+        'RecordEvents, SendMail or JoinLateEvents crashed or ran out of time three times or more within an hour. AWS tries again; look at its log for what came before.',
       anchor: 'failing-functions',
     },
     ThrottledFunctions: {
@@ -196,7 +215,7 @@ function awsAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       atLeast: 1,
       periods: 3,
       description:
-        "For 15 minutes AWS has turned calls of a function away: the account's concurrency, or the bound of sendgridReceiverReservedConcurrency, is used up. Raise it.",
+        "For 15 minutes AWS has turned calls of a function away: the account's concurrency, or a reserved concurrency of a receiver, is used up. Raise it.",
       anchor: 'throttled-functions',
     },
     ThrottledTables: {

@@ -12,7 +12,7 @@ const LEFT_OUT = {
   // Looks for credentials in files, at SSO, EC2 and elsewhere.
   '@aws-sdk/credential-provider-node': join(lambdaFolder, 'aws/environment-credentials.ts'),
   // All file types that there are, for attachments that axios does not send here.
-  'mime-db': join(lambdaFolder, 'senders/no-file-types.json'),
+  'mime-db': join(lambdaFolder, 'providers/sendgrid/no-file-types.json'),
 };
 
 /**

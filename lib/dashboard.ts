@@ -9,7 +9,8 @@ import {
   Stats,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
-import { PROVIDERS } from '../lambda/mail/provider.ts';
+import type { MetricName } from '../lambda/aws/metric-names.ts';
+import type { Provider } from '../lambda/mail/provider.ts';
 import type { Alarms } from './alarms.ts';
 import { fixLogicalId } from './logical-id.ts';
 import type { Metrics } from './metrics.ts';
@@ -36,26 +37,35 @@ export class Dashboard extends Construct {
 }
 
 function rows(metrics: Metrics, alarms: Alarms) {
-  const [sendGrid, customersMailCloud] = PROVIDERS;
+  const providers = metrics.receivedProviders;
+  const ofReceived = (name: MetricName, provider: Provider) =>
+    providers.includes(provider) ? [metrics.count(name, provider)] : [];
   return [
     [new AlarmStatusWidget({ title: 'Alarms', alarms: [...alarms.all], width: WIDTH, height: 3 })],
     row(
-      graph('Events received', [...metrics.counts('Received'), ...metrics.counts('Delivered')]),
+      graph('Events received', [...metrics.receivedCounts('Received'), ...metrics.receivedCounts('Delivered')]),
       graph('Recorded, by outcome', [
-        ...metrics.counts('Bounced'),
-        ...metrics.counts('Dropped'),
-        metrics.count('Complained', sendGrid),
-        metrics.count('Failed', customersMailCloud),
+        ...metrics.receivedCounts('Bounced'),
+        ...metrics.receivedCounts('Dropped'),
+        ...ofReceived('Complained', 'sendgrid'),
+        ...ofReceived('Failed', 'customers-mail-cloud'),
       ]),
       graph(
         'Bounce rate, by the day (%)',
-        PROVIDERS.map((provider) => metrics.bounceRate(provider, 1)),
+        providers.map((provider) => metrics.bounceRate(provider, 1)),
         Duration.days(1),
       ),
     ),
     row(
-      graph('Unmatched and unrecognized events', [...metrics.counts('Unmatched'), ...metrics.counts('Unrecognized')]),
-      graph('Refused posts, and posts in the spill queue', [...metrics.counts('Refused'), ...metrics.spilled]),
+      graph('Unmatched and unrecognized events', [
+        ...metrics.receivedCounts('Unmatched'),
+        ...metrics.receivedCounts('Unrecognized'),
+      ]),
+      graph('Posts: refused, in EventQueue, not recorded', [
+        ...metrics.receivedCounts('Refused'),
+        ...metrics.queuedPosts,
+        ...metrics.receivedCounts('Unrecorded'),
+      ]),
       graph(
         'A post takes, 99 of 100 (ms)',
         metrics.receivers.map((it) => it.metricDuration({ statistic: Stats.p(99), label: it.node.id })),
@@ -64,10 +74,10 @@ function rows(metrics: Metrics, alarms: Alarms) {
     row(
       graph('Mails sent', metrics.counts('Sent')),
       graph('Mails not sent, or tried again', [...metrics.counts('NotSent'), ...metrics.counts('Retried')]),
-      graph('A record waits in its stream (ms)', metrics.streamAges),
+      graph('Waiting: records in streams (ms), the oldest post (s)', [...metrics.streamAges, metrics.oldestPostAge]),
     ),
     row(
-      graph('Failures', [...metrics.webhookErrors, ...metrics.functionErrors, metrics.givenUp]),
+      graph('Failures', [...metrics.webhookErrors, ...metrics.functionErrors, ...metrics.givenUp]),
       graph('Costs: write units', metrics.tables('ConsumedWriteCapacityUnits')),
       graph(
         'Costs: functions, invocations × duration (ms of 1 GB)',

@@ -1,5 +1,5 @@
 /** The one customer-managed key that tables, secrets, queues, log groups and the alarms' topic are encrypted with. */
-import { RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Grant, type IGrantable, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
@@ -14,7 +14,7 @@ export class EncryptionKey extends Key {
       removalPolicy: RemovalPolicy.RETAIN,
     });
     fixLogicalId(this, id);
-    // CloudWatch Logs uses a key in its own name, for log groups of this account only.
+    // CloudWatch Logs uses the key in its own name. Generated names of log groups begin with the stack's name.
     this.addToResourcePolicy(
       new PolicyStatement({
         principals: [new ServicePrincipal(`logs.${stack.region}.amazonaws.com`)],
@@ -22,7 +22,12 @@ export class EncryptionKey extends Key {
         resources: ['*'],
         conditions: {
           ArnLike: {
-            'kms:EncryptionContext:aws:logs:arn': stack.formatArn({ service: 'logs', resource: '*' }),
+            'kms:EncryptionContext:aws:logs:arn': stack.formatArn({
+              service: 'logs',
+              resource: 'log-group',
+              resourceName: `${stack.stackName}-*`,
+              arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+            }),
           },
         },
       }),

@@ -52,7 +52,6 @@ export class MailSender extends Construct {
       // `exists` looks at leaves only: a status of NULL has no S either. `status` alone would match a removed item, which
       // has no NewImage. The DynamoDB console leaves an empty text where a person empties a field.
       filters: [FilterRule.notExists(), FilterRule.empty()].map((waiting) => ({
-        eventName: FilterRule.or('INSERT', 'MODIFY'),
         dynamodb: { NewImage: { id: { S: FilterRule.exists() }, status: { S: waiting } } },
       })),
     });

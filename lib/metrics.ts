@@ -5,16 +5,19 @@ import type { Construct } from 'constructs';
 import { METRIC_DIMENSIONS, METRIC_NAMESPACE, type MetricName } from '../lambda/aws/metric-names.ts';
 import { PROVIDERS, type Provider } from '../lambda/mail/provider.ts';
 import type { CustomersMailCloudReceiver } from './customers-mail-cloud-receiver.ts';
+import type { EventRecorder } from './event-recorder.ts';
 import type { LateJoin } from './late-join.ts';
 import type { MailSender } from './mail-sender.ts';
 import type { Queues } from './queues.ts';
 import type { SendGridReceiver } from './sendgrid-receiver.ts';
 import type { Storage } from './storage.ts';
 
-/** Whatever has metrics. */
+/** The parts of the stack that have metrics. */
 export interface Parts {
-  readonly sendGrid: SendGridReceiver;
-  readonly customersMailCloud: CustomersMailCloudReceiver;
+  /** Undefined if the setting `providers` leaves it out. */
+  readonly sendGrid: SendGridReceiver | undefined;
+  readonly customersMailCloud: CustomersMailCloudReceiver | undefined;
+  readonly recorder: EventRecorder;
   readonly sender: MailSender;
   readonly lateJoin: LateJoin;
   readonly storage: Storage;
@@ -42,9 +45,23 @@ export class Metrics {
     });
   }
 
-  /** The same of every provider. */
+  /** The same for each provider. */
   counts(metricName: MetricName): Metric[] {
     return PROVIDERS.map((provider) => this.count(metricName, provider));
+  }
+
+  /** The same for each provider whose webhook the stack receives. */
+  receivedCounts(metricName: MetricName): Metric[] {
+    return this.receivedProviders.map((provider) => this.count(metricName, provider));
+  }
+
+  /** The providers whose webhooks the stack receives. */
+  get receivedProviders(): Provider[] {
+    const { sendGrid, customersMailCloud } = this.#parts;
+    return [
+      ...(sendGrid ? (['sendgrid'] as const) : []),
+      ...(customersMailCloud ? (['customers-mail-cloud'] as const) : []),
+    ];
   }
 
   /** Percent of the mails that were delivered or bounced; 0 for fewer than `least` of them. */
@@ -61,31 +78,32 @@ export class Metrics {
     });
   }
 
-  /** Answers 5xx of the two webhooks: what AWS answers where a function fails or is throttled, too. */
+  /** Answers 5xx of the webhooks, also those that AWS gives while a function fails or is throttled. */
   get webhookErrors(): Metric[] {
     const { sendGrid, customersMailCloud } = this.#parts;
     return [
-      sendGrid.api.metricServerError({ statistic: Stats.SUM, label: 'sendgrid' }),
+      ...(sendGrid ? [sendGrid.api.metricServerError({ statistic: Stats.SUM, label: 'sendgrid' })] : []),
       // Lambda's Developer Guide, "Monitoring Lambda function URLs".
-      customersMailCloud.receive.metric('Url5xxCount', { statistic: Stats.SUM, label: 'customers-mail-cloud' }),
+      ...(customersMailCloud
+        ? [customersMailCloud.receive.metric('Url5xxCount', { statistic: Stats.SUM, label: 'customers-mail-cloud' })]
+        : []),
     ];
   }
 
-  /** A function for each provider's webhook. */
+  /** The functions behind the webhooks. */
   get receivers() {
     const { sendGrid, customersMailCloud } = this.#parts;
-    return [sendGrid.receive, customersMailCloud.receive] as const;
+    return [sendGrid, customersMailCloud].flatMap((receiver) => receiver?.receive ?? []);
   }
 
-  /** All functions. */
   get functions() {
-    return [...this.receivers, ...this.#workers] as const;
+    return [...this.receivers, ...this.#workers];
   }
 
-  /** The functions that streams and the spill queue call. */
+  /** The functions that streams and the event queue call. */
   get #workers() {
-    const { customersMailCloud, sender, lateJoin } = this.#parts;
-    return [customersMailCloud.recordSpilled, sender.send, lateJoin.join] as const;
+    const { recorder, sender, lateJoin } = this.#parts;
+    return [recorder.record, sender.send, lateJoin.join];
   }
 
   /** Functions that crashed or ran out of time. A receiver's show in what its webhook answers. */
@@ -109,7 +127,7 @@ export class Metrics {
     );
   }
 
-  /** Milliseconds for which the oldest record waited that was read. */
+  /** Milliseconds: the age of the last record of each batch when the function gets it. */
   get streamAges(): Metric[] {
     const { sender, lateJoin } = this.#parts;
     return [sender.send, lateJoin.join].map((it) =>
@@ -117,21 +135,32 @@ export class Metrics {
     );
   }
 
-  /** Posts in the spill queue, also those that are just being tried. */
-  get spilled(): Metric[] {
-    const { spill } = this.#parts.queues;
+  /** Posts in the event queue: waiting, and being recorded. */
+  get queuedPosts(): Metric[] {
+    const { events } = this.#parts.queues;
     return [
-      spill.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM, label: 'waiting' }),
-      spill.metricApproximateNumberOfMessagesNotVisible({ statistic: Stats.MAXIMUM, label: 'being tried' }),
+      events.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM, label: 'waiting' }),
+      events.metricApproximateNumberOfMessagesNotVisible({ statistic: Stats.MAXIMUM, label: 'being recorded' }),
     ];
   }
 
-  /** What is in FailureQueue. */
-  get givenUp(): Metric {
-    return this.#parts.queues.failures.metricApproximateNumberOfMessagesVisible({
+  /** Seconds for which the oldest post has waited. SQS leaves out messages that were received three times. */
+  get oldestPostAge(): Metric {
+    return this.#parts.queues.events.metricApproximateAgeOfOldestMessage({
       statistic: Stats.MAXIMUM,
-      label: 'given up',
+      label: 'oldest post (s)',
     });
+  }
+
+  /** Messages in FailureQueue, and work that did not even get there. */
+  get givenUp(): Metric[] {
+    const { queues, sender, lateJoin } = this.#parts;
+    return [
+      queues.failures.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM, label: 'given up' }),
+      ...[sender.send, lateJoin.join].map((it) =>
+        it.metric('DestinationDeliveryFailures', { statistic: Stats.SUM, label: `lost by ${it.node.id}` }),
+      ),
+    ];
   }
 
   /** How often log rows were looked at: more than never where mail was sent, by whomever. */
@@ -141,8 +170,8 @@ export class Metrics {
 }
 
 /**
- * One number of several metrics. By `SUM` or `MAX` of a list, which pass over a metric that has no data; what `+` makes of
- * it is not documented.
+ * One number of several metrics, by `SUM` or `MAX` of a list. These leave out a metric that has no data; `+` would count
+ * it as 0, but only if another metric of the sum has data.
  */
 export function combined(by: 'SUM' | 'MAX', metrics: readonly IMetric[], period: Duration): MathExpression {
   const usingMetrics = numbered('m', metrics);

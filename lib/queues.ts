@@ -1,4 +1,4 @@
-/** Where work waits that could not be finished at once. Both are empty on a good day. */
+/** The queue from the receivers to the recorder, and the queue of given-up work. */
 import { Duration } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -8,10 +8,13 @@ import { Construct } from 'constructs';
 import { grantKey } from './encryption-key.ts';
 import { fixLogicalId } from './logical-id.ts';
 
+/** The largest size that SQS offers. webhooks/event-queue.ts splits a post at this size. */
+const MAX_MESSAGE_BYTES = 1024 * 1024;
+
 export class Queues extends Construct {
-  /** Webhook posts that could not be recorded when they came. record-spilled-posts empties it. */
-  readonly spill: Queue;
-  /** What was given up after the last try, for a person to look at. */
+  /** Verified webhook posts. record-events empties it. */
+  readonly events: Queue;
+  /** Work that was given up after the last attempt, for a person to look at. */
   readonly failures: Queue;
   readonly #key: IKey;
 
@@ -19,10 +22,10 @@ export class Queues extends Construct {
     super(scope, id);
     this.#key = props.key;
     this.failures = this.#queue('FailureQueue', {});
-    this.spill = this.#queue('SpillQueue', {
+    this.events = this.#queue('EventQueue', {
       // Six times the function's timeout, as Lambda's Developer Guide asks for.
       visibilityTimeout: Duration.minutes(6),
-      // One try in six minutes: a thousand of them outlast four days without storage.
+      // One attempt in six minutes: a thousand attempts, the most that SQS counts, take a little more than four days.
       deadLetterQueue: { queue: this.failures, maxReceiveCount: 1000 },
     });
   }
@@ -59,6 +62,7 @@ export class Queues extends Construct {
       encryptionMasterKey: this.#key,
       enforceSSL: true,
       retentionPeriod: Duration.days(14),
+      maxMessageSizeBytes: MAX_MESSAGE_BYTES,
       ...props,
     });
     fixLogicalId(queue, id);

@@ -1,22 +1,21 @@
 /** SendGrid's Event Webhook: a REST API with one unguessable path, and the function behind it. */
-import { Duration, Fn, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Fn, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import {
   AccessLogFormat,
   CfnResource,
+  CfnRestApi,
   EndpointType,
   LambdaIntegration,
   LogGroupLogDestination,
   RestApi,
+  SecurityPolicy,
 } from 'aws-cdk-lib/aws-apigateway';
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledge.ts';
-import { encryptedLogGroup, type LogDefaults } from './encrypted-log-group.ts';
+import { encryptedLogGroup } from './encrypted-log-group.ts';
 import { fixLogicalId } from './logical-id.ts';
-import { grantRecording, recordingEnvironment } from './recording.ts';
-import type { Secrets } from './secrets.ts';
-import type { Settings } from './settings.ts';
-import type { Storage } from './storage.ts';
-import { TodokeFunction } from './todoke-function.ts';
+import { type ReceiverProps, receiverFunction } from './receiver-function.ts';
+import type { TodokeFunction } from './todoke-function.ts';
 
 /** A line of the access log. Not the path, which is not to be known; no header and no content. */
 const ACCESS_LOG = {
@@ -33,39 +32,21 @@ const ACCESS_LOG = {
 const PUSH_TO_CLOUDWATCH_LOGS =
   'arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs';
 
-export interface SendGridReceiverProps {
-  readonly defaults: LogDefaults;
-  readonly settings: Settings;
-  readonly storage: Storage;
-  readonly secrets: Secrets;
-}
-
 export class SendGridReceiver extends Construct {
   /** The address to enter at SendGrid. */
   readonly webhookUrl: string;
   readonly api: RestApi;
   readonly receive: TodokeFunction;
 
-  constructor(scope: Construct, id: string, props: SendGridReceiverProps) {
+  constructor(scope: Construct, id: string, props: ReceiverProps) {
     super(scope, id);
-    const { defaults, settings, storage, secrets } = props;
-
-    this.receive = new TodokeFunction(this, 'ReceiveSendGrid', {
-      defaults,
+    const { defaults, settings } = props;
+    this.receive = receiverFunction(this, 'ReceiveSendGrid', props, {
       entry: 'receive-sendgrid',
-      description: "Records what SendGrid's Event Webhook reports",
-      timeout: Duration.seconds(29),
-      environment: {
-        ...recordingEnvironment(this, storage, settings),
-        WEBHOOK_SECRET: secrets.webhook.secretArn,
-      },
-      ...(settings.sendgridReceiverReservedConcurrency !== undefined && {
-        reservedConcurrentExecutions: settings.sendgridReceiverReservedConcurrency,
-      }),
+      description: "Receives SendGrid's Event Webhook: verifies each post and queues it",
+      reservedConcurrency: settings.sendgridReceiverReservedConcurrency,
     });
     const { receive } = this;
-    grantRecording(receive, storage);
-    secrets.grantRead(receive, secrets.webhook);
 
     const accessLogs = encryptedLogGroup(this, 'SendGridWebhookLogs', defaults);
     this.api = new RestApi(this, 'SendGridWebhook', {
@@ -81,7 +62,8 @@ export class SendGridReceiver extends Construct {
       deployOptions: {
         stageName: 'v1',
         throttlingRateLimit: 1000,
-        throttlingBurstLimit: 2000,
+        // Below the account's default burst in every region.
+        throttlingBurstLimit: 1000,
         accessLogDestination: new LogGroupLogDestination(accessLogs),
         accessLogFormat: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
       },
@@ -89,6 +71,12 @@ export class SendGridReceiver extends Construct {
     const { api } = this;
     fixLogicalId(api, 'SendGridWebhook');
     fixLogicalId(api.deploymentStage, 'SendGridWebhookStage');
+    // A Regional API accepts TLS 1.0 by default. BASIC: the mode of access that applied before; STRICT would only add a
+    // check of the host name, and each post is signed.
+    const restApi = api.node.defaultChild;
+    if (!(restApi instanceof CfnRestApi)) throw new Error('Cannot set the TLS policy: the API has no resource');
+    restApi.securityPolicy = SecurityPolicy.TLS13_1_2_PFS_PQ_2025_09;
+    restApi.endpointAccessMode = 'BASIC';
     // The CDK's own output shows the address without its path, which answers nobody.
     api.node.tryRemoveChild('Endpoint');
 

@@ -1,6 +1,7 @@
 /** What a person may choose at a deployment, validated. */
 import type { Node } from 'constructs';
 import * as z from 'zod';
+import { PROVIDERS } from '../lambda/mail/provider.ts';
 
 const timeZone = z.string().refine(
   (zone) => {
@@ -45,8 +46,16 @@ const settingsSchema = z.strictObject({
       error: `must be one of ${LOG_RETENTION_DAYS.join(', ')}`,
     })
     .default(90),
-  /** Upper bound on SendGrid's receivers at one time; unlimited if left out. */
+  /** Whose webhooks the stack receives. A provider that is left out has no public address. */
+  providers: z.enum(['both', ...PROVIDERS], { error: `must be both, ${PROVIDERS.join(' or ')}` }).default('both'),
+  /** Reserved concurrency of SendGrid's receiver; none is reserved if left out. */
   sendgridReceiverReservedConcurrency: wholeNumber.pipe(z.number().min(1, 'must be at least 1')).optional(),
+  /** Reserved concurrency of Customers Mail Cloud's receiver; none is reserved if left out. */
+  customersMailCloudReceiverReservedConcurrency: wholeNumber.pipe(z.number().min(1, 'must be at least 1')).optional(),
+  /** Upper bound on invocations of record-events at one time. */
+  recordEventsMaximumConcurrency: wholeNumber
+    .pipe(z.number().min(2, 'must be at least 2').max(1000, 'must be at most 1000'))
+    .default(5),
   /** Gets a mail when an alarm fires; nobody if left out. */
   alarmEmail: z.email('must be an e-mail address').optional(),
   /** Where the SendGrid account lives. */

@@ -1,12 +1,14 @@
 /** Todoke in one account and region: what receives, what sends, what joins, and what they keep. */
 import { CfnOutput, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import type { Provider } from '../lambda/mail/provider.ts';
 import { AlarmTopic } from './alarm-topic.ts';
 import { Alarms } from './alarms.ts';
 import { ApplicationAccess } from './application-access.ts';
 import { CustomersMailCloudReceiver } from './customers-mail-cloud-receiver.ts';
 import { Dashboard } from './dashboard.ts';
 import { EncryptionKey } from './encryption-key.ts';
+import { EventRecorder } from './event-recorder.ts';
 import { LateJoin } from './late-join.ts';
 import { MailSender } from './mail-sender.ts';
 import { Metrics } from './metrics.ts';
@@ -34,18 +36,17 @@ export class TodokeStack extends Stack {
     const queues = new Queues(this, 'Queues', { key });
     const defaults = { key, logRetentionDays: settings.logRetentionDays };
 
-    const sendGrid = new SendGridReceiver(this, 'SendGridReceiver', { defaults, settings, storage, secrets });
-    const customersMailCloud = new CustomersMailCloudReceiver(this, 'CustomersMailCloudReceiver', {
-      defaults,
-      settings,
-      storage,
-      secrets,
-      queues,
-    });
+    const receives = (provider: Provider) => settings.providers === 'both' || settings.providers === provider;
+    const receiverProps = { defaults, settings, secrets, queues };
+    const sendGrid = receives('sendgrid') ? new SendGridReceiver(this, 'SendGridReceiver', receiverProps) : undefined;
+    const customersMailCloud = receives('customers-mail-cloud')
+      ? new CustomersMailCloudReceiver(this, 'CustomersMailCloudReceiver', receiverProps)
+      : undefined;
+    const recorder = new EventRecorder(this, 'EventRecorder', { defaults, settings, storage, queues });
     const sender = new MailSender(this, 'MailSender', { defaults, settings, storage, secrets, queues });
     const lateJoin = new LateJoin(this, 'LateJoin', { defaults, settings, storage, queues });
 
-    const metrics = new Metrics(this, { sendGrid, customersMailCloud, sender, lateJoin, storage, queues });
+    const metrics = new Metrics(this, { sendGrid, customersMailCloud, recorder, sender, lateJoin, storage, queues });
     const alarmTopic = new AlarmTopic(this, 'AlarmTopic', { key, email: settings.alarmEmail });
     const alarms = new Alarms(this, 'Alarms', { metrics, topic: alarmTopic });
     const dashboard = new Dashboard(this, 'Dashboard', { metrics, alarms });
@@ -58,12 +59,14 @@ export class TodokeStack extends Stack {
     output('MailTableName', storage.mail.tableName, 'Put an item here, and it is sent');
     output('SentLogTableName', storage.sentLog.tableName, 'The story of each mail');
     output('BounceTableName', storage.bounce.tableName, 'What bounced, was dropped or failed, and why');
-    output('SendGridWebhookUrl', sendGrid.webhookUrl, "Enter this as SendGrid's Event Webhook");
-    output(
-      'CustomersMailCloudWebhookUrl',
-      customersMailCloud.webhookUrl,
-      "Enter this as Customers Mail Cloud's webhook",
-    );
+    if (sendGrid) output('SendGridWebhookUrl', sendGrid.webhookUrl, "Enter this as SendGrid's Event Webhook");
+    if (customersMailCloud) {
+      output(
+        'CustomersMailCloudWebhookUrl',
+        customersMailCloud.webhookUrl,
+        "Enter this as Customers Mail Cloud's webhook",
+      );
+    }
     output(
       'CustomersMailCloudTimeZone',
       settings.customersMailCloudTimeZone,
@@ -80,7 +83,7 @@ export class TodokeStack extends Stack {
     output('DashboardUrl', dashboard.url, 'Shows what is sent, received and going wrong');
     output('WebhookSecretName', secrets.webhook.secretName, 'Holds what webhooks are verified with');
     output('SenderSecretName', secrets.sender.secretName, 'Holds what mail is sent with');
-    output('SpillQueueUrl', queues.spill.queueUrl, 'Holds posts that wait for storage: empty on a good day');
+    output('EventQueueUrl', queues.events.queueUrl, 'Holds the posts that wait to be recorded');
     output('FailureQueueUrl', queues.failures.queueUrl, 'Holds what was given up: empty on a good day');
   }
 }

@@ -11,14 +11,15 @@ const stackOutputsSchema = z.object({
   MailTableName: z.string(),
   SentLogTableName: z.string(),
   BounceTableName: z.string(),
-  SendGridWebhookUrl: z.string(),
-  CustomersMailCloudWebhookUrl: z.string(),
   WebhookSecretName: z.string(),
   SenderSecretName: z.string(),
+  /** A stack whose setting `providers` leaves a provider out has no webhook of that provider. */
+  SendGridWebhookUrl: z.string().optional(),
+  CustomersMailCloudWebhookUrl: z.string().optional(),
   /** A stack that was deployed before these were added has none until the next deployment. */
   CustomersMailCloudTimeZone: z.string().optional(),
   SendGridRegion: sendGridRegion.default('global'),
-  SpillQueueUrl: z.string().optional(),
+  EventQueueUrl: z.string().optional(),
   FailureQueueUrl: z.string().optional(),
   ConsoleUrl: z.string().optional(),
   DynamoDbEndpoint: z.string().optional(),

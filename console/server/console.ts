@@ -12,6 +12,8 @@ import { resendMail, sendMail } from './sending.ts';
 import type { Tables } from './tables.ts';
 import { rowsOf } from './tried.ts';
 
+export type { Tables } from './tables.ts';
+
 export interface ConsoleOptions {
   readonly mode: 'local' | 'deployed';
   readonly tables: Tables;

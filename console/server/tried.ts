@@ -2,6 +2,7 @@
 import { batchGet } from '../../lambda/aws/dynamodb.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import { PROVIDER_EVENTS } from '../../lambda/providers/events.ts';
+import { withStorableKeys } from '../../lambda/recording/keys.ts';
 import { type Answered, type Asked, bounce, type SamplePost, triedEvent } from '../shared/api.ts';
 import { bounceKey } from '../shared/versions.ts';
 import { queryPartition, type Tables } from './tables.ts';
@@ -44,7 +45,8 @@ export async function rowsOf(tables: Tables, post: Asked<'rowsOf'>): Promise<Ans
 function eventsIn({ provider, contentType, body }: SamplePost): MailEvent[] {
   const request = { method: 'POST', headers: { 'content-type': contentType }, body: Buffer.from(body) };
   try {
-    return PROVIDER_EVENTS[provider].ofPost(request, ANY_TIME_ZONE);
+    const { parse, normalize } = PROVIDER_EVENTS[provider];
+    return parse(request).map((event) => withStorableKeys(normalize(event, ANY_TIME_ZONE)));
   } catch {
     // The receiver's answer says what is wrong with it.
     return [];

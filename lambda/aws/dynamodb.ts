@@ -71,12 +71,12 @@ export async function batchGet(
  * @returns the rows that DynamoDB does not take however often they are sent, with its error
  * @throws whatever else the SDK throws after its own retries
  */
-export async function batchPut(
+export async function batchPut<OnePut extends Put>(
   client: DynamoDBDocumentClient,
-  puts: readonly Put[],
+  puts: readonly OnePut[],
   signal: AbortSignal,
-): Promise<{ readonly put: Put; readonly error: Error }[]> {
-  const invalid: { put: Put; error: Error }[] = [];
+): Promise<{ readonly put: OnePut; readonly error: Error }[]> {
+  const invalid: { put: OnePut; error: Error }[] = [];
   await forEachConcurrently(chunks(puts, PUTS_PER_REQUEST), async (chunk) => {
     try {
       await putChunk(client, chunk, signal);
@@ -96,7 +96,7 @@ export async function batchPut(
 }
 
 async function putChunk(client: DynamoDBDocumentClient, chunk: readonly Put[], signal: AbortSignal): Promise<void> {
-  let missing = chunk;
+  let missing: readonly Put[] = chunk;
   for (let attempt = 0; missing.length > 0; attempt++) {
     await backoff(attempt, signal);
     const requests: Record<string, { PutRequest: { Item: Record<string, unknown> } }[]> = {};

@@ -6,7 +6,7 @@ export type EnvironmentVariable =
   | 'BOUNCE_TABLE'
   | 'WEBHOOK_SECRET'
   | 'SENDER_SECRET'
-  | 'SPILL_QUEUE_URL'
+  | 'EVENT_QUEUE_URL'
   | 'RETENTION_DAYS'
   | 'CUSTOMERS_MAIL_CLOUD_TIME_ZONE'
   | 'SENDGRID_API_URL';

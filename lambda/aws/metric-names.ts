@@ -3,8 +3,8 @@ export const METRIC_NAMESPACE = 'Todoke';
 
 /**
  * Of events, when they are recorded: `Received` is all of them, and of these `Delivered`, the four outcomes, failures whose
- * mail is not logged yet (`Unmatched`) and what is not understood (`Unrecognized`). Of posts: `Refused`, for want of a
- * right signature or credential. Of mails: `Sent`, `NotSent` (the item is `failed`), of these `UnauthorizedHandovers`, and
+ * mail is not logged yet (`Unmatched`) and what is not understood (`Unrecognized`). Of posts: `Refused` (answered 4xx), and
+ * `Unrecorded` (an attempt to record one from the queue failed). Of mails: `Sent`, `NotSent` (the item is `failed`), of these `UnauthorizedHandovers`, and
  * `Retried` (the stream delivers it again).
  */
 export const METRIC_NAMES = [
@@ -17,6 +17,7 @@ export const METRIC_NAMES = [
   'Unmatched',
   'Unrecognized',
   'Refused',
+  'Unrecorded',
   'Sent',
   'NotSent',
   'UnauthorizedHandovers',

@@ -32,15 +32,15 @@ export async function forEachRecord(
   await forEachConcurrently(
     event.Records,
     async (record) => {
-      const streamRecord = readRecord(record);
-      if (!streamRecord) return;
+      let streamRecord: StreamRecord | undefined;
       try {
-        await work(streamRecord);
+        streamRecord = readRecord(record);
+        if (streamRecord) await work(streamRecord);
       } catch (error) {
         log('warn', 'Cannot finish a stream record: it will be delivered again', {
           sequenceNumber: record.dynamodb?.SequenceNumber,
           ...errorFields(error),
-          ...retryFields(streamRecord),
+          ...(streamRecord && retryFields(streamRecord)),
         });
         batchItemFailures.push({ itemIdentifier: record.dynamodb?.SequenceNumber ?? '' });
       }
@@ -55,7 +55,31 @@ function readRecord({ eventID, dynamodb }: DynamoDBRecord): StreamRecord | undef
   return {
     eventId: eventID ?? '',
     writtenAtMs: (dynamodb.ApproximateCreationDateTime ?? 0) * 1000,
-    // The event's own type differs from the SDK's only in what of a value is optional.
-    row: unmarshall(dynamodb.NewImage as Record<string, AttributeValue>, UNMARSHALL_OPTIONS),
+    row: readRow(dynamodb.NewImage),
   };
+}
+
+type Image = NonNullable<NonNullable<DynamoDBRecord['dynamodb']>['NewImage']>;
+
+/**
+ * The row of an image. An attribute that cannot be read is left out: a record that failed for it would fail at each
+ * delivery, and hold up its shard. DynamoDB Local 3 writes an empty map as `{}`.
+ */
+function readRow(image: Image): Row {
+  // The event's own type differs from the SDK's only in what of a value is optional.
+  const read = (part: Image): Row => unmarshall(part as Record<string, AttributeValue>, UNMARSHALL_OPTIONS);
+  try {
+    return read(image);
+  } catch (error) {
+    log('warn', 'Cannot read an attribute of a stream record: it is left out', errorFields(error));
+  }
+  const row: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(image)) {
+    try {
+      row[name] = read({ [name]: value })[name];
+    } catch {
+      // Left out.
+    }
+  }
+  return row;
 }

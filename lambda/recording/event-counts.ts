@@ -1,5 +1,4 @@
-/** What the metrics say of a post. */
-
+/** Counts of recorded events, for the log and for the metrics. */
 import type { Counts } from '../aws/metric.ts';
 import type { MetricName } from '../aws/metric-names.ts';
 import type { Outcome } from '../mail/classification.ts';
@@ -12,7 +11,21 @@ const FAILURE_METRICS: Record<Outcome, MetricName> = {
   complained: 'Complained',
 };
 
-/** What metrics say of events that were recorded. What comes twice counts twice. */
+/** Events by kind. `received` is the sum of the others. */
+export function kindCounts(events: readonly MailEvent[]) {
+  const count = (kind: MailEvent['kind']) => events.filter((event) => event.kind === kind).length;
+  return {
+    received: events.length,
+    /** Failures: each has a Bounce row. */
+    recorded: count('failure'),
+    /** Queued, deferred, delivered: each is in the story of its mail. */
+    progressed: count('progress'),
+    ignored: count('ignored'),
+    unrecognized: count('unrecognized'),
+  };
+}
+
+/** The metrics of recorded events. An event that comes twice counts twice. */
 export function eventCounts(events: readonly MailEvent[], unmatched: number): Counts {
   const counts: Partial<Record<MetricName, number>> = { Received: events.length, Unmatched: unmatched };
   for (const event of events) {

@@ -1,5 +1,6 @@
 /** Keys that DynamoDB takes. */
 import { sha256 } from '../mail/content-key.ts';
+import type { MailEvent } from '../mail/event.ts';
 
 /** DynamoDB's limits on key attributes, in bytes of UTF-8 (Developer Guide, "Quotas"). */
 export const PARTITION_KEY_MAX_BYTES = 2048;
@@ -15,6 +16,20 @@ export function boundedKey(value: string, maxBytes: number): string {
   if (key.length * 3 <= maxBytes || Buffer.byteLength(key) <= maxBytes) return key;
   const mark = `…sha256:${sha256(key)}`;
   return utf8Beginning(key, maxBytes - Buffer.byteLength(mark)) + mark;
+}
+
+/** The event with ids and a recipient that fit into keys. The same object if they fit already. */
+export function withStorableKeys<Event extends MailEvent>(event: Event): Event {
+  if (event.kind === 'ignored') return event;
+  const fullMessageId = boundedKey(event.fullMessageId, PARTITION_KEY_MAX_BYTES);
+  const eventId = boundedKey(event.eventId, SORT_KEY_MAX_BYTES);
+  const sameIds = fullMessageId === event.fullMessageId && eventId === event.eventId;
+  if (event.kind === 'unrecognized') return sameIds ? event : { ...event, fullMessageId, eventId };
+  const messageIds = event.messageIds.map((id) => boundedKey(id, PARTITION_KEY_MAX_BYTES));
+  const recipient = event.recipient === undefined ? undefined : boundedKey(event.recipient, PARTITION_KEY_MAX_BYTES);
+  const same =
+    sameIds && recipient === event.recipient && messageIds.every((id, index) => id === event.messageIds[index]);
+  return same ? event : { ...event, fullMessageId, eventId, messageIds, recipient };
 }
 
 /** The beginning of a text that takes at most `maxBytes` in UTF-8, no character of it divided. */

@@ -1,100 +1,117 @@
-/** The side of the join on which the events come last: what a post becomes in the tables. */
+/** The side of the join on which the events come last: their rows in the tables. */
 import { setMaxListeners } from 'node:events';
 import { batchGet, batchPut, type Put, type Row } from '../aws/dynamodb.ts';
 import { log } from '../aws/log.ts';
 import { keyOfContent } from '../mail/content-key.ts';
-import type { FailureEvent, MailEvent, ProgressEvent } from '../mail/event.ts';
+import type { FailureEvent, MailEvent, ProgressEvent, UnrecognizedEvent } from '../mail/event.ts';
 import { jsonText } from '../mail/json.ts';
 import { providerOf } from '../mail/provider.ts';
 import { LOG_ROW_ENTRY } from './entries.ts';
 import type { EventStore } from './event-store.ts';
+import { withStorableKeys } from './keys.ts';
 import { bounceRow, type LoggedMail, loggedMail, type RecordingTime, storyRow, unrecognizedRow } from './rows.ts';
 
-/** What became of the events of a post. `received` is the sum of the others. */
-export interface RecordedCounts {
-  readonly received: number;
-  /** Failures: each has a Bounce row. */
-  readonly recorded: number;
-  /** Queued, deferred, delivered: each is in the story of its mail. */
-  readonly progressed: number;
-  readonly ignored: number;
-  readonly unrecognized: number;
+/** Events that came in one post. */
+export interface ReceivedEvents {
+  readonly events: readonly MailEvent[];
+  /** When the receiver got the post; Unix milliseconds. */
+  readonly receivedAtMs: number;
 }
 
-/** The counts, and how many of the failures are about a mail that is not logged yet. */
-export interface Recorded extends RecordedCounts {
-  readonly unmatched: number;
+interface TimedPut extends Put {
+  readonly time: RecordingTime;
 }
 
 /**
- * Records the events of a post: every failure as a Bounce row joined with its mail, failures and progress in the story
- * of the mail. Recording the same events again, in any order and at any time, changes nothing but `receivedAt`.
+ * Records the events of posts: each failure as a Bounce row joined with its mail, failures and progress in the story of
+ * the mail. The number of requests depends on the number of events, not of posts. To record the same events again, in any
+ * order and at any time, changes nothing except `receivedAt`.
  *
  * Why no join is lost: the story has the event before the second, consistent look for the mail. A mail that is logged
  * after that look finds the event in its story, and join-late-events completes the row.
  *
- * @param signal ends the work; what was recorded until then stays, and is recorded again with the next try
+ * @param retentionDays 0 keeps rows for ever
+ * @param signal ends the work. What was written until then stays, and is written again by the next attempt
+ * @returns the failures of mail that is not logged yet
  * @throws whatever the SDK throws after its retries, and the signal's reason
  */
 export async function recordEvents(
-  events: readonly MailEvent[],
-  time: RecordingTime,
+  posts: readonly ReceivedEvents[],
+  retentionDays: number,
   store: EventStore,
   signal: AbortSignal,
-): Promise<Recorded> {
-  // Every request under way listens to it; Node warns of a leak from the eleventh on.
+): Promise<FailureEvent[]> {
+  // Each request in flight listens to it. Node warns of a leak from the eleventh on.
   setMaxListeners(0, signal);
+  const times = new Map<MailEvent, RecordingTime>();
+  // Of two copies of an event the one that was received last is written.
+  for (const { events, receivedAtMs } of posts.toSorted((a, b) => a.receivedAtMs - b.receivedAtMs)) {
+    for (const event of events) times.set(withStorableKeys(event), { receivedAtMs, retentionDays });
+  }
+  const events = [...times.keys()];
   const failures = events.filter((event) => event.kind === 'failure');
   const progress = events.filter((event) => event.kind === 'progress');
   const unrecognized = events.filter((event) => event.kind === 'unrecognized');
 
-  // Where a provider names a mail in two ways, only a look tells in whose story the event belongs.
+  // If a provider names a mail in two ways, only a look tells to which story the event belongs.
   const toFind = [...failures, ...progress.filter(({ messageIds }) => messageIds.length > 1)];
   const mails = await findMails(toFind, { consistent: false }, store, signal);
   await put([
     ...failures.map((event) => bouncePut(event, mailOf(event, mails))),
-    ...unrecognized.map((event) => ({ table: store.bounceTable, row: unrecognizedRow(event, time) })),
+    ...unrecognized.map(unrecognizedPut),
     ...[...failures, ...progress].flatMap((event) => storyPuts(event, mails)),
   ]);
 
   const unmatched = failures.filter((event) => !mailOf(event, mails));
   const lateMails = await findMails(unmatched, { consistent: true }, store, signal);
-  const late = unmatched.filter((event) => mailOf(event, lateMails));
-  await put(late.map((event) => bouncePut(event, mailOf(event, lateMails))));
+  await put(
+    unmatched.flatMap((event) => {
+      const mail = mailOf(event, lateMails);
+      return mail ? [bouncePut(event, mail)] : [];
+    }),
+  );
+  return unmatched.filter((event) => !mailOf(event, lateMails));
 
-  return {
-    received: events.length,
-    recorded: failures.length,
-    progressed: progress.length,
-    ignored: events.length - failures.length - progress.length - unrecognized.length,
-    unrecognized: unrecognized.length,
-    unmatched: unmatched.length - late.length,
-  };
-
-  function bouncePut(event: FailureEvent, mail: LoggedMail | undefined): Put {
-    return { table: store.bounceTable, row: bounceRow(event, mail, time) };
+  function timeOf(event: MailEvent): RecordingTime {
+    const time = times.get(event);
+    if (time === undefined) throw new Error('Cannot record an event: it came in none of the posts');
+    return time;
   }
 
-  function storyPuts(event: FailureEvent | ProgressEvent, found: Mails): Put[] {
+  function bouncePut(event: FailureEvent, mail: LoggedMail | undefined): TimedPut {
+    const time = timeOf(event);
+    return { table: store.bounceTable, row: bounceRow(event, mail, time), time };
+  }
+
+  function unrecognizedPut(event: UnrecognizedEvent): TimedPut {
+    const time = timeOf(event);
+    return { table: store.bounceTable, row: unrecognizedRow(event, time), time };
+  }
+
+  function storyPuts(event: FailureEvent | ProgressEvent, found: Mails): TimedPut[] {
+    const time = timeOf(event);
     const mail = mailOf(event, found);
     const stories = mail ? [mail.messageId] : event.messageIds;
-    return stories.map((messageId) => ({ table: store.sentLogTable, row: storyRow(event, messageId, time) }));
+    return stories.map((messageId) => ({
+      table: store.sentLogTable,
+      row: storyRow(event, messageId, time),
+      time,
+    }));
   }
 
-  async function put(puts: readonly Put[]): Promise<void> {
+  async function put(puts: readonly TimedPut[]): Promise<void> {
     const invalid = await batchPut(store.client, withoutRepeated(puts), signal);
     if (invalid.length === 0) return;
-    // Never expected: rows are made within DynamoDB's limits. What it still does not take is kept as text.
+    // Never expected: rows are made within DynamoDB's limits. A row that it still refuses is kept as text.
     log('error', 'DynamoDB does not take some rows: they are kept as unrecognized', {
       rows: invalid.length,
       errors: [...new Set(invalid.map(({ error }) => error.name))],
     });
-    const asText = invalid.map(({ put: { row } }) => ({ table: store.bounceTable, row: rowAsText(row, time) }));
+    const asText = invalid.map(({ put: { row, time } }) => ({ table: store.bounceTable, row: rowAsText(row, time) }));
     const [stillInvalid] = await batchPut(store.client, asText, signal);
     if (stillInvalid) throw stillInvalid.error;
   }
 }
-
 function rowAsText(row: Row, time: RecordingTime): Row {
   // Not of the whole row: when it came differs from one delivery to the next.
   const key = keyOfContent([row['fullMessageId'], row['eventId'], row['messageId'], row['entry']]);
@@ -129,8 +146,8 @@ export async function findMails(
 }
 
 /** A batch with one key twice is refused. Two events of one key are the same event. */
-function withoutRepeated(puts: readonly Put[]): Put[] {
-  const byKey = new Map<string, Put>();
+function withoutRepeated(puts: readonly TimedPut[]): TimedPut[] {
+  const byKey = new Map<string, TimedPut>();
   for (const put of puts) byKey.set(keyOf(put.row), put);
   return [...byKey.values()];
 }

@@ -1,5 +1,5 @@
-/** A webhook post, how it is read, and why it is refused. */
-import { parseJsonBytes } from '../mail/parse-json.ts';
+/** A webhook post as HTTP: how it is read, and why it is refused. */
+import type { APIGatewayProxyEvent, LambdaFunctionURLEvent } from 'aws-lambda';
 
 /** A webhook post, whichever AWS service it came through. */
 export interface WebhookRequest {
@@ -10,7 +10,7 @@ export interface WebhookRequest {
   readonly body: Buffer;
 }
 
-/** An answer other than 200, thrown by whatever finds the reason for it. */
+/** An answer other than 200, thrown by the code that finds the reason for it. */
 export class WebhookRefusal extends Error {
   readonly status: number;
 
@@ -24,49 +24,44 @@ export class WebhookRefusal extends Error {
   }
 }
 
+/** Adapts what API Gateway (REST proxy) or a function URL (payload 2.0) passes on. */
+export function webhookRequest(event: APIGatewayProxyEvent | LambdaFunctionURLEvent): WebhookRequest {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(event.headers ?? {})) {
+    if (value !== undefined) headers[name.toLowerCase()] = value;
+  }
+  return {
+    method: 'httpMethod' in event ? event.httpMethod : event.requestContext.http.method,
+    headers,
+    body: Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8'),
+  };
+}
+
 /** The content type without its parameters, in lower case. */
 export function mediaType(request: WebhookRequest): string {
   return (request.headers['content-type'] ?? '').replace(/;.*/s, '').trim().toLowerCase();
 }
 
-/** More events than this are no honest post: SendGrid's largest holds about 2,500, Customers Mail Cloud's 100. */
+/** SendGrid's largest post holds about 2,500 events, Customers Mail Cloud's 100. */
 const MAX_EVENTS = 10_000;
 
 /** @throws WebhookRefusal 413 */
 export function refuseTooManyEvents(count: number): void {
   if (count > MAX_EVENTS) {
-    throw new WebhookRefusal(413, `Cannot record ${count} events at once: at most ${MAX_EVENTS} are taken in one post`);
+    throw new WebhookRefusal(413, `Cannot take ${count} events at once: at most ${MAX_EVENTS} are taken in one post`);
   }
 }
 
 /**
- * The JSON that a provider sent, as bytes or as a text.
+ * The JSON that a provider sent.
  *
+ * @param what for the message: `the post`, or the name of a field
  * @throws WebhookRefusal 400
  */
-export function parseJson(json: Buffer | string, what: string): unknown {
+export function parseJson(json: string, what: string): unknown {
   try {
-    return typeof json === 'string' ? JSON.parse(json) : parseJsonBytes(json);
+    return JSON.parse(json);
   } catch (cause) {
     throw new WebhookRefusal(400, `Cannot read ${what}: it is not JSON`, { cause });
-  }
-}
-
-/**
- * The fields of an `application/x-www-form-urlencoded` text. The same as URLSearchParams gives, in a third of its time;
- * what it reads leniently is left to it.
- */
-export function parseForm(text: string): Readonly<Record<string, string>> {
-  const decode = (part: string) => decodeURIComponent(part.replaceAll('+', ' '));
-  try {
-    const pairs = text.split('&').filter((pair) => pair !== '');
-    return Object.fromEntries(
-      pairs.map((pair) => {
-        const [name = ''] = pair.split('=', 1);
-        return [decode(name), decode(pair.slice(name.length + 1))];
-      }),
-    );
-  } catch {
-    return Object.fromEntries(new URLSearchParams(text));
   }
 }

@@ -13,8 +13,8 @@ export interface CustomersMailCloudSimulatorOptions
   extends Pick<SubmissionServerOptions, 'certificate' | 'credentials'> {
   /** 0 for a free one. */
   readonly port: number;
-  /** Where events are posted. */
-  readonly webhookUrl: string;
+  /** Where events are posted. Undefined: they are posted nowhere. */
+  readonly webhookUrl: string | undefined;
   /** The `api_key` of the posts, asked before each; empty for none. */
   readonly apiKey: () => string | Promise<string>;
   /** Between two events of a recipient. */
@@ -73,6 +73,7 @@ export async function startCustomersMailCloudSimulator(
   const outbox = new Outbox<CustomersMailCloudEvent>({
     split: splitByType,
     post: async (events, signal) => {
+      if (webhookUrl === undefined) return undefined;
       const post = eventPost(events, { apiKey: await apiKey(), serverComposition }, format);
       return postToWebhook(webhookUrl, post, signal);
     },

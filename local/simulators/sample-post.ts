@@ -20,10 +20,11 @@ export interface PostAnswer {
 interface PostTargets {
   /** On the curve P-256. */
   readonly privateKey: KeyObject;
-  readonly sendGridWebhookUrl: string;
+  /** Undefined if the stack does not receive the provider's webhook. */
+  readonly sendGridWebhookUrl: string | undefined;
   /** Put into the body, in place of any other. */
   readonly apiKey: string;
-  readonly customersMailCloudWebhookUrl: string;
+  readonly customersMailCloudWebhookUrl: string | undefined;
 }
 
 /** Posts to a webhook any body, signed as SendGrid does or with Customers Mail Cloud's `api_key`. */
@@ -32,7 +33,9 @@ export async function postSample(post: SamplePost, targets: PostTargets): Promis
   const sendGrid = provider === 'sendgrid';
   const body = sendGrid ? post.body : withApiKey(post, targets.apiKey);
   const signed = sendGrid && signatureHeaders(body, targets.privateKey, Date.now());
-  const response = await fetch(sendGrid ? targets.sendGridWebhookUrl : targets.customersMailCloudWebhookUrl, {
+  const url = sendGrid ? targets.sendGridWebhookUrl : targets.customersMailCloudWebhookUrl;
+  if (url === undefined) throw new Error(`Cannot post: the setting providers leaves ${provider} out`);
+  const response = await fetch(url, {
     method: 'POST',
     headers: { 'Content-Type': contentType, ...signed },
     body,

@@ -19,8 +19,8 @@ export interface SendGridSimulatorOptions {
   readonly apiKey: () => string | Promise<string>;
   /** Signs the posts of the webhook that is there at the start; on the curve P-256. */
   readonly privateKey: KeyObject;
-  /** Where the webhook that is there at the start posts its events. */
-  readonly webhookUrl: string;
+  /** Where the webhook that is there at the start posts its events. Undefined: there is none at the start. */
+  readonly webhookUrl: string | undefined;
   /** Between two events of a recipient. */
   readonly delayMs: number;
   /** Before a refused post is repeated, 1 s by default; each further wait is twice as long, up to a minute. */
@@ -60,7 +60,7 @@ const GIVE_UP_AFTER_MS = 24 * 3_600_000;
  */
 export async function startSendGridSimulator(options: SendGridSimulatorOptions): Promise<SendGridSimulator> {
   const { apiKey, privateKey, webhookUrl, delayMs, firstRetryMs = FIRST_RETRY_MS } = options;
-  const webhooks = new EventWebhooks(readyWebhook(webhookUrl, privateKey));
+  const webhooks = new EventWebhooks(webhookUrl === undefined ? undefined : readyWebhook(webhookUrl, privateKey));
   const closing = new AbortController();
   const report = (line: string) => options.report?.(`SendGrid simulator: ${line}`);
   const postAs = (

@@ -30,8 +30,9 @@ interface SimulatedProvidersOptions {
   /** 0 takes a free one. */
   readonly sendGridPort: number;
   readonly smtpPort: number;
-  readonly sendGridWebhookUrl: string;
-  readonly customersMailCloudWebhookUrl: string;
+  /** Undefined if the stack does not receive the provider's webhook. */
+  readonly sendGridWebhookUrl: string | undefined;
+  readonly customersMailCloudWebhookUrl: string | undefined;
   readonly customersMailCloudTimeZone: string | undefined;
   /** Between two events of a mail. */
   readonly delayMs: number;

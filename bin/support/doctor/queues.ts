@@ -3,12 +3,15 @@ import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings } from '../aws.ts';
 import { counted } from '../talk.ts';
 import type { Patient } from './patient.ts';
-import { type Check, mend, ok } from './verdict.ts';
+import { type Check, mend, ok, type Verdict } from './verdict.ts';
 
-/** A line for each queue: both are empty on a good day. */
+/** Posts come and go all the time. More than these are recorded within a second or two. */
+const BUSY_MESSAGES = 100;
+
+/** One line per queue. */
 export function queueChecks({ outputs }: Patient): Check[] {
   const sqs = new SQSClient(clientSettings(outputs, 'AwsApiEndpoint'));
-  const check = (name: string, url: string | undefined, whatToDo: string): Check => ({
+  const check = (name: string, url: string | undefined, verdictOf: (messages: number) => Verdict): Check => ({
     name,
     look: async () => {
       if (url === undefined) return mend('its address is not in the outputs: deploy again, with --outputs-file');
@@ -19,19 +22,21 @@ export function queueChecks({ outputs }: Patient): Check[] {
         }),
       );
       const messages = Object.values(Attributes).reduce((sum, count) => sum + Number(count), 0);
-      return messages === 0 ? ok('empty') : mend(`${counted(messages, 'message')}: ${whatToDo}`);
+      return messages === 0 ? ok('empty') : verdictOf(messages);
     },
   });
   return [
-    check(
-      'SpillQueue',
-      outputs.SpillQueueUrl,
-      'posts wait for storage and are tried every six minutes; if they do not go away, look at the log of RecordSpilledPosts',
+    check('EventQueue', outputs.EventQueueUrl, (messages) =>
+      messages <= BUSY_MESSAGES
+        ? ok(`${counted(messages, 'post')} waiting`)
+        : mend(
+            `${counted(messages, 'post')} waiting. After a large campaign this is normal for some minutes; if the number does not fall, look at the log of RecordEvents`,
+          ),
     ),
-    check(
-      'FailureQueue',
-      outputs.FailureQueueUrl,
-      'work was given up. docs/operations.md#given-up says what to do with each message. Do not purge the queue: a post of Customers Mail Cloud in it is nowhere else',
+    check('FailureQueue', outputs.FailureQueueUrl, (messages) =>
+      mend(
+        `${counted(messages, 'message')}: work was given up. docs/operations.md#given-up says what to do with each message. Do not purge the queue: a post in it is nowhere else`,
+      ),
     ),
   ];
 }

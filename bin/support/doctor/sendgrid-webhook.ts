@@ -9,7 +9,7 @@ import { webhookSecretOf } from '../secrets.ts';
 import { type EventWebhook, WEBHOOK_EVENTS } from '../sendgrid-api.ts';
 import { counted } from '../talk.ts';
 import type { Patient } from './patient.ts';
-import { type Check, mend, ok, skipped } from './verdict.ts';
+import { type Check, mend, NOT_RECEIVED, ok, skipped } from './verdict.ts';
 
 const NO_KEY = `needs ${WEBHOOK_KEY} in the environment, a key that may edit webhooks`;
 const SETUP = 'run `npm run setup` with the webhook key';
@@ -24,6 +24,7 @@ export function sendGridWebhookCheck({ outputs, sendGrid }: Patient): Check {
   return {
     name: "SendGrid's Event Webhook",
     look: async () => {
+      if (outputs.SendGridWebhookUrl === undefined) return skipped(NOT_RECEIVED);
       if (!sendGrid) return skipped(NO_KEY);
       const [webhook] = await sendGrid.webhooksTo(outputs.SendGridWebhookUrl);
       if (!webhook) return mend(`none posts to SendGridWebhookUrl: ${SETUP}`);
@@ -81,6 +82,7 @@ export function testPostCheck({ outputs, sendGrid, client }: Patient, patienceMs
   return {
     name: "SendGrid's test post",
     look: async () => {
+      if (outputs.SendGridWebhookUrl === undefined) return skipped(NOT_RECEIVED);
       if (!sendGrid) return skipped(NO_KEY);
       const [webhook] = await sendGrid.webhooksTo(outputs.SendGridWebhookUrl);
       if (!webhook) return skipped('there is no webhook to test');

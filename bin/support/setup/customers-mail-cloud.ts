@@ -2,11 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { SMTP_PASSWORD } from '../answers.ts';
 import { counted } from '../talk.ts';
-import { done, type Setup, say, sayKept, state, steps, title } from './step.ts';
+import { done, type Setup, say, sayKept, sayNotReceived, state, steps, title } from './step.ts';
 
 /** Makes the key by which its posts are known, and says what to enter there. */
 export async function setUpCustomersMailCloudEvents(setup: Setup): Promise<void> {
   title('Customers Mail Cloud, events');
+  if (setup.outputs.CustomersMailCloudWebhookUrl === undefined) return sayNotReceived();
   const { apiKeys, basic, bearerTokens } = (await setup.webhookSecret.read()).value.customersMailCloud;
   if (apiKeys.length > 0) {
     say(`api_key: set, and kept (${counted(apiKeys.length, 'key')} accepted; --rotate customers-mail-cloud: another)`);

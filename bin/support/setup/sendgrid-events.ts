@@ -4,7 +4,7 @@ import { WEBHOOK_KEY } from '../answers.ts';
 import { webhookProblems } from '../doctor/sendgrid-webhook.ts';
 import { type EventWebhook, SendGridApi, WEBHOOK_EVENTS } from '../sendgrid-api.ts';
 import { counted } from '../talk.ts';
-import { done, type Setup, say, steps, title } from './step.ts';
+import { done, type Setup, say, sayNotReceived, steps, title } from './step.ts';
 
 /**
  * Points SendGrid's Event Webhook here and takes its public key; without a key that may do so, says what a person does.
@@ -13,8 +13,10 @@ import { done, type Setup, say, steps, title } from './step.ts';
  */
 export async function setUpSendGridEvents(setup: Setup, shownKey: string): Promise<void> {
   title('SendGrid, events');
+  const url = setup.outputs.SendGridWebhookUrl;
+  if (url === undefined) return sayNotReceived();
   if (setup.webhookKey !== '') {
-    await setUpWebhook(setup);
+    await setUpWebhook(setup, url);
     if (shownKey !== '') say('--sendgrid-public-key was not taken: SendGrid says its keys itself.');
     return;
   }
@@ -27,11 +29,11 @@ export async function setUpSendGridEvents(setup: Setup, shownKey: string): Promi
   await addPublicKeys(setup, [key]);
 }
 
-async function setUpWebhook(setup: Setup): Promise<void> {
+async function setUpWebhook(setup: Setup, url: string): Promise<void> {
   const { outputs, webhookKey } = setup;
   const api = new SendGridApi(outputs, webhookKey);
-  const there = await api.webhooksTo(outputs.SendGridWebhookUrl);
-  const webhooks = there.length > 0 ? there : [await create(api, outputs.SendGridWebhookUrl)];
+  const there = await api.webhooksTo(url);
+  const webhooks = there.length > 0 ? there : [await create(api, url)];
   const signing = webhooks.map(async (webhook) => {
     if (webhook.public_key !== '') return webhook.public_key;
     const key = await api.signWebhook(webhook.id);
@@ -82,7 +84,7 @@ async function addPublicKeys({ webhookSecret }: Setup, keys: readonly string[]):
 export async function retirePublicKeys({ outputs, webhookKey, webhookSecret }: Setup): Promise<void> {
   const { sendgridPublicKeys: known } = (await webhookSecret.read()).value;
   const current =
-    webhookKey === ''
+    webhookKey === '' || outputs.SendGridWebhookUrl === undefined
       ? known.slice(-1)
       : (await new SendGridApi(outputs, webhookKey).webhooksTo(outputs.SendGridWebhookUrl))
           .filter(({ enabled }) => enabled)

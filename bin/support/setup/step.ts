@@ -26,6 +26,9 @@ export const steps = (lines: readonly string[]): void => {
 /** What a person gets to see of a secret. */
 export const state = (isSet: boolean): string => (isSet ? 'set' : 'missing');
 
+/** In place of the steps for a webhook that the stack does not have. */
+export const sayNotReceived = (): void => say('not received: the setting `providers` leaves it out');
+
 /** A given answer that is not taken must be said so. */
 export function sayKept(what: string, otherIsGiven: boolean): void {
   say(

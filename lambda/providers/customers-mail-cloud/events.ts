@@ -19,6 +19,21 @@ export interface CustomersMailCloudEntry {
   readonly entry: unknown;
 }
 
+const entrySchema = z.object({ eventType: z.string(), entry: z.unknown() });
+
+/** An entry that was stored as JSON. A value of another shape becomes an entry of no event type. */
+export function readEntry(stored: unknown): CustomersMailCloudEntry {
+  return entrySchema.safeParse(stored).data ?? { eventType: '', entry: stored };
+}
+
+/** The entries in the JSON value of an unrecognized row's `rawEvent`: lists by event type. */
+export function entriesOfRawEvent(raw: unknown): CustomersMailCloudEntry[] {
+  if (typeof raw !== 'object' || raw === null) return [];
+  return Object.entries(raw).flatMap(([eventType, entries]) =>
+    [entries].flat().map((entry: unknown) => ({ eventType, entry })),
+  );
+}
+
 /** All that an entry must be. Its fields may have any type: each is looked at where it is used. */
 const fieldsSchema = z.object({});
 

@@ -6,7 +6,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import {
   mediaType,
-  parseForm,
   parseJson,
   refuseTooManyEvents,
   WebhookRefusal,
@@ -21,10 +20,13 @@ export interface CustomersMailCloudCredentials {
   readonly bearerTokens: readonly string[];
 }
 
+/** A body is parsed to find its `api_key`. Without a valid Authorization header, a larger one is refused unparsed. */
+const MAX_UNVERIFIED_BYTES = 1024 * 1024;
+
 /**
- * The entries of a post, after one of its credentials was found right: HTTP Basic or Bearer, or `api_key` in the body.
+ * The entries of a post that has a valid credential: HTTP Basic or Bearer, or `api_key` in the body.
  *
- * @throws WebhookRefusal 503 where nothing is configured, 415 and 401, and once it is accepted 400 or 413
+ * @throws WebhookRefusal 503 if nothing is configured; 413, 415, 401; and for a verified post 400 or 413
  */
 export function acceptCustomersMailCloud(
   request: WebhookRequest,
@@ -39,8 +41,14 @@ export function acceptCustomersMailCloud(
       'Cannot verify the post: put an api_key, a Basic user or a Bearer token under customersMailCloud in the webhook secret',
     );
   }
-  const form = isForm(request);
   const authorized = hasRightAuthorization(request.headers['authorization'], { apiKeys, basic, bearerTokens });
+  if (!authorized && request.body.length > MAX_UNVERIFIED_BYTES) {
+    throw new WebhookRefusal(
+      413,
+      `Cannot take a post of ${request.body.length} bytes without a valid Authorization header: at most ${MAX_UNVERIFIED_BYTES} are taken`,
+    );
+  }
+  const form = isForm(request);
   const fields = readFields(request, form, authorized);
   if (!authorized && !isOneOf(fields['api_key'], apiKeys)) {
     throw new WebhookRefusal(
@@ -69,10 +77,10 @@ function isForm(request: WebhookRequest): boolean {
 
 /** Without a right header, a body that cannot be read is a body without a right key. */
 function readFields(request: WebhookRequest, form: boolean, authorized: boolean): Readonly<Record<string, unknown>> {
-  if (form) return parseForm(request.body.toString());
+  if (form) return Object.fromEntries(new URLSearchParams(request.body.toString()));
   let fields: unknown;
   try {
-    fields = parseJson(request.body, 'the post');
+    fields = parseJson(request.body.toString(), 'the post');
   } catch (refusal) {
     if (authorized) throw refusal;
   }

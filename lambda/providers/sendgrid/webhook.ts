@@ -16,6 +16,16 @@ const SIGNATURE_HEADER = 'x-twilio-email-event-webhook-signature';
 const TIMESTAMP_HEADER = 'x-twilio-email-event-webhook-timestamp';
 
 /**
+ * The events of a post that one of the keys signed.
+ *
+ * @throws WebhookRefusal 503 if no usable key is configured, 401 if none fits, then 415, 400 or 413
+ */
+export function acceptSendGrid(request: WebhookRequest, publicKeys: readonly string[]): unknown[] {
+  verifySendGrid(request, publicKeys);
+  return parseSendGrid(request);
+}
+
+/**
  * Whether one of the keys signed the post: ECDSA with P-256 and SHA-256 over the timestamp header and the raw body.
  *
  * The timestamp's age is not limited: SendGrid sends again for a day, it is not documented whether with a new signature,
@@ -86,7 +96,7 @@ export function parseSendGrid(request: WebhookRequest): unknown[] {
   if (mediaType(request) !== 'application/json') {
     throw new WebhookRefusal(415, 'Cannot read the post: its content type is not application/json');
   }
-  const events = parseJson(request.body, 'the post');
+  const events = parseJson(request.body.toString(), 'the post');
   if (!Array.isArray(events)) throw new WebhookRefusal(400, 'Cannot read the post: it is not an array of events');
   refuseTooManyEvents(events.length);
   return events;

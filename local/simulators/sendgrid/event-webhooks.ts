@@ -40,8 +40,8 @@ const MAX_WEBHOOKS = 5;
 export class EventWebhooks {
   #webhooks: readonly EventWebhook[];
 
-  constructor(first: EventWebhook) {
-    this.#webhooks = [first];
+  constructor(first: EventWebhook | undefined) {
+    this.#webhooks = first === undefined ? [] : [first];
   }
 
   list(): readonly EventWebhook[] {

@@ -13,9 +13,7 @@ describe("a post's media type", () => {
   });
 });
 
-describe('JSON that is none is refused', () => {
-  test.each([['as text', '{'] as const, ['as bytes', Buffer.from('{')] as const])('%s', (_, json) => {
-    const refusal = new WebhookRefusal(400, 'Cannot read the post: it is not JSON', { cause: expect.any(SyntaxError) });
-    expect(() => parseJson(json, 'the post')).toThrow(refusal);
-  });
+test('a text that is not JSON is refused', () => {
+  const refusal = new WebhookRefusal(400, 'Cannot read the post: it is not JSON', { cause: expect.any(SyntaxError) });
+  expect(() => parseJson('{', 'the post')).toThrow(refusal);
 });

@@ -4,6 +4,7 @@ import { keyOfContent } from '../../../../lambda/mail/content-key.ts';
 import type { FailureEvent, MailEvent } from '../../../../lambda/mail/event.ts';
 import { normalizeCustomersMailCloud } from '../../../../lambda/providers/customers-mail-cloud/events.ts';
 import { acceptCustomersMailCloud } from '../../../../lambda/providers/customers-mail-cloud/webhook.ts';
+import { withStorableKeys } from '../../../../lambda/recording/keys.ts';
 import { bounceRow, storyRow, unrecognizedRow } from '../../../../lambda/recording/rows.ts';
 import { anyJson, anyText, holdsForAll } from '../../mail/property.ts';
 import { expectStorable } from '../../recording/stored-row.ts';
@@ -445,7 +446,7 @@ describe('whatever Customers Mail Cloud sends', () => {
     holdsForAll(
       received,
       (entry) => {
-        const event = normalizeCustomersMailCloud(entry, 'Asia/Tokyo');
+        const event = withStorableKeys(normalizeCustomersMailCloud(entry, 'Asia/Tokyo'));
         if (event.kind === 'ignored') return expect.fail('is ignored');
         expect(event.fullMessageId).not.toBe('');
         expect(event.eventId).not.toBe('');
@@ -475,7 +476,7 @@ describe('whatever Customers Mail Cloud sends', () => {
     holdsForAll(
       received,
       (entry) => {
-        const event = normalizeCustomersMailCloud(entry, 'Asia/Tokyo');
+        const event = withStorableKeys(normalizeCustomersMailCloud(entry, 'Asia/Tokyo'));
         if (event.kind === 'ignored') return expect.fail('is ignored');
         if (event.kind === 'unrecognized') return expectStorable(unrecognizedRow(event, time));
         if (event.kind === 'failure') expectStorable(bounceRow(event, undefined, time));

@@ -4,6 +4,7 @@ import { keyOfContent } from '../../../../lambda/mail/content-key.ts';
 import type { FailureEvent, MailEvent } from '../../../../lambda/mail/event.ts';
 import { normalizeSendGrid } from '../../../../lambda/providers/sendgrid/events.ts';
 import { parseSendGrid } from '../../../../lambda/providers/sendgrid/webhook.ts';
+import { withStorableKeys } from '../../../../lambda/recording/keys.ts';
 import { bounceRow, storyRow, unrecognizedRow } from '../../../../lambda/recording/rows.ts';
 import { anyJson, anyText, holdsForAll } from '../../mail/property.ts';
 import { expectStorable } from '../../recording/stored-row.ts';
@@ -481,7 +482,7 @@ describe('whatever SendGrid sends', () => {
     holdsForAll(
       fc.oneof(event, anyJson),
       (received) => {
-        const normalized = normalizeSendGrid(received);
+        const normalized = withStorableKeys(normalizeSendGrid(received));
         if (normalized.kind === 'ignored') return;
         expect(normalized.fullMessageId).not.toBe('');
         expect(normalized.eventId).not.toBe('');
@@ -513,7 +514,7 @@ describe('whatever SendGrid sends', () => {
     holdsForAll(
       fc.oneof(event, anyJson),
       (received) => {
-        const normalized = normalizeSendGrid(received);
+        const normalized = withStorableKeys(normalizeSendGrid(received));
         if (normalized.kind === 'ignored') return;
         if (normalized.kind === 'unrecognized') return expectStorable(unrecognizedRow(normalized, time));
         if (normalized.kind === 'failure') expectStorable(bounceRow(normalized, undefined, time));

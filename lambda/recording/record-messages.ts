@@ -1,0 +1,104 @@
+/** An invocation of record-events: the messages of EventQueue, recorded together or, if that fails, one by one. */
+import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
+import { forEachConcurrently } from '../aws/for-each-concurrently.ts';
+import { errorFields, log } from '../aws/log.ts';
+import { metricFields } from '../aws/metric.ts';
+import type { MailEvent } from '../mail/event.ts';
+import { PROVIDERS, type Provider } from '../mail/provider.ts';
+import { PROVIDER_EVENTS } from '../providers/events.ts';
+import { readQueueMessage } from '../webhooks/event-queue.ts';
+import { eventCounts, kindCounts } from './event-counts.ts';
+import type { EventStore } from './event-store.ts';
+import { recordEvents } from './record-events.ts';
+
+export interface RecorderOptions {
+  readonly store: EventStore;
+  /** 0 keeps rows for ever. */
+  readonly retentionDays: number;
+  /** IANA name: that of Customers Mail Cloud's times. */
+  readonly timeZone: string;
+  /** When the invocation has to end; Unix milliseconds. */
+  readonly endsAtMs: number;
+}
+
+/** A post, or a part of one, as its message holds it. */
+interface Post {
+  readonly messageId: string;
+  readonly provider: Provider;
+  readonly receivedAtMs: number;
+  readonly events: readonly MailEvent[];
+}
+
+/** Kept free at the end of the invocation, to report what failed. */
+const REPORT_MS = 2_000;
+
+/**
+ * Records the posts in these messages. First all together, in half of the time; if that fails, each alone, so that one
+ * bad message fails alone.
+ *
+ * @returns the messages whose rows are not all written: SQS delivers them again
+ */
+export async function recordMessages(
+  records: readonly Pick<SQSRecord, 'messageId' | 'body'>[],
+  options: RecorderOptions,
+): Promise<SQSBatchResponse> {
+  const failed: string[] = [];
+  const posts = records.flatMap((record) => {
+    try {
+      return [readPost(record, options.timeZone)];
+    } catch (error) {
+      logFailure('Cannot read a message of EventQueue: it stays in the queue', record.messageId, error);
+      failed.push(record.messageId);
+      return [];
+    }
+  });
+  const leftMs = Math.max(0, options.endsAtMs - REPORT_MS - Date.now());
+  try {
+    await record(posts, leftMs / 2, options);
+  } catch (error) {
+    log('warn', 'Cannot record the posts together: each is recorded alone', {
+      posts: posts.length,
+      ...errorFields(error),
+    });
+    await forEachConcurrently(posts, async (post) => {
+      try {
+        await record([post], Math.max(0, options.endsAtMs - REPORT_MS - Date.now()), options);
+      } catch (error) {
+        logFailure('Cannot record a post: it stays in the queue', post.messageId, error, post.provider);
+        failed.push(post.messageId);
+      }
+    });
+  }
+  return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
+}
+
+function readPost({ messageId, body }: Pick<SQSRecord, 'messageId' | 'body'>, timeZone: string): Post {
+  const { provider, receivedAtMs, events } = readQueueMessage(body);
+  const { normalize } = PROVIDER_EVENTS[provider];
+  return { messageId, provider, receivedAtMs, events: events.map((event) => normalize(event, timeZone)) };
+}
+
+/** Writes one line of the log per provider, which is also its metrics. */
+async function record(posts: readonly Post[], timeMs: number, { store, retentionDays }: RecorderOptions) {
+  const startedAtMs = Date.now();
+  const unmatched = await recordEvents(posts, retentionDays, store, AbortSignal.timeout(timeMs));
+  for (const provider of PROVIDERS) {
+    const own = posts.filter((post) => post.provider === provider);
+    if (own.length === 0) continue;
+    const events = own.flatMap((post) => post.events);
+    const ownUnmatched = unmatched.filter((event) => event.provider === provider).length;
+    log('info', 'recorded', {
+      provider,
+      posts: own.length,
+      ...kindCounts(events),
+      unmatched: ownUnmatched,
+      durationMs: Date.now() - startedAtMs,
+      ...metricFields(provider, eventCounts(events, ownUnmatched)),
+    });
+  }
+}
+
+/** Where the message cannot be read its provider is unknown, and the metric of any provider raises the alarm. */
+function logFailure(message: string, messageId: string, error: unknown, provider: Provider = PROVIDERS[0]): void {
+  log('error', message, { messageId, ...errorFields(error), ...metricFields(provider, { Unrecorded: 1 }) });
+}
