@@ -54,7 +54,7 @@ export async function recordMessages(
   });
   const leftMs = Math.max(0, options.endsAtMs - REPORT_MS - Date.now());
   try {
-    await record(posts, leftMs / 2, options);
+    await record(posts, Math.floor(leftMs / 2), options);
   } catch (error) {
     log('warn', 'Cannot record the posts together: each is recorded alone', {
       posts: posts.length,
