@@ -87,7 +87,8 @@ function webhookAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       anchor: 'failing-webhooks',
     },
     UnrecordedPosts: {
-      metric: combined('SUM', metrics.receivedCounts('Unrecorded'), QUARTER_OF_AN_HOUR),
+      // Of both providers: a message that cannot be read counts as one of the first.
+      metric: combined('SUM', metrics.counts('Unrecorded'), QUARTER_OF_AN_HOUR),
       atLeast: 1,
       periods: 2,
       description:

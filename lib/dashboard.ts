@@ -64,7 +64,7 @@ function rows(metrics: Metrics, alarms: Alarms) {
       graph('Posts: refused, in EventQueue, not recorded', [
         ...metrics.receivedCounts('Refused'),
         ...metrics.queuedPosts,
-        ...metrics.receivedCounts('Unrecorded'),
+        ...metrics.counts('Unrecorded'),
       ]),
       graph(
         'A post takes, 99 of 100 (ms)',

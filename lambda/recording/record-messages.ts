@@ -98,7 +98,7 @@ async function record(posts: readonly Post[], timeMs: number, { store, retention
   }
 }
 
-/** Where the message cannot be read its provider is unknown, and the metric of any provider raises the alarm. */
+/** If a message cannot be read, its provider is unknown. The alarm looks at the metric of each. */
 function logFailure(message: string, messageId: string, error: unknown, provider: Provider = PROVIDERS[0]): void {
   log('error', message, { messageId, ...errorFields(error), ...metricFields(provider, { Unrecorded: 1 }) });
 }
