@@ -27,7 +27,16 @@ export default defineConfig({
     // One worker per core: the long tests mostly wait for what they started.
     maxWorkers: '100%',
     projects: [
-      { test: { ...common, name: 'pure', include: ['test/**/*.test.ts'], exclude: ON_THE_STACK } },
+      {
+        test: {
+          ...common,
+          name: 'pure',
+          include: ['test/**/*.test.ts'],
+          exclude: ON_THE_STACK,
+          // Files share what they import: that takes as long as their tests.
+          isolate: false,
+        },
+      },
       {
         test: {
           ...common,
