@@ -68,7 +68,7 @@ async function closed(port: number, purpose: string): Promise<number> {
 }
 
 /**
- * Local mode's four ports in a row, all known to be free now: better to hear of a taken one before the stack is built.
+ * Local mode's four ports in a row, all known to be free now.
  *
  * @param port the first; with 0 all are 0, for free ones
  */

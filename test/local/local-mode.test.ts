@@ -197,7 +197,6 @@ describe('local mode', () => {
     };
     await expect(start({ dir, signal: stopping.signal, report })).rejects.toThrow('Interrupted');
     expect(existsSync(join(dir, 'lock.json'))).toBe(false);
-    expect(existsSync(join(dir, 'dynamodb', 'process.json'))).toBe(false);
   });
 
   test('uses a DynamoDB that runs already', async () => {
