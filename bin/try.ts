@@ -12,7 +12,7 @@ import type { Row } from '../lambda/aws/dynamodb.ts';
 import { OUTCOMES } from '../lambda/mail/classification.ts';
 import { PROVIDERS, type Provider, readProvider } from '../lambda/mail/provider.ts';
 import { LOG_ROW_ENTRY } from '../lambda/recording/entries.ts';
-import { isLocal } from './support/aws.ts';
+import { isLocal, localAwsCli } from './support/aws.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs, type StackOutputs } from './support/outputs.ts';
 import { documentClientOf } from './support/tables.ts';
@@ -219,7 +219,7 @@ function show(table: string, what: string, row: Row, attributes: readonly string
 
 function goOn(outputs: StackOutputs, provider: string): string {
   const other = receivedProviders(outputs).find((name) => name !== readProvider(provider));
-  const aws = `AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws dynamodb --region ap-northeast-1 --endpoint-url ${outputs.DynamoDbEndpoint}`;
+  const aws = localAwsCli(outputs.DynamoDbEndpoint);
   return `
 ${heading('Go on from here')}
 ${other === undefined ? '' : `  The same with the other provider:\n    npm run try -- --provider ${other}\n\n`}  All that bounced, with the AWS CLI:
