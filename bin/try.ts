@@ -12,11 +12,12 @@ import type { Row } from '../lambda/aws/dynamodb.ts';
 import { OUTCOMES } from '../lambda/mail/classification.ts';
 import { PROVIDERS, type Provider, readProvider } from '../lambda/mail/provider.ts';
 import { LOG_ROW_ENTRY } from '../lambda/recording/entries.ts';
+import { counted } from '../local/counted.ts';
 import { isLocal, localAwsCli } from './support/aws.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs, type StackOutputs } from './support/outputs.ts';
 import { documentClientOf } from './support/tables.ts';
-import { counted, faint, good, heading, rowText } from './support/talk.ts';
+import { faint, good, heading, rowText } from './support/talk.ts';
 
 /** Longer than any simulated delivery with the default delay. */
 const PATIENCE_MS = 30_000;

@@ -83,7 +83,9 @@ export class LocalFunction implements Invocable {
     const { logicalId, reservedConcurrency, report } = this.#options;
     const inUse = this.#running + this.#waiting.length;
     if (whenBusy === 'refuse' && reservedConcurrency !== undefined && inUse >= reservedConcurrency) {
-      throw new ThrottledError(`Cannot invoke ${logicalId}: its ${reservedConcurrency} reserved executions are in use`);
+      throw new ThrottledError(
+        `Cannot invoke ${logicalId}: all of its reserved concurrency (${reservedConcurrency}) is in use`,
+      );
     }
     const waiting = this.#takeSlot();
     if (waiting !== undefined) await waiting;

@@ -133,7 +133,7 @@ describePage('Bounces', () => {
   test('what is shown is exported, and runs nowhere as a formula', async () => {
     const { page } = await open('#/bounces');
     await page.getByLabel('Recipient or message id').fill('someone--5@example.jp');
-    await page.getByText('1 rows shown').waitFor();
+    await page.getByText('1 row shown').waitFor();
     const file = async (name: string) => {
       const download = page.waitForEvent('download');
       await page.getByRole('button', { name }).click();
