@@ -131,7 +131,9 @@ describe('npm start', () => {
 
   test.each([
     [['--port', 'x'], /Cannot use --port x: it must be a whole number/],
-    [['--colour', 'red'], /Unknown option '--colour'\. `npm start -- --help` lists the options/],
+    [['--port', '-1'], /Cannot use --port -1: it must be a whole number from 0 to 65532/],
+    [['--delay-ms', '1.5'], /Cannot use --delay-ms 1\.5: it must be a whole number/],
+    [['--colour', 'red'], /Cannot use --colour: there is no such option\. `npm start -- --help` lists the options/],
     [['--dynamodb-endpoint', '127.0.0.1:18000'], /127\.0\.0\.1:18000, it must be an address such as http:\/\//],
     [['--dir', 'package.json'], /Cannot use package\.json: it is a file, not a folder/],
     [['--dir', 'package.json/below'], /a part of the path is a file, not a folder/],
