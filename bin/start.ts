@@ -2,8 +2,9 @@
 import { startLocalMode } from '../local/local-mode.ts';
 import { runCommand } from './support/command.ts';
 import { localConsole } from './support/local-console.ts';
+import { DEFAULT_DIR } from './support/outputs.ts';
 import { duration, heading } from './support/talk.ts';
-import { DEFAULT_DIR, welcome } from './support/welcome.ts';
+import { welcome } from './support/welcome.ts';
 import { wholeNumber } from './support/whole-number.ts';
 
 const SAME_SIGNAL_MS = 1_000;

@@ -1,9 +1,8 @@
 /** What `npm start` prints when it is ready. */
 import { join } from 'node:path';
 import { localAwsCli } from './aws.ts';
+import { DEFAULT_DIR } from './outputs.ts';
 import { heading, shellWord } from './talk.ts';
-
-export const DEFAULT_DIR = '.local';
 
 /** In place of the address of a webhook. */
 const NOT_RECEIVED = 'not received: the setting `providers` leaves it out';

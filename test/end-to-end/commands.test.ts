@@ -147,7 +147,10 @@ describe('npm start', () => {
 describe('npm run try', () => {
   test('without a running stack it says what to do', async () => {
     const refused = await run('bin/try.ts', '--outputs', join(dir, 'outputs.json'));
-    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/Run `npm start` in another terminal/) });
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`Run \`npm start -- --dir ${dir}\` in another terminal`),
+    });
   });
 
   test('an option that npm kept for itself is refused: it would be taken for not given', async () => {
@@ -163,7 +166,9 @@ describe('npm run try', () => {
     await writeFile(outputsFile(), JSON.stringify(gone));
     expect(await ran(outputsFile(), 'try')).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/ECONNREFUSED.*: nothing answers there\. Is `npm start` still running\?/),
+      stderr: expect.stringContaining(
+        `Cannot use ${outputsFile()}: the local mode that wrote it does not answer at ${gone.Todoke.DynamoDbEndpoint}. Run \`npm start -- --dir ${dir}\` in another`,
+      ),
     });
   });
 
