@@ -2,6 +2,7 @@
 import { startLocalMode } from '../local/local-mode.ts';
 import { runCommand } from './support/command.ts';
 import { localConsole } from './support/local-console.ts';
+import { whenNpmIsGone } from './support/npm.ts';
 import { DEFAULT_DIR } from './support/outputs.ts';
 import { duration, heading } from './support/talk.ts';
 import { welcome } from './support/welcome.ts';
@@ -42,6 +43,7 @@ await runCommand(
         });
       }
     });
+    whenNpmIsGone(() => process.emit('SIGHUP'));
     console.log(heading('Todoke on this machine'));
     const report = (line: string) => console.log(`${duration(Date.now() - startedAtMs).padStart(7)}  ${line}`);
     const local = await startLocalMode({

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import * as z from 'zod';
-import { isErrorWithCode } from './files.ts';
 import { LOOPBACK, listen } from './ports.ts';
+import { exists } from './processes.ts';
 
 const ANSWER_TIMEOUT_MS = 1_000;
 
@@ -47,14 +47,5 @@ export async function isHeld({ pid, port, token }: LockHolder): Promise<boolean>
     return silent;
   } finally {
     socket.destroy();
-  }
-}
-
-/** Whether any process has this id now. */
-function exists(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return isErrorWithCode(error, 'EPERM');
   }
 }

@@ -1,5 +1,15 @@
-/** Child processes that end with this one. */
+/** Other processes, and child processes that end with this one. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { isErrorWithCode } from './files.ts';
+
+/** Whether any process has this id now. */
+export function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return isErrorWithCode(error, 'EPERM');
+  }
+}
 
 /**
  * Starts the program in place of the shell, under its process id, beside a watcher in the same process group. The

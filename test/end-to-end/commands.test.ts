@@ -119,6 +119,29 @@ describe('npm start', () => {
     expect(await again.interrupt()).toBe(0);
   }, 120_000);
 
+  test('ended by way of npm, which passes no signal on, it stops', async () => {
+    await synthesizedBefore();
+    const npm = spawn('npm', ['start', '--', '--port', '0', '--dir', dir], {
+      cwd: root,
+      stdio: 'ignore',
+      detached: true,
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], npm_config_update_notifier: 'false' },
+    });
+    onTestFinished(() => {
+      try {
+        if (npm.pid !== undefined) process.kill(-npm.pid, 'SIGKILL');
+      } catch {
+        // Nothing of the group is left.
+      }
+    });
+    const outputs = await until('the outputs', async () =>
+      existsSync(outputsFile()) ? readOutputs(outputsFile()) : undefined,
+    );
+    npm.kill('SIGTERM');
+    await untilNothingIsLeft(outputs);
+    expect(existsSync(outputsFile())).toBe(false);
+  });
+
   test('a port that is taken is named', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void taken.close());
