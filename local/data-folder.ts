@@ -51,6 +51,13 @@ function unusable(dir: string, error: unknown): unknown {
   return new Error(`Cannot use ${dir}: ${why}; choose another --dir`, { cause: error });
 }
 
+/** An error of the system's about something in the folder, as a sentence that says what to do. Any other as it is. */
+export function inFolder(dir: string, error: unknown): unknown {
+  const isAboutFile = error instanceof Error && 'syscall' in error && 'path' in error;
+  if (!isAboutFile) return error;
+  return new Error(`Cannot use ${dir}: ${error.message}; move that away, or choose another --dir`, { cause: error });
+}
+
 const UNUSABLE: Readonly<Record<string, string>> = {
   EACCES: 'you may not write there',
   EPERM: 'you may not write there',

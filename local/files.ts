@@ -62,7 +62,7 @@ export const toJson = (value: unknown): string => `${JSON.stringify(value, null,
 /**
  * The JSON in a file, in the shape that `schema` asks for; undefined if there is no such file.
  *
- * @throws Error that names the file where its content is not JSON or of another shape.
+ * @throws Error that names the file where it cannot be read, or its content is not JSON or of another shape.
  */
 export async function readJsonFile<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
   let text: string;
@@ -70,7 +70,7 @@ export async function readJsonFile<T>(path: string, schema: z.ZodType<T>): Promi
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (isErrorWithCode(error, 'ENOENT')) return undefined;
-    throw error;
+    throw new Error(`Cannot read ${path}: ${messageOf(error)}`, { cause: error });
   }
   try {
     return schema.parse(JSON.parse(text));

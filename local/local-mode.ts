@@ -5,7 +5,7 @@ import { startAwsApi } from './aws-api/aws-api.ts';
 import { localSecrets, secretsManagerCalls } from './aws-api/secrets.ts';
 import { sqsCalls } from './aws-api/sqs-calls.ts';
 import { type Cleanup, startOrUndo } from './cleanup.ts';
-import { openDataFolder } from './data-folder.ts';
+import { inFolder, openDataFolder } from './data-folder.ts';
 import { openDatabase, prepareTables } from './database/database.ts';
 import { findEngineBinary } from './database/engine-binary.ts';
 import { startEventSourceMappings } from './event-sources/event-source-mappings.ts';
@@ -76,7 +76,7 @@ export async function startLocalMode(options: LocalModeOptions): Promise<LocalMo
   return startOrUndo((cleanup) => start(options, cleanup), options.report).catch((error: unknown) => {
     // Whatever failed because of the stop, the stop is the reason.
     options.signal?.throwIfAborted();
-    throw error;
+    throw inFolder(options.dir, error);
   });
 }
 

@@ -159,6 +159,7 @@ describe('npm start', () => {
     [['--colour', 'red'], /Cannot use --colour: there is no such option\. `npm start -- --help` lists the options/],
     [['--dynamodb-endpoint', '127.0.0.1:18000'], /127\.0\.0\.1:18000, it must be an address such as http:\/\//],
     [['--dir', 'package.json'], /Cannot use package\.json: it is a file, not a folder/],
+    [['--dir', '/proc/x'], /Cannot use \/proc\/x: .*; choose another --dir/],
     [['--dir', 'package.json/below'], /a part of the path is a file, not a folder/],
   ])('%j is refused in one sentence', async (args, words) => {
     const refused = await run('bin/start.ts', ...args);
