@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import { createConsole } from '../console/server/console.ts';
 import { listen } from '../local/ports.ts';
 import { runCommand } from './support/command.ts';
+import { whenNpmIsGone } from './support/npm.ts';
 import { readOutputs } from './support/outputs.ts';
 import { consoleTables } from './support/tables.ts';
 import { wholeNumber } from './support/whole-number.ts';
@@ -37,6 +38,7 @@ await runCommand(
     console.log(values['allow-send'] ? 'It may send mail.' : 'It only reads; with --allow-send it sends, too.');
     await new Promise<void>((resolve) => {
       for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => resolve());
+      whenNpmIsGone(resolve);
     });
     server.close();
     server.closeAllConnections();

@@ -9,6 +9,7 @@ import { PROVIDER_EVENTS } from '../lambda/providers/events.ts';
 import type { EventStore } from '../lambda/recording/event-store.ts';
 import { joinUnmatched } from '../lambda/recording/join-unmatched.ts';
 import { recordEvents } from '../lambda/recording/record-events.ts';
+import { counted } from '../local/counted.ts';
 import { jsonOrUndefined } from '../local/json.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
@@ -45,16 +46,16 @@ await runCommand(
       counts.forPeople += unrecognized.filter((row) => rawEventOf(row) === undefined).length;
       counts.joined += joined;
       counts.stillUnmatched += unmatched.length - joined;
-      if (counts.looked > rows.length) console.log(`… ${counts.looked} rows`);
+      if (counts.looked > rows.length) console.log(`… ${counted(counts.looked, 'row')}`);
     }
-    console.log(`Looked at ${counts.looked} rows of ${outputs.BounceTableName} that were unrecognized or unmatched.`);
+    console.log(`Looked at ${counted(counts.looked, 'unrecognized or unmatched row')} of ${outputs.BounceTableName}.`);
     const done = options['dry-run'] ? 'would now be' : 'now';
     console.log(`  ${counts.recognized} ${done} recognized, ${counts.stillUnrecognized} still unrecognized`);
     if (counts.forPeople > 0) {
-      console.log(`    ${counts.forPeople} of these a person must read: what was kept of them is not the whole event`);
+      console.log(`    ${counts.forPeople} of these a person must read: not the whole event was kept`);
     }
     console.log(
-      `  ${counts.joined} ${done} joined with their mail, ${counts.stillUnmatched} whose mail is not in the sent log`,
+      `  ${counts.joined} ${done} joined with the mail, ${counts.stillUnmatched} whose mail is not in the sent log`,
     );
     if (options['dry-run']) console.log('Nothing was changed. Without --dry-run it will be.');
   },

@@ -3,10 +3,10 @@ import { type DynamoDBDocumentClient, GetCommand, paginateScan } from '@aws-sdk/
 import type { Row } from '../lambda/aws/dynamodb.ts';
 import { sendAgain } from '../lambda/sending/send-again.ts';
 import { whyStuck } from '../lambda/sending/stuck.ts';
+import { counted } from '../local/counted.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
 import { documentClientOf } from './support/tables.ts';
-import { counted } from './support/talk.ts';
 
 await runCommand(
   {

@@ -1,12 +1,13 @@
 /** `npm start`: the whole stack on this machine, until it is interrupted. */
-import { join } from 'node:path';
 import { startLocalMode } from '../local/local-mode.ts';
 import { runCommand } from './support/command.ts';
 import { localConsole } from './support/local-console.ts';
+import { whenNpmIsGone } from './support/npm.ts';
+import { DEFAULT_DIR } from './support/outputs.ts';
 import { duration, heading } from './support/talk.ts';
+import { welcome } from './support/welcome.ts';
 import { wholeNumber } from './support/whole-number.ts';
 
-const DEFAULT_DIR = '.local';
 const SAME_SIGNAL_MS = 1_000;
 
 await runCommand(
@@ -42,6 +43,7 @@ await runCommand(
         });
       }
     });
+    whenNpmIsGone(() => process.emit('SIGHUP'));
     console.log(heading('Todoke on this machine'));
     const report = (line: string) => console.log(`${duration(Date.now() - startedAtMs).padStart(7)}  ${line}`);
     const local = await startLocalMode({
@@ -65,42 +67,4 @@ await runCommand(
 function endpoint(text: string): string | undefined {
   if (text === '' || (URL.canParse(text) && /^https?:\/\//.test(text))) return text || undefined;
   throw new Error(`Cannot start: --dynamodb-endpoint is ${text}, it must be an address such as http://127.0.0.1:8000`);
-}
-
-/** In place of the address of a webhook. */
-const NOT_RECEIVED = 'not received: the setting `providers` leaves it out';
-
-function welcome(outputs: Readonly<Record<string, string>>, dir: string): string {
-  const outputsFile = join(dir, 'outputs.json');
-  const tryCommand = dir === DEFAULT_DIR ? 'npm run try' : `npm run try -- --outputs ${outputsFile}`;
-  return `
-${heading('Look at it')}
-  ${outputs['ConsoleUrl']}   send mail, and see what becomes of it
-
-${heading('Addresses')}
-  SendGrid webhook              ${outputs['SendGridWebhookUrl'] ?? NOT_RECEIVED}
-  Customers Mail Cloud webhook  ${outputs['CustomersMailCloudWebhookUrl'] ?? NOT_RECEIVED}
-  DynamoDB                      ${outputs['DynamoDbEndpoint']}
-  SendGrid, simulated           ${outputs['SendGridApiUrl']}
-  SMTP, simulated               ${outputs['SmtpUrl']}
-
-${heading('Kept')}
-  outputs   ${outputsFile}, as \`cdk deploy --outputs-file\` writes them
-  secrets   ${join(dir, 'webhook-secret.json')}, ${join(dir, 'sender-secret.json')}
-  logs      ${join(dir, 'logs')}
-
-${heading('Try')}
-  ${tryCommand}   in another terminal: sends mail, and shows each row as it appears
-
-  or put an item into the Mail table yourself:
-
-  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws dynamodb put-item --region ap-northeast-1 \\
-  --endpoint-url ${outputs['DynamoDbEndpoint']} --table-name ${outputs['MailTableName']} --item '{
-    "id": {"S": "hello-1"}, "from": {"S": "Shop <shop@example.com>"}, "to": {"S": "Taro <bounce@example.jp>"},
-    "subject": {"S": "Hello"}, "content": {"S": "Are you there?"}}'
-
-  What becomes of a mail depends on its recipient: bounce@, blocked@, dropped@, deferred@, complaint@; all others get it.
-
-Ctrl-C stops.
-`;
 }

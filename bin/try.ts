@@ -12,11 +12,12 @@ import type { Row } from '../lambda/aws/dynamodb.ts';
 import { OUTCOMES } from '../lambda/mail/classification.ts';
 import { PROVIDERS, type Provider, readProvider } from '../lambda/mail/provider.ts';
 import { LOG_ROW_ENTRY } from '../lambda/recording/entries.ts';
-import { isLocal } from './support/aws.ts';
+import { counted } from '../local/counted.ts';
+import { isLocal, localAwsCli } from './support/aws.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs, type StackOutputs } from './support/outputs.ts';
 import { documentClientOf } from './support/tables.ts';
-import { counted, faint, good, heading, rowText } from './support/talk.ts';
+import { faint, good, heading, rowText, shellWord } from './support/talk.ts';
 
 /** Longer than any simulated delivery with the default delay. */
 const PATIENCE_MS = 30_000;
@@ -43,6 +44,7 @@ await runCommand(
       throw new Error(`Cannot try ${file}: it is of a deployed stack, and this command only plays beside npm start`);
     }
     await play(outputs, provider, documentClientOf(outputs), join(dirname(file), 'logs'));
+    console.log(goOn(outputs, provider, file));
   },
 );
 
@@ -91,8 +93,6 @@ async function play(
   const again = await follow(first);
   await untilState(again, 'bounced');
   await showBounces(again);
-
-  console.log(goOn(outputs, provider));
 
   async function insert(item: Row): Promise<void> {
     console.log(rowText(item, ['id', 'provider', 'from', 'to', 'subject', 'content']));
@@ -217,12 +217,13 @@ function show(table: string, what: string, row: Row, attributes: readonly string
   console.log(`\n  ${faint('→')} ${table}: ${what}\n${rowText(row, attributes)}`);
 }
 
-function goOn(outputs: StackOutputs, provider: string): string {
+function goOn(outputs: StackOutputs, provider: string, file: string): string {
   const other = receivedProviders(outputs).find((name) => name !== readProvider(provider));
-  const aws = `AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws dynamodb --region ap-northeast-1 --endpoint-url ${outputs.DynamoDbEndpoint}`;
+  const named = file === OUTPUTS_OPTION.default ? '' : `--outputs ${shellWord(file)} `;
+  const aws = localAwsCli(outputs.DynamoDbEndpoint);
   return `
 ${heading('Go on from here')}
-${other === undefined ? '' : `  The same with the other provider:\n    npm run try -- --provider ${other}\n\n`}  All that bounced, with the AWS CLI:
+${other === undefined ? '' : `  The same with the other provider:\n    npm run try -- ${named}--provider ${other}\n\n`}  All that bounced, with the AWS CLI:
     ${aws} scan --table-name ${outputs.BounceTableName}
 
   What every mail went through:

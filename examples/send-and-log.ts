@@ -116,7 +116,10 @@ async function firstBounce(messageId: string, address: string, tables: Tables) {
 /** Reads the file that `cdk deploy --outputs-file` or `npm start` wrote, and prepares both clients. */
 async function open(outputsFile: string): Promise<Tables> {
   const text = await readFile(outputsFile, 'utf8').catch((cause) => {
-    throw new Error(`Cannot read ${outputsFile}: run \`npm start\`, or name a file with --outputs`, { cause });
+    throw new Error(
+      `Cannot read ${outputsFile}: \`npm start\` writes .local/outputs.json, \`npx cdk deploy --outputs-file <file>\` any other`,
+      { cause },
+    );
   });
   const stacks = z.record(z.string(), outputsSchema).parse(JSON.parse(text));
   const [outputs] = Object.values(stacks);

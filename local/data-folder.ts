@@ -1,10 +1,10 @@
 /** The folder in which local mode keeps everything. */
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { link, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
-import { isErrorWithCode, readJsonFile, toJson, writeFileAtomically } from './files.ts';
-import { identifyProcess, isRunning, processIdentity } from './processes.ts';
+import { isErrorWithCode, messageOf, readJsonFile, toJson, writeFileAtomically } from './files.ts';
+import { isHeld, type LockHolder, lockHolder, startHolding } from './lock-holder.ts';
 
 /** The folder that keeps everything of one local stack between starts, held by this process. */
 export interface DataFolder {
@@ -19,49 +19,84 @@ export interface DataFolder {
 /**
  * Opens the folder for this process alone, and makes it where it is missing.
  *
- * @throws Error where another running process has it.
+ * @throws Error where another running process has it, or where it cannot be made or written.
  */
 export async function openDataFolder(dir: string): Promise<DataFolder> {
   const root = resolve(dir);
   const lock = join(root, 'lock.json');
-  try {
-    await mkdir(root, { recursive: true });
-    await takeLock(lock, dir);
-  } catch (cause) {
-    if (!(cause instanceof Error && 'code' in cause)) throw cause;
-    throw new Error(`Cannot use ${dir}: ${UNUSABLE[String(cause.code)] ?? cause.message}; choose another --dir`, {
-      cause,
-    });
-  }
-  try {
-    return {
-      path: (...parts) => join(root, ...parts),
-      stackUuid: await stackUuid(join(root, 'stack.json')),
-      release: () => rm(lock, { force: true }),
-    };
-  } catch (error) {
+  const holding = await startHolding();
+  const release = async () => {
     await rm(lock, { force: true });
-    throw error;
+    await holding.stop();
+  };
+  try {
+    await makeFolder(root);
+    await takeLock(lock, holding.holder, dir);
+  } catch (error) {
+    await holding.stop();
+    throw unusable(dir, error);
   }
+  try {
+    return { path: (...parts) => join(root, ...parts), stackUuid: await stackUuid(join(root, 'stack.json')), release };
+  } catch (error) {
+    await release();
+    throw unusable(dir, error);
+  }
+}
+
+/** What the system said, in our words. */
+function unusable(dir: string, error: unknown): unknown {
+  if (!(error instanceof Error && 'code' in error)) return error;
+  const why = UNUSABLE[String(error.code)] ?? messageOf(error);
+  return new Error(`Cannot use ${dir}: ${why}; choose another --dir`, { cause: error });
+}
+
+/** An error of the system's about something in the folder, as a sentence that says what to do. Any other as it is. */
+export function inFolder(dir: string, error: unknown): unknown {
+  const isAboutFile = error instanceof Error && 'syscall' in error && 'path' in error;
+  if (!isAboutFile) return error;
+  return new Error(`Cannot use ${dir}: ${error.message}; move that away, or choose another --dir`, { cause: error });
 }
 
 const UNUSABLE: Readonly<Record<string, string>> = {
   EACCES: 'you may not write there',
   EPERM: 'you may not write there',
   EROFS: 'it cannot be written',
+  ENOENT: 'no folder or file can be made there',
   EEXIST: 'it is a file, not a folder',
   ENOTDIR: 'a part of the path is a file, not a folder',
+  ENOSPC: 'the disk is full',
+  ENAMETOOLONG: 'its name is too long',
 };
 
-async function takeLock(lock: string, dir: string): Promise<void> {
+/**
+ * Makes a folder and those above it. Node's own `recursive` never ends where the system refuses a folder as if the one
+ * above it were missing, as in `/proc`.
+ */
+async function makeFolder(path: string): Promise<void> {
+  const found = await stat(path).catch((error: unknown) => {
+    if (!isErrorWithCode(error, 'ENOENT')) throw error;
+  });
+  if (found?.isDirectory()) return;
+  if (found === undefined && dirname(path) !== path) await makeFolder(dirname(path));
+  try {
+    await mkdir(path);
+  } catch (error) {
+    // Another process may have made it in this moment.
+    const made = await stat(path).catch(() => undefined);
+    if (!made?.isDirectory()) throw error;
+  }
+}
+
+async function takeLock(lock: string, holder: LockHolder, dir: string): Promise<void> {
   const claim = `${lock}.${randomUUID()}`;
-  await writeFile(claim, toJson(identifyProcess(process.pid)));
+  await writeFile(claim, toJson(holder));
   try {
     while (!(await isLinked(claim, lock))) {
       if (!(await isStale(lock, dir))) continue;
       // Several may have seen that it is stale. One at a time looks again and removes it, never what another has taken.
       const removal = `${lock}.removal`;
-      await takeLock(removal, dir);
+      await takeLock(removal, holder, dir);
       try {
         if (await isStale(lock, dir)) await rm(lock);
       } finally {
@@ -86,13 +121,16 @@ async function isLinked(claim: string, lock: string): Promise<boolean> {
 
 /** @throws Error where its process runs. */
 async function isStale(lock: string, dir: string): Promise<boolean> {
-  const holder = await readJsonFile(lock, processIdentity);
-  if (holder !== undefined && isRunning(holder)) {
+  const content = await readJsonFile(lock, z.unknown());
+  if (content === undefined) return false;
+  // Older versions wrote other locks. Their processes are gone: nobody runs two versions in one folder.
+  const holder = lockHolder.safeParse(content).data;
+  if (holder !== undefined && (await isHeld(holder))) {
     throw new Error(
       `Cannot use ${dir}: Todoke already runs on it (process ${holder.pid}); stop that one, or choose another --dir`,
     );
   }
-  return holder !== undefined;
+  return true;
 }
 
 const stackFile = z.object({ uuid: z.uuid() });

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 
 /**
@@ -20,12 +21,38 @@ export async function writeFileAtomically(path: string, content: string, mode = 
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await replaceFile(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true });
     throw new Error(`Cannot write ${path}: ${messageOf(cause)}`, {
       cause,
     });
+  }
+}
+
+const REPLACE_ATTEMPTS = 10;
+/** What Windows answers while another process, such as a virus scanner, has the file open. */
+const IN_USE = ['EPERM', 'EACCES', 'EBUSY'];
+
+interface ReplaceOptions {
+  readonly platform?: string;
+  readonly move?: (from: string, to: string) => Promise<void>;
+}
+
+/** Renames a file over another one. On Windows it waits up to half a second for a process that has either open. */
+export async function replaceFile(
+  from: string,
+  to: string,
+  { platform = process.platform, move = rename }: ReplaceOptions = {},
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await move(from, to);
+    } catch (error) {
+      const inUse = platform === 'win32' && IN_USE.some((code) => isErrorWithCode(error, code));
+      if (!inUse || attempt === REPLACE_ATTEMPTS) throw error;
+      await sleep(attempt * 10);
+    }
   }
 }
 
@@ -35,7 +62,7 @@ export const toJson = (value: unknown): string => `${JSON.stringify(value, null,
 /**
  * The JSON in a file, in the shape that `schema` asks for; undefined if there is no such file.
  *
- * @throws Error that names the file where its content is not JSON or of another shape.
+ * @throws Error that names the file where it cannot be read, or its content is not JSON or of another shape.
  */
 export async function readJsonFile<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
   let text: string;
@@ -43,7 +70,7 @@ export async function readJsonFile<T>(path: string, schema: z.ZodType<T>): Promi
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (isErrorWithCode(error, 'ENOENT')) return undefined;
-    throw error;
+    throw new Error(`Cannot read ${path}: ${messageOf(error)}`, { cause: error });
   }
   try {
     return schema.parse(JSON.parse(text));

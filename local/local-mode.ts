@@ -5,9 +5,9 @@ import { startAwsApi } from './aws-api/aws-api.ts';
 import { localSecrets, secretsManagerCalls } from './aws-api/secrets.ts';
 import { sqsCalls } from './aws-api/sqs-calls.ts';
 import { type Cleanup, startOrUndo } from './cleanup.ts';
-import { openDataFolder } from './data-folder.ts';
+import { inFolder, openDataFolder } from './data-folder.ts';
 import { openDatabase, prepareTables } from './database/database.ts';
-import { endLeftoverEngine } from './database/engine-process.ts';
+import { findEngineBinary } from './database/engine-binary.ts';
 import { startEventSourceMappings } from './event-sources/event-source-mappings.ts';
 import { DEFAULT_TIMING, type MappingTiming } from './event-sources/mapping-settings.ts';
 import type { LocalQueue } from './event-sources/queue.ts';
@@ -76,7 +76,7 @@ export async function startLocalMode(options: LocalModeOptions): Promise<LocalMo
   return startOrUndo((cleanup) => start(options, cleanup), options.report).catch((error: unknown) => {
     // Whatever failed because of the stop, the stop is the reason.
     options.signal?.throwIfAborted();
-    throw error;
+    throw inFolder(options.dir, error);
   });
 }
 
@@ -92,8 +92,8 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   cleanup.defer(`release ${dir}`, folder.release);
   const outputsFile = folder.path('outputs.json');
   await rm(outputsFile, { force: true });
-  // After a crash it still has the port.
-  await endLeftoverEngine(folder);
+  // Better to hear of these before the stack is built.
+  if (options.dynamoDbEndpoint === undefined) findEngineBinary();
   const ports = await choosePorts(options.port, options.dynamoDbEndpoint === undefined);
 
   const assemblyDir = options.assemblyDir ?? folder.path('assembly');

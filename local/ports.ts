@@ -23,12 +23,7 @@ export async function listen(server: Server, port: number, purpose: string): Pro
   try {
     await once(server, 'listening');
   } catch (cause) {
-    throw new Error(
-      isErrorWithCode(cause, 'EADDRINUSE')
-        ? portTaken(port, purpose)
-        : `Cannot listen on ${LOOPBACK}:${port} for ${purpose}: ${messageOf(cause)}`,
-      { cause },
-    );
+    throw new Error(`Cannot listen on ${LOOPBACK}:${port} for ${purpose}: ${whyNot(cause)}`, { cause });
   }
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error(`Cannot listen for ${purpose}: no port`);
@@ -44,9 +39,12 @@ export async function closeServer(server: HttpServer, graceMs = 0): Promise<void
   clearTimeout(timer);
 }
 
-/** The sentence for a port that somebody else has. */
-function portTaken(port: number, purpose: string): string {
-  return `Cannot listen on ${LOOPBACK}:${port} for ${purpose}: another program has the port; stop it, or choose other ports with --port`;
+function whyNot(error: unknown): string {
+  const choose = 'choose another with --port, or any that is free with --port 0';
+  if (isErrorWithCode(error, 'EADDRINUSE')) return `another program has the port; stop it, or ${choose}`;
+  // Ports below 1024, and on Windows those that Hyper-V has reserved.
+  if (isErrorWithCode(error, 'EACCES')) return `the system keeps this port for itself; ${choose}`;
+  return messageOf(error);
 }
 
 /** Fails as `listen` would, and keeps nothing open. */
@@ -68,7 +66,7 @@ async function closed(port: number, purpose: string): Promise<number> {
 }
 
 /**
- * Local mode's four ports in a row, all known to be free now: better to hear of a taken one before the stack is built.
+ * Local mode's four ports in a row, all known to be free now.
  *
  * @param port the first; with 0 all are 0, for free ones
  */

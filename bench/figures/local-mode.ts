@@ -1,13 +1,13 @@
 /** Figure: from npm start to ready. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cleanup } from '../../local/cleanup.ts';
-import { readJsonFile } from '../../local/files.ts';
-import { endProcessGroup, identifyProcess, isRunning, processIdentity } from '../../local/processes.ts';
+import { endGroup } from '../../local/processes.ts';
 import type { Bench } from '../support/bench.ts';
 import { type Figure, figure, rounded } from '../support/figure.ts';
 import { REGION } from '../support/storage.ts';
@@ -42,9 +42,8 @@ async function start(dir: string, cleanup: Cleanup): Promise<number> {
     env: { ...process.env, AWS_REGION: REGION },
   });
   const exited = once(child, 'exit');
-  const identity = child.pid === undefined ? undefined : identifyProcess(child.pid);
   const end = async () => {
-    if (identity) await endProcessGroup(identity, STOP_MS);
+    await endGroup(child, STOP_MS);
     await exited;
     await folderIsFree(dir);
   };
@@ -59,10 +58,9 @@ async function start(dir: string, cleanup: Cleanup): Promise<number> {
 
 /** npm may be gone before what it started has let go of the folder. */
 async function folderIsFree(dir: string): Promise<void> {
-  const holder = await readJsonFile(join(dir, 'lock.json'), processIdentity);
   const deadlineMs = Date.now() + STOP_MS;
-  while (holder !== undefined && isRunning(holder)) {
-    if (Date.now() > deadlineMs) throw new Error(`Cannot end local mode: its process ${holder.pid} still runs`);
+  while (existsSync(join(dir, 'lock.json'))) {
+    if (Date.now() > deadlineMs) throw new Error(`Cannot end local mode: it still runs on ${dir}`);
     await sleep(10);
   }
 }

@@ -1,5 +1,9 @@
-/** Whether outputs are local mode's, and the clients for either. */
+/** Whether outputs are local mode's, and what asks either. */
 import type { StackOutputs } from './outputs.ts';
+
+/** Local mode takes any. DynamoDB Local refuses key ids that have other than letters and digits. */
+const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
+const LOCAL_REGION = 'ap-northeast-1';
 
 /**
  * What a client of one of AWS's services is made with: of local mode, where the outputs are its, else nothing, so that
@@ -17,12 +21,22 @@ export function clientSettings(outputs: StackOutputs, service: 'DynamoDbEndpoint
   }
   return {
     endpoint,
-    region: process.env['AWS_REGION'] ?? 'ap-northeast-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    region: process.env['AWS_REGION'] ?? LOCAL_REGION,
+    credentials: LOCAL_CREDENTIALS,
   };
 }
 
 /** Whether the outputs are those of `npm start`: only there is something that stands in for AWS. */
 export function isLocal(outputs: StackOutputs): boolean {
   return (outputs.DynamoDbEndpoint ?? outputs.AwsApiEndpoint ?? outputs.SendGridApiUrl) !== undefined;
+}
+
+/** The beginning of a line, for the shell that most have on that platform, by which the AWS CLI asks local mode's tables. */
+export function localAwsCli(endpoint: string | undefined, platform: string = process.platform): string {
+  const { accessKeyId, secretAccessKey } = LOCAL_CREDENTIALS;
+  const variables = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+  const set = Object.entries(variables).map(([name, value]) =>
+    platform === 'win32' ? `$env:${name}='${value}'; ` : `${name}=${value} `,
+  );
+  return `${set.join('')}aws dynamodb --region ${LOCAL_REGION} --endpoint-url ${endpoint}`;
 }

@@ -1,13 +1,10 @@
 /** What every command does alike. */
-import { parseArgs } from 'node:util';
-import { messageOf } from '../../local/files.ts';
+import { type Options, parseOptions } from './options.ts';
 import { sentenceOf } from './talk.ts';
 
 // Node 20 is enough for local mode, and deployed functions run on Node 24: the SDK's warning is for neither.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
 
-/** An option whose default is `false` is a switch; all others take a value. */
-type Options = Readonly<Record<string, { readonly default: string | false; readonly help: string }>>;
 type Values<Given extends Options> = {
   readonly [Name in keyof Given]: Given[Name]['default'] extends false ? boolean : string;
 };
@@ -37,7 +34,7 @@ export async function runCommand<Given extends Options>(
   try {
     const names = Object.keys(usage.options);
     refuseWhatNpmKept(usage);
-    const given = parse(usage);
+    const given = parseOptions(usage.command, usage.options, process.argv.slice(2));
     if (given['help']) {
       console.log(helpText(usage));
       return;
@@ -57,20 +54,6 @@ function refuseWhatNpmKept({ command, options }: Usage): void {
   throw new Error(
     `Cannot take --${kept}: npm kept it for itself. Options go after --, as in \`${command} -- --${kept}\``,
   );
-}
-
-function parse({ command, options }: Usage): Record<string, unknown> {
-  const types = Object.entries(options).map(([name, option]) => [name, { type: typeOf(option) }]);
-  try {
-    return parseArgs({ options: { help: { type: 'boolean', short: 'h' }, ...Object.fromEntries(types) } }).values;
-  } catch (cause) {
-    const [why] = messageOf(cause).split(/\. |\.?\n/);
-    throw new Error(`${why}. \`${command} -- --help\` lists the options`, { cause });
-  }
-}
-
-function typeOf(option: Options[string]): 'boolean' | 'string' {
-  return option.default === false ? 'boolean' : 'string';
 }
 
 function helpText({ command, does, options, environment = {} }: Usage): string {

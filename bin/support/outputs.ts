@@ -1,10 +1,11 @@
 /** The outputs of a stack, from the file that cdk deploy or local mode wrote. */
 import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import * as z from 'zod';
 import { sendGridRegion } from '../../lib/settings.ts';
 import { isErrorWithCode, messageOf } from '../../local/files.ts';
 import { jsonOrUndefined } from '../../local/json.ts';
+import { shellWord } from './talk.ts';
 
 /** The outputs of a deployed stack, and those that only local mode has. */
 const stackOutputsSchema = z.object({
@@ -29,9 +30,15 @@ const stackOutputsSchema = z.object({
 });
 export type StackOutputs = z.infer<typeof stackOutputsSchema>;
 
+/** Local mode answers at once, or it does not run. */
+const ANSWER_TIMEOUT_MS = 2_000;
+/** Local mode's folder, and the name of the file in it. */
+export const DEFAULT_DIR = '.local';
+const LOCAL_OUTPUTS = 'outputs.json';
+
 /** The option of every command that works on a stack. */
 export const OUTPUTS_OPTION = {
-  default: '.local/outputs.json',
+  default: `${DEFAULT_DIR}/${LOCAL_OUTPUTS}`,
   help: 'the outputs of the stack: local mode’s, or of cdk deploy',
 };
 
@@ -44,7 +51,7 @@ export interface Stack {
 /**
  * Reads the file that `cdk deploy --outputs-file` and local mode write: one stack's outputs, by the stack's name.
  *
- * @throws Error that says which command writes the file
+ * @throws Error that says which command writes the file, or starts the local mode that does not answer
  */
 export async function readStack(file: string): Promise<Stack> {
   let text: string;
@@ -52,18 +59,43 @@ export async function readStack(file: string): Promise<Stack> {
     text = await readFile(file, 'utf8');
   } catch (cause) {
     if (!isErrorWithCode(cause, 'ENOENT')) throw new Error(`Cannot read ${file}: ${messageOf(cause)}`, { cause });
-    const remedy =
-      basename(file) === 'outputs.json'
-        ? 'Run `npm start` in another terminal and wait until it is ready; of a deployed stack, name with --outputs the file that `cdk deploy --outputs-file` wrote'
-        : '`npx cdk deploy --outputs-file <file>` writes it, also for a stack that is deployed already';
-    throw new Error(`Cannot read ${file}: it is not there. ${remedy}`, { cause });
+    throw new Error(`Cannot read ${file}: it is not there. ${whoWrites(file)}`, { cause });
   }
   const stacks = z.record(z.string(), stackOutputsSchema).safeParse(jsonOrUndefined(text));
   const [stack] = Object.entries(stacks.data ?? {});
   if (!stack) throw new Error(`Cannot use ${file}: it does not hold the outputs of a Todoke stack`);
   const [name, outputs] = stack;
+  await assertAnswers(outputs, file);
   return { name, outputs };
 }
+
+/** By the name of a file that is missing, what writes it. */
+function whoWrites(file: string): string {
+  if (basename(file) === LOCAL_OUTPUTS) {
+    return `Run \`${startIn(dirname(file))}\` in another terminal and wait until it is ready; of a deployed stack, name with --outputs the file that \`cdk deploy --outputs-file\` wrote`;
+  }
+  return `\`npx cdk deploy --outputs-file ${shellWord(file)}\` writes it, also for a stack that is deployed already`;
+}
+
+/** @throws Error where the outputs are those of a local mode that does not run: its tables may still be there. */
+async function assertAnswers(outputs: StackOutputs, file: string): Promise<void> {
+  // The first is local mode's own: DynamoDB may be another program.
+  const url = outputs.AwsApiEndpoint ?? outputs.SendGridApiUrl ?? outputs.DynamoDbEndpoint;
+  if (url === undefined) return;
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+    await response.arrayBuffer();
+  } catch (cause) {
+    const start = basename(file) === LOCAL_OUTPUTS ? startIn(dirname(file)) : 'npm start';
+    throw new Error(
+      `Cannot use ${file}: the local mode that wrote it does not answer at ${url}. Run \`${start}\` in another terminal and wait until it is ready`,
+      { cause },
+    );
+  }
+}
+
+const startIn = (dir: string) =>
+  [DEFAULT_DIR, '.'].includes(dir) ? 'npm start' : `npm start -- --dir ${shellWord(dir)}`;
 
 /** The outputs alone. @throws as {@link readStack} does */
 export const readOutputs = async (file: string): Promise<StackOutputs> => (await readStack(file)).outputs;

@@ -11,8 +11,8 @@ function styled(style: 'bold' | 'dim' | 'green' | 'red', text: string): string {
   return process.stdout.isTTY && !process.env['NO_COLOR'] ? styleText(style, text) : text;
 }
 
-/** `1 message`, `2 messages` */
-export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+/** A path or another text as one word of a command line, in the shells of all platforms. */
+export const shellWord = (text: string): string => (/^[\w./\\:=@~-]+$/.test(text) ? text : `"${text}"`);
 
 /** `1.2 s` */
 export const duration = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

@@ -1,6 +1,9 @@
+/** Options that are whole numbers. */
+import { shellWord } from './talk.ts';
+
 /** Reads an option that is a whole number. @throws Error that names the option, and what is allowed */
 export function wholeNumber(name: string, text: string, { min = 0, max }: { min?: number; max: number }): number {
   const number = Number(text);
   if (/^\d+$/.test(text) && number >= min && number <= max) return number;
-  throw new Error(`Cannot use --${name} ${text}: it must be a whole number from ${min} to ${max}`);
+  throw new Error(`Cannot use --${name} ${shellWord(text)}: it must be a whole number from ${min} to ${max}`);
 }

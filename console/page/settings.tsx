@@ -2,6 +2,7 @@
 import { type ComponentChildren, createContext } from 'preact';
 import { useContext, useEffect, useMemo, useState } from 'preact/hooks';
 import { en, type Words } from './words/en.ts';
+import { fill } from './words/fill.ts';
 import { ja } from './words/ja.ts';
 
 const DICTIONARIES = { en, ja };
@@ -56,8 +57,7 @@ export function SettingsProvider({ children }: { children: ComponentChildren }) 
     () => ({
       language,
       theme,
-      say: (word, values = {}) =>
-        DICTIONARIES[language][word].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? '')),
+      say: (word, values = {}) => fill(DICTIONARIES[language][word], values),
       setLanguage(next) {
         localStorage.setItem('language', next);
         setLanguage(next);

@@ -11,8 +11,11 @@ interface DynamoDbClients {
   close(): void;
 }
 
-/** What local mode itself speaks to the engine with. Any credentials do; DynamoDB Local wants letters and digits. */
-export function dynamoDbClients(endpoint: string, region: string, accessKeyId = 'local-mode'): DynamoDbClients {
+/** The access key id of local mode itself. DynamoDB Local refuses any that has other than letters and digits. */
+export const LOCAL_MODE_KEY_ID = 'localmode';
+
+/** What local mode itself speaks to the engine with. */
+export function dynamoDbClients(endpoint: string, region: string, accessKeyId = LOCAL_MODE_KEY_ID): DynamoDbClients {
   Object.assign(process.env, SDK_WARNING_OFF);
   const config = { endpoint, region, credentials: { accessKeyId, secretAccessKey: 'local' } };
   const tables = new DynamoDBClient(config);

@@ -1,38 +1,39 @@
 /** Finds the engine's program. */
-import { accessSync, constants } from 'node:fs';
 import { createRequire } from 'node:module';
-import { delimiter, join } from 'node:path';
+
+/** The machines that the engine has a package for, as `process.platform` and `process.arch` name them. */
+export const ENGINE_MACHINES = ['darwin-arm64', 'darwin-x64', 'linux-arm64', 'linux-x64', 'win32-x64'];
+
+interface Machine {
+  readonly platform?: string;
+  readonly arch?: string;
+  /** Finds a file of an installed package. */
+  readonly resolve?: (file: string) => string;
+}
 
 /**
- * The one that `npm ci` brought, or else one on the PATH.
+ * The program out of the engine's package for this machine. The packages are optional dependencies, of which npm
+ * installs the one whose `os` and `cpu` fit.
  *
- * @throws Error that says how to bring one.
+ * @throws Error that names the command to run.
  */
-export function findEngineBinary(): string {
-  const onPath = (process.env['PATH'] ?? '').split(delimiter).map((dir) => join(dir, 'dynoxide'));
-  const found = [bundledBinary(), ...onPath].find(isExecutable);
-  if (found !== undefined) return found;
-  throw new Error(
-    `Cannot start DynamoDB on this machine: no embedded engine came for ${process.platform} ${process.arch}. ` +
-      'Bring one with `npm install --global dynoxide@1.2.1`, or point --dynamodb-endpoint at a running one',
-  );
-}
-
-/** Its package is an optional dependency, for one platform: elsewhere npm leaves it out. */
-function bundledBinary(): string | undefined {
-  try {
-    return createRequire(import.meta.url).resolve('@dynoxide/linux-x64/dynoxide');
-  } catch {
-    return undefined;
+export function findEngineBinary({
+  platform = process.platform,
+  arch = process.arch,
+  resolve = createRequire(import.meta.url).resolve,
+}: Machine = {}): string {
+  const machine = `${platform}-${arch}`;
+  if (!ENGINE_MACHINES.includes(machine)) {
+    throw new Error(
+      `Cannot start DynamoDB: there is no embedded engine for ${machine}. Start DynamoDB Local with -sharedDb, and run \`npm start -- --dynamodb-endpoint http://127.0.0.1:8000\``,
+    );
   }
-}
-
-function isExecutable(path: string | undefined): path is string {
-  if (path === undefined) return false;
   try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
+    return resolve(`@dynoxide/${machine}/dynoxide${platform === 'win32' ? '.exe' : ''}`);
+  } catch (cause) {
+    throw new Error(
+      `Cannot start DynamoDB: the embedded engine for ${machine} is not installed. Run \`npm ci --include=optional\``,
+      { cause },
+    );
   }
 }

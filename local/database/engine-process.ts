@@ -1,13 +1,11 @@
 /** Starts and ends the engine's program. */
-import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataFolder } from '../data-folder.ts';
-import { readJsonFile, toJson, writeFileAtomically } from '../files.ts';
+import { LogFile } from '../log-file.ts';
 import { LOOPBACK, originOf } from '../ports.ts';
-import { endProcessGroup, identifyProcess, isRunning, processIdentity } from '../processes.ts';
+import { endGroup, spawnLeashed } from '../processes.ts';
 import { findEngineBinary } from './engine-binary.ts';
 
 const START_TIMEOUT_MS = 10_000;
@@ -23,63 +21,52 @@ export interface EngineProcess {
 }
 
 /**
- * Runs the engine on the folder's data, in a process group of its own, and returns when it answers.
+ * Runs the engine on the folder's data, and returns when it answers.
  *
  * @throws Error with the engine's last words where it ends or does not answer.
  */
-export async function startEngineProcess(folder: DataFolder, port: number): Promise<EngineProcess> {
-  const data = folder.path('dynamodb', 'data.sqlite');
-  const log = folder.path('logs', 'dynamodb.log');
-  await Promise.all([data, log].map((file) => mkdir(dirname(file), { recursive: true })));
+export async function startEngineProcess(
+  folder: DataFolder,
+  port: number,
+  report: (line: string) => void,
+): Promise<EngineProcess> {
   const engine = findEngineBinary();
-  const output = openSync(log, 'a');
-  const child = spawn(engine, ['--db-path', data, '--host', LOOPBACK, '--port', String(port)], {
-    detached: true,
-    stdio: ['ignore', output, output],
-  });
-  closeSync(output);
-  // Whoever exits without having ended it takes it along.
-  const endAtExit = () => void child.kill('SIGKILL');
-  process.once('exit', endAtExit);
+  await mkdir(folder.path('dynamodb'), { recursive: true });
+  const logPath = folder.path('logs', 'dynamodb.log');
+  const log = new LogFile(logPath, report);
+  const data = folder.path('dynamodb', 'data.sqlite');
+  const child = spawnLeashed(engine, ['--db-path', data, '--host', LOOPBACK, '--port', String(port)], {});
+  let lastWords = '';
+  for (const input of [child.stdout, child.stderr]) {
+    if (input === null) continue;
+    createInterface({ input }).on('line', (line) => {
+      lastWords = line;
+      log.write(line);
+    });
+  }
   let ended: string | undefined;
   const exited = new Promise<string>((resolve) => {
-    child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
+    child.once('close', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
     child.once('error', (error) => resolve(error.message));
-  }).then((how) => {
+  }).then(async (how) => {
     ended = how;
-    process.off('exit', endAtExit);
+    await log.close();
     return how;
   });
-  const identity = child.pid === undefined ? undefined : identifyProcess(child.pid);
-  if (identity === undefined) throw new Error(`Cannot start DynamoDB: ${await exited}; its log is ${log}`);
   const end = async () => {
-    await endProcessGroup(identity, STOP_GRACE_MS);
+    await endGroup(child, STOP_GRACE_MS);
     await exited;
-    await rm(identityFile(folder), { force: true });
   };
-  await writeFileAtomically(identityFile(folder), toJson(identity)).catch(async (error: unknown) => {
-    await end();
-    throw error;
-  });
   const deadlineMs = Date.now() + START_TIMEOUT_MS;
   while (!(await answers(port)) || ended !== undefined) {
     if (ended !== undefined || Date.now() > deadlineMs) {
       await end();
-      const lastWords = (await readFile(log, 'utf8')).trimEnd().split('\n').at(-1);
-      throw new Error(`Cannot start DynamoDB on port ${port}: ${lastWords} (${await exited}; its log is ${log})`);
+      throw new Error(`Cannot start DynamoDB on port ${port}: ${lastWords} (${await exited}; its log is ${logPath})`);
     }
     await sleep(5);
   }
-  return { pid: identity.pid, port, exited, end };
+  return { pid: child.pid ?? 0, port, exited, end };
 }
-
-/** Ends the engine that an earlier run, killed before it could stop, left behind on this folder. */
-export async function endLeftoverEngine(folder: DataFolder): Promise<void> {
-  const identity = await readJsonFile(identityFile(folder), processIdentity);
-  if (identity !== undefined && isRunning(identity)) await endProcessGroup(identity, STOP_GRACE_MS);
-}
-
-const identityFile = (folder: DataFolder) => folder.path('dynamodb', 'process.json');
 
 async function answers(port: number): Promise<boolean> {
   try {

@@ -3,7 +3,7 @@ import type { DataFolder } from '../data-folder.ts';
 import { messageOf } from '../files.ts';
 import { pause } from '../pause.ts';
 import { assertPortFree, freePort, originOf } from '../ports.ts';
-import { type EngineProcess, endLeftoverEngine, startEngineProcess } from './engine-process.ts';
+import { type EngineProcess, startEngineProcess } from './engine-process.ts';
 
 const PURPOSE = 'DynamoDB';
 /** Another program may take a port between the moment when it was found free and the engine's start. */
@@ -30,14 +30,10 @@ interface EngineOptions {
  * Starts the embedded engine on the folder's data and returns when it answers. Should it die while it runs, it is
  * started again on the same port and data.
  *
- * Its process group is its own, so that the terminal's Ctrl-C does not reach it before the functions have finished.
- * Its id is kept in the folder: should this process be killed, the next start ends what it left.
- *
  * @throws Error where the port is taken, no engine is there, or it does not come up.
  */
 export async function startEngine({ folder, port, report }: EngineOptions): Promise<Engine> {
-  await endLeftoverEngine(folder);
-  let current = port === 0 ? await startOnFreePort(folder) : await startOnPort(folder, port);
+  let current = port === 0 ? await startOnFreePort(folder, report) : await startOnPort(folder, port, report);
   const stopping = new AbortController();
 
   const supervision = (async () => {
@@ -64,15 +60,17 @@ export async function startEngine({ folder, port, report }: EngineOptions): Prom
   };
 }
 
-async function startOnPort(folder: DataFolder, port: number): Promise<EngineProcess> {
+type Report = EngineOptions['report'];
+
+async function startOnPort(folder: DataFolder, port: number, report: Report): Promise<EngineProcess> {
   await assertPortFree(port, PURPOSE);
-  return startEngineProcess(folder, port);
+  return startEngineProcess(folder, port, report);
 }
 
-async function startOnFreePort(folder: DataFolder): Promise<EngineProcess> {
+async function startOnFreePort(folder: DataFolder, report: Report): Promise<EngineProcess> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await startEngineProcess(folder, await freePort(PURPOSE));
+      return await startEngineProcess(folder, await freePort(PURPOSE), report);
     } catch (error) {
       if (attempt === FREE_PORT_ATTEMPTS) throw error;
     }
@@ -83,12 +81,12 @@ async function startOnFreePort(folder: DataFolder): Promise<EngineProcess> {
 async function restart(
   folder: DataFolder,
   port: number,
-  report: (line: string) => void,
+  report: Report,
   stopping: AbortSignal,
 ): Promise<EngineProcess | undefined> {
   for (let delayMs = 100; !stopping.aborted; delayMs = Math.min(delayMs * 2, MAX_RESTART_DELAY_MS)) {
     try {
-      const started = await startEngineProcess(folder, port);
+      const started = await startEngineProcess(folder, port, report);
       if (!stopping.aborted) return started;
       await started.end();
     } catch (error) {

@@ -1,6 +1,7 @@
 /** A stream's record as functions get it. */
-import type { _Record } from '@aws-sdk/client-dynamodb-streams';
+import type { _Record, AttributeValue } from '@aws-sdk/client-dynamodb-streams';
 import * as z from 'zod';
+import { plainNumber } from './plain-number.ts';
 
 /** A record as Lambda hands it to functions, with what local mode itself has to know of it. */
 export interface LambdaRecord {
@@ -30,7 +31,11 @@ export function toLambdaRecord(record: _Record, region: string, streamArn: strin
     {
       ...record,
       awsRegion: region,
-      dynamodb: { ...dynamodb, ApproximateCreationDateTime: Math.floor(createdAt / 1000) },
+      dynamodb: {
+        ...dynamodb,
+        ...imagesOf(record),
+        ApproximateCreationDateTime: Math.floor(createdAt / 1000),
+      },
       eventSourceARN: streamArn,
     },
     (_key, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value),
@@ -41,4 +46,27 @@ export function toLambdaRecord(record: _Record, region: string, streamArn: strin
     event: z.record(z.string(), z.unknown()).parse(JSON.parse(json)),
     bytes: Buffer.byteLength(json),
   };
+}
+
+function imagesOf({ dynamodb = {} }: _Record) {
+  const { Keys, NewImage, OldImage } = dynamodb;
+  return {
+    ...(Keys && { Keys: likeDynamoDb(Keys) }),
+    ...(NewImage && { NewImage: likeDynamoDb(NewImage) }),
+    ...(OldImage && { OldImage: likeDynamoDb(OldImage) }),
+  };
+}
+
+/** An image as DynamoDB has it: DynamoDB Local keeps numbers below the first level as they were written. */
+const likeDynamoDb = (image: Record<string, AttributeValue>): Record<string, AttributeValue> =>
+  Object.fromEntries(Object.entries(image).map(([name, value]) => [name, valueLikeDynamoDb(value)]));
+
+function valueLikeDynamoDb(value: AttributeValue): AttributeValue {
+  if (value.N !== undefined) return { N: plainNumber(value.N) };
+  if (value.NS !== undefined) return { NS: value.NS.map(plainNumber) };
+  if (value.M !== undefined) return { M: likeDynamoDb(value.M) };
+  if (value.L !== undefined) return { L: value.L.map(valueLikeDynamoDb) };
+  // Of an empty map DynamoDB Local 3 leaves the type out (github.com/awslabs/amazon-dynamodb-local-samples/issues/37).
+  // It does so of an empty list too, which cannot be told from it.
+  return Object.keys(value).length === 0 ? { M: {} } : value;
 }

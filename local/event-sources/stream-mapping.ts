@@ -1,5 +1,6 @@
 /** Delivers a stream to a function. */
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import { counted } from '../counted.ts';
 import { type Invocable, MAX_EVENT_BYTES } from '../functions/local-function.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { type LambdaRecord, toLambdaRecord } from './lambda-record.ts';
@@ -86,6 +87,6 @@ function discardTo(shardId: string, options: StreamMappingOptions): Parameters<t
     const { records, condition } = discarded;
     const source = { functionArn: target.arn, streamArn: properties.EventSourceArn, shardId, now: new Date() };
     await onFailure?.(JSON.stringify(failureDocument(discarded, source)));
-    report(`${target.arn.split(':').at(-1)} gave up ${records.length} record(s) of its stream: ${condition}`);
+    report(`${target.arn.split(':').at(-1)} gave up ${counted(records.length, 'record')} of its stream: ${condition}`);
   };
 }

@@ -82,9 +82,20 @@ async function readShard(options: StreamReaderOptions, shardId: string): Promise
     const consume = options.consumer(shardId);
     // An open shard may name an ending sequence number: only the missing next iterator says that it is closed.
     let iterator = await iteratorAt(options, shardId);
+    let mayBeRenewed = true;
     while (iterator !== undefined && !signal.aborted) {
-      const page = await client.send(new GetRecordsCommand({ ShardIterator: iterator }), { abortSignal: signal });
+      const command = new GetRecordsCommand({ ShardIterator: iterator });
+      const page = await client.send(command, { abortSignal: signal }).catch((error: unknown) => {
+        // DynamoDB Local answers so when the first record comes into a shard; with another iterator it gives the record.
+        if (!mayBeRenewed || !isTrimmed(error)) throw error;
+      });
+      if (page === undefined) {
+        mayBeRenewed = false;
+        iterator = await iteratorAt(options, shardId);
+        continue;
+      }
       const records = page.Records ?? [];
+      if (records.length > 0) mayBeRenewed = false;
       iterator = page.NextShardIterator;
       await consume(records);
       if (iterator !== undefined && records.length === 0) await pause(pollIntervalMs, signal);
@@ -113,7 +124,9 @@ async function iteratorAt({ client, streamArn, checkpoints, signal }: StreamRead
     return await get(command);
   } catch (error) {
     // The stream keeps records for a day; what was not read within it is lost, as on AWS.
-    if (!(error instanceof Error) || error.name !== 'TrimmedDataAccessException') throw error;
+    if (!isTrimmed(error)) throw error;
     return get(fromStart);
   }
 }
+
+const isTrimmed = (error: unknown) => error instanceof Error && error.name === 'TrimmedDataAccessException';

@@ -1,4 +1,5 @@
 /** A function's environment variables. */
+import { devNull } from 'node:os';
 import { SDK_WARNING_OFF } from '../database/dynamodb-clients.ts';
 
 /** What ties the functions to this machine, and nothing else does. */
@@ -61,8 +62,8 @@ export function functionEnvironment(options: FunctionEnvironmentOptions): Record
     AWS_ENDPOINT_URL_SECRETS_MANAGER: wiring.awsApiOrigin,
     AWS_ENDPOINT_URL_SQS: wiring.awsApiOrigin,
     // The developer's own profile has no say here.
-    AWS_CONFIG_FILE: '/dev/null',
-    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+    AWS_CONFIG_FILE: devNull,
+    AWS_SHARED_CREDENTIALS_FILE: devNull,
     ...(wiring.extraCaCertificates !== undefined && { NODE_EXTRA_CA_CERTS: wiring.extraCaCertificates }),
     ...SDK_WARNING_OFF,
   };

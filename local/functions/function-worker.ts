@@ -66,9 +66,6 @@ function toWorkerError(thrown: unknown): WorkerError & { code?: unknown } {
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 const isHandler = (value: unknown): value is Handler => typeof value === 'function';
 
-// Whoever started it is gone, perhaps killed: nobody waits for an answer any more.
-process.on('disconnect', () => process.exit());
-
 try {
   const handler = await loadHandler();
   process.on('message', async (message: ToWorker) => {

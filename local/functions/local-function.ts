@@ -1,7 +1,6 @@
 /** A function of the stack, in processes of this machine. */
 import { randomUUID } from 'node:crypto';
-import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
-import { dirname } from 'node:path';
+import { LogFile } from '../log-file.ts';
 import { type WorkerError, WorkerProcess } from './worker-process.ts';
 
 /** Most processes of one function at a time, so that a burst does not take the whole machine. */
@@ -62,7 +61,7 @@ export class LocalFunction implements Invocable {
   readonly logicalId: string;
   readonly arn: string;
   readonly #options: LocalFunctionOptions;
-  readonly #log: WriteStream;
+  readonly #log: LogFile;
   readonly #limit: number;
   readonly #idle: WorkerProcess[] = [];
   readonly #busy = new Set<WorkerProcess>();
@@ -77,15 +76,16 @@ export class LocalFunction implements Invocable {
     this.arn = options.arn;
     this.#options = options;
     this.#limit = Math.min(options.reservedConcurrency ?? MAX_PROCESSES, MAX_PROCESSES);
-    mkdirSync(dirname(options.logFile), { recursive: true });
-    this.#log = createWriteStream(options.logFile, { flags: 'a' });
+    this.#log = new LogFile(options.logFile, options.report);
   }
 
   async invoke(event: unknown, whenBusy: 'wait' | 'refuse' = 'wait'): Promise<Invocation> {
     const { logicalId, reservedConcurrency, report } = this.#options;
     const inUse = this.#running + this.#waiting.length;
     if (whenBusy === 'refuse' && reservedConcurrency !== undefined && inUse >= reservedConcurrency) {
-      throw new ThrottledError(`Cannot invoke ${logicalId}: its ${reservedConcurrency} reserved executions are in use`);
+      throw new ThrottledError(
+        `Cannot invoke ${logicalId}: all of its reserved concurrency (${reservedConcurrency}) is in use`,
+      );
     }
     const waiting = this.#takeSlot();
     if (waiting !== undefined) await waiting;
@@ -111,7 +111,7 @@ export class LocalFunction implements Invocable {
     }, graceMs);
     await Promise.all([...this.#idle, ...this.#busy].map((worker) => worker.exited));
     clearTimeout(timer);
-    await new Promise<void>((resolve) => this.#log.end(resolve));
+    await this.#log.close();
   }
 
   /** Takes a slot at once, or returns what to wait for. */
@@ -168,6 +168,6 @@ export class LocalFunction implements Invocable {
   }
 
   #write(requestId: string, line: string): void {
-    if (!this.#log.writableEnded) this.#log.write(`${new Date().toISOString()} ${requestId} ${line}\n`);
+    this.#log.write(`${new Date().toISOString()} ${requestId} ${line}`);
   }
 }

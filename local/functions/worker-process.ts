@@ -1,7 +1,8 @@
 /** One process of a function, seen from outside. */
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { signalGroup, spawnLeashed } from '../processes.ts';
 
 /** What a function's process is told: one invocation. */
 export interface ToWorker {
@@ -52,14 +53,10 @@ export class WorkerProcess {
   #usable = true;
 
   constructor(options: WorkerOptions) {
-    this.#child = fork(options.script, [], {
+    this.#child = spawnLeashed(process.execPath, [options.script], {
       cwd: options.cwd,
-      // Its own process group: Ctrl-C in the terminal must not end what is being finished.
-      detached: true,
       env: options.environment,
-      // Without this it would inherit the flags of this process, such as a TypeScript loader.
-      execArgv: [],
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      messages: true,
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) forEachLine(stream, options.onOutput);
     this.#child.on('message', (message: FromWorker) => {
@@ -101,12 +98,7 @@ export class WorkerProcess {
   /** Ends the process and all that it started. */
   kill(): void {
     this.#usable = false;
-    if (this.#child.pid === undefined || this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    try {
-      process.kill(-this.#child.pid, 'SIGKILL');
-    } catch {
-      // It ended by itself in this moment.
-    }
+    signalGroup(this.#child, 'SIGKILL');
   }
 
   #exchange(timeoutMs: number): Promise<InvocationOutcome> {

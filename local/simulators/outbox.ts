@@ -1,5 +1,7 @@
 /** Events on their way to a webhook. */
+
 import * as z from 'zod';
+import { counted } from '../counted.ts';
 import { messageOf } from '../files.ts';
 
 /** An event that waits to be posted to a webhook. Plain JSON where the event is, so that it can outlive the process. */
@@ -155,7 +157,7 @@ export class Outbox<Event> {
     const parts = [refusal];
     const waitMs = Math.min(...repeated.map(({ dueAt }) => dueAt - nowMs));
     if (repeated.length > 0) parts.push(`next try in ${waitMs / 1000} s`);
-    if (lost > 0) parts.push(`${lost} ${lost === 1 ? 'event' : 'events'} lost`);
+    if (lost > 0) parts.push(`${counted(lost, 'event')} lost`);
     this.#options.report(parts.join(', '));
   }
 }

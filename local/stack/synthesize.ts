@@ -1,13 +1,14 @@
 /** Synthesizes, and reads a cloud assembly. */
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as z from 'zod';
 import { readJsonFile } from '../files.ts';
+import { signalGroup, spawnLeashed } from '../processes.ts';
 import { type Template, templateSchema } from './template.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
@@ -36,28 +37,33 @@ interface SynthesizeOptions {
  */
 export async function synthesize(options: SynthesizeOptions): Promise<SynthesizedStack> {
   const { outDir, context = {}, signal } = options;
-  await rm(outDir, { recursive: true, force: true });
+  await rm(outDir, { recursive: true, force: true, maxRetries: 5 });
   await mkdir(outDir, { recursive: true });
   const cdkJson = await readJsonFile(join(PROJECT, 'cdk.json'), cdkConfig);
+  signal?.throwIfAborted();
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  const child = spawn(process.execPath, ['--import', tsx, APP], {
+  const child = spawnLeashed(process.execPath, ['--import', tsx, APP], {
     cwd: PROJECT,
     env: {
       ...process.env,
       CDK_OUTDIR: outDir,
       CDK_CONTEXT_JSON: JSON.stringify({ ...cdkJson?.context, ...context }),
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    signal,
   });
-  const exited = new Promise<number | null>((done, fail) => child.once('error', fail).once('exit', done));
-  const [code, output, errors] = await Promise.all([exited, text(child.stdout), text(child.stderr)]);
+  const stop = () => signalGroup(child, 'SIGKILL');
+  signal?.addEventListener('abort', stop);
+  const exited = new Promise<number | null>((done, fail) => child.once('error', fail).once('close', done));
+  const [code, output, errors] = await Promise.all([exited, textOf(child.stdout), textOf(child.stderr)]);
+  signal?.removeEventListener('abort', stop);
+  signal?.throwIfAborted();
   if (code !== 0)
     throw new Error(`Cannot synthesize the stack: ${APP} ended with ${code}\n${output}${errors}`.trimEnd());
   // The bundles are CommonJS, as the runtime takes them without a package.json; ours above them says otherwise.
   await writeFile(join(outDir, 'package.json'), '{"type":"commonjs"}\n');
   return readAssembly(outDir);
 }
+
+const textOf = async (stream: Readable | null) => (stream === null ? '' : text(stream));
 
 /** All that the assembly is made of; packages by their lock. */
 const SOURCES = [APP, 'lib', 'lambda', 'cdk.json', 'package.json', 'package-lock.json'];

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
+import { LOCAL_MODE_KEY_ID } from '../../local/database/dynamodb-clients.ts';
 import { until } from '../end-to-end/running-stack.ts';
 import { expectAccessible } from './accessible.ts';
 import { bounceOf, writeBounces } from './bounce-rows.ts';
@@ -46,7 +47,9 @@ describePage('Bounces', () => {
     const asked = requests.filter(({ path }) => path === '/api/bounces').length;
     expect(stack().storage.calls.filter(({ action }) => action === 'Query').length).toBeLessThanOrEqual(32 * asked);
     // Local mode itself looks for what has expired, a table at a time, each minute.
-    const scans = stack().storage.calls.filter(({ action, caller }) => action === 'Scan' && caller !== 'local-mode');
+    const scans = stack().storage.calls.filter(
+      ({ action, caller }) => action === 'Scan' && caller !== LOCAL_MODE_KEY_ID,
+    );
     expect(scans).toEqual([]);
     const rows = page.locator('.exports span');
     const loaded = async () => Number((await rows.textContent())?.replace(/\D/g, ''));
@@ -130,7 +133,7 @@ describePage('Bounces', () => {
   test('what is shown is exported, and runs nowhere as a formula', async () => {
     const { page } = await open('#/bounces');
     await page.getByLabel('Recipient or message id').fill('someone--5@example.jp');
-    await page.getByText('1 rows shown').waitFor();
+    await page.getByText('1 row shown').waitFor();
     const file = async (name: string) => {
       const download = page.waitForEvent('download');
       await page.getByRole('button', { name }).click();

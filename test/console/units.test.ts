@@ -2,13 +2,21 @@ import { describe, expect, test } from 'vitest';
 import { toCsv } from '../../console/page/csv.ts';
 import { add, emptyPages, rowsFrom } from '../../console/page/pages.ts';
 import { en } from '../../console/page/words/en.ts';
+import { fill } from '../../console/page/words/fill.ts';
 import { ja } from '../../console/page/words/ja.ts';
 import { figures } from '../../console/server/overview.ts';
 import { bounce } from '../../console/shared/api.ts';
 import { problemsOf } from '../../console/shared/new-mail.ts';
 import { statesOf } from '../../console/shared/states.ts';
 
-const blanks = (text: string) => text.match(/\{\w+\}/g)?.toSorted() ?? [];
+const blanks = (text: string) => text.match(/\{\w+/g)?.toSorted() ?? [];
+
+test('a count has the word that goes with it', () => {
+  const text = '{n row|rows} of {table}';
+  expect(fill(text, { n: 1, table: 'Bounce' })).toBe('1 row of Bounce');
+  expect(fill(text, { n: '1,000', table: 'Bounce' })).toBe('1,000 rows of Bounce');
+  expect(fill(text, { n: 0, table: 'Bounce' })).toBe('0 rows of Bounce');
+});
 
 test('both languages have the same words, with the same blanks, and none is empty', () => {
   expect(Object.keys(ja).toSorted()).toEqual(Object.keys(en).toSorted());

@@ -74,7 +74,8 @@ describe('npm start', () => {
     expect(await count(outputs, outputs.MailTableName)).toBe(2);
     expect(await count(outputs, outputs.BounceTableName)).toBe(2);
     expect(await readFile(join(dir, 'webhook-secret.json'), 'utf8')).toBe(secretBefore);
-    expect(new URL(outputs.SendGridWebhookUrl).pathname).toBe(new URL(before.SendGridWebhookUrl).pathname);
+    const pathOf = ({ SendGridWebhookUrl = 'none' }: StackOutputs) => new URL(SendGridWebhookUrl).pathname;
+    expect(pathOf(outputs)).toBe(pathOf(before));
     expect(await second.interrupt()).toBe(0);
   });
 
@@ -106,8 +107,8 @@ describe('npm start', () => {
       });
     }
     await killed.kill();
+    await untilNothingIsLeft(outputs);
 
-    // What it left behind has the ports: the next start, on the same ones, ends it.
     const again = await startCommand('--port', String(port), '--dir', dir, '--delay-ms', '2000');
     const dbAgain = tables(await readOutputs(outputsFile()));
     await until('both mails to bounce', async () => {
@@ -117,6 +118,29 @@ describe('npm start', () => {
     });
     expect(await again.interrupt()).toBe(0);
   }, 120_000);
+
+  test('ended by way of npm, which passes no signal on, it stops', async () => {
+    await synthesizedBefore();
+    const npm = spawn('npm', ['start', '--', '--port', '0', '--dir', dir], {
+      cwd: root,
+      stdio: 'ignore',
+      detached: true,
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], npm_config_update_notifier: 'false' },
+    });
+    onTestFinished(() => {
+      try {
+        if (npm.pid !== undefined) process.kill(-npm.pid, 'SIGKILL');
+      } catch {
+        // Nothing of the group is left.
+      }
+    });
+    const outputs = await until('the outputs', async () =>
+      existsSync(outputsFile()) ? readOutputs(outputsFile()) : undefined,
+    );
+    npm.kill('SIGTERM');
+    await untilNothingIsLeft(outputs);
+    expect(existsSync(outputsFile())).toBe(false);
+  });
 
   test('a port that is taken is named', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
@@ -130,9 +154,12 @@ describe('npm start', () => {
 
   test.each([
     [['--port', 'x'], /Cannot use --port x: it must be a whole number/],
-    [['--colour', 'red'], /Unknown option '--colour'\. `npm start -- --help` lists the options/],
+    [['--port', '-1'], /Cannot use --port -1: it must be a whole number from 0 to 65532/],
+    [['--delay-ms', '1.5'], /Cannot use --delay-ms 1\.5: it must be a whole number/],
+    [['--colour', 'red'], /Cannot use --colour: there is no such option\. `npm start -- --help` lists the options/],
     [['--dynamodb-endpoint', '127.0.0.1:18000'], /127\.0\.0\.1:18000, it must be an address such as http:\/\//],
     [['--dir', 'package.json'], /Cannot use package\.json: it is a file, not a folder/],
+    [['--dir', '/proc/x'], /Cannot use \/proc\/x: .*; choose another --dir/],
     [['--dir', 'package.json/below'], /a part of the path is a file, not a folder/],
   ])('%j is refused in one sentence', async (args, words) => {
     const refused = await run('bin/start.ts', ...args);
@@ -144,7 +171,10 @@ describe('npm start', () => {
 describe('npm run try', () => {
   test('without a running stack it says what to do', async () => {
     const refused = await run('bin/try.ts', '--outputs', join(dir, 'outputs.json'));
-    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/Run `npm start` in another terminal/) });
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`Run \`npm start -- --dir ${dir}\` in another terminal`),
+    });
   });
 
   test('an option that npm kept for itself is refused: it would be taken for not given', async () => {
@@ -160,7 +190,9 @@ describe('npm run try', () => {
     await writeFile(outputsFile(), JSON.stringify(gone));
     expect(await ran(outputsFile(), 'try')).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/ECONNREFUSED.*: nothing answers there\. Is `npm start` still running\?/),
+      stderr: expect.stringContaining(
+        `Cannot use ${outputsFile()}: the local mode that wrote it does not answer at ${gone.Todoke.DynamoDbEndpoint}. Run \`npm start -- --dir ${dir}\` in another`,
+      ),
     });
   });
 
@@ -217,8 +249,19 @@ async function expectNothingLeft(outputs: StackOutputs): Promise<void> {
   for (const url of [outputs.SendGridWebhookUrl, outputs.DynamoDbEndpoint, outputs.SendGridApiUrl]) {
     await expect(fetch(url ?? '')).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } });
   }
+  expect(await processesIn(dir)).toEqual([]);
+}
+
+/** What is killed together with its parent is gone a moment later. */
+async function untilNothingIsLeft(outputs: StackOutputs): Promise<void> {
+  await until('its processes to be gone', async () => (await processesIn(dir)).length === 0 || undefined);
+  await expectNothingLeft(outputs);
+}
+
+/** The command lines that name the folder. */
+async function processesIn(folder: string): Promise<string[]> {
   const { stdout } = await promisify(execFile)('ps', ['-eo', 'args']);
-  expect(stdout.split('\n').filter((line) => line.includes(dir))).toEqual([]);
+  return stdout.split('\n').filter((line) => line.includes(folder));
 }
 
 async function run(file: string, ...args: string[]) {

@@ -23,7 +23,7 @@ import { type Row, runningStack, until } from './running-stack.ts';
 /** The access key id with which a client signs is the identity that IAM is asked about. */
 const LOG_MAIL = 'LogMailPolicy';
 const READ_BOUNCES = 'ReadBouncesPolicy';
-const BOTH = `${LOG_MAIL}+${READ_BOUNCES}`;
+const BOTH = `${LOG_MAIL}${READ_BOUNCES}`;
 
 const root = join(import.meta.dirname, '../..');
 const stack = runningStack();

@@ -93,12 +93,12 @@ test('what is understood by now becomes a proper row, what is logged by now is j
 
   const dry = await replay('--dry-run');
   expect(dry).toMatch(
-    /2 would now be recognized, 4 still unrecognized\n *3 of these a person must read[\s\S]*1 would now be joined with their mail, 1 whose mail is not[\s\S]*Nothing was changed/,
+    /2 would now be recognized, 4 still unrecognized\n *3 of these a person must read[\s\S]*1 would now be joined with the mail, 1 whose mail is not[\s\S]*Nothing was changed/,
   );
   expect(await stack().allBounces()).toEqual(before);
 
   expect(await replay()).toMatch(
-    /2 now recognized, 4 still unrecognized\n *3 of these a person must read[\s\S]*1 now joined with their mail, 1 whose mail is not/,
+    /2 now recognized, 4 still unrecognized\n *3 of these a person must read[\s\S]*1 now joined with the mail, 1 whose mail is not/,
   );
   const rows = new Map((await stack().allBounces()).map((row) => [row['fullMessageId'], row]));
   expect([...rows.keys()].toSorted()).toEqual([

@@ -216,7 +216,11 @@ describe('npm run setup', () => {
     ['--provider', 'post', /--provider post: it must be sendgrid or customers-mail-cloud/],
     ['--rotate', 'sendgrid', /--rotate sendgrid: it must be customers-mail-cloud/],
     ['--smtp-port', 'x', /Cannot use --smtp-port x: it must be a whole number/],
-    ['--sendgrid-api-key', 'x', /Unknown option '--sendgrid-api-key'.*`npm run setup -- --help` lists/],
+    [
+      '--sendgrid-api-key',
+      'x',
+      /Cannot use --sendgrid-api-key: there is no such option.*`npm run setup -- --help` lists/,
+    ],
   ])('%s %s is refused', async (name, value, words) => {
     const { stderr, status } = await setup([name, value]);
     expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(words), status: 1 });

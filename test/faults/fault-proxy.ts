@@ -110,6 +110,13 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
   async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const bytes = await readAll(incoming);
     const call = readCall(incoming, bytes, ++count);
+    // As DynamoDB Local does since version 2.
+    if (!/^[A-Za-z0-9]+$/.test(call.caller)) {
+      return reply(
+        outgoing,
+        refusal(400, 'UnrecognizedClientException', 'The Access Key ID or security token is invalid.'),
+      );
+    }
     calls.push(call);
     const denial = await options.authorize?.(call).then(() => undefined, messageOf);
     if (denial !== undefined) return reply(outgoing, refusal(400, 'AccessDeniedException', denial));

@@ -184,7 +184,7 @@ async function start(stack: SynthesizedStack, storage: TestStorage, cleanup: Cle
     function processAt(slot: number): string {
       const known = slots[slot];
       if (known !== undefined && processes.get(known)?.worker.usable) return known;
-      const name = `SendMail-${++started}`;
+      const name = `SendMail${++started}`;
       slots[slot] = name;
       const worker = new WorkerProcess({
         script,

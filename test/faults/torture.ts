@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCommand } from '../../bin/support/command.ts';
+import { wholeNumber } from '../../bin/support/whole-number.ts';
 import { type SynthesizedStack, synthesize } from '../../local/stack/synthesize.ts';
 import type { Verdict } from './expected-rows.ts';
 import type { FaultProxyOptions } from './fault-proxy.ts';
@@ -76,7 +77,8 @@ await runCommand(
       `Seed ${seed}, ${without === 'none' ? 'all guards in place' : `without ${without}: to the first part that shows it`}`,
     );
     const rewrite = WITHOUT[without];
-    const seeds = Array.from({ length: Number(schedules) }, (_, n) => Number(seed) + n);
+    const first = wholeNumber('seed', seed, { max: 1e9 });
+    const seeds = Array.from({ length: wholeNumber('schedules', schedules, { max: 1e6 }) }, (_, n) => first + n);
     const stack = await synthesizeOnce();
     const parts: Part[] = [];
     const examples: Labelled[] = [];

@@ -6,6 +6,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCommand } from '../../bin/support/command.ts';
+import { wholeNumber } from '../../bin/support/whole-number.ts';
 import { startLocalMode } from '../../local/local-mode.ts';
 import { jsonWithRepeatedKeys, mutateText, mutateValue, pick, type Random, randomFrom } from './mutate.ts';
 import { customersMailCloudSeeds, sendGridSeeds } from './seeds.ts';
@@ -39,7 +40,10 @@ await runCommand(
       receiver: { default: '', help: 'only ReceiveSendGrid or ReceiveCustomersMailCloud' },
     },
   },
-  async ({ requests, seed, concurrency, receiver }) => {
+  async ({ receiver, ...numbers }) => {
+    const requests = wholeNumber('requests', numbers.requests, { max: 1e9 });
+    const seed = wholeNumber('seed', numbers.seed, { max: 1e9 });
+    const concurrency = wholeNumber('concurrency', numbers.concurrency, { min: 1, max: 1_000 });
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const dir = await mkdtemp(join(tmpdir(), 'todoke-fuzz-'));
     const spki = createPublicKey(publicKey.export({ type: 'spki', format: 'pem' })).export({
@@ -65,9 +69,9 @@ await runCommand(
       ] as const;
       for (const [name, url = '', makePost] of receivers.filter(([name]) => receiver === '' || name === receiver)) {
         // Every process of the receiver's has worked before the first look at its memory.
-        await fuzz(url, makePost, 500, Number(seed) + 1, Number(concurrency));
+        await fuzz(url, makePost, 500, seed + 1, concurrency);
         const before = await processMemoryMb(dir, name);
-        const found = await fuzz(url, makePost, Number(requests), Number(seed), Number(concurrency));
+        const found = await fuzz(url, makePost, requests, seed, concurrency);
         const after = await processMemoryMb(dir, name);
         const growth = Math.max(...after) - Math.max(...before);
         const statuses = [...found.statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`);

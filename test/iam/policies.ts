@@ -28,11 +28,11 @@ export interface Policies {
 }
 
 /**
- * Whose policies speak for a caller: its own; for a role of an application, named `LogMailPolicy+ReadBouncesPolicy`, those
+ * Whose policies speak for a caller: its own; for a role of an application, named `LogMailPolicyReadBouncesPolicy`, those
  * of every managed policy that is attached to it.
  */
 export function holdersOf(caller: string): string[] {
-  return caller.split('+');
+  return caller.split(/(?<=Policy)(?=[A-Z])/);
 }
 
 export function policiesOf(template: ResolvedTemplate): Policies {

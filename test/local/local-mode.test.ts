@@ -189,6 +189,22 @@ describe('local mode', () => {
     expect(existsSync(join(dir, 'lock.json'))).toBe(false);
   });
 
+  test.each([
+    ['logs', 'Cannot write DIR/logs/dynamodb.log: EEXIST'],
+    [
+      'dynamodb',
+      "Cannot use DIR: EEXIST: file already exists, mkdir 'DIR/dynamodb'; move that away, or choose another",
+    ],
+    ['simulators', 'Cannot read DIR/simulators/identity.json: '],
+    ['stack.json', 'Cannot use DIR/stack.json: it is not JSON'],
+  ])('where %s is a file that it did not write it says so, and leaves nothing that runs', async (name, words) => {
+    const dir = temporaryFolder();
+    await writeFile(join(dir, name), 'of somebody else');
+    const failed: unknown = await start({ dir }).catch((error: unknown) => error);
+    expect(String(failed).replaceAll(dir, 'DIR')).toMatch(new RegExp(`^Error: ${words}.*$`));
+    expect(existsSync(join(dir, 'lock.json'))).toBe(false);
+  });
+
   test('can be stopped while it starts', async () => {
     const dir = temporaryFolder();
     const stopping = new AbortController();
@@ -197,7 +213,6 @@ describe('local mode', () => {
     };
     await expect(start({ dir, signal: stopping.signal, report })).rejects.toThrow('Interrupted');
     expect(existsSync(join(dir, 'lock.json'))).toBe(false);
-    expect(existsSync(join(dir, 'dynamodb', 'process.json'))).toBe(false);
   });
 
   test('uses a DynamoDB that runs already', async () => {

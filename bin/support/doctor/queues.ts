@@ -1,7 +1,7 @@
 /** Checks: the queues. */
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { counted } from '../../../local/counted.ts';
 import { clientSettings } from '../aws.ts';
-import { counted } from '../talk.ts';
 import type { Patient } from './patient.ts';
 import { type Check, mend, ok, type Verdict } from './verdict.ts';
 

@@ -4,7 +4,7 @@ import { GetCommand, paginateQuery, paginateScan } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../../lambda/aws/dynamodb.ts';
 import { DAY_PARTITIONS } from '../../../lambda/recording/keys.ts';
 import { isWaiting, whyStuck } from '../../../lambda/sending/stuck.ts';
-import { counted } from '../talk.ts';
+import { counted } from '../../../local/counted.ts';
 import type { Patient } from './patient.ts';
 import { SAMPLE_FULL_MESSAGE_ID } from './sendgrid-webhook.ts';
 import { type Check, mend, ok, skipped } from './verdict.ts';

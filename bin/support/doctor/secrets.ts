@@ -3,8 +3,8 @@
 import { parsePublicKey } from '../../../lambda/providers/sendgrid/webhook.ts';
 import type { SenderSecret } from '../../../lambda/sending/sender-secret.ts';
 import type { WebhookSecret } from '../../../lambda/webhooks/webhook-secret.ts';
+import { counted } from '../../../local/counted.ts';
 import { senderSecretOf, webhookSecretOf } from '../secrets.ts';
-import { counted } from '../talk.ts';
 import type { Patient } from './patient.ts';
 import { type Check, mend, NOT_RECEIVED, ok, skipped, type Verdict } from './verdict.ts';
 
@@ -51,7 +51,9 @@ function sendGridEvents({ sendgridPublicKeys: keys }: WebhookSecret, sends: bool
   }
   const unusable = keys.filter((key) => !parsePublicKey(key)).length;
   if (unusable > 0)
-    return mend(`${unusable} of ${counted(keys.length, 'public key')} is no P-256 key as SendGrid shows it: ${SETUP}`);
+    return mend(
+      `${unusable} of ${counted(keys.length, 'public key')} ${unusable === 1 ? 'is no P-256 key' : 'are no P-256 keys'} as SendGrid shows it: ${SETUP}`,
+    );
   return ok(`${counted(keys.length, 'public key')} set`);
 }
 

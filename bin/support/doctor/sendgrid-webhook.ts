@@ -4,10 +4,10 @@ import { DeleteCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../../lambda/aws/dynamodb.ts';
 import { forEachConcurrently } from '../../../lambda/aws/for-each-concurrently.ts';
 import { EVENT_ENTRY_PREFIX } from '../../../lambda/recording/entries.ts';
+import { counted } from '../../../local/counted.ts';
 import { WEBHOOK_KEY } from '../answers.ts';
 import { webhookSecretOf } from '../secrets.ts';
 import { type EventWebhook, WEBHOOK_EVENTS } from '../sendgrid-api.ts';
-import { counted } from '../talk.ts';
 import type { Patient } from './patient.ts';
 import { type Check, mend, NOT_RECEIVED, ok, skipped } from './verdict.ts';
 

@@ -6,6 +6,7 @@ import {
   LambdaClient,
   ListEventSourceMappingsCommand,
 } from '@aws-sdk/client-lambda';
+import { counted } from '../../../local/counted.ts';
 import type { Patient } from './patient.ts';
 import { type Check, mend, ok, skipped } from './verdict.ts';
 
@@ -73,5 +74,5 @@ async function mappingProblem(
   );
   const ageMs = Math.max(0, ...Datapoints.map(({ Maximum = 0 }) => Maximum));
   if (ageMs <= MAX_AGE_MS) return '';
-  return `${table} is ${Math.round(ageMs / 60_000)} minutes behind: look at the log of its function`;
+  return `${table} is ${counted(Math.round(ageMs / 60_000), 'minute')} behind: look at the log of its function`;
 }

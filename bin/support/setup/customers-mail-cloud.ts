@@ -1,7 +1,7 @@
 /** Sets Customers Mail Cloud up: its api_key, and its SMTP account. */
 import { randomBytes } from 'node:crypto';
+import { counted } from '../../../local/counted.ts';
 import { SMTP_PASSWORD } from '../answers.ts';
-import { counted } from '../talk.ts';
 import { done, type Setup, say, sayKept, sayNotReceived, state, steps, title } from './step.ts';
 
 /** Makes the key by which its posts are known, and says what to enter there. */

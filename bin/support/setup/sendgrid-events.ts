@@ -1,9 +1,9 @@
 /** Sets SendGrid's Event Webhook up. */
 import { parsePublicKey } from '../../../lambda/providers/sendgrid/webhook.ts';
+import { counted } from '../../../local/counted.ts';
 import { WEBHOOK_KEY } from '../answers.ts';
 import { webhookProblems } from '../doctor/sendgrid-webhook.ts';
 import { type EventWebhook, SendGridApi, WEBHOOK_EVENTS } from '../sendgrid-api.ts';
-import { counted } from '../talk.ts';
 import { done, type Setup, say, sayNotReceived, steps, title } from './step.ts';
 
 /**

@@ -1,4 +1,4 @@
-/** The words of the page, in English, and thereby which there are. `{name}` is filled in. */
+/** The words of the page, in English, and thereby which there are. `{name}` and `{n row|rows}` are filled in. */
 export const en = {
   title: 'Todoke',
   tagline: 'what became of your mail',
@@ -80,7 +80,7 @@ export const en = {
 
   mailTitle: 'Mail',
   unsentTitle: 'Not sent',
-  unsentPartial: 'Looked at {n} items of the Mail table so far.',
+  unsentPartial: 'Looked at {n item|items} of the Mail table so far.',
   sentTitle: 'Sent',
   when: 'Time',
   fromTo: 'Subject and recipients',
@@ -128,7 +128,7 @@ export const en = {
   bouncesNone: 'No bounce fits the filter.',
   bouncesNoneHint: 'Addresses and ids must be whole. A longer time may have some.',
   export: 'Export what is shown',
-  exportRows: '{n} rows shown',
+  exportRows: '{n row|rows} shown',
   bounceMissing: 'This bounce is not among those that are shown.',
 
   overviewTitle: 'Overview',
@@ -147,7 +147,7 @@ export const en = {
   recipientsSent: 'Recipients',
   rate: 'Bounce rate',
   rateHint: 'Bounced or dropped, of the recipients in “to” of the mails that were logged in this time.',
-  unmatchedCount: '{n} bounces of the period are unmatched.',
+  unmatchedCount: 'Unmatched: {n bounce|bounces} of the period.',
   overviewPartial: 'Partial: there is more than can be read at once. These figures count from {time}.',
   overviewEmpty: 'Nothing was sent in this period, and nothing went wrong.',
   overviewEmptyHint: 'Choose a longer one, or send a mail.',
@@ -166,7 +166,7 @@ export const en = {
   rowsTitle: 'Rows of this post',
   rowsWaiting: 'The post is queued. Rows that are not recorded yet: {n}',
   rowsNone: 'This post makes no row: none of its events says that a message was delivered or failed.',
-  rowsIgnored: '{n} events say nothing of a mail’s fate, and are not kept.',
+  rowsIgnored: '{n event|events} not kept: opens, clicks and the like say nothing of delivery.',
   storyRows: 'In SentLog',
   bounceRows: 'In Bounce',
 };

@@ -1,18 +1,12 @@
-import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { DescribeTableCommand, GetItemCommand, ListTablesCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test, vi } from 'vitest';
-import { type DataFolder, openDataFolder } from '../../../local/data-folder.ts';
 import { dynamoDbClients } from '../../../local/database/dynamodb-clients.ts';
 import { startEngine } from '../../../local/database/engine.ts';
-import { startEngineProcess } from '../../../local/database/engine-process.ts';
 import { createTables } from '../../../local/database/tables.ts';
 import { deleteExpiredItems } from '../../../local/database/time-to-live.ts';
-import { freePort } from '../../../local/ports.ts';
-import { identifyProcess } from '../../../local/processes.ts';
-import { temporaryDataFolder, temporaryFolder, whenFinished } from '../../temporary.ts';
+import { temporaryDataFolder, whenFinished } from '../../temporary.ts';
 import { REGION, resolve, tableWithStream } from '../support.ts';
 
 async function start(folder = temporaryDataFolder(), port = 0) {
@@ -24,8 +18,6 @@ async function start(folder = temporaryDataFolder(), port = 0) {
   whenFinished(close);
   return { folder: opened, engine, reported, tables };
 }
-
-const isAlive = (pid: number) => identifyProcess(pid) !== undefined;
 
 describe('the engine', () => {
   test('is started again on the same port and data when it dies', async () => {
@@ -42,29 +34,9 @@ describe('the engine', () => {
     const { engine, tables, folder } = await start();
     await tableWithStream(tables, 'Kept');
     await engine.stop();
-    expect(isAlive(engine.pid)).toBe(false);
+    expect(() => process.kill(engine.pid, 0)).toThrow('ESRCH');
     const again = await start(Promise.resolve(folder));
     expect((await again.tables.send(new ListTablesCommand())).TableNames).toEqual(['Kept']);
-  });
-
-  test('that an earlier run left behind is ended by the next start', async () => {
-    const folder = await temporaryDataFolder();
-    const left = await startEngineProcess(folder, await freePort('a test'));
-    const { engine } = await start(Promise.resolve(folder));
-    expect([isAlive(left.pid), isAlive(engine.pid)]).toEqual([false, true]);
-  });
-
-  test('is ended where its process cannot be written down for the next start', async () => {
-    const folder = await temporaryDataFolder();
-    const tooLong = 'a'.repeat(255);
-    const unwritable: DataFolder = {
-      ...folder,
-      path: (...parts) => folder.path(...parts.map((part) => (part === 'process.json' ? tooLong : part))),
-    };
-    await expect(startEngineProcess(unwritable, await freePort('a test'))).rejects.toThrow('ENAMETOOLONG');
-    expect(execFileSync('ps', ['-A', '-ww', '-o', 'args'], { encoding: 'utf8' })).not.toContain(
-      folder.path('dynamodb', 'data.sqlite'),
-    );
   });
 
   test('names the port that it could not have', async () => {
@@ -76,55 +48,6 @@ describe('the engine', () => {
     await expect(start(temporaryDataFolder(), port)).rejects.toThrow(
       `Cannot listen on 127.0.0.1:${port} for DynamoDB: another program has the port`,
     );
-  });
-});
-
-describe('the data folder', () => {
-  test('is for one running process only', async () => {
-    const dir = temporaryFolder();
-    const folder = await openDataFolder(dir);
-    await expect(openDataFolder(dir)).rejects.toThrow(`Todoke already runs on it (process ${process.pid})`);
-    await folder.release();
-    await (await openDataFolder(dir)).release();
-  });
-
-  test('is taken over from a process that is gone, even if another has its id now', async () => {
-    const dir = temporaryFolder();
-    await writeFile(`${dir}/lock.json`, JSON.stringify({ pid: process.pid, startedAt: 'another time' }));
-    await (await openDataFolder(dir)).release();
-  });
-
-  test('is taken over from a process that is gone by one of many that start at one time', async () => {
-    const dir = temporaryFolder();
-    await writeFile(`${dir}/lock.json`, JSON.stringify({ pid: process.pid, startedAt: 'another time' }));
-    const opened = await Promise.allSettled(Array.from({ length: 20 }, () => openDataFolder(dir)));
-    const [folder, ...others] = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-    expect(others).toEqual([]);
-    for (const one of opened) {
-      if (one.status === 'rejected') expect(String(one.reason)).toContain('Todoke already runs on it');
-    }
-    await folder?.release();
-    expect(await readdir(dir)).toEqual(['stack.json']);
-  });
-
-  test('keeps the stack’s UUID', async () => {
-    const dir = temporaryFolder();
-    const first = await openDataFolder(dir);
-    await first.release();
-    const second = await openDataFolder(dir);
-    await second.release();
-    expect(second.stackUuid).toBe(first.stackUuid);
-  });
-
-  test('is released by a process that is killed', async () => {
-    const dir = temporaryFolder();
-    const holder = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
-    await once(holder, 'spawn');
-    await writeFile(`${dir}/lock.json`, JSON.stringify(identifyProcess(holder.pid ?? 0)));
-    await expect(openDataFolder(dir)).rejects.toThrow('Todoke already runs');
-    holder.kill('SIGKILL');
-    await once(holder, 'exit');
-    await (await openDataFolder(dir)).release();
   });
 });
 

@@ -1,0 +1,52 @@
+/** What `npm start` prints when it is ready. */
+import { join } from 'node:path';
+import { localAwsCli } from './aws.ts';
+import { DEFAULT_DIR } from './outputs.ts';
+import { heading, shellWord } from './talk.ts';
+
+/** In place of the address of a webhook. */
+const NOT_RECEIVED = 'not received: the setting `providers` leaves it out';
+
+/** What `npm start` runs, and what to do with it. */
+export function welcome(
+  outputs: Readonly<Record<string, string>>,
+  dir: string,
+  platform: string = process.platform,
+): string {
+  const outputsFile = join(dir, 'outputs.json');
+  const tryCommand = dir === DEFAULT_DIR ? 'npm run try' : `npm run try -- --outputs ${shellWord(outputsFile)}`;
+  // PowerShell takes the quotation marks of JSON away.
+  const byHand = platform === 'win32' ? '' : putItem(outputs);
+  return `
+${heading('Look at it')}
+  ${outputs['ConsoleUrl']}   send mail, and see what becomes of it
+
+${heading('Addresses')}
+  SendGrid webhook              ${outputs['SendGridWebhookUrl'] ?? NOT_RECEIVED}
+  Customers Mail Cloud webhook  ${outputs['CustomersMailCloudWebhookUrl'] ?? NOT_RECEIVED}
+  DynamoDB                      ${outputs['DynamoDbEndpoint']}
+  SendGrid, simulated           ${outputs['SendGridApiUrl']}
+  SMTP, simulated               ${outputs['SmtpUrl']}
+
+${heading('Kept')}
+  outputs   ${outputsFile}, as \`cdk deploy --outputs-file\` writes them
+  secrets   ${join(dir, 'webhook-secret.json')}, ${join(dir, 'sender-secret.json')}
+  logs      ${join(dir, 'logs')}
+
+${heading('Try')}
+  ${tryCommand}   in another terminal: sends mail, and shows each row as it appears
+
+${byHand}  What becomes of a mail depends on its recipient: bounce@, blocked@, dropped@, deferred@, complaint@; all others get it.
+
+Ctrl-C stops.
+`;
+}
+
+const putItem = (outputs: Readonly<Record<string, string>>) => `  or put an item into the Mail table yourself:
+
+  ${localAwsCli(outputs['DynamoDbEndpoint'])} \\
+  put-item --table-name ${outputs['MailTableName']} --item '{
+    "id": {"S": "hello-1"}, "from": {"S": "Shop <shop@example.com>"}, "to": {"S": "Taro <bounce@example.jp>"},
+    "subject": {"S": "Hello"}, "content": {"S": "Are you there?"}}'
+
+`;

@@ -1,0 +1,43 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { plainNumber } from '../../../local/event-sources/plain-number.ts';
+
+// What DynamoDB gives back for what was written.
+test.each([
+  ['0', '0'],
+  ['-0', '0'],
+  ['0.0', '0'],
+  ['00042', '42'],
+  ['+7', '7'],
+  ['1.0', '1'],
+  ['-1.50', '-1.5'],
+  ['.5', '0.5'],
+  ['5.', '5'],
+  ['1.5E2', '150'],
+  ['1e-3', '0.001'],
+  ['12.34e-4', '0.001234'],
+  ['12.34e+1', '123.4'],
+  ['123456789012345678901234567890.12345678', '123456789012345678901234567890.12345678'],
+  ['1E+30', '1000000000000000000000000000000'],
+])('%s is %s', (written, given) => {
+  expect(plainNumber(written)).toBe(given);
+});
+
+test('what is no number stays as it is', () => {
+  for (const text of ['', '-', 'NaN', 'one', '1e', '.']) expect(plainNumber(text)).toBe(text);
+});
+
+test('it means the same, and has no other form', () => {
+  const number = fc
+    .tuple(fc.constantFrom('', '-', '+'), fc.nat(), fc.nat(), fc.integer({ min: -20, max: 20 }))
+    .map(([sign, whole, fraction, exponent]) => `${sign}${whole}.${fraction}e${exponent}`);
+  fc.assert(
+    fc.property(number, (text) => {
+      const plain = plainNumber(text);
+      expect(plain).toMatch(/^(0|-?(0|[1-9]\d*)(\.\d*[1-9])?)$/);
+      expect(Number(plain)).toBe(Number(text) + 0);
+      expect(plainNumber(plain)).toBe(plain);
+    }),
+    { seed: 1 },
+  );
+});
