@@ -163,7 +163,7 @@ class Run {
       add(name, (own) => record([this.#event], FIRST_TIME, own, new AbortController().signal));
     }
     add('application', (own) => putLogRow(this.#mail.row, own));
-    this.#late = add('late-join', (own) => joinLate(this.#mail, own));
+    this.#late = add('lateJoin', (own) => joinLate(this.#mail, own));
     lane.proxy.calls.length = 0;
     lane.proxy.plan = (call) => this.#actors.get(call.caller)?.arrive(call);
   }
