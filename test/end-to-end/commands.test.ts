@@ -74,7 +74,8 @@ describe('npm start', () => {
     expect(await count(outputs, outputs.MailTableName)).toBe(2);
     expect(await count(outputs, outputs.BounceTableName)).toBe(2);
     expect(await readFile(join(dir, 'webhook-secret.json'), 'utf8')).toBe(secretBefore);
-    expect(new URL(outputs.SendGridWebhookUrl).pathname).toBe(new URL(before.SendGridWebhookUrl).pathname);
+    const pathOf = ({ SendGridWebhookUrl = 'none' }: StackOutputs) => new URL(SendGridWebhookUrl).pathname;
+    expect(pathOf(outputs)).toBe(pathOf(before));
     expect(await second.interrupt()).toBe(0);
   });
 
