@@ -4,7 +4,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { alarmVerdict } from '../../bin/support/doctor/alarms.ts';
 import { queueChecks } from '../../bin/support/doctor/queues.ts';
 import { rowCheck, stuckCheck } from '../../bin/support/doctor/rows.ts';
@@ -15,7 +15,7 @@ import { DAY_PARTITIONS } from '../../lambda/recording/keys.ts';
 const settings = { region: 'ap-northeast-1', credentials: { accessKeyId: 'tests', secretAccessKey: 'tests' } };
 
 /** A client that gives an answer to each command, by its name, and never sends anything. */
-function canned<Client extends DynamoDBClient | LambdaClient | CloudWatchClient | SQSClient>(
+function canned<Client extends DynamoDBClient | LambdaClient | CloudWatchClient>(
   client: Client,
   answers: Readonly<Record<string, object>>,
 ): Client {
@@ -137,12 +137,12 @@ describe('queues', () => {
       ApproximateNumberOfMessages: String(ApproximateNumberOfMessages),
       ApproximateNumberOfMessagesNotVisible: String(ApproximateNumberOfMessagesNotVisible),
     };
+    const sqs = new SQSClient(settings);
+    vi.spyOn(sqs, 'send').mockImplementation(async () => ({ $metadata: {}, Attributes }));
     const outputs = { ...patient({}).outputs, EventQueueUrl: 'http://queue', FailureQueueUrl: 'http://queue' };
-    const checks = queueChecks(
-      { outputs },
-      canned(new SQSClient(settings), { GetQueueAttributesCommand: { Attributes } }),
-    );
-    return checks.find((check) => check.name === name)?.look();
+    return queueChecks({ outputs }, sqs)
+      .find((check) => check.name === name)
+      ?.look();
   };
 
   test.each([
