@@ -1,4 +1,5 @@
-import { readdir } from 'node:fs/promises';
+import { cp, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { mappingProperties } from '../../../local/event-sources/mapping-settings.ts';
@@ -216,6 +217,62 @@ describe('a queue', () => {
     expect(await after.receive(10)).toContainEqual(expect.objectContaining({ body: 'later', receiveCount: 1 }));
   });
 
+  test('looks no further than the batch that it gives', async () => {
+    const queue = await openQueue();
+    for (let n = 0; n < 100; n++) await queue.send(String(n));
+    const bytesOf = vi.fn(() => 1);
+    expect(await queue.receive(10, 1_000, bytesOf)).toHaveLength(10);
+    expect(bytesOf).toHaveBeenCalledTimes(10);
+    bytesOf.mockClear();
+    expect(await queue.receive(10, 5, bytesOf)).toHaveLength(5);
+    expect(bytesOf).toHaveBeenCalledTimes(6);
+  });
+
+  test('deletes messages in any order, whether they are visible, in flight or delayed', async () => {
+    const queue = await openQueue(new FakeClock());
+    const [first, second] = [await queue.send('in flight'), await queue.send('in flight too')];
+    await queue.receive(2);
+    const visible = await queue.send('visible');
+    const delayed = [await queue.send('10 s', { delayMs: 10_000 }), await queue.send('5 s', { delayMs: 5_000 })];
+    for (const { messageId } of [second, visible, ...delayed]) await queue.delete(messageId);
+    expect(queue.counts()).toEqual({ visible: 0, inFlight: 1, delayed: 0 });
+    await queue.delete(second.messageId);
+    expect(queue.messages()).toMatchObject([{ messageId: first.messageId }]);
+  });
+
+  test('leaves no file of a message that is deleted while it is received again', async () => {
+    const dir = temporaryFolder();
+    const queue = await openQueue({ dir, visibilityTimeoutMs: 0 });
+    const { messageId } = await queue.send('a');
+    await queue.receive(1);
+    const again = queue.receive(1);
+    await queue.delete(messageId);
+    await again;
+    expect(await readdir(dir)).toEqual([]);
+  });
+
+  test('has a message once in the dead letter queue, even if a crash repeats the move', async () => {
+    const [dir, asBefore, deadLetters] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
+    const open = async (folder: string) => {
+      const deadLetterQueue = await openQueue({ dir: deadLetters });
+      const redrive = { deadLetterQueue, maxReceiveCount: 1 };
+      return { deadLetterQueue, queue: await openQueue({ dir: folder, visibilityTimeoutMs: 0, redrive }) };
+    };
+    const { queue } = await open(dir);
+    const { messageId, sentAt } = await queue.send('poison');
+    await queue.receive(1);
+    await cp(dir, asBefore, { recursive: true });
+    expect(await queue.receive(1)).toEqual([]);
+
+    const after = await open(asBefore);
+    expect(await after.queue.receive(1)).toEqual([]);
+    expect(after.queue.messages()).toEqual([]);
+    expect(after.deadLetterQueue.messages()).toEqual([{ messageId, body: 'poison', sentAt, receiveCount: 0 }]);
+    expect(after.deadLetterQueue.counts()).toMatchObject({ visible: 1 });
+    await after.deadLetterQueue.delete(messageId);
+    expect(await readdir(deadLetters)).toEqual([]);
+  });
+
   test('ends a wait when a delay is over, when a message comes, and when it is to stop', async () => {
     const clock = new FakeClock();
     const queue = await openQueue(clock);
@@ -242,8 +299,10 @@ describe('a queue', () => {
     await before.send('a');
     await before.receive(1);
     expect(await readdir(dir)).toEqual([expect.stringMatching(/^\d{15}-.*\.json$/)]);
+    await writeFile(join(dir, 'a-write-that-a-crash-cut-short.json.1.tmp'), '{"mess');
     const after = await openQueue({ dir });
     expect(await after.receive(1)).toMatchObject([{ body: 'a', receiveCount: 2 }]);
+    expect(await readdir(dir)).toHaveLength(1);
   });
 
   test('is opened as the template says, whatever the order there', async () => {
@@ -252,8 +311,8 @@ describe('a queue', () => {
         Events: {
           Type: 'AWS::SQS::Queue',
           Properties: {
+            DelaySeconds: 1,
             VisibilityTimeout: 0,
-            MaximumMessageSize: 2048,
             RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['Failures', 'Arn'] }, maxReceiveCount: 1 },
           },
         },
@@ -262,8 +321,9 @@ describe('a queue', () => {
     });
     const queues = await openQueues(template, await temporaryDataFolder());
     const events = queues.get('Events');
-    expect(events?.maxMessageBytes).toBe(2048);
-    await events?.send('a');
+    await events?.send('delayed');
+    expect(events?.counts()).toEqual({ visible: 0, inFlight: 0, delayed: 1 });
+    await events?.send('a', { delayMs: 0 });
     await events?.receive(1);
     await events?.receive(1);
     expect(queues.get('Failures')?.messages()).toMatchObject([{ body: 'a' }]);
