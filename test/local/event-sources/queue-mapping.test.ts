@@ -25,6 +25,7 @@ function run(
   queue: LocalQueue,
   properties: object,
   handle: (records: z.infer<typeof eventSchema>['Records']) => unknown,
+  options: Partial<Parameters<typeof runQueueMapping>[0]> = {},
 ) {
   const batches: string[][] = [];
   const stopping = new AbortController();
@@ -45,6 +46,7 @@ function run(
     authorize: async () => undefined,
     signal: stopping.signal,
     report: () => undefined,
+    ...options,
   });
   whenFinished(async () => {
     stopping.abort();
@@ -105,8 +107,15 @@ describe('a queue mapping', () => {
     ]);
   });
 
-  test('delivers a message that comes while it waits', async () => {
+  test('measures a batch as JSON, in which a quotation mark takes two bytes', async () => {
     const queue = await openQueue();
+    for (let n = 0; n < 4; n++) await queue.send('"'.repeat(1_000_000));
+    const batches = run(queue, {}, () => null);
+    await until(() => expect(batches.map((batch) => batch.length)).toEqual([3, 1]));
+  });
+
+  test('delivers a message that comes while it waits, before any time passes', async () => {
+    const queue = await openQueue(new FakeClock());
     const batches = run(queue, {}, () => null);
     for (const body of ['1', '2', '3']) {
       await queue.send(body);
@@ -115,22 +124,54 @@ describe('a queue mapping', () => {
     expect(batches).toEqual([['1'], ['2'], ['3']]);
   });
 
-  test('runs as many invocations at one time as the mapping allows, and no more', async () => {
+  test('delivers delayed messages when their time comes, whatever the order in which they were sent', async () => {
+    const clock = new FakeClock();
+    const queue = await openQueue(clock);
+    const batches = run(queue, {}, () => null);
+    await queue.send('20 s', { delayMs: 20_000 });
+    await queue.send('5 s', { delayMs: 5_000 });
+    clock.advance(5_000);
+    await until(() => expect(queue.messages()).toMatchObject([{ body: '20 s' }]));
+    clock.advance(15_000);
+    await until(() => expect(queue.messages()).toEqual([]));
+    expect(batches).toEqual([['5 s'], ['20 s']]);
+  });
+
+  test.each([
+    ['as many invocations at one time as the mapping allows', { ScalingConfig: { MaximumConcurrency: 2 } }, 2],
+    ['five invocations at one time if the mapping does not say', {}, 5],
+    ['five invocations at one time if the mapping allows more', { ScalingConfig: { MaximumConcurrency: 1000 } }, 5],
+  ])('runs %s', async (_, properties, limit) => {
     const queue = await openQueue();
     const open: (() => void)[] = [];
     const batches = run(
       queue,
-      { BatchSize: 1, ScalingConfig: { MaximumConcurrency: 2 } },
+      { BatchSize: 1, ...properties },
       () => new Promise<void>((resolve) => open.push(resolve)),
     );
-    for (const body of ['1', '2', '3']) await queue.send(body);
-    await until(() => expect(open).toHaveLength(2));
-    expect(queue.counts()).toEqual({ visible: 1, inFlight: 2, delayed: 0 });
+    const bodies = Array.from({ length: limit + 1 }, (_, n) => String(n));
+    for (const body of bodies) await queue.send(body);
+    await until(() => expect(open).toHaveLength(limit));
+    expect(queue.counts()).toEqual({ visible: 1, inFlight: limit, delayed: 0 });
     open[0]?.();
-    await until(() => expect(open).toHaveLength(3));
-    expect(batches).toEqual([['1'], ['2'], ['3']]);
+    await until(() => expect(open).toHaveLength(limit + 1));
+    expect(batches).toEqual(bodies.map((body) => [body]));
     for (const end of open) end();
     await until(() => expect(queue.messages()).toEqual([]));
+  });
+
+  test('runs one invocation for messages that fit into one batch', async () => {
+    const queue = await openQueue();
+    for (const body of ['1', '2', '3']) await queue.send(body);
+    const batches = run(queue, {}, () => null);
+    await until(() => expect(queue.messages()).toEqual([]));
+    expect(batches).toEqual([['1', '2', '3']]);
+  });
+
+  test('refuses a maximum concurrency that Lambda refuses', () => {
+    const parse = (MaximumConcurrency: number) =>
+      mappingProperties.safeParse({ EventSourceArn: 'a', FunctionName: 'f', ScalingConfig: { MaximumConcurrency } });
+    expect([1, 2, 1000, 1001].map((n) => parse(n).success)).toEqual([false, true, true, false]);
   });
 
   test('lets one invocation that hangs hold up no other message', async () => {
@@ -166,6 +207,41 @@ describe('a queue mapping', () => {
       clock.advance(1);
     }
     expect(batches).toEqual([['good', 'bad'], ['bad'], ['bad']]);
+  });
+
+  test('delivers a message again if its invocation does not answer within the visibility timeout', async () => {
+    const clock = new FakeClock();
+    const queue = await openQueue(clock);
+    await queue.send('a');
+    let end = () => {};
+    const hang = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const batches = run(queue, {}, () => (batches.length === 1 ? hang : null));
+    await until(() => expect(batches).toHaveLength(1));
+    clock.advance(60_000);
+    await until(() => expect(queue.messages()).toEqual([]));
+    expect(batches).toEqual([['a'], ['a']]);
+    end();
+  });
+
+  test('says that it cannot take messages, and tries again after a pause', async () => {
+    const clock = new FakeClock();
+    const queue = await openQueue(clock);
+    await queue.send('a');
+    const reported: string[] = [];
+    let isAllowed = false;
+    const batches = run(queue, {}, () => null, {
+      wait: clock.wait,
+      report: (line) => reported.push(line),
+      async authorize() {
+        if (!isAllowed) throw new Error('not authorized');
+      },
+    });
+    await until(() => expect(reported).toEqual([`Cannot deliver ${queue.name}: not authorized; trying again`]));
+    isAllowed = true;
+    clock.advance(1_000);
+    await until(() => expect(batches).toEqual([['a']]));
   });
 
   test('moves a message to the dead letter queue when it was received too often', async () => {
