@@ -59,7 +59,11 @@ function assertSize(body: string, maxBytes: number): void {
   if (bytes > maxBytes) throw new AwsApiError('InvalidParameterValue', `${bytes} bytes are more than ${maxBytes}`);
 }
 
-function assertDelay(seconds: number | undefined): void {
-  if (seconds === undefined || (Number.isInteger(seconds) && seconds >= 0 && seconds <= MAX_DELAY_SECONDS)) return;
-  throw new AwsApiError('InvalidParameterValue', `DelaySeconds is ${seconds}: it must be 0 to ${MAX_DELAY_SECONDS}`);
+/** @throws AwsApiError in SQS's own words */
+function assertDelay(seconds = 0): void {
+  if (Number.isInteger(seconds) && seconds >= 0 && seconds <= MAX_DELAY_SECONDS) return;
+  throw new AwsApiError(
+    'InvalidParameterValue',
+    `Value ${seconds} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= ${MAX_DELAY_SECONDS}.`,
+  );
 }

@@ -15,6 +15,7 @@ export function failedItems(payload: unknown, ids: readonly string[]): ReadonlyS
   const parsed = response.safeParse(payload);
   const failures = parsed.success ? (parsed.data.batchItemFailures ?? []) : [];
   const named = failures.map((item) => failure.safeParse(item).data?.itemIdentifier);
-  const failed = named.filter((id) => id !== undefined && ids.includes(id));
+  const known = new Set(ids);
+  const failed = named.filter((id) => id !== undefined && known.has(id));
   return new Set(failed.length === named.length ? failed.filter((id) => id !== undefined) : ids);
 }

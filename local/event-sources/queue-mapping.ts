@@ -1,7 +1,7 @@
 /** Delivers a queue to a function. */
 import type { SQSRecord } from 'aws-lambda';
 import { messageOf } from '../files.ts';
-import { FunctionError, type Invocable } from '../functions/local-function.ts';
+import { FunctionError, type Invocable, MAX_EVENT_BYTES } from '../functions/local-function.ts';
 import { jsonOrUndefined } from '../json.ts';
 import { pause } from '../pause.ts';
 import { failedItems } from './batch-response.ts';
@@ -18,29 +18,33 @@ interface QueueMappingOptions {
   /** Whether the function may do this. */
   readonly authorize: (action: string, resourceArn: string) => Promise<void>;
   readonly signal: AbortSignal;
+  /** Waits for so long, though not longer than until `signal` aborts. */
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly report: (line: string) => void;
 }
 
-/** Lambda starts with five concurrent batches of a standard queue. Each invocation here is a process: there are no more. */
+/** Lambda starts with five concurrent batches of a standard queue. Here each one is a process: there are never more. */
 const MAX_INVOCATIONS = 5;
-
-/** Lambda's limit on the payload of an invocation is 6 MB; the fields around a body take less than this. */
-const MAX_BATCH_BYTES = 6 * 1024 * 1024 - 64 * 1024;
+/** Of the records as JSON; the rest is for the frame around them. */
+const MAX_BATCH_BYTES = MAX_EVENT_BYTES - 1024;
+/** Before a queue that could not be delivered is tried again. */
+const ERROR_PAUSE_MS = 1_000;
 
 /**
- * Delivers a queue to a function until `signal` says stop: batch by batch, several at one time while messages wait. A
- * message that the function does not process comes into sight again after the queue's visibility timeout.
+ * Delivers a queue to a function until `signal` says stop. An invocation starts as soon as messages wait, beside others
+ * up to the mapping's maximum concurrency. A message that the function does not process is delivered again after the
+ * queue's visibility timeout.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
  */
 export async function runQueueMapping(options: QueueMappingOptions): Promise<void> {
-  const { queue, properties, signal, report } = options;
+  const { queue, properties, signal, wait = pause, report } = options;
   const limit = Math.min(properties.ScalingConfig?.MaximumConcurrency ?? MAX_INVOCATIONS, MAX_INVOCATIONS);
   const running = new Set<Promise<void>>();
   const recover = async (error: unknown) => {
     if (signal.aborted) return;
     report(`Cannot deliver ${queue.name}: ${messageOf(error)}; trying again`);
-    await pause(ERROR_PAUSE_MS, signal);
+    await wait(ERROR_PAUSE_MS, signal);
   };
   while (!signal.aborted) {
     if (running.size === limit) {
@@ -64,11 +68,12 @@ export async function runQueueMapping(options: QueueMappingOptions): Promise<voi
   await Promise.all(running);
 }
 
-const ERROR_PAUSE_MS = 1_000;
-
-async function receive({ queue, properties, authorize }: QueueMappingOptions): Promise<QueueMessage[]> {
+async function receive(options: QueueMappingOptions): Promise<QueueMessage[]> {
+  const { queue, properties, region, authorize } = options;
   for (const action of ['GetQueueAttributes', 'ReceiveMessage']) await authorize(`sqs:${action}`, queue.arn);
-  return queue.receive(properties.BatchSize ?? DEFAULT_BATCH_SIZE, MAX_BATCH_BYTES);
+  const bytesOf = (message: QueueMessage) =>
+    Buffer.byteLength(JSON.stringify(toRecord(message, queue.arn, region))) + 1;
+  return queue.receive(properties.BatchSize ?? DEFAULT_BATCH_SIZE, MAX_BATCH_BYTES, bytesOf);
 }
 
 async function deliver(messages: readonly QueueMessage[], options: QueueMappingOptions): Promise<void> {

@@ -1,6 +1,5 @@
 /** A queue, kept in a folder. */
 import { createHash, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -26,7 +25,7 @@ export interface QueueOptions {
   readonly arn: string;
   /** A folder of its own; each message is one file in it. */
   readonly dir: string;
-  /** How long a message that was received stays out of sight, unless it is deleted. */
+  /** How long a received message stays hidden, unless it is deleted. */
   readonly visibilityTimeoutMs: number;
   /** The delay of a message that is sent without one. */
   readonly delayMs?: number;
@@ -40,21 +39,18 @@ export interface QueueOptions {
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-interface SendOptions {
-  /** The queue's own delay if left out. */
-  readonly delayMs?: number | undefined;
-  readonly messageId?: string;
-}
-
 interface Entry {
   readonly file: string;
   message: QueueMessage;
-  /** Unix milliseconds; in the past while the message can be received. */
+  /** When the message can be received again; Unix milliseconds. */
   visibleAt: number;
 }
 
 /** 1 MiB. */
 export const MAX_MESSAGE_BYTES = 1_048_576;
+
+/** Longest wait before the clock is read again: timers stand still while the machine sleeps. */
+const MAX_WAIT_MS = 60_000;
 
 /** An SQS standard queue that survives a restart. */
 export class LocalQueue {
@@ -63,10 +59,14 @@ export class LocalQueue {
   readonly maxMessageBytes: number;
   readonly #options: QueueOptions;
   readonly #now: () => number;
-  /** By message id, in the order in which they came: those that can be received, and those that cannot yet. */
-  readonly #visible = new Map<string, Entry>();
-  readonly #hidden = new Map<string, Entry>();
-  readonly #arrivals = new EventTarget();
+  /** By message id, in the order in which the messages were sent. */
+  readonly #entries = new Map<string, Entry>();
+  /** The entries that can be received. */
+  readonly #visible = new Set<Entry>();
+  /** All other entries, in flight or delayed, sorted by `visibleAt`. */
+  readonly #hidden: Entry[] = [];
+  /** End the waits for a visible message. */
+  readonly #wakers = new Set<() => void>();
 
   private constructor(options: QueueOptions) {
     this.name = options.name;
@@ -77,131 +77,168 @@ export class LocalQueue {
   }
 
   /**
-   * Opens the queue with the messages in its folder. A message that was being worked on when local mode ended can be
-   * received at once; a delay still holds.
+   * Opens the queue with the messages in its folder. A message that was in flight when local mode ended can be received
+   * at once; a delay still holds.
    */
   static async open(options: QueueOptions): Promise<LocalQueue> {
     await mkdir(options.dir, { recursive: true });
     const queue = new LocalQueue(options);
-    const files = (await readdir(options.dir)).filter((file) => file.endsWith('.json')).sort();
-    for (const file of files) {
+    for (const file of (await readdir(options.dir)).sort()) {
+      // A crash cut this write short.
+      if (file.endsWith('.tmp')) await rm(join(options.dir, file));
+      if (!file.endsWith('.json')) continue;
       const message = await readJsonFile(join(options.dir, file), storedMessage);
       if (message !== undefined) queue.#add({ file, message, visibleAt: message.delayedUntil ?? 0 });
     }
     return queue;
   }
 
-  /** Resolves when the message is on disk. */
-  async send(body: string, { delayMs = this.#options.delayMs ?? 0, messageId = randomUUID() }: SendOptions = {}) {
+  /**
+   * Resolves when the message is on disk.
+   *
+   * @param options.delayMs the queue's own delay if left out
+   */
+  async send(body: string, options: { readonly delayMs?: number | undefined } = {}): Promise<QueueMessage> {
+    const { delayMs = this.#options.delayMs ?? 0 } = options;
     const sentAt = this.#now();
-    const message: QueueMessage = {
-      messageId,
-      body,
-      sentAt,
-      receiveCount: 0,
-      ...(delayMs > 0 && { delayedUntil: sentAt + delayMs }),
-    };
-    const entry = {
-      file: `${String(sentAt).padStart(15, '0')}-${messageId}.json`,
-      message,
-      visibleAt: message.delayedUntil ?? 0,
-    };
-    await this.#store(entry);
-    this.#add(entry);
+    const delay = delayMs > 0 ? { delayedUntil: sentAt + delayMs } : {};
+    const message = { messageId: randomUUID(), body, sentAt, ...delay, receiveCount: 0 };
+    await this.#put(message);
     return message;
   }
 
   /**
-   * Takes messages that can be seen, oldest first, out of sight for the visibility timeout.
+   * Receives visible messages, oldest first, and hides them for the visibility timeout.
    *
    * @param maxMessages how many at most
-   * @param maxBytes of all bodies together; a single message may be larger
+   * @param maxBytes of these messages together; a single message may be larger
+   * @param bytesOf the size of a message, as the caller counts it
    */
-  async receive(maxMessages: number, maxBytes = Number.POSITIVE_INFINITY): Promise<QueueMessage[]> {
-    this.#show();
-    const { redrive, visibilityTimeoutMs } = this.#options;
-    const received: Entry[] = [];
-    const exhausted: Entry[] = [];
+  async receive(
+    maxMessages: number,
+    maxBytes = Number.POSITIVE_INFINITY,
+    bytesOf = ({ body }: QueueMessage) => Buffer.byteLength(body),
+  ): Promise<QueueMessage[]> {
+    this.#showDue();
+    const taken: Entry[] = [];
     let bytes = 0;
-    for (const entry of this.#visible.values()) {
-      const { message } = entry;
-      if (redrive !== undefined && message.receiveCount >= redrive.maxReceiveCount) {
-        exhausted.push(entry);
-        continue;
-      }
-      bytes += Buffer.byteLength(message.body);
-      if (received.length === maxMessages || (received.length > 0 && bytes > maxBytes)) break;
-      received.push(entry);
-      entry.message = {
-        ...message,
-        firstReceivedAt: message.firstReceivedAt ?? this.#now(),
-        receiveCount: message.receiveCount + 1,
-      };
+    for (const entry of this.#visible) {
+      if (taken.length === maxMessages) break;
+      bytes += bytesOf(entry.message);
+      if (taken.length > 0 && bytes > maxBytes) break;
+      taken.push(entry);
     }
-    for (const entry of [...received, ...exhausted]) {
-      entry.visibleAt = this.#now() + visibilityTimeoutMs;
-      this.#visible.delete(entry.message.messageId);
-      this.#hidden.set(entry.message.messageId, entry);
+    for (const entry of taken) {
+      this.#visible.delete(entry);
+      entry.visibleAt = this.#now() + this.#options.visibilityTimeoutMs;
+      this.#hide(entry);
     }
-    await Promise.all(received.map((entry) => this.#store(entry)));
-    for (const { message } of exhausted) {
-      await redrive?.deadLetterQueue.send(message.body, { messageId: message.messageId });
-      await this.delete(message.messageId);
-    }
-    return received.map(({ message }) => message);
+    const received = await Promise.all(taken.map((entry) => this.#countReceive(entry)));
+    return received.filter((message) => message !== undefined);
   }
 
-  /** Resolves when a message may be there to be received, or `signal` aborts. */
+  /** Resolves when a message can be received, or `signal` aborts. */
   async whenVisible(signal: AbortSignal): Promise<void> {
-    this.#show();
-    if (this.#visible.size > 0 || signal.aborted) return;
-    const nextAt = Math.min(...Array.from(this.#hidden.values(), ({ visibleAt }) => visibleAt));
-    const ended = new AbortController();
-    const either = AbortSignal.any([signal, ended.signal]);
-    const arrival = once(this.#arrivals, 'message', { signal: either }).catch(() => undefined);
-    // A timer takes no longer time than this.
-    const waitMs = Math.min(nextAt - this.#now(), 2 ** 31 - 1);
-    await (Number.isFinite(nextAt) ? Promise.race([arrival, (this.#options.wait ?? pause)(waitMs, either)]) : arrival);
-    ended.abort();
+    const { wait = pause } = this.#options;
+    for (this.#showDue(); this.#visible.size === 0 && !signal.aborted; this.#showDue()) {
+      const nextAt = this.#hidden[0]?.visibleAt ?? Number.POSITIVE_INFINITY;
+      const woken = new AbortController();
+      const wake = () => woken.abort();
+      signal.addEventListener('abort', wake);
+      this.#wakers.add(wake);
+      await wait(Math.min(nextAt - this.#now(), MAX_WAIT_MS), woken.signal);
+      this.#wakers.delete(wake);
+      signal.removeEventListener('abort', wake);
+    }
   }
 
   async delete(messageId: string): Promise<void> {
-    const entry = this.#visible.get(messageId) ?? this.#hidden.get(messageId);
+    const entry = this.#entries.get(messageId);
     if (entry === undefined) return;
-    await rm(join(this.#options.dir, entry.file), { force: true });
-    this.#visible.delete(messageId);
-    this.#hidden.delete(messageId);
+    await this.#removeFile(entry);
+    this.#forget(entry);
   }
 
-  /** All messages, whether they can be seen or not. */
+  /** All messages, visible or not, oldest first. */
   messages(): QueueMessage[] {
-    return [...this.#visible.values(), ...this.#hidden.values()].map(({ message }) => message);
+    return Array.from(this.#entries.values(), ({ message }) => message);
   }
 
-  /** How many messages can be received, were received and are neither deleted nor visible again, or are still delayed. */
+  /** How many messages can be received, are in flight (received, and neither deleted nor visible again), or are delayed. */
   counts(): { readonly visible: number; readonly inFlight: number; readonly delayed: number } {
-    this.#show();
-    const delayed = [...this.#hidden.values()].filter(({ message }) => message.receiveCount === 0).length;
-    return { visible: this.#visible.size, inFlight: this.#hidden.size - delayed, delayed };
+    this.#showDue();
+    const delayed = this.#hidden.filter(({ message }) => message.receiveCount === 0).length;
+    return { visible: this.#visible.size, inFlight: this.#hidden.length - delayed, delayed };
+  }
+
+  /** Counts that a message is received; if it was received too often, it moves to the dead letter queue instead. */
+  async #countReceive(entry: Entry): Promise<QueueMessage | undefined> {
+    const { redrive } = this.#options;
+    const { messageId, body, sentAt, firstReceivedAt = this.#now(), receiveCount } = entry.message;
+    if (redrive !== undefined && receiveCount >= redrive.maxReceiveCount) {
+      // With the id and the time it goes to the same file, if a crash repeats the move.
+      await redrive.deadLetterQueue.#put({ messageId, body, sentAt, receiveCount: 0 });
+      await this.delete(messageId);
+      return undefined;
+    }
+    entry.message = { ...entry.message, firstReceivedAt, receiveCount: receiveCount + 1 };
+    await this.#write(entry);
+    // If an earlier receiver deleted the message meanwhile, this write brought its file back.
+    if (this.#entries.get(messageId) !== entry) await this.#removeFile(entry);
+    return entry.message;
+  }
+
+  async #put(message: QueueMessage): Promise<void> {
+    const file = `${String(message.sentAt).padStart(15, '0')}-${message.messageId}.json`;
+    const entry = { file, message, visibleAt: message.delayedUntil ?? 0 };
+    await this.#write(entry);
+    this.#add(entry);
   }
 
   #add(entry: Entry): void {
-    const isHidden = entry.visibleAt > this.#now();
-    (isHidden ? this.#hidden : this.#visible).set(entry.message.messageId, entry);
-    this.#arrivals.dispatchEvent(new Event('message'));
+    const { messageId } = entry.message;
+    const earlier = this.#entries.get(messageId);
+    if (earlier !== undefined) this.#forget(earlier);
+    this.#entries.set(messageId, entry);
+    if (entry.visibleAt <= this.#now()) this.#visible.add(entry);
+    else this.#hide(entry);
+    for (const wake of this.#wakers) wake();
   }
 
-  /** Brings messages into sight whose time has come. */
-  #show(): void {
-    for (const [messageId, entry] of this.#hidden) {
-      if (entry.visibleAt > this.#now()) continue;
-      this.#hidden.delete(messageId);
-      this.#visible.set(messageId, entry);
+  #forget(entry: Entry): void {
+    const { messageId } = entry.message;
+    if (this.#entries.get(messageId) !== entry) return;
+    this.#entries.delete(messageId);
+    if (this.#visible.delete(entry)) return;
+    this.#hidden.splice(this.#hidden.lastIndexOf(entry, this.#countDueAt(entry.visibleAt) - 1), 1);
+  }
+
+  #hide(entry: Entry): void {
+    this.#hidden.splice(this.#countDueAt(entry.visibleAt), 0, entry);
+  }
+
+  /** Makes the hidden entries visible whose time has come. */
+  #showDue(): void {
+    for (const entry of this.#hidden.splice(0, this.#countDueAt(this.#now()))) this.#visible.add(entry);
+  }
+
+  /** How many hidden entries are due at this time; by binary search. */
+  #countDueAt(time: number): number {
+    let [low, high] = [0, this.#hidden.length];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if ((this.#hidden[middle]?.visibleAt ?? 0) <= time) low = middle + 1;
+      else high = middle;
     }
+    return low;
   }
 
-  async #store({ file, message }: Entry): Promise<void> {
+  async #write({ file, message }: Entry): Promise<void> {
     await writeFileAtomically(join(this.#options.dir, file), toJson(message));
+  }
+
+  async #removeFile({ file }: Entry): Promise<void> {
+    await rm(join(this.#options.dir, file), { force: true });
   }
 }
 

@@ -27,12 +27,14 @@ const template = {
   Resources: {
     WebhookSecret: { Type: 'AWS::SecretsManager::Secret' },
     EventQueue: { Type: 'AWS::SQS::Queue' },
+    SmallQueue: { Type: 'AWS::SQS::Queue', Properties: { MaximumMessageSize: 2048 } },
   },
 };
 
 let secret: LocalSecret;
 let queues: Awaited<ReturnType<typeof openQueues>>;
 let queueUrl: string;
+let smallQueueUrl: string;
 let secretsManager: SecretsManagerClient;
 let sqs: SQSClient;
 beforeAll(async () => {
@@ -45,6 +47,7 @@ beforeAll(async () => {
   api.answer({ ...secretsManagerCalls(secrets, ALLOW_ALL), ...sqsCalls([...queues.values()], ALLOW_ALL) });
   secret = secrets[0] ?? expect.unreachable();
   queueUrl = resolved.ref('EventQueue');
+  smallQueueUrl = resolved.ref('SmallQueue');
   const config = {
     endpoint: api.origin,
     region: REGION,
@@ -103,6 +106,15 @@ describe('SQS', () => {
     await expect(longer).rejects.toThrow('1048577 bytes are more than 1048576');
   });
 
+  test("takes no more than the queue's MaximumMessageSize, in bytes", async () => {
+    const send = (MessageBody: string) => sqs.send(new SendMessageCommand({ QueueUrl: smallQueueUrl, MessageBody }));
+    await send('é'.repeat(1024));
+    await expect(send(`${'é'.repeat(1024)}x`)).rejects.toMatchObject({
+      name: 'InvalidParameterValue',
+      message: '2049 bytes are more than 2048',
+    });
+  });
+
   test('counts what can be seen, and what is being worked on', async () => {
     const count = async () => {
       const AttributeNames = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'] as const;
@@ -125,7 +137,13 @@ describe('SQS', () => {
       new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: [...AttributeNames] }),
     );
     expect(Attributes).toEqual({ ApproximateNumberOfMessages: '1', ApproximateNumberOfMessagesDelayed: '1' });
-    for (const seconds of [-1, 901, 1.5]) await expect(send(seconds)).rejects.toThrow('it must be 0 to 900');
+    for (const seconds of [-1, 901, 1.5]) {
+      await expect(send(seconds)).rejects.toMatchObject({
+        name: 'InvalidParameterValue',
+        message: `Value ${seconds} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.`,
+      });
+    }
+    expect(kept()).toHaveLength(2);
   });
 
   test('knows no other queue', async () => {

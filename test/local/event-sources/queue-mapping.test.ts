@@ -1,4 +1,5 @@
-import { readdir } from 'node:fs/promises';
+import { cp, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { mappingProperties } from '../../../local/event-sources/mapping-settings.ts';
@@ -24,6 +25,7 @@ function run(
   queue: LocalQueue,
   properties: object,
   handle: (records: z.infer<typeof eventSchema>['Records']) => unknown,
+  options: Partial<Parameters<typeof runQueueMapping>[0]> = {},
 ) {
   const batches: string[][] = [];
   const stopping = new AbortController();
@@ -44,6 +46,7 @@ function run(
     authorize: async () => undefined,
     signal: stopping.signal,
     report: () => undefined,
+    ...options,
   });
   whenFinished(async () => {
     stopping.abort();
@@ -104,8 +107,15 @@ describe('a queue mapping', () => {
     ]);
   });
 
-  test('delivers a message that comes while it waits', async () => {
+  test('measures a batch as JSON, in which a quotation mark takes two bytes', async () => {
     const queue = await openQueue();
+    for (let n = 0; n < 4; n++) await queue.send('"'.repeat(1_000_000));
+    const batches = run(queue, {}, () => null);
+    await until(() => expect(batches.map((batch) => batch.length)).toEqual([3, 1]));
+  });
+
+  test('delivers a message that comes while it waits, before any time passes', async () => {
+    const queue = await openQueue(new FakeClock());
     const batches = run(queue, {}, () => null);
     for (const body of ['1', '2', '3']) {
       await queue.send(body);
@@ -114,22 +124,54 @@ describe('a queue mapping', () => {
     expect(batches).toEqual([['1'], ['2'], ['3']]);
   });
 
-  test('runs as many invocations at one time as the mapping allows, and no more', async () => {
+  test('delivers delayed messages when their time comes, whatever the order in which they were sent', async () => {
+    const clock = new FakeClock();
+    const queue = await openQueue(clock);
+    const batches = run(queue, {}, () => null);
+    await queue.send('20 s', { delayMs: 20_000 });
+    await queue.send('5 s', { delayMs: 5_000 });
+    clock.advance(5_000);
+    await until(() => expect(queue.messages()).toMatchObject([{ body: '20 s' }]));
+    clock.advance(15_000);
+    await until(() => expect(queue.messages()).toEqual([]));
+    expect(batches).toEqual([['5 s'], ['20 s']]);
+  });
+
+  test.each([
+    ['as many invocations at one time as the mapping allows', { ScalingConfig: { MaximumConcurrency: 2 } }, 2],
+    ['five invocations at one time if the mapping does not say', {}, 5],
+    ['five invocations at one time if the mapping allows more', { ScalingConfig: { MaximumConcurrency: 1000 } }, 5],
+  ])('runs %s', async (_, properties, limit) => {
     const queue = await openQueue();
     const open: (() => void)[] = [];
     const batches = run(
       queue,
-      { BatchSize: 1, ScalingConfig: { MaximumConcurrency: 2 } },
+      { BatchSize: 1, ...properties },
       () => new Promise<void>((resolve) => open.push(resolve)),
     );
-    for (const body of ['1', '2', '3']) await queue.send(body);
-    await until(() => expect(open).toHaveLength(2));
-    expect(queue.counts()).toEqual({ visible: 1, inFlight: 2, delayed: 0 });
+    const bodies = Array.from({ length: limit + 1 }, (_, n) => String(n));
+    for (const body of bodies) await queue.send(body);
+    await until(() => expect(open).toHaveLength(limit));
+    expect(queue.counts()).toEqual({ visible: 1, inFlight: limit, delayed: 0 });
     open[0]?.();
-    await until(() => expect(open).toHaveLength(3));
-    expect(batches).toEqual([['1'], ['2'], ['3']]);
+    await until(() => expect(open).toHaveLength(limit + 1));
+    expect(batches).toEqual(bodies.map((body) => [body]));
     for (const end of open) end();
     await until(() => expect(queue.messages()).toEqual([]));
+  });
+
+  test('runs one invocation for messages that fit into one batch', async () => {
+    const queue = await openQueue();
+    for (const body of ['1', '2', '3']) await queue.send(body);
+    const batches = run(queue, {}, () => null);
+    await until(() => expect(queue.messages()).toEqual([]));
+    expect(batches).toEqual([['1', '2', '3']]);
+  });
+
+  test('refuses a maximum concurrency that Lambda refuses', () => {
+    const parse = (MaximumConcurrency: number) =>
+      mappingProperties.safeParse({ EventSourceArn: 'a', FunctionName: 'f', ScalingConfig: { MaximumConcurrency } });
+    expect([1, 2, 1000, 1001].map((n) => parse(n).success)).toEqual([false, true, true, false]);
   });
 
   test('lets one invocation that hangs hold up no other message', async () => {
@@ -165,6 +207,41 @@ describe('a queue mapping', () => {
       clock.advance(1);
     }
     expect(batches).toEqual([['good', 'bad'], ['bad'], ['bad']]);
+  });
+
+  test('delivers a message again if its invocation does not answer within the visibility timeout', async () => {
+    const clock = new FakeClock();
+    const queue = await openQueue(clock);
+    await queue.send('a');
+    let end = () => {};
+    const hang = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const batches = run(queue, {}, () => (batches.length === 1 ? hang : null));
+    await until(() => expect(batches).toHaveLength(1));
+    clock.advance(60_000);
+    await until(() => expect(queue.messages()).toEqual([]));
+    expect(batches).toEqual([['a'], ['a']]);
+    end();
+  });
+
+  test('says that it cannot take messages, and tries again after a pause', async () => {
+    const clock = new FakeClock();
+    const queue = await openQueue(clock);
+    await queue.send('a');
+    const reported: string[] = [];
+    let isAllowed = false;
+    const batches = run(queue, {}, () => null, {
+      wait: clock.wait,
+      report: (line) => reported.push(line),
+      async authorize() {
+        if (!isAllowed) throw new Error('not authorized');
+      },
+    });
+    await until(() => expect(reported).toEqual([`Cannot deliver ${queue.name}: not authorized; trying again`]));
+    isAllowed = true;
+    clock.advance(1_000);
+    await until(() => expect(batches).toEqual([['a']]));
   });
 
   test('moves a message to the dead letter queue when it was received too often', async () => {
@@ -216,6 +293,62 @@ describe('a queue', () => {
     expect(await after.receive(10)).toContainEqual(expect.objectContaining({ body: 'later', receiveCount: 1 }));
   });
 
+  test('looks no further than the batch that it gives', async () => {
+    const queue = await openQueue();
+    for (let n = 0; n < 100; n++) await queue.send(String(n));
+    const bytesOf = vi.fn(() => 1);
+    expect(await queue.receive(10, 1_000, bytesOf)).toHaveLength(10);
+    expect(bytesOf).toHaveBeenCalledTimes(10);
+    bytesOf.mockClear();
+    expect(await queue.receive(10, 5, bytesOf)).toHaveLength(5);
+    expect(bytesOf).toHaveBeenCalledTimes(6);
+  });
+
+  test('deletes messages in any order, whether they are visible, in flight or delayed', async () => {
+    const queue = await openQueue(new FakeClock());
+    const [first, second] = [await queue.send('in flight'), await queue.send('in flight too')];
+    await queue.receive(2);
+    const visible = await queue.send('visible');
+    const delayed = [await queue.send('10 s', { delayMs: 10_000 }), await queue.send('5 s', { delayMs: 5_000 })];
+    for (const { messageId } of [second, visible, ...delayed]) await queue.delete(messageId);
+    expect(queue.counts()).toEqual({ visible: 0, inFlight: 1, delayed: 0 });
+    await queue.delete(second.messageId);
+    expect(queue.messages()).toMatchObject([{ messageId: first.messageId }]);
+  });
+
+  test('leaves no file of a message that is deleted while it is received again', async () => {
+    const dir = temporaryFolder();
+    const queue = await openQueue({ dir, visibilityTimeoutMs: 0 });
+    const { messageId } = await queue.send('a');
+    await queue.receive(1);
+    const again = queue.receive(1);
+    await queue.delete(messageId);
+    await again;
+    expect(await readdir(dir)).toEqual([]);
+  });
+
+  test('has a message once in the dead letter queue, even if a crash repeats the move', async () => {
+    const [dir, asBefore, deadLetters] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
+    const open = async (folder: string) => {
+      const deadLetterQueue = await openQueue({ dir: deadLetters });
+      const redrive = { deadLetterQueue, maxReceiveCount: 1 };
+      return { deadLetterQueue, queue: await openQueue({ dir: folder, visibilityTimeoutMs: 0, redrive }) };
+    };
+    const { queue } = await open(dir);
+    const { messageId, sentAt } = await queue.send('poison');
+    await queue.receive(1);
+    await cp(dir, asBefore, { recursive: true });
+    expect(await queue.receive(1)).toEqual([]);
+
+    const after = await open(asBefore);
+    expect(await after.queue.receive(1)).toEqual([]);
+    expect(after.queue.messages()).toEqual([]);
+    expect(after.deadLetterQueue.messages()).toEqual([{ messageId, body: 'poison', sentAt, receiveCount: 0 }]);
+    expect(after.deadLetterQueue.counts()).toMatchObject({ visible: 1 });
+    await after.deadLetterQueue.delete(messageId);
+    expect(await readdir(deadLetters)).toEqual([]);
+  });
+
   test('ends a wait when a delay is over, when a message comes, and when it is to stop', async () => {
     const clock = new FakeClock();
     const queue = await openQueue(clock);
@@ -242,8 +375,10 @@ describe('a queue', () => {
     await before.send('a');
     await before.receive(1);
     expect(await readdir(dir)).toEqual([expect.stringMatching(/^\d{15}-.*\.json$/)]);
+    await writeFile(join(dir, 'a-write-that-a-crash-cut-short.json.1.tmp'), '{"mess');
     const after = await openQueue({ dir });
     expect(await after.receive(1)).toMatchObject([{ body: 'a', receiveCount: 2 }]);
+    expect(await readdir(dir)).toHaveLength(1);
   });
 
   test('is opened as the template says, whatever the order there', async () => {
@@ -252,8 +387,8 @@ describe('a queue', () => {
         Events: {
           Type: 'AWS::SQS::Queue',
           Properties: {
+            DelaySeconds: 1,
             VisibilityTimeout: 0,
-            MaximumMessageSize: 2048,
             RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['Failures', 'Arn'] }, maxReceiveCount: 1 },
           },
         },
@@ -262,8 +397,9 @@ describe('a queue', () => {
     });
     const queues = await openQueues(template, await temporaryDataFolder());
     const events = queues.get('Events');
-    expect(events?.maxMessageBytes).toBe(2048);
-    await events?.send('a');
+    await events?.send('delayed');
+    expect(events?.counts()).toEqual({ visible: 0, inFlight: 0, delayed: 1 });
+    await events?.send('a', { delayMs: 0 });
     await events?.receive(1);
     await events?.receive(1);
     expect(queues.get('Failures')?.messages()).toMatchObject([{ body: 'a' }]);
