@@ -87,7 +87,8 @@ function webhookAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       anchor: 'failing-webhooks',
     },
     UnrecordedPosts: {
-      metric: combined('SUM', metrics.receivedCounts('Unrecorded'), QUARTER_OF_AN_HOUR),
+      // Of both providers: a message that cannot be read counts as one of the first.
+      metric: combined('SUM', metrics.counts('Unrecorded'), QUARTER_OF_AN_HOUR),
       atLeast: 1,
       periods: 2,
       description:
@@ -197,7 +198,7 @@ function awsAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       anchor: 'late-streams',
     },
     GivenUp: {
-      metric: combined('MAX', metrics.givenUp, FIVE_MINUTES),
+      metric: combined('MAX', [metrics.givenUp, ...metrics.lost], FIVE_MINUTES),
       atLeast: 1,
       description:
         'Work was given up after its last attempt, and is in FailureQueue for 14 days (a post for about ten). Look at the message: it names the function, or is a post. If FailureQueue is empty, Lambda could not even put a message there (DestinationDeliveryFailures): look at the logs of SendMail and JoinLateEvents.',

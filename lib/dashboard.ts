@@ -61,11 +61,7 @@ function rows(metrics: Metrics, alarms: Alarms) {
         ...metrics.receivedCounts('Unmatched'),
         ...metrics.receivedCounts('Unrecognized'),
       ]),
-      graph('Posts: refused, in EventQueue, not recorded', [
-        ...metrics.receivedCounts('Refused'),
-        ...metrics.queuedPosts,
-        ...metrics.receivedCounts('Unrecorded'),
-      ]),
+      graph('Posts: refused, or not recorded', [...metrics.receivedCounts('Refused'), ...metrics.counts('Unrecorded')]),
       graph(
         'A post takes, 99 of 100 (ms)',
         metrics.receivers.map((it) => it.metricDuration({ statistic: Stats.p(99), label: it.node.id })),
@@ -77,7 +73,7 @@ function rows(metrics: Metrics, alarms: Alarms) {
       graph('Waiting: records in streams (ms), the oldest post (s)', [...metrics.streamAges, metrics.oldestPostAge]),
     ),
     row(
-      graph('Failures', [...metrics.webhookErrors, ...metrics.functionErrors, ...metrics.givenUp]),
+      graph('Failures', [...metrics.webhookErrors, ...metrics.functionErrors, metrics.givenUp]),
       graph('Costs: write units', metrics.tables('ConsumedWriteCapacityUnits')),
       graph(
         'Costs: functions, invocations × duration (ms of 1 GB)',

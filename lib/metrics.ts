@@ -135,15 +135,6 @@ export class Metrics {
     );
   }
 
-  /** Posts in the event queue: waiting, and being recorded. */
-  get queuedPosts(): Metric[] {
-    const { events } = this.#parts.queues;
-    return [
-      events.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM, label: 'waiting' }),
-      events.metricApproximateNumberOfMessagesNotVisible({ statistic: Stats.MAXIMUM, label: 'being recorded' }),
-    ];
-  }
-
   /** Seconds for which the oldest post has waited. SQS leaves out messages that were received three times. */
   get oldestPostAge(): Metric {
     return this.#parts.queues.events.metricApproximateAgeOfOldestMessage({
@@ -152,15 +143,20 @@ export class Metrics {
     });
   }
 
-  /** Messages in FailureQueue, and work that did not even get there. */
-  get givenUp(): Metric[] {
-    const { queues, sender, lateJoin } = this.#parts;
-    return [
-      queues.failures.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM, label: 'given up' }),
-      ...[sender.send, lateJoin.join].map((it) =>
-        it.metric('DestinationDeliveryFailures', { statistic: Stats.SUM, label: `lost by ${it.node.id}` }),
-      ),
-    ];
+  /** Messages in FailureQueue. */
+  get givenUp(): Metric {
+    return this.#parts.queues.failures.metricApproximateNumberOfMessagesVisible({
+      statistic: Stats.MAXIMUM,
+      label: 'given up',
+    });
+  }
+
+  /** Given-up work of the streams that did not even get into FailureQueue. */
+  get lost(): Metric[] {
+    const { sender, lateJoin } = this.#parts;
+    return [sender.send, lateJoin.join].map((it) =>
+      it.metric('DestinationDeliveryFailures', { statistic: Stats.SUM, label: `lost by ${it.node.id}` }),
+    );
   }
 
   /** How often log rows were looked at: more than never where mail was sent, by whomever. */

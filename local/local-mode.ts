@@ -131,7 +131,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   step('Making the tables');
   const dataHint = options.dynamoDbEndpoint ?? dir;
   const tables = await prepareTables({ template: resolved, database, region, dataHint, cleanup, report });
-  const queues = await openQueues(resolved, folder);
+  const queues = await openQueues(resolved, folder, options.timing?.visibilityTimeoutMs);
   const secrets = localSecrets(resolved, folder);
   const { authorize = ALLOW_ALL } = options;
   awsApi.answer({

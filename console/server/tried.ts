@@ -32,14 +32,21 @@ export async function rowsOf(tables: Tables, post: Asked<'rowsOf'>): Promise<Ans
       .slice(0, MAX_STORIES)
       .map((id) => queryPartition(tables.client, tables.sentLog, ['messageId', id], MAX_EVENTS)),
   );
+  const storyRows = stories.flatMap((story) => story.rows).filter((row) => eventIds.has(String(row['eventId'])));
+  const inStories = new Set(storyRows.map((row) => String(row['eventId'])));
+  const toStories = new Set(kept.flatMap((event) => (hasStory(event) ? [event.eventId] : [])));
+  const missingEvents = [...toStories].filter((eventId) => !inStories.has(eventId)).length;
   return {
     bounces: rows.map((row) => bounce.parse(row)),
-    events: stories
-      .flatMap((story) => story.rows)
-      .filter((row) => eventIds.has(String(row['eventId'])))
-      .map((row) => triedEvent.parse(row)),
+    events: storyRows.map((row) => triedEvent.parse(row)),
+    missing: Math.min(keys.size, MAX_EVENTS) - rows.length + (ids.size > MAX_STORIES ? 0 : missingEvents),
     ignored: events.length - kept.length,
   };
+}
+
+/** Whether the event goes into the story of a mail. */
+function hasStory(event: MailEvent): boolean {
+  return (event.kind === 'failure' || event.kind === 'progress') && event.messageIds.length > 0;
 }
 
 function eventsIn({ provider, contentType, body }: SamplePost): MailEvent[] {

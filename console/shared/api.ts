@@ -231,6 +231,8 @@ export const CALLS = {
     response: z.object({
       bounces: z.array(bounce),
       events: z.array(triedEvent),
+      /** Rows that such a post makes and that are not there yet. */
+      missing: z.number(),
       ignored: z.number(),
     }),
   },

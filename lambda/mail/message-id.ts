@@ -28,9 +28,10 @@ export function sendGridMessageId(sgMessageId: string): string {
  * and in form posts sometimes once more, so that the escapes are still there after the JSON was parsed.
  */
 export function customersMailCloudMessageId(messageId: string): string {
+  // Without the lookbehind each backslash of a long run would begin a search to its end.
   return messageId
-    .replace(/\\+u003c/gi, '<')
-    .replace(/\\+u003e/gi, '>')
+    .replace(/(?<!\\)\\+u003c/gi, '<')
+    .replace(/(?<!\\)\\+u003e/gi, '>')
     .trim();
 }
 

@@ -54,7 +54,7 @@ export async function recordMessages(
   });
   const leftMs = Math.max(0, options.endsAtMs - REPORT_MS - Date.now());
   try {
-    await record(posts, leftMs / 2, options);
+    await record(posts, Math.floor(leftMs / 2), options);
   } catch (error) {
     log('warn', 'Cannot record the posts together: each is recorded alone', {
       posts: posts.length,
@@ -98,7 +98,7 @@ async function record(posts: readonly Post[], timeMs: number, { store, retention
   }
 }
 
-/** Where the message cannot be read its provider is unknown, and the metric of any provider raises the alarm. */
+/** If a message cannot be read, its provider is unknown. The alarm looks at the metric of each. */
 function logFailure(message: string, messageId: string, error: unknown, provider: Provider = PROVIDERS[0]): void {
   log('error', message, { messageId, ...errorFields(error), ...metricFields(provider, { Unrecorded: 1 }) });
 }

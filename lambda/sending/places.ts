@@ -8,7 +8,7 @@ export type Pause = (waitMs: number) => Promise<void>;
 export type Places = <Result>(work: (pause: Pause) => Promise<Result>) => Promise<Result>;
 
 /** Places for so much work at one time. All else waits for one: first come, first served. */
-export function places(count: number): Places {
+export function places(count: number, wait: (ms: number) => Promise<void> = sleep): Places {
   let free = count;
   const waiting: (() => void)[] = [];
 
@@ -26,7 +26,7 @@ export function places(count: number): Places {
 
   async function pause(waitMs: number): Promise<void> {
     give();
-    await sleep(waitMs);
+    await wait(waitMs);
     await take();
   }
 

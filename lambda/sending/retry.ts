@@ -40,14 +40,18 @@ export async function retryHandover<Result>(
  * @param deadlineMs Unix milliseconds
  * @throws the last error
  */
-export async function persist(deadlineMs: number, work: () => Promise<void>): Promise<void> {
+export async function persist(
+  deadlineMs: number,
+  work: () => Promise<void>,
+  wait: (ms: number) => Promise<void> = sleep,
+): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await work();
     } catch (error) {
       const waitMs = backoffMs(attempt);
       if (Date.now() + waitMs >= deadlineMs) throw error;
-      await sleep(waitMs);
+      await wait(waitMs);
     }
   }
 }

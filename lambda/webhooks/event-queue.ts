@@ -31,10 +31,12 @@ export interface EventQueue {
   put(post: QueuedPost, signal: AbortSignal): Promise<void>;
 }
 
-export function eventQueue(queueUrl: string, client = sqsClient()): EventQueue {
+export function eventQueue(queueUrl: string, client = sqsClient(), maxMessageBytes = MAX_MESSAGE_BYTES): EventQueue {
   return {
     async put(post, signal) {
-      await Promise.all(queueMessages(post).map((body) => sendMessage(client, queueUrl, body, signal)));
+      await Promise.all(
+        queueMessages(post, maxMessageBytes).map((body) => sendMessage(client, queueUrl, body, signal)),
+      );
     },
   };
 }

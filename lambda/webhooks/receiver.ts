@@ -26,6 +26,8 @@ export interface ReceiverOptions {
   readonly readSecret: () => Promise<WebhookSecret>;
   readonly queue: EventQueue;
   readonly queueWithinMs?: number;
+  /** Unix milliseconds. */
+  readonly now?: () => number;
 }
 
 type WebhookEvent = APIGatewayProxyEvent | LambdaFunctionURLEvent;
@@ -36,7 +38,8 @@ type WebhookEvent = APIGatewayProxyEvent | LambdaFunctionURLEvent;
  */
 export function receiver(options: ReceiverOptions) {
   return async (event: WebhookEvent, context: Pick<Context, 'awsRequestId'>): Promise<APIGatewayProxyResult> => {
-    const receivedAtMs = Date.now();
+    const { now = Date.now } = options;
+    const receivedAtMs = now();
     const request = webhookRequest(event);
     const { status, body, cause } = await receive(request, receivedAtMs, options).then(
       (received): Answer => ({ status: 200, body: { received } }),
@@ -46,7 +49,7 @@ export function receiver(options: ReceiverOptions) {
       requestId: context.awsRequestId,
       status,
       bodyBytes: request.body.length,
-      durationMs: Date.now() - receivedAtMs,
+      durationMs: now() - receivedAtMs,
       ...body,
       cause,
       ...metricFields(options.provider, status >= 400 && status < 500 ? { Refused: 1 } : {}),
@@ -62,7 +65,7 @@ export function receiver(options: ReceiverOptions) {
 
 /** @returns how many events were queued */
 async function receive(request: WebhookRequest, receivedAtMs: number, options: ReceiverOptions): Promise<number> {
-  const { provider, accept, readSecret, queue, queueWithinMs = QUEUE_WITHIN_MS } = options;
+  const { provider, accept, readSecret, queue, queueWithinMs = QUEUE_WITHIN_MS, now = Date.now } = options;
   const { method, body } = request;
   if (method !== 'POST') throw new WebhookRefusal(405, `Cannot ${method} a webhook: it takes POST only`);
   if (body.length > MAX_BODY_BYTES) {
@@ -71,7 +74,7 @@ async function receive(request: WebhookRequest, receivedAtMs: number, options: R
   const events = accept(request, await readSecret());
   // An empty post has nothing to record.
   if (events.length > 0) {
-    const signal = AbortSignal.timeout(Math.max(0, receivedAtMs + queueWithinMs - Date.now()));
+    const signal = AbortSignal.timeout(Math.max(0, receivedAtMs + queueWithinMs - now()));
     await queue.put({ provider, receivedAtMs, events: [...events] }, signal);
   }
   return events.length;

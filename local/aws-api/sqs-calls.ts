@@ -4,11 +4,14 @@ import type { Authorize } from '../access.ts';
 import { type LocalQueue, md5OfBody } from '../event-sources/queue.ts';
 import { AwsApiError, type AwsCall } from './aws-api.ts';
 
-/** Of a message: 1 MiB. */
-const MAX_BYTES = 1_048_576;
-
 const getQueueAttributes = z.object({ QueueUrl: z.string(), AttributeNames: z.array(z.string()).default([]) });
-const sendMessage = z.strictObject({ QueueUrl: z.string(), MessageBody: z.string() });
+const sendMessage = z.strictObject({
+  QueueUrl: z.string(),
+  MessageBody: z.string(),
+  DelaySeconds: z.number().optional(),
+});
+
+const MAX_DELAY_SECONDS = 900;
 
 /**
  * SQS's call that puts a message in, and the one that counts them.
@@ -26,10 +29,11 @@ export function sqsCalls(queues: readonly LocalQueue[], authorize: Authorize): R
       const { QueueUrl, AttributeNames } = getQueueAttributes.parse(input);
       const queue = queueAt(QueueUrl);
       await authorize(caller, 'sqs:GetQueueAttributes', queue.arn);
-      const inFlight = queue.inFlight();
+      const { visible, inFlight, delayed } = queue.counts();
       const all = {
-        ApproximateNumberOfMessages: String(queue.messages().length - inFlight),
+        ApproximateNumberOfMessages: String(visible),
         ApproximateNumberOfMessagesNotVisible: String(inFlight),
+        ApproximateNumberOfMessagesDelayed: String(delayed),
         QueueArn: queue.arn,
       };
       const wanted = ([name]: [string, string]) => AttributeNames.includes('All') || AttributeNames.includes(name);
@@ -37,18 +41,25 @@ export function sqsCalls(queues: readonly LocalQueue[], authorize: Authorize): R
     },
 
     async 'AmazonSQS.SendMessage'(input, caller) {
-      const { QueueUrl, MessageBody } = sendMessage.parse(input);
+      const { QueueUrl, MessageBody, DelaySeconds } = sendMessage.parse(input);
       const queue = queueAt(QueueUrl);
       await authorize(caller, 'sqs:SendMessage', queue.arn);
-      assertSize(MessageBody);
-      const { messageId } = await queue.send(MessageBody);
+      assertSize(MessageBody, queue.maxMessageBytes);
+      assertDelay(DelaySeconds);
+      const delayMs = DelaySeconds === undefined ? undefined : DelaySeconds * 1000;
+      const { messageId } = await queue.send(MessageBody, { delayMs });
       return { MessageId: messageId, MD5OfMessageBody: md5OfBody(MessageBody) };
     },
   };
 }
 
-function assertSize(body: string): void {
+function assertSize(body: string, maxBytes: number): void {
   if (body === '') throw new AwsApiError('MissingParameter', 'The message is empty');
   const bytes = Buffer.byteLength(body);
-  if (bytes > MAX_BYTES) throw new AwsApiError('InvalidParameterValue', `${bytes} bytes are more than ${MAX_BYTES}`);
+  if (bytes > maxBytes) throw new AwsApiError('InvalidParameterValue', `${bytes} bytes are more than ${maxBytes}`);
+}
+
+function assertDelay(seconds: number | undefined): void {
+  if (seconds === undefined || (Number.isInteger(seconds) && seconds >= 0 && seconds <= MAX_DELAY_SECONDS)) return;
+  throw new AwsApiError('InvalidParameterValue', `DelaySeconds is ${seconds}: it must be 0 to ${MAX_DELAY_SECONDS}`);
 }

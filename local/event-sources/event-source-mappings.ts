@@ -78,7 +78,7 @@ function runOf(
   const queueOf = (arn: string) => [...queues.values()].find((queue) => queue.arn === arn);
   // What Lambda does for a mapping it does in its function's name.
   const authorize = (action: string, resourceArn: string) => options.authorize(target.logicalId, action, resourceArn);
-  const common = { properties, target, region, timing, signal, report };
+  const common = { properties, target, region, signal, report };
 
   const queue = queueOf(EventSourceArn);
   if (queue !== undefined) return () => runQueueMapping({ ...common, queue, authorize });
@@ -91,6 +91,7 @@ function runOf(
   return () =>
     runStreamMapping({
       ...common,
+      timing,
       client: streamsAs(target.logicalId),
       engineStreamArn,
       checkpointFile: folder.path('checkpoints', `${logicalId}.json`),

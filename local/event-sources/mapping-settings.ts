@@ -27,6 +27,8 @@ export const mappingProperties = z.object({
   /** -1 for as often as it takes. */
   MaximumRetryAttempts: z.number().default(-1),
   ParallelizationFactor: z.literal(1).optional(),
+  /** Of a queue: how many invocations there may be at one time. */
+  ScalingConfig: z.object({ MaximumConcurrency: z.number().int().min(2).max(1000).optional() }).optional(),
   StartingPosition: z.literal('TRIM_HORIZON').optional(),
   TumblingWindowInSeconds: z.literal(0).optional(),
 });
@@ -34,10 +36,12 @@ export type MappingProperties = z.output<typeof mappingProperties>;
 
 /** How often and how fast; tests make it quick. */
 export interface MappingTiming {
-  /** Pause before an empty stream or queue is looked at again. */
+  /** Pause before an empty stream is looked at again. */
   readonly pollIntervalMs: number;
   /** Pause before a stream's batch is tried again; `retry` counts from 1. */
   readonly retryDelayMs: (retry: number) => number;
+  /** In place of the visibility timeouts of the template. */
+  readonly visibilityTimeoutMs?: number | undefined;
 }
 
 /** Lambda does not document its pauses; these double up to a minute, so that ten retries take some minutes. */

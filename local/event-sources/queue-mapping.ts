@@ -5,7 +5,7 @@ import { FunctionError, type Invocable } from '../functions/local-function.ts';
 import { jsonOrUndefined } from '../json.ts';
 import { pause } from '../pause.ts';
 import { failedItems } from './batch-response.ts';
-import type { MappingProperties, MappingTiming } from './mapping-settings.ts';
+import type { MappingProperties } from './mapping-settings.ts';
 import { type LocalQueue, md5OfBody, type QueueMessage } from './queue.ts';
 
 const DEFAULT_BATCH_SIZE = 10;
@@ -15,37 +15,60 @@ interface QueueMappingOptions {
   readonly properties: MappingProperties;
   readonly target: Invocable;
   readonly region: string;
-  readonly timing: MappingTiming;
   /** Whether the function may do this. */
   readonly authorize: (action: string, resourceArn: string) => Promise<void>;
   readonly signal: AbortSignal;
   readonly report: (line: string) => void;
 }
 
+/** Lambda starts with five concurrent batches of a standard queue. Each invocation here is a process: there are no more. */
+const MAX_INVOCATIONS = 5;
+
+/** Lambda's limit on the payload of an invocation is 6 MB; the fields around a body take less than this. */
+const MAX_BATCH_BYTES = 6 * 1024 * 1024 - 64 * 1024;
+
 /**
- * Delivers a queue to a function until `signal` says stop, one batch at a time. What the function does not process
- * comes into sight again after the queue's visibility timeout.
+ * Delivers a queue to a function until `signal` says stop: batch by batch, several at one time while messages wait. A
+ * message that the function does not process comes into sight again after the queue's visibility timeout.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
  */
 export async function runQueueMapping(options: QueueMappingOptions): Promise<void> {
-  const { queue, timing, signal, report } = options;
+  const { queue, properties, signal, report } = options;
+  const limit = Math.min(properties.ScalingConfig?.MaximumConcurrency ?? MAX_INVOCATIONS, MAX_INVOCATIONS);
+  const running = new Set<Promise<void>>();
+  const recover = async (error: unknown) => {
+    if (signal.aborted) return;
+    report(`Cannot deliver ${queue.name}: ${messageOf(error)}; trying again`);
+    await pause(ERROR_PAUSE_MS, signal);
+  };
   while (!signal.aborted) {
+    if (running.size === limit) {
+      await Promise.race(running);
+      continue;
+    }
     try {
       const messages = await receive(options);
-      if (messages.length === 0) await pause(timing.pollIntervalMs, signal);
-      else await deliver(messages, options);
+      if (messages.length === 0) {
+        await queue.whenVisible(signal);
+        continue;
+      }
+      const delivery = deliver(messages, options)
+        .catch(recover)
+        .finally(() => running.delete(delivery));
+      running.add(delivery);
     } catch (error) {
-      if (signal.aborted) return;
-      report(`Cannot deliver ${queue.name}: ${messageOf(error)}; trying again`);
-      await pause(1_000, signal);
+      await recover(error);
     }
   }
+  await Promise.all(running);
 }
+
+const ERROR_PAUSE_MS = 1_000;
 
 async function receive({ queue, properties, authorize }: QueueMappingOptions): Promise<QueueMessage[]> {
   for (const action of ['GetQueueAttributes', 'ReceiveMessage']) await authorize(`sqs:${action}`, queue.arn);
-  return queue.receive(properties.BatchSize ?? DEFAULT_BATCH_SIZE);
+  return queue.receive(properties.BatchSize ?? DEFAULT_BATCH_SIZE, MAX_BATCH_BYTES);
 }
 
 async function deliver(messages: readonly QueueMessage[], options: QueueMappingOptions): Promise<void> {

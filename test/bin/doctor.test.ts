@@ -1,10 +1,12 @@
-/** What local mode does not have: the doctor's looks at Lambda, CloudWatch and DynamoDB's backups, with canned answers. */
+/** The doctor's checks of what local mode does not have (Lambda, CloudWatch, backups, a long queue), with canned answers. */
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { alarmVerdict } from '../../bin/support/doctor/alarms.ts';
+import { queueChecks } from '../../bin/support/doctor/queues.ts';
 import { rowCheck, stuckCheck } from '../../bin/support/doctor/rows.ts';
 import { streamProblems } from '../../bin/support/doctor/streams.ts';
 import { tableChecks } from '../../bin/support/doctor/tables.ts';
@@ -13,7 +15,7 @@ import { DAY_PARTITIONS } from '../../lambda/recording/keys.ts';
 const settings = { region: 'ap-northeast-1', credentials: { accessKeyId: 'tests', secretAccessKey: 'tests' } };
 
 /** A client that gives an answer to each command, by its name, and never sends anything. */
-function canned<Client extends DynamoDBClient | LambdaClient | CloudWatchClient>(
+function canned<Client extends DynamoDBClient | LambdaClient | CloudWatchClient | SQSClient>(
   client: Client,
   answers: Readonly<Record<string, object>>,
 ): Client {
@@ -126,6 +128,44 @@ describe('streams', () => {
     expect(await problems(mapping({}), [], table({ LatestStreamArn: undefined }))).toEqual([
       'Mail has no stream: deploy again',
     ]);
+  });
+});
+
+describe('queues', () => {
+  const look = (name: string, ApproximateNumberOfMessages: number, ApproximateNumberOfMessagesNotVisible: number) => {
+    const Attributes = {
+      ApproximateNumberOfMessages: String(ApproximateNumberOfMessages),
+      ApproximateNumberOfMessagesNotVisible: String(ApproximateNumberOfMessagesNotVisible),
+    };
+    const outputs = { ...patient({}).outputs, EventQueueUrl: 'http://queue', FailureQueueUrl: 'http://queue' };
+    const checks = queueChecks(
+      { outputs },
+      canned(new SQSClient(settings), { GetQueueAttributesCommand: { Attributes } }),
+    );
+    return checks.find((check) => check.name === name)?.look();
+  };
+
+  test.each([
+    [0, 0, 'empty'],
+    [0, 1, '1 post waiting'],
+    [60, 40, '100 posts waiting'],
+  ])('EventQueue is well with %i posts that wait and %i that are being recorded', async (waiting, inFlight, says) => {
+    expect(await look('EventQueue', waiting, inFlight)).toEqual({ state: 'ok', says });
+  });
+
+  test('a person should look at more than 100 posts in EventQueue', async () => {
+    expect(await look('EventQueue', 61, 40)).toMatchObject({
+      state: 'mend',
+      says: expect.stringMatching(/^101 posts waiting\..*look at the log of RecordEvents$/),
+    });
+  });
+
+  test('a person should look at each message in FailureQueue', async () => {
+    expect(await look('FailureQueue', 0, 0)).toEqual({ state: 'ok', says: 'empty' });
+    expect(await look('FailureQueue', 1, 1)).toMatchObject({
+      state: 'mend',
+      says: expect.stringMatching(/^2 messages: work was given up/),
+    });
   });
 });
 

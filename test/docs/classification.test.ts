@@ -20,7 +20,8 @@ function page(): string {
   const sendGrid = { event: 'bounce', type: 'bounce', status: '', bounceClassification: '', reason: '' } as const;
   return `# Classification
 
-Made from \`lambda/mail/classification.ts\` by \`test/docs/classification.test.ts\`; it names the sources.
+Made by \`test/docs/classification.test.ts\` from \`lambda/mail/classification.ts\` and from \`classification.ts\` of each folder in
+\`lambda/providers/\`. These files name the sources.
 
 ## SendGrid
 

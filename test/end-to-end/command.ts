@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { expect } from 'vitest';
+import { expect, inject } from 'vitest';
 
 /** What a command printed, and its exit code. */
 export interface Ran {
@@ -22,7 +22,8 @@ export async function ran(
   args: readonly string[] = [],
   { environment = {}, input }: { environment?: Record<string, string>; input?: string } = {},
 ): Promise<Ran> {
-  const command = spawn(process.execPath, ['--import', 'tsx', `bin/${file}.ts`, '--outputs', outputsFile, ...args], {
+  const bundle = join(inject('commandsDir'), `${file}.mjs`);
+  const command = spawn(process.execPath, [bundle, '--outputs', outputsFile, ...args], {
     cwd: join(import.meta.dirname, '../..'),
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...environment },

@@ -91,6 +91,7 @@ test('bounces can be looked up in every way that the tables have', async () => {
   const { send, bounce } = clientOf(READ_BOUNCES);
   const event = { email: 'a@example.jp', timestamp: 1_790_000_000, event: 'bounce', sg_event_id: 'looked-up' };
   await stack().postSendGrid([{ ...event, sg_message_id: 'looked-up.recvd-1' }]);
+  await stack().recorded();
   const [row = expect.unreachable('There is no bounce')] = await stack().bounces('looked-up');
   const Key = { fullMessageId: row['fullMessageId'], eventId: row['eventId'] };
   const query = (name: string, index?: string) => send(queryOf(bounce, name, row[name], index));

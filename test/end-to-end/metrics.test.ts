@@ -8,7 +8,7 @@ import { PROVIDERS } from '../../lambda/mail/provider.ts';
 import { metricKey } from '../lib/alarm-evaluator.ts';
 import { alarmMetrics, dashboardMetrics } from '../lib/watched-metrics.ts';
 import { type EmittedMetric, emittedMetrics } from './emf.ts';
-import { post, runningStack, until } from './running-stack.ts';
+import { type Answer, BEARER_TOKEN, post, runningStack, until } from './running-stack.ts';
 
 const sendGridEvent = (event: string) => ({
   email: `${event}@example.jp`,
@@ -36,80 +36,135 @@ const mail = (id: string, provider: string) => ({
   content: 'Content of a mail',
 });
 
-const stack = runningStack({ timing: { pollIntervalMs: 10, retryDelayMs: () => 1 } });
+const stack = runningStack({ timing: { pollIntervalMs: 10, retryDelayMs: () => 1, visibilityTimeoutMs: 1_000 } });
 afterEach(() => {
   stack().storage.plan = () => undefined;
 });
 
 describe('in the lines of the logs', () => {
-  test('events count by what became of the mail', async () => {
-    const before = (await countsOf('ReceiveSendGrid')).length;
+  test('events count when they are recorded, by what became of the mail', async () => {
     const words = ['delivered', 'bounce', 'dropped', 'spamreport', 'word of tomorrow', 'open'];
-    await expect(stack().postSendGrid(words.map(sendGridEvent))).resolves.toMatchObject({
-      status: 200,
-      body: { received: 6, recorded: 3, progressed: 1, ignored: 1, unrecognized: 1 },
+    await expectRecorded(() => stack().postSendGrid(words.map(sendGridEvent)), {
+      posts: 1,
+      received: 6,
+      recorded: 3,
+      progressed: 1,
+      ignored: 1,
+      unrecognized: 1,
+      unmatched: 3,
+      Provider: 'sendgrid',
+      Received: 6,
+      Delivered: 1,
+      Bounced: 1,
+      Dropped: 1,
+      Complained: 1,
+      Unmatched: 3,
+      Unrecognized: 1,
     });
-    await soon(async () => (await countsOf('ReceiveSendGrid')).slice(before)).toMatchObject([
-      {
-        Provider: 'sendgrid',
-        Received: 6,
-        Delivered: 1,
-        Bounced: 1,
-        Dropped: 1,
-        Complained: 1,
-        Unmatched: 3,
-        Unrecognized: 1,
-      },
-    ]);
-    const beforeThese = (await countsOf('ReceiveCustomersMailCloud')).length;
     const deliveries = ['succeeded', 'failed', 'status of tomorrow'].map(entry);
-    await stack().postCustomersMailCloud({ event_type: 'deliveries', event: { deliveries } });
-    await stack().postCustomersMailCloud({ event_type: 'bounces', event: { bounces: ['2', '10'].map(entry) } });
-    await soon(async () => (await countsOf('ReceiveCustomersMailCloud')).slice(beforeThese)).toMatchObject([
-      { Provider: 'customers-mail-cloud', Received: 3, Delivered: 1, Failed: 1, Unmatched: 1, Unrecognized: 1 },
-      { Provider: 'customers-mail-cloud', Received: 2, Bounced: 1, Dropped: 1, Unmatched: 2 },
-    ]);
+    await expectRecorded(() => stack().postCustomersMailCloud({ event_type: 'deliveries', event: { deliveries } }), {
+      Provider: 'customers-mail-cloud',
+      Received: 3,
+      Delivered: 1,
+      Failed: 1,
+      Unmatched: 1,
+      Unrecognized: 1,
+    });
+    const bounces = ['2', '10'].map(entry);
+    await expectRecorded(() => stack().postCustomersMailCloud({ event_type: 'bounces', event: { bounces } }), {
+      Provider: 'customers-mail-cloud',
+      Received: 2,
+      Bounced: 1,
+      Dropped: 1,
+      Unmatched: 2,
+    });
   });
 
   test('a failure whose mail is logged is not unmatched', async () => {
     await stack().log({ messageId: 'logged', entry: 'mail', from: 'a@example.com', to: 'b@example.jp', subject: 'S' });
-    await stack().postSendGrid([
-      { ...sendGridEvent('bounce'), sg_event_id: 'logged', sg_message_id: 'logged.recvd-1' },
-    ]);
-    const last = async () => (await countsOf('ReceiveSendGrid')).at(-1);
-    await soon(last).toMatchObject({ Received: 1, Bounced: 1 });
-    expect(await last()).not.toHaveProperty('Unmatched');
+    const event = { ...sendGridEvent('bounce'), sg_event_id: 'logged', sg_message_id: 'logged.recvd-1' };
+    const line = await expectRecorded(() => stack().postSendGrid([event]), { Received: 1, Bounced: 1 });
+    expect(line).not.toHaveProperty('Unmatched');
   });
 
-  test('a post that says nothing, or is refused for its form, counts nothing', async () => {
-    const before = (await countsOf('ReceiveSendGrid')).length;
+  test('a post that is accepted counts nothing in its receiver, and an empty one nothing at all', async () => {
+    const before = { receiver: await countsOf('ReceiveSendGrid'), recorder: await recordedLines() };
     await stack().postSendGrid([]);
-    await stack().postSendGrid('no list');
-    await stack().postSendGrid([], { method: 'GET' });
-    await stack().postSendGrid([sendGridEvent('open')]);
-    await soon(() => countsOf('ReceiveSendGrid')).toHaveLength(before + 1);
-    expect((await countsOf('ReceiveSendGrid')).at(-1)).toMatchObject({ Received: 1 });
+    await expectRecorded(() => stack().postSendGrid([sendGridEvent('open')]), { Received: 1 });
+    expect(await recordedLines()).toHaveLength(before.recorder.length + 1);
+    expect(await countsOf('ReceiveSendGrid')).toEqual(before.receiver);
   });
 
-  test('posts without a right credential count as refused', async () => {
-    await stack().postSendGrid([], { headers: { 'X-Twilio-Email-Event-Webhook-Timestamp': '1' } });
+  test('each refused post counts once: 400, 401, 405, 413 and 415', async () => {
     const url = stack().local.outputs['CustomersMailCloudWebhookUrl'] ?? '';
-    const body = JSON.stringify({ api_key: 'wrong', event_type: 'deliveries', event: { deliveries: [] } });
-    await post(url, body, { headers: { 'content-type': 'application/json' } });
-    for (const receiver of ['ReceiveSendGrid', 'ReceiveCustomersMailCloud']) {
-      await soon(async () => (await countsOf(receiver)).at(-1)).toMatchObject({ Refused: 1 });
+    const toCustomersMailCloud = (body: string, headers: Record<string, string> = {}, method = 'POST') =>
+      post(url, body, { method, headers: { 'content-type': 'application/json', ...headers } });
+    const authorization = `Bearer ${BEARER_TOKEN}`;
+    const text = { 'content-type': 'text/plain' };
+    const tooMany = `[${'1,'.repeat(10_000)}1]`;
+    for (const [receiver, provider, posts] of [
+      [
+        'ReceiveSendGrid',
+        'sendgrid',
+        [
+          [400, () => stack().postSendGrid(undefined, { body: '{}' })],
+          [401, () => stack().postSendGrid([], { headers: { 'X-Twilio-Email-Event-Webhook-Timestamp': '1' } })],
+          [405, () => stack().postSendGrid([], { method: 'GET' })],
+          [413, () => stack().postSendGrid(undefined, { body: tooMany })],
+          [415, () => stack().postSendGrid([], { headers: text })],
+        ],
+      ],
+      [
+        'ReceiveCustomersMailCloud',
+        'customers-mail-cloud',
+        [
+          [400, () => toCustomersMailCloud('{}', { authorization })],
+          [401, () => toCustomersMailCloud('{"api_key":"wrong","event":{}}')],
+          [405, () => toCustomersMailCloud('', {}, 'GET')],
+          [413, () => toCustomersMailCloud(`"${'x'.repeat(1024 * 1024)}"`)],
+          [415, () => toCustomersMailCloud('x', { authorization, ...text })],
+        ],
+      ],
+    ] as const) {
+      const before = (await countsOf(receiver)).length;
+      for (const [status, send] of posts) await expect(send()).resolves.toMatchObject({ status });
+      await soon(async () => (await countsOf(receiver)).slice(before)).toEqual(
+        posts.map(([status]) =>
+          expect.objectContaining({ message: 'webhook', status, Provider: provider, Refused: 1 }),
+        ),
+      );
     }
   });
 
-  test('what is spilled counts once, when it is recorded', async () => {
-    stack().storage.plan = ({ caller }) => (caller === 'ReceiveCustomersMailCloud' ? 'reset' : undefined);
-    const before = (await countsOf('ReceiveCustomersMailCloud')).length;
-    const answer = await stack().postCustomersMailCloud({ event_type: 'bounces', event: { bounces: [entry('3')] } });
-    expect(answer).toMatchObject({ body: { spilled: true } });
-    await soon(() => countsOf('RecordSpilledPosts')).toMatchObject([
-      { Provider: 'customers-mail-cloud', Received: 1, Bounced: 1, Unmatched: 1 },
-    ]);
-    expect(await countsOf('ReceiveCustomersMailCloud')).toHaveLength(before);
+  test('each failed attempt to record a post counts as unrecorded, and its events count when it is recorded', async () => {
+    const before = (await countsOf('RecordEvents')).length;
+    const since = async () => (await countsOf('RecordEvents')).slice(before);
+    stack().storage.plan = ({ caller }) => (caller === 'RecordEvents' ? 'error 500' : undefined);
+    await expect(
+      stack().postCustomersMailCloud({ event_type: 'bounces', event: { bounces: [entry('3')] } }),
+    ).resolves.toMatchObject({ status: 200 });
+    await expect(
+      stack().postSendGrid([{ ...sendGridEvent('bounce'), sg_event_id: 'late', sg_message_id: 'late.recvd-1' }]),
+    ).resolves.toMatchObject({ status: 200 });
+    for (const Provider of PROVIDERS) {
+      await soon(since).toContainEqual(
+        expect.objectContaining({ level: 'error', messageId: expect.any(String), Provider, Unrecorded: 1 }),
+      );
+    }
+    expect((await since()).filter((line) => 'Received' in line)).toEqual([]);
+
+    stack().storage.plan = () => undefined;
+    for (const Provider of PROVIDERS) {
+      await soon(since).toContainEqual(expect.objectContaining({ Provider, Received: 1, Bounced: 1, Unmatched: 1 }));
+    }
+  });
+
+  test('a message that is no post counts as unrecorded, and does not keep those beside it', async () => {
+    const queue = stack().local.queues.get('EventQueue') ?? expect.unreachable();
+    const { messageId } = await queue.send('no post');
+    onTestFinished(() => queue.delete(messageId));
+    await soon(() => countsOf('RecordEvents')).toContainEqual(expect.objectContaining({ messageId, Unrecorded: 1 }));
+    await expectRecorded(() => stack().postSendGrid([sendGridEvent('open')]), { Received: 1 });
   });
 
   test.each(PROVIDERS)(
@@ -139,6 +194,9 @@ describe('in the lines of the logs', () => {
       for (const count of [{ Sent: 1 }, { NotSent: 1 }, { Retried: 1 }, { NotSent: 1, UnauthorizedHandovers: 1 }]) {
         await soon(ofProvider).toContainEqual(expect.objectContaining(count));
       }
+      // The simulated providers report what became of the mails.
+      await Promise.all([stack().local.providers.sendGrid.idle(), stack().local.providers.customersMailCloud.idle()]);
+      await soon(async () => stack().local.queues.get('EventQueue')?.messages()).toEqual([]);
     },
   );
 
@@ -168,7 +226,20 @@ function soon<Found>(look: () => Promise<Found>) {
   return expect.poll(look, { timeout: 15_000 });
 }
 
-const countsSchema = z.looseObject({ Provider: z.string(), Retried: z.number().optional() });
+/** Posts, and expects one line of the recorder that has these fields. */
+async function expectRecorded(send: () => Promise<Answer>, fields: Readonly<Record<string, unknown>>) {
+  const { length } = await recordedLines();
+  const since = async () => (await recordedLines()).slice(length);
+  await expect(send()).resolves.toMatchObject({ status: 200 });
+  await soon(since).toEqual([expect.objectContaining(fields)]);
+  return (await since())[0];
+}
+
+async function recordedLines() {
+  return (await countsOf('RecordEvents')).filter(({ message }) => message === 'recorded');
+}
+
+const countsSchema = z.looseObject({ message: z.string(), Provider: z.string(), Retried: z.number().optional() });
 
 /** The lines of a function that count, in order. */
 async function countsOf(functionId: string) {

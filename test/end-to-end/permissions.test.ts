@@ -47,29 +47,17 @@ describe('a stack whose every path was walked', () => {
     stack().storage.plan = () => undefined;
   });
 
-  test('both webhooks record, together and, where a batch is refused, one by one', async () => {
+  test('posts of both webhooks are queued and recorded, together and, where a batch is refused, one by one', async () => {
     for (const refused of [false, true]) {
       stack().storage.plan = ({ action }) => (refused && action === 'BatchWriteItem' ? 'refused item' : undefined);
-      await expect(stack().postSendGrid([bounce(`one-${refused}`)])).resolves.toMatchObject({ status: 200 });
-      await expect(stack().postCustomersMailCloud(bounces(`<two-${refused}@example.com>`))).resolves.toMatchObject({
-        body: { recorded: 1 },
-      });
+      const [one, two] = [`one-${refused}`, `<two-${refused}@example.com>`];
+      await expect(stack().postSendGrid([bounce(one)])).resolves.toMatchObject({ status: 200 });
+      await expect(stack().postCustomersMailCloud(bounces(two))).resolves.toMatchObject({ status: 200 });
+      for (const messageId of [one, two]) {
+        await until(`the row of ${messageId}`, async () => (await stack().bounces(messageId))[0]);
+      }
+      await until('an empty queue', async () => queueLength(stack(), 'EventQueue') === 0 || undefined);
     }
-  });
-
-  test('posts are spilled and recorded later', async () => {
-    for (const refused of [false, true]) {
-      stack().storage.plan = ({ action, caller }) => {
-        if (caller === 'ReceiveCustomersMailCloud') return 'reset';
-        return refused && action === 'BatchWriteItem' ? 'refused item' : undefined;
-      };
-      const messageId = `<spilled-${refused}@example.com>`;
-      await expect(stack().postCustomersMailCloud(bounces(messageId))).resolves.toMatchObject({
-        body: { spilled: true },
-      });
-      await until('the spilled post', async () => (await stack().bounces(messageId))[0]);
-    }
-    await until('an empty queue', async () => queueLength(stack(), 'SpillQueue') === 0 || undefined);
   });
 
   test('mail is sent by both providers', async () => {
@@ -86,6 +74,7 @@ describe('a stack whose every path was walked', () => {
 
   test('a mail that an application logs late is joined', async () => {
     await stack().postSendGrid([bounce('late')]);
+    await until('the early event', async () => (await stack().bounces('late'))[0]);
     await stack().log({ messageId: 'late', entry: 'mail', from: 'a@example.com', to: 'b@example.jp', subject: 'S' });
     await until('the join', async () => (await stack().bounces('late')).find((row) => row['matched'] === true));
   });
@@ -113,24 +102,51 @@ describe('a stack whose every path was walked', () => {
 describe('a stack that lacks grants fails as AWS would, naming action and resource:', () => {
   const taken: Readonly<Record<string, string>> = {
     ReceiveSendGrid: 'kms:GenerateDataKey',
-    RecordSpilledPosts: 'sqs:ReceiveMessage',
+    ReceiveCustomersMailCloud: 'sqs:SendMessage',
+    RecordEvents: 'sqs:ReceiveMessage',
     SendMail: 'dynamodb:GetRecords',
   };
   const stack = runningStack({ timing, without: ({ holder, action }) => taken[holder] === action });
   const refused = (words: RegExp) => until('a refusal', async () => stack().reported.find((line) => words.test(line)));
+  const refusals = (words: RegExp) => expect(stack().access.refusals).toContainEqual(expect.stringMatching(words));
 
-  test('the key, for a receiver: no post is recorded', async () => {
+  test('the key, for a receiver: no post is queued', async () => {
     await expect(stack().postSendGrid([bounce('no-key')])).resolves.toMatchObject({ status: 503 });
-    expect(stack().access.refusals).toContainEqual(
-      expect.stringMatching(/ReceiveSendGrid is not authorized to perform: kms:GenerateDataKey on .*:kms:.*Key/),
-    );
+    refusals(/ReceiveSendGrid is not authorized to perform: kms:GenerateDataKey on .*:kms:.*Key/);
   });
 
-  test('the queue, for what Lambda does in the name of record-spilled-posts: nothing is delivered', () =>
-    refused(/RecordSpilledPosts is not authorized to perform: sqs:ReceiveMessage on resource: .*SpillQueue/));
+  test('the queue, for a receiver: no post is queued', async () => {
+    await expect(stack().postCustomersMailCloud(bounces('<no-queue@example.com>'))).resolves.toMatchObject({
+      status: 503,
+    });
+    refusals(/ReceiveCustomersMailCloud is not authorized to perform: sqs:SendMessage on resource: .*EventQueue/);
+  });
+
+  test('the queue, for what Lambda does in the name of record-events: nothing is delivered', () =>
+    refused(/RecordEvents is not authorized to perform: sqs:ReceiveMessage on resource: .*EventQueue/));
 
   test('the stream, for what Lambda does in the name of send-mail: nothing is delivered', () =>
     refused(/SendMail is not authorized to perform: dynamodb:GetRecords on resource: .*stream/));
+});
+
+describe('a recorder that may not write to a table', () => {
+  const stack = runningStack({
+    timing: { ...timing, visibilityTimeoutMs: 500 },
+    without: ({ holder, action, resource }) =>
+      holder === 'RecordEvents' && action === 'dynamodb:BatchWriteItem' && /Bounce/.test(resource ?? ''),
+  });
+
+  test('records nothing, and the post stays in the queue', async () => {
+    const refusal = /RecordEvents is not authorized to perform: dynamodb:BatchWriteItem on resource: .*table\/.*Bounce/;
+    await expect(stack().postSendGrid([bounce('no-table')])).resolves.toMatchObject({ status: 200 });
+    // An invocation has two: for all messages together, and for each alone.
+    await until('a second invocation to be refused', async () => {
+      const { length } = stack().access.refusals.filter((line) => refusal.test(line));
+      return length > 2 || undefined;
+    });
+    expect(queueLength(stack(), 'EventQueue')).toBe(1);
+    expect(await stack().allBounces()).toEqual([]);
+  });
 });
 
 function queueLength({ local }: RunningStack, logicalId: string): number {

@@ -72,6 +72,8 @@ export interface RunningStack {
   bounces(messageId: string): Promise<Row[]>;
   allBounces(): Promise<Row[]>;
   deleteBounces(): Promise<void>;
+  /** Waits until all posts that were accepted are recorded: until no message is left in EventQueue. */
+  recorded(): Promise<void>;
   /** Posts to SendGrid's webhook, signed by a key that the webhook secret holds. */
   postSendGrid(
     events: unknown,
@@ -223,6 +225,11 @@ async function start(options: StackOptions): Promise<RunningStack> {
         (await story(messageId)).find((row) => row['state'] === state),
       ),
     bounces: async (messageId) => (await allBounces()).filter((row) => row['messageId'] === messageId),
+    async recorded() {
+      await until('EventQueue to be empty', async () =>
+        local.queues.get('EventQueue')?.messages().length === 0 ? true : undefined,
+      );
+    },
     postSendGrid(events, change = {}) {
       const body = change.body ?? JSON.stringify(events);
       return post(output('SendGridWebhookUrl'), body, {

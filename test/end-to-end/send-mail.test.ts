@@ -56,6 +56,7 @@ describe('every form of address is sent to, and logged as JSON', () => {
     await stack().event(messageId, 'delivered');
     const { sendGrid, customersMailCloud } = stack().local.providers;
     await (provider === 'sendgrid' ? sendGrid : customersMailCloud).idle();
+    await stack().recorded();
     const story = await stack().story(messageId);
     const delivered = story.filter(({ state }) => state === 'delivered').map(({ recipient }) => recipient);
     expect(delivered.toSorted()).toEqual(['a@example.jp', 'b@example.jp', 'c@example.jp']);

@@ -98,10 +98,11 @@ describe.each([
     }
   }
 
-  /** Until the simulated provider has posted all that it has, and was answered. */
+  /** Until all that the simulated provider has to report is recorded. */
   async function settle(): Promise<void> {
     const { sendGrid, customersMailCloud } = stack().local.providers;
     await (provider === 'sendgrid' ? sendGrid : customersMailCloud).idle();
+    await stack().recorded();
   }
 });
 
@@ -126,6 +127,7 @@ test('SendGrid, to deferred@: the story has both, and there is no Bounce row', a
   await stack().event(messageId, 'deferred');
   await stack().event(messageId, 'delivered');
   await stack().local.providers.sendGrid.idle();
+  await stack().recorded();
   expect(await stack().bounces(messageId)).toEqual([]);
 });
 

@@ -1,8 +1,8 @@
 /**
- * An explorer of interleavings: a receiver that records one failure, the application that logs its mail, and the late
+ * An explorer of interleavings: a recorder that records one failure, the application that logs its mail, and the late
  * join that the log row brings about. It holds every storage call back at the proxy and lets one of them go on at a
  * time, in every order that there can be, with every crash of one of the three: a call is cut off before or after it
- * took effect, and the post, the mail or the stream record comes again.
+ * took effect, and the message, the mail or the stream record comes again.
  *
  * How: depth-first, each schedule played from its beginning. Schedules that meet in a state (the same rows, the same
  * calls made by each actor since its last start) go on alike from there, so only the first of them is played on.
@@ -20,10 +20,10 @@ import { newTag, RETENTION_DAYS, sendGridEventsOf, type TestMail, testMail } fro
 import { FIRST_TIME, joinLate, putLogRow, record } from './recording.ts';
 import type { Lane, StoredRow, TestStorage } from './storage.ts';
 
-/** What takes part, beside one receiver, the application and the late join. */
+/** What takes part, beside one recorder, the application and the late join. */
 export interface Cast {
-  /** Two receivers are given the same post at the same time. */
-  readonly receivers: 1 | 2;
+  /** Two recorders are given the same message at the same time. */
+  readonly recorders: 1 | 2;
   /** As the sender writes it, or, as an application does, without what the late join adds. */
   readonly logRow: 'whole' | 'of an application';
   readonly crashes: 0 | 1;
@@ -159,11 +159,11 @@ class Run {
       this.#actors.set(name, actor);
       return actor;
     };
-    for (const name of ['receiver', 'receiver2'].slice(0, cast.receivers)) {
+    for (const name of ['recorder', 'recorder2'].slice(0, cast.recorders)) {
       add(name, (own) => record([this.#event], FIRST_TIME, own, new AbortController().signal));
     }
     add('application', (own) => putLogRow(this.#mail.row, own));
-    this.#late = add('late-join', (own) => joinLate(this.#mail, own));
+    this.#late = add('lateJoin', (own) => joinLate(this.#mail, own));
     lane.proxy.calls.length = 0;
     lane.proxy.plan = (call) => this.#actors.get(call.caller)?.arrive(call);
   }

@@ -41,8 +41,8 @@ export interface Scenario {
   readonly provider: Provider;
   /** The post's events, some of them twice. */
   readonly events: readonly MailEvent[];
-  /** The same as Customers Mail Cloud sends them; empty for SendGrid. */
-  readonly entries: readonly CustomersMailCloudEntry[];
+  /** The same events in the form that the provider's `accept` function returns. */
+  readonly received: readonly unknown[];
   readonly mails: readonly TestMail[];
   /** What the sender was told at the handover of some of the mails. */
   readonly refusals: readonly RefusalRows[];
@@ -82,8 +82,16 @@ function sendGridScenario(tag: string): Scenario {
   const undated = { ...bounce, sg_event_id: `${tag}-undated`, timestamp: undefined };
   const old = { ...bounce, sg_event_id: `${tag}-old`, timestamp: SENT_AT - 8 * DAY_S };
   const twice = [...received.slice(-3), undated];
-  const events = [...received, undated, old, ...twice].map(normalizeSendGrid);
-  return { tag, provider: 'sendgrid', events, entries: [], mails, refusals: refusalsOf('sendgrid', mails) };
+  // As they are after they went through JSON: without what is undefined.
+  const all: unknown[] = JSON.parse(JSON.stringify([...received, undated, old, ...twice]));
+  return {
+    tag,
+    provider: 'sendgrid',
+    events: all.map(normalizeSendGrid),
+    received: all,
+    mails,
+    refusals: refusalsOf('sendgrid', mails),
+  };
 }
 
 /** All documented events, as events of this mail. */
@@ -126,7 +134,7 @@ function customersMailCloudScenario(tag: string): Scenario {
     tag,
     provider: 'customers-mail-cloud',
     events: received.map((entry) => normalizeCustomersMailCloud(entry, TIME_ZONE)),
-    entries: received,
+    received,
     mails: [...mails, ...apiMails],
     refusals: refusalsOf('customers-mail-cloud', mails),
   };

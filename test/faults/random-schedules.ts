@@ -1,19 +1,20 @@
 /**
- * Random schedules: the posts of both providers split, repeated and shuffled, delivered several at one time while
- * requests fail and log rows are written, each delivered until it is acknowledged. One seed makes one schedule; in which
- * order the machine does what goes on at one time is not in it.
+ * Random schedules: the posts of both providers split, repeated and shuffled, posted several at one time while requests to
+ * the queue and to storage fail, log rows are written and recorders take batches of the queue. Each post is sent until it
+ * is acknowledged. One seed makes one schedule; in which order the machine does what goes on at one time is not in it.
  */
 import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
-import type { MailEvent } from '../../lambda/mail/event.ts';
 import { type Random, randomFrom } from '../fuzz/mutate.ts';
 import { FAULTS, type Fault, type Plan, refusesGoodItem } from './fault-proxy.ts';
 import { scenario } from './posts.ts';
-import { AGAIN, FIRST_TIME, joinLate, type Outcome, putLogRow, record, refuse, tryTo } from './recording.ts';
+import { AGAIN, FIRST_TIME, joinLate, type Outcome, putLogRow, refuse, tryTo } from './recording.ts';
 import type { Lane, TestStorage } from './storage.ts';
+import { postTo, recordBatch } from './webhooks.ts';
 
 /** A hang costs its request's whole timeout: it has its share in the matrix. */
 const COMMON_FAULTS = FAULTS.filter((fault) => fault !== 'hang');
 const MAX_DELIVERIES = 100;
+const PATIENCE_MS = 30_000;
 
 export async function playRandom(seed: number, lane: Lane, { store }: TestStorage): Promise<Outcome> {
   const random = randomFrom(seed);
@@ -21,11 +22,19 @@ export async function playRandom(seed: number, lane: Lane, { store }: TestStorag
   const post = scenario(chance(0.5) ? 'sendgrid' : 'customers-mail-cloud');
   const failing = chance(0.5) ? lane.impatient : lane.patient;
   lane.proxy.plan = randomFaults(random, random() * 0.3);
+  lane.queue.proxy.plan = randomFaults(random, random() * 0.3);
+  const client = chance(0.5) ? lane.queue.impatient : lane.queue.patient;
   const times = [FIRST_TIME, AGAIN];
 
-  const deliveries = splits(shuffled([...post.events, ...post.events.filter(() => chance(0.2))], random), random).map(
-    (events, n) => () => record(events, times[n % 2] ?? FIRST_TIME, failing),
-  );
+  const all = shuffled([...post.received, ...post.received.filter(() => chance(0.2))], random);
+  const deliveries = splits(all, random).map((received, n) => async () => {
+    const receivedAtMs = times[n % 2] ?? FIRST_TIME;
+    const own = { provider: post.provider, received };
+    const status = await postTo(lane.queue, own, { client, receivedAtMs, queueWithinMs: PATIENCE_MS });
+    if (status !== 200) throw new Error(`The receiver answered ${status}`);
+  });
+  // Two at one time may get the same messages.
+  const recordings = deliveries.map(() => () => recordBatch(lane.queue, failing, PATIENCE_MS));
   const logged = post.mails.filter((mail) => mail.logged !== 'never' && chance(0.8));
   const logs = logged.map((mail) => async () => {
     await putLogRow(mail.row, store);
@@ -34,8 +43,13 @@ export async function playRandom(seed: number, lane: Lane, { store }: TestStorag
     for (let n = 0; n < joins; n++) await untilDone(() => joinLate(mail, failing));
   });
   const refusals = post.refusals.map((refusal) => () => refuse(refusal, store));
-  const work = shuffled([...deliveries, ...deliveries.filter(() => chance(0.2)), ...logs, ...refusals], random);
+  const again = deliveries.filter(() => chance(0.2));
+  const work = shuffled([...deliveries, ...again, ...recordings, ...logs, ...refusals], random);
   await forEachConcurrently(work, untilDone, 1 + Math.floor(random() * 6));
+  await untilDone(async () => {
+    await recordBatch(lane.queue, failing, PATIENCE_MS);
+    if (lane.queue.size() > 0) throw new Error('The queue is not empty');
+  });
 
   return {
     label: `random schedule ${seed}`,
@@ -73,9 +87,9 @@ function shuffled<Item>(items: readonly Item[], random: Random): Item[] {
   return result;
 }
 
-function splits(events: readonly MailEvent[], random: Random): MailEvent[][] {
+function splits<Item>(events: readonly Item[], random: Random): Item[][] {
   const size = 1 + Math.floor(random() * events.length);
-  const posts: MailEvent[][] = [];
+  const posts: Item[][] = [];
   for (let start = 0; start < events.length; start += size) posts.push(events.slice(start, start + size));
   return posts;
 }

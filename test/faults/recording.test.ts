@@ -3,12 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { CLIENT_SETTINGS } from '../../lambda/aws/clients.ts';
 import { documentClient } from '../../lambda/aws/dynamodb.ts';
 import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
+import { sendMessage } from '../../lambda/aws/sqs.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import { normalizeCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud/events.ts';
 import { normalizeSendGrid } from '../../lambda/providers/sendgrid/events.ts';
 import { LOG_ROW_ENTRY } from '../../lambda/recording/entries.ts';
 import { joinUnmatched } from '../../lambda/recording/join-unmatched.ts';
-import { spillMessages } from '../../lambda/webhooks/event-queue.ts';
+import { eventQueue, queueMessages } from '../../lambda/webhooks/event-queue.ts';
 import { randomFrom } from '../fuzz/mutate.ts';
 import type { Facts } from './expected-rows.ts';
 import { type Guard, WITHOUT } from './guards.ts';
@@ -36,13 +37,13 @@ import {
   playEach,
   putLogRow,
   record,
-  recordSpilled,
   sampleOf,
   smallPages,
   troubles,
   WAYS,
 } from './recording.ts';
 import type { Lane } from './storage.ts';
+import { postTo, recordAgain, recordBatch } from './webhooks.ts';
 import { withStorage } from './with-storage.ts';
 
 const storage = withStorage();
@@ -74,12 +75,18 @@ function outcomeOf({ tag, events, refusals }: Scenario, facts: Partial<Facts>): 
 const loggedBefore = ({ mails }: Scenario) => mails.filter(({ logged }) => logged === 'before').map(({ row }) => row);
 
 describe('whatever call fails, in whatever way, the rows are complete in the end', () => {
-  // The receivers share their code; `npm run torture` plays every case of all.
-  const share = { 'receive-sendgrid': 1, 'receive-customers-mail-cloud': 5, 'record-spilled-posts': 5, 'late-join': 5 };
+  // A sample: `npm run torture` plays every case.
+  const share = {
+    'receive-sendgrid': 4,
+    'receive-customers-mail-cloud': 8,
+    'record-sendgrid': 4,
+    'record-customers-mail-cloud': 11,
+    'late-join': 7,
+  };
   test.each(WAYS)('of %s', async (way) => {
     const lanes = await lanesWithout('none');
     const calls = await callsOf(way, await storage().lane(), storage());
-    expect(calls).toBeGreaterThanOrEqual(way === 'late-join' ? 4 : 5);
+    expect(calls).toBeGreaterThanOrEqual(way.startsWith('receive') ? 2 : 4);
     const outcomes = await playCases(sampleOf(allCases(way, calls), share[way]), lanes);
     expect(await troublesOf(outcomes)).toEqual([]);
   });
@@ -103,7 +110,7 @@ describe('without a guard something is lost, doubled or wrong:', () => {
   const fine = { fault: 'reset', k: Number.POSITIVE_INFINITY, rounds: 1 } as const;
   test.each(['condition', 'second-read', 'dedupe'] as const)('%s', async (guard) => {
     const lanes = await lanesWithout(guard);
-    const cases: Case[] = [{ way: 'receive-sendgrid', failing: fine, patient: false }];
+    const cases: Case[] = [{ way: 'record-sendgrid', failing: fine, patient: false }];
     expect(await troublesOf(await playCases(cases, lanes))).not.toEqual([]);
   });
 });
@@ -233,7 +240,7 @@ test('a number in a log row that JavaScript cannot hold keeps no event from bein
       new DeleteItemCommand({ TableName: store.sentLogTable, Key: { messageId: row.messageId, entry: row.entry } }),
     ),
   );
-  await expect(recorded).resolves.toMatchObject({ recorded: 2 });
+  await expect(recorded).resolves.toEqual([]);
 });
 
 test('100 posts at once for one message are all recorded', async () => {
@@ -252,8 +259,8 @@ test('100 posts at once for one message are all recorded', async () => {
   expect(await troublesOf([{ label: '100 posts', tag, events: 100, facts }])).toEqual([]);
 });
 
-test('a post of 5 MB outlives storage that is down, and is recorded from the queue', async () => {
-  const lane = await storage().lane();
+test('a post of 5 MB fits into messages of 1 MiB, and is recorded from them', async () => {
+  const { queue } = await storage().lane();
   const tag = newTag();
   const random = randomFrom(1);
   // In capitals: five million small letters and digits hold a scenario's tag by chance, and its row would be another's.
@@ -270,17 +277,148 @@ test('a post of 5 MB outlives storage that is down, and is recorded from the que
     };
     return { eventType, entry: { ...(entry as object), reason: `550 ${noise(50_000)}` } };
   });
-  const events = entries.map((entry) => normalizeCustomersMailCloud(entry, TIME_ZONE));
-  lane.proxy.plan = () => 'error 500';
-  await expect(record(events, FIRST_TIME, lane.impatient)).rejects.toThrow();
-
-  lane.proxy.plan = () => undefined;
-  const messages = spillMessages({ receivedAtMs: FIRST_TIME, entries });
+  const post = { provider: 'customers-mail-cloud', receivedAtMs: FIRST_TIME, events: entries } as const;
+  const messages = queueMessages(post);
   expect(Math.max(...messages.map((message) => Buffer.byteLength(message)))).toBeLessThanOrEqual(1024 * 1024);
-  for (const message of messages) await recordSpilled(message, storage().store, NEVER);
+  await eventQueue(queue.url, queue.patient).put(post, NEVER);
+  expect(queue.size()).toBe(messages.length);
+  expect(await recordBatch(queue, storage().store, 30_000)).toBe(messages.length);
+  const events = entries.map((entry) => normalizeCustomersMailCloud(entry, TIME_ZONE));
   const facts = { events, logRows: [], receivedAtMs: [FIRST_TIME] };
   expect(await troublesOf([{ label: '5 MB', tag, events: 100, facts }])).toEqual([]);
 }, 60_000);
+
+describe('between the receiver and the recorder', () => {
+  const TIME = { receivedAtMs: FIRST_TIME, queueWithinMs: 20_000 };
+  const again = { ...TIME, receivedAtMs: AGAIN };
+  /** On a busy machine no request is given up that would be answered. */
+  const patientLane = () => storage().lane({ requestTimeoutMs: 20_000 });
+
+  /** Records all that is in the queue. */
+  async function recordAll({ queue, patient }: Lane): Promise<void> {
+    while (queue.size() > 0) await recordBatch(queue, patient, 30_000);
+  }
+
+  const complete = (post: Scenario, receivedAtMs: number[]) =>
+    troublesOf([outcomeOf(post, { refusals: [], receivedAtMs })]);
+
+  test('a message that the queue rejects is a post that comes again', async () => {
+    const lane = await patientLane();
+    const { queue } = lane;
+    const post = scenario('sendgrid');
+    queue.proxy.plan = () => 'refused item';
+    expect(await postTo(queue, post, { client: queue.patient, ...TIME })).toBe(503);
+    await queue.proxy.settled();
+    expect(queue.size()).toBe(0);
+    queue.proxy.plan = () => undefined;
+    expect(await postTo(queue, post, { client: queue.patient, ...again })).toBe(200);
+    await recordAll(lane);
+    expect(await complete(post, [AGAIN])).toEqual([]);
+  });
+
+  test('a queue that is slow is not waited for, and what it stored after all is recorded once', async () => {
+    const lane = await patientLane();
+    const { queue } = lane;
+    const post = scenario('sendgrid');
+    // Each message is stored, and the answer comes after the receiver has given up.
+    let answer = () => {};
+    const slow = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    queue.proxy.plan = () => 'lost answer';
+    queue.proxy.whenLost = () => slow;
+    const giveUp = { client: queue.impatient, receivedAtMs: FIRST_TIME, queueWithinMs: 300 };
+    expect(await postTo(queue, post, giveUp)).toBe(503);
+    answer();
+    await queue.proxy.settled();
+    expect(queue.size()).toBeGreaterThan(0);
+    queue.proxy.plan = () => undefined;
+    expect(await postTo(queue, post, { client: queue.patient, ...again })).toBe(200);
+    await recordAll(lane);
+    expect(await complete(post, [FIRST_TIME, AGAIN])).toEqual([]);
+  });
+
+  test('a message that is delivered twice, to two recorders at one time, is recorded once', async () => {
+    const { queue, patient } = await patientLane();
+    const post = scenario('customers-mail-cloud');
+    await postTo(queue, post, { client: queue.patient, ...TIME });
+    const messages = await queue.take();
+    await Promise.all([recordAgain(messages, patient), recordAgain(messages, storage().store)]);
+    await recordAgain(messages.toReversed(), patient);
+    expect(await complete(post, [FIRST_TIME])).toEqual([]);
+  });
+
+  test('of a split post of which only a part arrives the rows are right, and the rest comes with the next post', async () => {
+    const lane = await patientLane();
+    const { queue } = lane;
+    const post = scenario('customers-mail-cloud');
+    queue.proxy.plan = ({ number }) => (number % 2 === 0 ? 'refused item' : undefined);
+    expect(await postTo(queue, post, { client: queue.impatient, ...TIME })).toBe(503);
+    await queue.proxy.settled();
+    queue.proxy.plan = () => undefined;
+    expect(queue.size()).toBeGreaterThan(0);
+    await recordAll(lane);
+    const [{ verdict }] = judge(
+      [outcomeOf(post, { refusals: [], receivedAtMs: [FIRST_TIME] })],
+      await storage().rows(),
+    ) as [ReturnType<typeof judge>[number]];
+    expect(verdict).toMatchObject({ doubled: [], wrong: [] });
+    expect(verdict.lost.length).toBeGreaterThan(0);
+    expect(await postTo(queue, post, { client: queue.patient, ...again })).toBe(200);
+    await recordAll(lane);
+    expect(await complete(post, [FIRST_TIME, AGAIN])).toEqual([]);
+  });
+
+  test('a message that cannot be recorded fails alone, and stays in the queue', async () => {
+    const { queue, proxy, impatient } = await patientLane();
+    const posts = [scenario('sendgrid'), scenario('sendgrid')];
+    const [good, bad] = posts;
+    if (!good || !bad) return expect.unreachable();
+    for (const post of posts) await postTo(queue, post, { client: queue.patient, ...TIME });
+    await sendMessage(queue.patient, queue.url, 'no post', NEVER);
+    const messages = queue.size();
+    proxy.plan = ({ body }) => (JSON.stringify(body).includes(bad.tag) ? 'error 500' : undefined);
+    let recorded = 0;
+    for (let n = 0; n * 10 < messages; n++) recorded += await recordBatch(queue, impatient, 30_000);
+    expect(await complete(good, [FIRST_TIME])).toEqual([]);
+    expect(recorded).toBeGreaterThan(0);
+    expect(queue.size()).toBe(messages - recorded);
+
+    proxy.plan = () => undefined;
+    while (queue.size() > 1) await recordBatch(queue, impatient, 30_000);
+    expect(await complete(bad, [FIRST_TIME])).toEqual([]);
+    expect((await queue.take()).map(({ body }) => body)).toEqual(['no post']);
+  });
+
+  test('ten posts of ten events need as many requests as one post of a hundred', async () => {
+    const { queue, proxy, patient } = await patientLane();
+    const tag = newTag();
+    const [bounce] = sendGridEventsOf(tag).filter(({ event }) => event === 'bounce');
+    const received = Array.from({ length: 100 }, (_, n) => ({
+      ...bounce,
+      email: `ann+${n}@example.com`,
+      sg_event_id: `${tag}-${n}`,
+      sg_message_id: `${tag}-${n}.filter0001.16648.5515E0B88.0`,
+    }));
+    const wide = eventQueue(queue.url, queue.patient);
+    const requestsFor = async (posts: readonly (readonly unknown[])[]) => {
+      for (const events of posts) {
+        await wide.put({ provider: 'sendgrid', receivedAtMs: FIRST_TIME, events: [...events] }, NEVER);
+      }
+      proxy.calls.length = 0;
+      expect(await recordBatch(queue, patient, 30_000)).toBe(posts.length);
+      return proxy.calls.map(({ action }) => action).toSorted();
+    };
+    const ten = Array.from({ length: 10 }, (_, n) => received.slice(n * 10, n * 10 + 10));
+    const together = await requestsFor([received]);
+    // A look for 100 log rows, 200 rows in batches of 25, the second look.
+    expect(together).toEqual([
+      ...Array.from({ length: 2 }, () => 'BatchGetItem'),
+      ...Array.from({ length: 8 }, () => 'BatchWriteItem'),
+    ]);
+    expect(await requestsFor(ten)).toEqual(together);
+  });
+});
 
 describe('a delivery ends when its time is up', () => {
   const TIME_MS = 500;

@@ -1,28 +1,26 @@
 /**
- * The matrix of the receivers, the spill queue's consumer and the late join: every call of a delivery fails in every
- * way, what was not acknowledged comes again, and at the end there must be the rows that the events ask for.
+ * The matrix of the receivers, the recorder and the late join: every call of a delivery fails in every way. A post or a
+ * message that was not acknowledged comes again. At the end the tables must hold the rows that the events ask for.
  */
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
-import { normalizeCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud/events.ts';
 import type { EventStore } from '../../lambda/recording/event-store.ts';
 import { joinLateEvents } from '../../lambda/recording/late-join.ts';
 import { recordEvents } from '../../lambda/recording/record-events.ts';
-import { readSpillMessage, spillMessages } from '../../lambda/webhooks/event-queue.ts';
 import { type Facts, isAsItMustBe, type Verdict, verdictOf } from './expected-rows.ts';
-import { FAULTS, type Fault, type FaultProxy, type Plan, type Rewrite, refusesGoodItem } from './fault-proxy.ts';
 import {
-  RETENTION_DAYS,
-  type RefusalRows,
-  type Scenario,
-  SENT_AT,
-  scenario,
-  type TestMail,
-  TIME_ZONE,
-  tagOf,
-} from './posts.ts';
+  FAULTS,
+  type Fault,
+  type FaultProxy,
+  type Plan,
+  type Rewrite,
+  refusesGoodItem,
+  type StorageCall,
+} from './fault-proxy.ts';
+import { RETENTION_DAYS, type RefusalRows, type Scenario, SENT_AT, scenario, type TestMail, tagOf } from './posts.ts';
 import type { Lane, StoredRow, TestStorage } from './storage.ts';
+import { postTo, recordAgain, recordBatch } from './webhooks.ts';
 
 /** When posts come, for the first time and again; Unix milliseconds. */
 export const FIRST_TIME = (SENT_AT + 60) * 1000;
@@ -40,14 +38,20 @@ export interface Failing {
   readonly rounds: number;
 }
 
-/** Who records: a receiver, record-spilled-posts after it, or join-late-events. */
-export const WAYS = ['receive-sendgrid', 'receive-customers-mail-cloud', 'record-spilled-posts', 'late-join'] as const;
+/** Who works while calls fail: a receiver, the recorder on a provider's posts, or join-late-events. */
+export const WAYS = [
+  'receive-sendgrid',
+  'receive-customers-mail-cloud',
+  'record-sendgrid',
+  'record-customers-mail-cloud',
+  'late-join',
+] as const;
 export type Way = (typeof WAYS)[number];
 
 export interface Case {
   readonly way: Way;
   readonly failing: Failing;
-  /** Patient clients try a request three times, and their post is sent again though it was acknowledged. */
+  /** Patient clients try a request three times, and a post or message comes again though it was acknowledged. */
   readonly patient: boolean;
 }
 
@@ -58,22 +62,26 @@ export interface Outcome {
   readonly events: number;
 }
 
-/** How many calls a delivery makes in which nothing fails is found out by the caller; two more are tried. */
+/** The caller finds out how many calls a delivery makes when nothing fails; two more are tried. */
 export function allCases(way: Way, calls: number): Case[] {
+  const faults = way.startsWith('receive') ? QUEUE_FAULTS : FAULTS;
   const ks = Array.from({ length: calls + 2 }, (_, n) => n + 1);
   return ks.flatMap((k) =>
-    FAULTS.flatMap((fault) => roundsOf(fault).map((rounds) => ({ fault, k, rounds }))).flatMap((failing) =>
-      [false, true].map((patient) => ({ way, failing, patient })),
-    ),
+    faults
+      .flatMap((fault) => roundsOf(fault).map((rounds) => ({ fault, k, rounds })))
+      .flatMap((failing) => [false, true].map((patient) => ({ way, failing, patient }))),
   );
 }
 
-/** Every fault at every call, with one kind of client each; or, thinned out, at every so many-th. */
+/** SendMessage is no batch and no read. */
+const QUEUE_FAULTS = FAULTS.filter((fault) => fault !== 'unprocessed' && fault !== 'stale read');
+
+/** Every fault at every call, with one kind of client each; or every n-th of these. */
 export function sampleOf(cases: readonly Case[], everyNth = 1): Case[] {
   return cases.filter((_, n) => n % 2 === Math.floor(n / 2) % 2 && Math.floor(n / 2) % everyNth === 0);
 }
 
-/** For ever is what it is when the process is killed between two calls. */
+/** A fault for ever is what a process sees of the world that is killed between two calls. */
 function roundsOf(fault: Fault): number[] {
   if (fault === 'unprocessed') return [1, 3, Number.POSITIVE_INFINITY];
   return fault === 'reset' || fault === 'error 500' ? [1, Number.POSITIVE_INFINITY] : [1];
@@ -87,7 +95,8 @@ function labelOf({ way, failing: { fault, k, rounds }, patient }: Case): string 
 const PROVIDER = {
   'receive-sendgrid': 'sendgrid',
   'receive-customers-mail-cloud': 'customers-mail-cloud',
-  'record-spilled-posts': 'customers-mail-cloud',
+  'record-sendgrid': 'sendgrid',
+  'record-customers-mail-cloud': 'customers-mail-cloud',
   'late-join': 'sendgrid',
 } as const;
 
@@ -95,14 +104,20 @@ const PROVIDER = {
 export async function play(kase: Case, lane: Lane, storage: TestStorage): Promise<Outcome> {
   const post = scenario(PROVIDER[kase.way]);
   const store = kase.patient ? lane.patient : lane.impatient;
+  const plan = failingPlan(kase.failing);
   const world = worldOf(post, lane, storage);
   await world.log('before');
-  world.plan(kase.way === 'late-join' ? () => undefined : failingPlan(kase.failing));
-  const receivedAtMs = await deliver(kase, post, store, world);
+
+  if (kase.way.startsWith('receive')) lane.queue.proxy.plan = plan;
+  const receivedAtMs = await receive(kase, post, lane);
+  lane.queue.proxy.plan = () => undefined;
+
+  world.plan(kase.way.startsWith('record') ? plan : () => undefined);
+  await recordAll(kase, store, lane, world);
 
   await world.refuse();
   await world.write('later');
-  world.plan(kase.way === 'late-join' ? failingPlan(kase.failing) : () => undefined);
+  world.plan(kase.way === 'late-join' ? plan : () => undefined);
   for (const mail of post.mails.filter(({ logged }) => logged === 'later')) {
     const join = () => untilAcknowledged(world, (again) => joinLate(mail, again ?? store));
     await join();
@@ -116,35 +131,49 @@ export async function play(kase: Case, lane: Lane, storage: TestStorage): Promis
       events: post.events,
       logRows: post.mails.filter(({ logged }) => logged !== 'never').map(({ row }) => row),
       refusals: post.refusals,
-      receivedAtMs: [receivedAtMs],
+      receivedAtMs,
     },
   };
 }
 
-/** @returns when the post came whose rows are in the tables now */
-async function deliver(kase: Case, post: Scenario, store: EventStore, world: World): Promise<number> {
-  const deadlineMs = kase.failing.rounds === Number.POSITIVE_INFINITY ? DEADLINE_MS : PATIENCE_MS;
-  if (kase.way === 'record-spilled-posts') {
-    const messages = spillMessages({ receivedAtMs: FIRST_TIME, entries: [...post.entries] }, SMALL_MESSAGE_BYTES);
-    for (const message of messages) {
-      const consume = () =>
-        untilAcknowledged(world, (again) =>
-          recordSpilled(message, again ?? store, AbortSignal.timeout(again ? PATIENCE_MS : deadlineMs)),
-        );
-      await consume();
-      if (kase.patient) await consume();
-    }
-    return FIRST_TIME;
-  }
-  const acknowledged = await tryTo(() => record(post.events, FIRST_TIME, store, AbortSignal.timeout(deadlineMs)));
-  if (acknowledged && !kase.patient) return FIRST_TIME;
-  await world.recover();
-  await record(post.events, AGAIN, world.healthy);
-  return AGAIN;
+const isForEver = ({ failing }: Case) => failing.rounds === Number.POSITIVE_INFINITY;
+
+/**
+ * Posts until the receiver has acknowledged it, and once more where it comes twice.
+ *
+ * @returns when copies of it came that may be in the queue
+ */
+async function receive(kase: Case, post: Scenario, { queue }: Lane): Promise<number[]> {
+  const queueWithinMs = isForEver(kase) ? DEADLINE_MS : PATIENCE_MS;
+  const client = kase.patient ? queue.patient : queue.impatient;
+  const status = await postTo(queue, post, { client, receivedAtMs: FIRST_TIME, queueWithinMs });
+  if (status === 200 && !kase.patient) return [FIRST_TIME];
+  if (status !== 200 && status !== 503) throw new Error(`Cannot go on: the receiver answered ${status}`);
+  await queue.proxy.settled();
+  queue.proxy.plan = () => undefined;
+  const again = await postTo(queue, post, { client, receivedAtMs: AGAIN, queueWithinMs: PATIENCE_MS });
+  if (again !== 200) throw new Error(`Cannot go on: the receiver answered ${again} though nothing fails`);
+  return [FIRST_TIME, AGAIN];
 }
 
-/** So small that a post needs several. */
-const SMALL_MESSAGE_BYTES = 900;
+/** Invokes the recorder until the queue is empty. After the first invocation nothing fails any more. */
+async function recordAll(kase: Case, store: EventStore, lane: Lane, world: World): Promise<void> {
+  const { queue } = lane;
+  const forEver = isForEver(kase) && kase.way.startsWith('record');
+  // Half of the time is for the attempt together; some of it is kept for the report.
+  const firstMs = forEver ? 2 * DEADLINE_MS + 2_000 : PATIENCE_MS;
+  const messages = kase.patient ? await queue.take() : [];
+  await recordBatch(queue, store, firstMs);
+  await world.recover();
+  // The queue delivers at least once: these were deleted already.
+  if (messages.length > 0) await recordAgain(messages, world.healthy);
+  for (let n = 0; queue.size() > 0; n++) {
+    if (n === MAX_BATCHES) throw new Error(`Cannot empty the queue: ${queue.size()} messages are left`);
+    await recordBatch(queue, world.healthy, PATIENCE_MS);
+  }
+}
+
+const MAX_BATCHES = 50;
 
 export function record(
   events: readonly MailEvent[],
@@ -152,13 +181,7 @@ export function record(
   store: EventStore,
   signal = AbortSignal.timeout(PATIENCE_MS),
 ) {
-  return recordEvents(events, { receivedAtMs, retentionDays: RETENTION_DAYS }, store, signal);
-}
-
-export function recordSpilled(message: string, store: EventStore, signal: AbortSignal) {
-  const { receivedAtMs, entries } = readSpillMessage(message);
-  const events = entries.map((entry) => normalizeCustomersMailCloud(entry, TIME_ZONE));
-  return record(events, receivedAtMs, store, signal);
+  return recordEvents([{ events, receivedAtMs }], RETENTION_DAYS, store, signal);
 }
 
 /** What the stream brings about when a log row is new. */
@@ -246,16 +269,15 @@ function failingPlan({ fault, k, rounds }: Failing): Plan {
 /** Makes each page of a query small, so that every story has several. */
 export const smallPages: Rewrite = ({ action, body }) => (action === 'Query' ? { ...body, Limit: 3 } : undefined);
 
-/** How many storage calls a way's delivery makes in which nothing fails. */
+/** How many calls a way's delivery makes when nothing fails: to the queue, or to storage. */
 export async function callsOf(way: Way, lane: Lane, storage: TestStorage): Promise<number> {
-  let calls = 0;
   const never: Failing = { fault: 'reset', k: Number.POSITIVE_INFINITY, rounds: 1 };
   lane.proxy.calls.length = 0;
+  lane.queue.proxy.calls.length = 0;
   await play({ way, failing: never, patient: false }, lane, storage);
-  for (const { action } of lane.proxy.calls) {
-    if ((action === 'UpdateItem' || action === 'Query') === (way === 'late-join')) calls++;
-  }
-  return calls;
+  if (way.startsWith('receive')) return lane.queue.proxy.calls.length;
+  const isOfLateJoin = ({ action }: StorageCall) => action === 'UpdateItem' || action === 'Query';
+  return lane.proxy.calls.filter((call) => isOfLateJoin(call) === (way === 'late-join')).length;
 }
 
 /** What each outcome is in the tables by now. */

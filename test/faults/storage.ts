@@ -13,6 +13,7 @@ import { startEngine } from '../../local/database/engine.ts';
 import { createTables } from '../../local/database/tables.ts';
 import { resolveTemplate } from '../../local/stack/physical-resources.ts';
 import type { ResolvedTemplate, Template } from '../../local/stack/template.ts';
+import { startTestQueue, type TestQueue } from './event-queue.ts';
 import { type FaultProxy, type FaultProxyOptions, startFaultProxy } from './fault-proxy.ts';
 
 export const REGION = 'ap-northeast-1';
@@ -43,6 +44,8 @@ export interface StoredRow {
 
 export interface Lane {
   readonly proxy: FaultProxy;
+  /** An event queue of its own. */
+  readonly queue: TestQueue;
   /** As the functions' clients are set, but with less patience: three attempts at a request. */
   readonly patient: EventStore;
   /** One attempt: every fault comes through to the code. */
@@ -75,6 +78,7 @@ async function start(stack: Template, cleanup: Cleanup): Promise<TestStorage> {
   await createTables(template, tables, dir);
   const tableNames = { sentLogTable: template.ref('SentLog'), bounceTable: template.ref('Bounce') };
   const store = storeAt(engine.endpoint, {});
+  let queues = 0;
 
   return {
     store,
@@ -89,6 +93,7 @@ async function start(stack: Template, cleanup: Cleanup): Promise<TestStorage> {
       };
       return {
         proxy,
+        queue: await startTestQueue(join(dir, `queue-${++queues}`), requestTimeoutMs, cleanup),
         patient: storeAt(proxy.endpoint, { maxAttempts: 3, requestHandler }),
         impatient: storeAt(proxy.endpoint, { maxAttempts: 1, requestHandler }),
         storeOf: (caller) => storeAt(proxy.endpoint, { maxAttempts: 1 }, caller),

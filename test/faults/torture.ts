@@ -1,5 +1,5 @@
 /**
- * `npm run torture`: every fault at every call of everything that records and sends, every interleaving of receiver,
+ * `npm run torture`: every fault at every call of everything that records and sends, every interleaving of recorder,
  * application and late join, and random schedules. Nothing may be lost, doubled or wrong. `--without` takes a guard out of
  * the code: then something must be.
  */
@@ -31,11 +31,11 @@ const PROGRESS_EVERY = 50;
 const SCHEDULES_TOGETHER = 100;
 
 const CASTS: [string, Cast, NonNullable<FaultProxyOptions['batches']>][] = [
-  ['interleavings', { receivers: 1, logRow: 'whole', crashes: 1 }, 'at once'],
-  ['… item by item', { receivers: 1, logRow: 'whole', crashes: 1 }, 'item by item'],
-  ['… backwards', { receivers: 1, logRow: 'whole', crashes: 1 }, 'backwards'],
-  ['… of an application', { receivers: 1, logRow: 'of an application', crashes: 1 }, 'at once'],
-  ['… with two receivers', { receivers: 2, logRow: 'whole', crashes: 1 }, 'at once'],
+  ['interleavings', { recorders: 1, logRow: 'whole', crashes: 1 }, 'at once'],
+  ['… item by item', { recorders: 1, logRow: 'whole', crashes: 1 }, 'item by item'],
+  ['… backwards', { recorders: 1, logRow: 'whole', crashes: 1 }, 'backwards'],
+  ['… of an application', { recorders: 1, logRow: 'of an application', crashes: 1 }, 'at once'],
+  ['… with two recorders', { recorders: 2, logRow: 'whole', crashes: 1 }, 'at once'],
 ];
 
 interface Part {
@@ -206,12 +206,15 @@ async function foundInSending(outcomes: readonly SendingOutcome[], senders: Send
 
 function rowOf(part: string, { schedules, events, verdicts }: Found, lanes: readonly (Lane | SenderLane)[]): Part {
   const sum = (count: (lane: Lane | SenderLane) => number) => lanes.reduce((total, lane) => total + count(lane), 0);
+  const proxies = lanes.flatMap((lane) => ('queue' in lane ? [lane.proxy, lane.queue.proxy] : [lane.proxy]));
   const rows = (kind: keyof Verdict) => verdicts.reduce((total, { verdict }) => total + verdict[kind].length, 0);
   return {
     part,
     schedules,
-    faults: sum((lane) => lane.proxy.injected() + ('providers' in lane ? lane.providers.injected() : 0)),
-    requests: sum(({ proxy }) => proxy.requests()),
+    faults:
+      proxies.reduce((total, proxy) => total + proxy.injected(), 0) +
+      sum((lane) => ('providers' in lane ? lane.providers.injected() : 0)),
+    requests: proxies.reduce((total, proxy) => total + proxy.requests(), 0),
     events,
     lost: rows('lost'),
     doubled: rows('doubled'),

@@ -40,22 +40,29 @@ export function serviceRequests(template: ResolvedTemplate, { streams }: Policie
     }
   });
   // User Guide of CloudWatch, "Notifying users on alarm changes", and Developer Guide of SNS, "Key management".
-  const ofAlarm = (account: string) => ({ 'aws:SecureTransport': 'true', 'aws:SourceAccount': account });
-  const cloudWatch = { service: 'cloudwatch.amazonaws.com' };
+  const keysOfTopics = new Map<string, string>();
+  each('AWS::SNS::Topic', { KmsMasterKeyId: z.string() }, ({ KmsMasterKeyId }, logicalId) =>
+    keysOfTopics.set(template.ref(logicalId), KmsMasterKeyId),
+  );
   each(
     'AWS::CloudWatch::Alarm',
     { AlarmActions: z.array(z.string()), OKActions: z.array(z.string()) },
-    ({ AlarmActions, OKActions }) => {
+    ({ AlarmActions, OKActions }, logicalId) => {
+      const alarm = template.attribute(logicalId, 'Arn');
+      const cloudWatch = { service: 'cloudwatch.amazonaws.com' };
+      const context = {
+        'aws:SecureTransport': 'true',
+        'aws:SourceAccount': accountOf(alarm),
+        'aws:SourceArn': alarm,
+      };
       for (const topic of new Set([...AlarmActions, ...OKActions])) {
-        ask(cloudWatch, 'sns:Publish', topic, ofAlarm(accountOf(topic)));
+        ask(cloudWatch, 'sns:Publish', topic, context);
+        for (const action of ['Decrypt', 'GenerateDataKey']) {
+          ask(cloudWatch, `kms:${action}`, keysOfTopics.get(topic) ?? 'no key', context);
+        }
       }
     },
   );
-  each('AWS::SNS::Topic', { KmsMasterKeyId: z.string() }, ({ KmsMasterKeyId }) => {
-    for (const action of ['Decrypt', 'GenerateDataKey']) {
-      ask(cloudWatch, `kms:${action}`, KmsMasterKeyId, ofAlarm(accountOf(KmsMasterKeyId)));
-    }
-  });
   each('AWS::ApiGateway::Account', { CloudWatchRoleArn: z.string() }, ({ CloudWatchRoleArn }) =>
     ask({ service: 'apigateway.amazonaws.com' }, 'sts:AssumeRole', CloudWatchRoleArn),
   );

@@ -10,11 +10,12 @@ export const NOW = 3 * DAY;
 const name = (logicalId: string) => physicalName('Todoke', logicalId);
 const ours = (metric: string, provider: string) => `Todoke ${metric} ${provider} Todoke`;
 const lambda = (metric: string, logicalId: string) => `AWS/Lambda ${metric} ${name(logicalId)}`;
-const queue = (metric: string, logicalId: string) => `AWS/SQS ApproximateNumberOfMessages${metric} ${name(logicalId)}`;
+const waiting = (logicalId: string) => `AWS/SQS ApproximateNumberOfMessagesVisible ${name(logicalId)}`;
+const OLDEST_POST = `AWS/SQS ApproximateAgeOfOldestMessage ${name('EventQueue')}`;
 const writeThrottles = (...of: string[]) => ['AWS/DynamoDB WriteThrottleEvents', ...of].join(' ');
 const API = 'AWS/ApiGateway 5XXError Todoke SendGrid webhook';
 
-const FUNCTIONS = ['ReceiveSendGrid', 'ReceiveCustomersMailCloud', 'RecordSpilledPosts', 'SendMail', 'JoinLateEvents'];
+const FUNCTIONS = ['ReceiveSendGrid', 'ReceiveCustomersMailCloud', 'RecordEvents', 'SendMail', 'JoinLateEvents'];
 
 const once = (metric: string, minute: number, value = 1): Point[] => [{ metric, minute, value }];
 /** From `begin` until now. */
@@ -52,9 +53,11 @@ export const HEALTHY: readonly Point[] = [
   ...every(API, 5, 0),
   ...once(API, 720, 3),
   ...every(lambda('Url5xxCount', 'ReceiveCustomersMailCloud'), 5, 0),
-  ...each(['Visible', 'NotVisible'], (it) => every(queue(it, 'SpillQueue'), 5, 0)),
-  ...once(queue('NotVisible', 'SpillQueue'), 721, 4),
-  ...every(queue('Visible', 'FailureQueue'), 5, 0),
+  // The tables refused a post once, and a campaign took a while.
+  ...once(ours('Unrecorded', 'sendgrid'), 721, 10),
+  ...every(OLDEST_POST, 5, 2),
+  ...once(OLDEST_POST, 722, 1_200),
+  ...every(waiting('FailureQueue'), 5, 0),
   ...once(writeThrottles(name('Bounce')), 730, 500),
 ];
 
@@ -74,14 +77,9 @@ export const TROUBLES: Readonly<Record<string, readonly (readonly Point[])[]>> =
     every(API, 5, 1, NOW - 30),
     every(lambda('Url5xxCount', 'ReceiveCustomersMailCloud'), 5, 1, NOW - 30),
   ],
-  SpilledPosts: [
-    // Just being tried, or waiting for the next try.
-    every(queue('NotVisible', 'SpillQueue'), 5, 1, NOW - 15),
-    [
-      ...every(queue('NotVisible', 'SpillQueue'), 5, 0, NOW - 15),
-      ...every(queue('Visible', 'SpillQueue'), 5, 2, NOW - 15),
-    ],
-  ],
+  // A post that cannot be recorded comes back every six minutes.
+  UnrecordedPosts: ['sendgrid', 'customers-mail-cloud'].map((it) => every(ours('Unrecorded', it), 6, 1, NOW - 30)),
+  LatePosts: [every(OLDEST_POST, 5, 900, NOW - 15)],
   UnrecognizedEvents: [
     once(ours('Unrecognized', 'sendgrid'), NOW - 2),
     once(ours('Unrecognized', 'customers-mail-cloud'), NOW - 2),
@@ -120,8 +118,15 @@ export const TROUBLES: Readonly<Record<string, readonly (readonly Point[])[]>> =
     ],
   ],
   LateStreams: ['SendMail', 'JoinLateEvents'].map((id) => every(lambda('IteratorAge', id), 5, 1_200_000, NOW - 15)),
-  GivenUp: [once(queue('Visible', 'FailureQueue'), NOW - 2)],
-  FailingFunctions: ['RecordSpilledPosts', 'SendMail', 'JoinLateEvents'].map((id) =>
+  GivenUp: [
+    once(waiting('FailureQueue'), NOW - 2),
+    // The report did not get into the queue: it stays empty.
+    ...['SendMail', 'JoinLateEvents'].map((id) => [
+      ...every(waiting('FailureQueue'), 5, 0, NOW - 30),
+      ...once(lambda('DestinationDeliveryFailures', id), NOW - 2),
+    ]),
+  ],
+  FailingFunctions: ['RecordEvents', 'SendMail', 'JoinLateEvents'].map((id) =>
     every(lambda('Errors', id), 10, 1, NOW - 30),
   ),
   ThrottledFunctions: FUNCTIONS.map((id) => every(lambda('Throttles', id), 5, 1, NOW - 15)),
@@ -139,7 +144,8 @@ export const TROUBLES: Readonly<Record<string, readonly (readonly Point[])[]>> =
 export const NEAR_MISSES: Readonly<Record<string, readonly Point[]>> = {
   RefusedPosts: every(ours('Refused', 'sendgrid'), 15, 1, NOW - HOUR),
   FailedMails: once(ours('NotSent', 'sendgrid'), NOW - 2, 2),
-  SpilledPosts: every(queue('NotVisible', 'SpillQueue'), 5, 3, NOW - 10),
+  UnrecordedPosts: every(ours('Unrecorded', 'sendgrid'), 3, 5, NOW - 15),
+  LatePosts: every(OLDEST_POST, 5, 899, NOW - HOUR),
   // One of two, and a half of 49.
   HighBounceRate: [
     ...once(ours('Bounced', 'sendgrid'), NOW - 2),

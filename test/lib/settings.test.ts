@@ -17,7 +17,7 @@ test('without context every setting has its documented default', () => {
     const [given] = codes(value);
     return given === undefined ? [] : [[codes(name)[0], /^\d+$/.test(given) ? Number(given) : given]];
   });
-  expect(rows).toHaveLength(8);
+  expect(rows).toHaveLength(11);
   expect(settings({})).toEqual(Object.fromEntries(documented));
 });
 
@@ -40,7 +40,11 @@ test.each([
   [{ customersMailCloudTimeZone: 'Tokyo' }, /customersMailCloudTimeZone must be an IANA time zone.*got "Tokyo"/],
   [{ sendgridRegion: 'us' }, /sendgridRegion must be global or eu, got "us"/],
   [{ apiGatewayAccountRole: 'yes' }, /apiGatewayAccountRole must be create or existing, got "yes"/],
+  [{ providers: 'none' }, /providers must be both, sendgrid or customers-mail-cloud, got "none"/],
   [{ sendgridReceiverReservedConcurrency: '0' }, /sendgridReceiverReservedConcurrency must be at least 1/],
+  [{ customersMailCloudReceiverReservedConcurrency: 0 }, /customersMailCloudReceiverReserved\S+ must be at least 1/],
+  [{ recordEventsMaximumConcurrency: '1' }, /recordEventsMaximumConcurrency must be at least 2, got "1"/],
+  [{ recordEventsMaximumConcurrency: 1001 }, /recordEventsMaximumConcurrency must be at most 1000, got 1001/],
   [{ alarmEmail: 'you' }, /alarmEmail must be an e-mail address, got "you"/],
   [{ stackName: 'to doke' }, /stackName must start with a letter/],
 ])('%o is refused in a sentence that names it and what is allowed', (context, message) => {

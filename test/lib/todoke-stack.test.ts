@@ -1,6 +1,7 @@
 import { Match } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
+import { eventFilter } from '../../local/event-sources/event-filter.ts';
 import { resources, synthesized } from './synthesized.ts';
 
 const template = synthesized();
@@ -71,10 +72,10 @@ test('secrets are encrypted, kept, and begin with their empty shape', () => {
 describe('functions', () => {
   test.each([
     ['ReceiveSendGrid', 29],
-    ['ReceiveCustomersMailCloud', 30],
+    ['ReceiveCustomersMailCloud', 29],
+    ['RecordEvents', 60],
     ['SendMail', 180],
     ['JoinLateEvents', 60],
-    ['RecordSpilledPosts', 60],
   ])('%s runs on Node 24 on arm64 for at most %i s, with an encrypted log group of its own', (logicalId, timeout) => {
     expect(resources(template, 'AWS::Lambda::Function')[logicalId]?.Properties).toMatchObject({
       Runtime: 'nodejs24.x',
@@ -92,13 +93,16 @@ describe('functions', () => {
     template.resourceCountIs('AWS::Lambda::Function', 5);
   });
 
-  test("SendGrid's receiver is bounded only where that is set", () => {
-    const bounded = synthesized({ sendgridReceiverReservedConcurrency: '7' });
-    bounded.hasResourceProperties('AWS::Lambda::Function', {
-      Description: Match.stringLikeRegexp('SendGrid'),
-      ReservedConcurrentExecutions: 7,
-    });
-    expect(JSON.stringify(template.toJSON())).not.toContain('ReservedConcurrentExecutions');
+  test.each([
+    ['sendgridReceiverReservedConcurrency', 'ReceiveSendGrid'],
+    ['customersMailCloudReceiverReservedConcurrency', 'ReceiveCustomersMailCloud'],
+  ])('%s reserves concurrency for %s only, and nothing is reserved without it', (setting, receiver) => {
+    const reserved = (stack: typeof template) =>
+      Object.entries(resources(stack, 'AWS::Lambda::Function')).flatMap(([logicalId, { Properties }]) =>
+        'ReservedConcurrentExecutions' in Properties ? [[logicalId, Properties['ReservedConcurrentExecutions']]] : [],
+      );
+    expect(reserved(synthesized({ [setting]: '7' }))).toEqual([[receiver, 7]]);
+    expect(reserved(template)).toEqual([]);
   });
 
   test("the sender speaks to the region of SendGrid's that is set", () => {
@@ -110,103 +114,91 @@ describe('functions', () => {
   });
 });
 
-describe('least privilege: a function may do on tables, secrets and queues just what it does', () => {
-  test.each([
-    [
-      'ReceiveSendGrid',
-      {
-        SentLog: 'BatchGetItem BatchWriteItem PutItem',
-        Bounce: 'BatchWriteItem PutItem',
-        WebhookSecret: 'GetSecretValue',
-      },
-    ],
-    [
-      'ReceiveCustomersMailCloud',
-      {
-        SentLog: 'BatchGetItem BatchWriteItem PutItem',
-        Bounce: 'BatchWriteItem PutItem',
-        WebhookSecret: 'GetSecretValue',
-        SpillQueue: 'SendMessage',
-      },
-    ],
-    [
-      'RecordSpilledPosts',
-      {
-        SentLog: 'BatchGetItem BatchWriteItem PutItem',
-        Bounce: 'BatchWriteItem PutItem',
-        SpillQueue: 'ReceiveMessage DeleteMessage GetQueueAttributes',
-      },
-    ],
-    [
-      'SendMail',
-      {
-        Mail: 'UpdateItem',
-        'Mail stream': 'DescribeStream GetRecords GetShardIterator',
-        SentLog: 'PutItem',
-        Bounce: 'PutItem',
-        SenderSecret: 'GetSecretValue',
-        FailureQueue: 'SendMessage',
-        '*': 'ListStreams',
-      },
-    ],
-    [
-      'JoinLateEvents',
-      {
-        SentLog: 'Query UpdateItem',
-        'SentLog stream': 'DescribeStream GetRecords GetShardIterator',
-        Bounce: 'UpdateItem',
-        FailureQueue: 'SendMessage',
-        '*': 'ListStreams',
-      },
-    ],
-  ])('%s', (functionId, expected) => {
-    const granted: Record<string, string> = {};
-    for (const statement of statementsOf(functionId)) {
-      const actions = [statement.Action].flat();
-      if (actions.some((action) => action.startsWith('kms:') || action.startsWith('logs:'))) continue;
-      granted[targetOf(statement.Resource)] = actions.map((action) => action.split(':')[1]).join(' ');
-    }
-    expect(granted).toEqual(expected);
+describe('least privilege: the role of a function may do just this', () => {
+  const KEY_FOR_WRITES =
+    'Decrypt DescribeKey Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo';
+  const receiver = {
+    WebhookSecret: 'GetSecretValue',
+    EventQueue: 'SendMessage',
+    'Key through secretsmanager': 'Decrypt',
+    'Key through sqs': 'Decrypt GenerateDataKey',
+  };
+  const EXPECTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+    ReceiveSendGrid: receiver,
+    ReceiveCustomersMailCloud: receiver,
+    RecordEvents: {
+      SentLog: 'BatchGetItem BatchWriteItem PutItem',
+      Bounce: 'BatchWriteItem PutItem',
+      EventQueue: 'ReceiveMessage DeleteMessage GetQueueAttributes',
+      'Key through dynamodb': KEY_FOR_WRITES,
+      'Key through sqs': 'Decrypt',
+    },
+    SendMail: {
+      Mail: 'UpdateItem',
+      'Mail stream': 'DescribeStream GetRecords GetShardIterator',
+      '*': 'ListStreams',
+      SentLog: 'PutItem',
+      Bounce: 'PutItem',
+      SenderSecret: 'GetSecretValue',
+      FailureQueue: 'SendMessage',
+      'Key through dynamodb': KEY_FOR_WRITES,
+      'Key through secretsmanager': 'Decrypt',
+      'Key through sqs': 'Decrypt GenerateDataKey',
+    },
+    JoinLateEvents: {
+      SentLog: 'Query UpdateItem',
+      'SentLog stream': 'DescribeStream GetRecords GetShardIterator',
+      '*': 'ListStreams',
+      Bounce: 'UpdateItem',
+      FailureQueue: 'SendMessage',
+      'Key through dynamodb': KEY_FOR_WRITES,
+      'Key through sqs': 'Decrypt GenerateDataKey',
+    },
+  };
+
+  test.each(Object.entries(EXPECTED))('%s', (functionId, expected) => {
+    expect(grantsOf(functionId)).toEqual({ ...expected, [`${functionId}Logs`]: 'CreateLogStream PutLogEvents' });
+    const role = resources(template, 'AWS::IAM::Role')[`${functionId}Role`]?.Properties;
+    expect(role).not.toHaveProperty('ManagedPolicyArns');
+    expect(role).not.toHaveProperty('Policies');
   });
 
-  test.each(['ReceiveSendGrid', 'ReceiveCustomersMailCloud', 'RecordSpilledPosts', 'SendMail', 'JoinLateEvents'])(
-    '%s uses the key and no other, and writes its own log group and no other',
-    (functionId) => {
-      const statements = statementsOf(functionId);
-      const key = statements.filter(({ Action }) => [Action].flat().some((action) => action.startsWith('kms:')));
-      expect(key.length).toBeGreaterThan(0);
-      for (const { Resource } of key) expect(Resource).toEqual({ 'Fn::GetAtt': ['Key', 'Arn'] });
-      const logs = statements.filter(({ Action }) => [Action].flat().some((action) => action.startsWith('logs:')));
-      expect(logs.map(({ Resource }) => Resource)).toEqual([{ 'Fn::GetAtt': [`${functionId}Logs`, 'Arn'] }]);
-      expect(resources(template, 'AWS::IAM::Role')[`${functionId}Role`]?.Properties).not.toHaveProperty(
-        'ManagedPolicyArns',
-      );
-    },
-  );
+  test.each(['ReceiveSendGrid', 'ReceiveCustomersMailCloud'])('%s can reach no table', (functionId) => {
+    const statements = statementsOf(functionId);
+    expect(statements.length).toBeGreaterThan(0);
+    expect(statements.flatMap(({ Action }) => Action).filter((action) => /^(dynamodb:|\*)/.test(action))).toEqual([]);
+    const { Environment } = resources(template, 'AWS::Lambda::Function')[functionId]?.Properties ?? {};
+    expect(Object.keys(environmentSchema.parse(Environment).Variables)).toEqual([
+      'STACK_NAME',
+      'WEBHOOK_SECRET',
+      'EVENT_QUEUE_URL',
+    ]);
+  });
 });
 
-describe('streams and the queue', () => {
-  const mapping = (functionId: string) =>
-    Object.values(resources(template, 'AWS::Lambda::EventSourceMapping')).find(
+describe('streams and queues', () => {
+  const mapping = (functionId: string, stack = template) =>
+    Object.values(resources(stack, 'AWS::Lambda::EventSourceMapping')).find(
       ({ Properties }) => JSON.stringify(Properties['FunctionName']) === JSON.stringify({ Ref: functionId }),
     )?.Properties;
 
-  test('send-mail sees the items of the Mail table that have no status, or an empty one', () => {
-    expect(mapping('SendMail')).toMatchObject({
-      EventSourceArn: { 'Fn::GetAtt': ['Mail', 'StreamArn'] },
-      FilterCriteria: {
-        Filters: [
-          {
-            Pattern:
-              '{"eventName":["INSERT","MODIFY"],"dynamodb":{"NewImage":{"id":{"S":[{"exists":true}]},"status":{"S":[{"exists":false}]}}}}',
-          },
-          {
-            Pattern:
-              '{"eventName":["INSERT","MODIFY"],"dynamodb":{"NewImage":{"id":{"S":[{"exists":true}]},"status":{"S":[""]}}}}',
-          },
-        ],
-      },
-    });
+  test('send-mail gets items that are put or changed and have no status, or an empty one; none that is deleted', () => {
+    expect(mapping('SendMail')).toMatchObject({ EventSourceArn: { 'Fn::GetAtt': ['Mail', 'StreamArn'] } });
+    const { Filters } = filterSchema.parse(mapping('SendMail')?.['FilterCriteria']);
+    const passes = eventFilter(Filters.map(({ Pattern }) => Pattern));
+    const id = { S: 'order-1' };
+    for (const eventName of ['INSERT', 'MODIFY']) {
+      const passesWith = (attributes: object) =>
+        passes({ eventName, dynamodb: { Keys: { id }, NewImage: { id, ...attributes } } });
+      expect(passesWith({})).toBe(true);
+      expect(passesWith({ status: { S: '' } })).toBe(true);
+      expect(passesWith({ status: { NULL: true } })).toBe(true);
+      for (const status of ['sending', 'sent', 'failed']) expect(passesWith({ status: { S: status } })).toBe(false);
+    }
+    const deleted = { eventName: 'REMOVE', dynamodb: { Keys: { id } } };
+    const expired = { ...deleted, userIdentity: { type: 'Service', principalId: 'dynamodb.amazonaws.com' } };
+    expect(passes(deleted)).toBe(false);
+    expect(passes(expired)).toBe(false);
   });
 
   test('join-late-events sees new log rows, and those that were put again without what it had added', () => {
@@ -237,18 +229,68 @@ describe('streams and the queue', () => {
     });
   });
 
-  test('spilled posts are tried again for days, then kept for a person', () => {
-    expect(mapping('RecordSpilledPosts')).toMatchObject({
-      EventSourceArn: { 'Fn::GetAtt': ['SpillQueue', 'Arn'] },
+  test.each([
+    [{}, 5],
+    [{ recordEventsMaximumConcurrency: '2' }, 2],
+    [{ recordEventsMaximumConcurrency: 1000 }, 1000],
+  ])('record-events gets ten posts at a time; with %j it runs %i times at one time', (settings, maximum) => {
+    expect(mapping('RecordEvents', synthesized(settings))).toMatchObject({
+      EventSourceArn: { 'Fn::GetAtt': ['EventQueue', 'Arn'] },
+      BatchSize: 10,
       FunctionResponseTypes: ['ReportBatchItemFailures'],
-    });
-    const spill = resources(template, 'AWS::SQS::Queue')['SpillQueue']?.Properties;
-    expect(spill).toMatchObject({
-      VisibilityTimeout: 360,
-      RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['FailureQueue', 'Arn'] }, maxReceiveCount: 1000 },
-      KmsMasterKeyId: { 'Fn::GetAtt': ['Key', 'Arn'] },
+      ScalingConfig: { MaximumConcurrency: maximum },
     });
   });
+
+  test('a post that cannot be recorded is tried for at least four days before SQS gives it up, and is not deleted before', () => {
+    const { VisibilityTimeout, MessageRetentionPeriod, RedrivePolicy } = queueSchema.parse(queue('EventQueue'));
+    const { Timeout } = z
+      .object({ Timeout: z.number() })
+      .parse(resources(template, 'AWS::Lambda::Function')['RecordEvents']?.Properties);
+    // Developer Guide of Lambda, "Using Lambda with Amazon SQS".
+    expect(VisibilityTimeout).toBe(6 * Timeout);
+    expect(RedrivePolicy.deadLetterTargetArn).toEqual({ 'Fn::GetAtt': ['FailureQueue', 'Arn'] });
+    // The most that SQS counts.
+    expect(RedrivePolicy.maxReceiveCount).toBe(1000);
+    const triedForDays = (VisibilityTimeout * RedrivePolicy.maxReceiveCount) / SECONDS_PER_DAY;
+    expect(triedForDays).toBeGreaterThanOrEqual(4);
+    // In FailureQueue its age goes on: a person needs some of the retention time.
+    expect(MessageRetentionPeriod).toBe(14 * SECONDS_PER_DAY);
+    expect(triedForDays).toBeLessThan(7);
+  });
+
+  test.each(['EventQueue', 'FailureQueue'])(
+    '%s takes 1 MiB, is encrypted with the key, and by TLS only',
+    (logicalId) => {
+      expect(queue(logicalId)).toMatchObject({
+        MaximumMessageSize: 1_048_576,
+        MessageRetentionPeriod: 14 * SECONDS_PER_DAY,
+        KmsMasterKeyId: { 'Fn::GetAtt': ['Key', 'Arn'] },
+      });
+      template.hasResourceProperties('AWS::SQS::QueuePolicy', {
+        Queues: [{ Ref: logicalId }],
+        PolicyDocument: {
+          Statement: [
+            {
+              Effect: 'Deny',
+              Principal: { AWS: '*' },
+              Action: 'sqs:*',
+              Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+              Resource: { 'Fn::GetAtt': [logicalId, 'Arn'] },
+            },
+          ],
+        },
+      });
+    },
+  );
+
+  test('there is no other queue', () => {
+    template.resourceCountIs('AWS::SQS::Queue', 2);
+  });
+
+  function queue(logicalId: string) {
+    return resources(template, 'AWS::SQS::Queue')[logicalId]?.Properties;
+  }
 });
 
 describe("SendGrid's webhook", () => {
@@ -283,9 +325,11 @@ describe("SendGrid's webhook", () => {
     });
   });
 
-  test('takes any method, in one region, and leaves the bytes as they were signed', () => {
+  test('takes any method, in one region, by TLS 1.2 or newer, and leaves the bytes as they were signed', () => {
     template.hasResourceProperties('AWS::ApiGateway::RestApi', {
       EndpointConfiguration: { Types: ['REGIONAL'] },
+      SecurityPolicy: 'SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09',
+      EndpointAccessMode: 'BASIC',
       BinaryMediaTypes: ['*/*'],
     });
     template.resourceCountIs('AWS::ApiGateway::Method', 1);
@@ -356,7 +400,7 @@ test('every function, policy, key, secret and output says what it is for, and al
 
 test('the API is throttled, and logs who called, not what', () => {
   template.hasResourceProperties('AWS::ApiGateway::Stage', {
-    MethodSettings: [Match.objectLike({ ThrottlingRateLimit: 1000, ThrottlingBurstLimit: 2000 })],
+    MethodSettings: [Match.objectLike({ ThrottlingRateLimit: 1000, ThrottlingBurstLimit: 1000 })],
     AccessLogSetting: { DestinationArn: { 'Fn::GetAtt': ['SendGridWebhookLogs', 'Arn'] } },
   });
   const [stage] = Object.values(resources(template, 'AWS::ApiGateway::Stage'));
@@ -370,6 +414,7 @@ test('the outputs are those of the design', () => {
     'CustomersMailCloudTimeZone',
     'CustomersMailCloudWebhookUrl',
     'DashboardUrl',
+    'EventQueueUrl',
     'FailureQueueUrl',
     'LogMailPolicyArn',
     'MailTableName',
@@ -378,7 +423,6 @@ test('the outputs are those of the design', () => {
     'SendGridWebhookUrl',
     'SenderSecretName',
     'SentLogTableName',
-    'SpillQueueUrl',
     'WebhookSecretName',
   ]);
 });
@@ -390,24 +434,58 @@ const tableSchema = z.object({
   GlobalSecondaryIndexes: z.array(z.object({ IndexName: z.string(), KeySchema: keySchema })).default([]),
 });
 const environmentSchema = z.object({ Variables: z.record(z.string(), z.unknown()) });
+const filterSchema = z.object({ Filters: z.array(z.object({ Pattern: z.string() })) });
+const queueSchema = z.object({
+  VisibilityTimeout: z.number(),
+  MessageRetentionPeriod: z.number(),
+  RedrivePolicy: z.object({ deadLetterTargetArn: z.unknown(), maxReceiveCount: z.number() }),
+});
+const SECONDS_PER_DAY = 86_400;
 
-interface Statement {
-  Action: string | string[];
-  Resource: unknown;
-}
+const texts = z.union([z.string(), z.array(z.string())]).transform((value) => [value].flat());
+const referenceSchema = z.union([
+  z.string(),
+  z.strictObject({ Ref: z.string() }).transform(({ Ref }) => Ref),
+  z
+    .strictObject({ 'Fn::GetAtt': z.tuple([z.string(), z.enum(['Arn', 'StreamArn'])]) })
+    .transform(({ 'Fn::GetAtt': [logicalId, name] }) => (name === 'Arn' ? logicalId : `${logicalId} stream`)),
+]);
+/** The service through which a key may be used. */
+const viaServiceSchema = z
+  .strictObject({
+    StringEquals: z.strictObject({
+      'kms:ViaService': z.strictObject({
+        'Fn::Join': z.tuple([
+          z.literal(''),
+          z.tuple([z.string(), z.strictObject({ Ref: z.literal('AWS::Region') }), z.literal('.amazonaws.com')]),
+        ]),
+      }),
+    }),
+  })
+  .transform(({ StringEquals }) => StringEquals['kms:ViaService']['Fn::Join'][1][0].replace('.', ''));
+const statementSchema = z.strictObject({
+  Effect: z.literal('Allow'),
+  Action: texts,
+  Resource: referenceSchema,
+  Condition: viaServiceSchema.optional(),
+});
 
-function statementsOf(functionId: string): Statement[] {
+function statementsOf(functionId: string) {
+  const documentSchema = z.object({ PolicyDocument: z.object({ Statement: z.array(statementSchema) }) });
   return Object.values(resources(template, 'AWS::IAM::Policy'))
     .filter(({ Properties }) => JSON.stringify(Properties['Roles']) === JSON.stringify([{ Ref: `${functionId}Role` }]))
-    .flatMap(({ Properties }) => (Properties['PolicyDocument'] as { Statement: Statement[] }).Statement);
+    .flatMap(({ Properties }) => documentSchema.parse(Properties).PolicyDocument.Statement);
 }
 
-/** `Mail`, `Mail stream` or `*`. */
-function targetOf(resource: unknown): string {
-  if (typeof resource === 'string') return resource;
-  const { Ref, 'Fn::GetAtt': attribute } = resource as { Ref?: string; 'Fn::GetAtt'?: [string, string] };
-  if (Ref !== undefined) return Ref;
-  return attribute?.[1] === 'StreamArn' ? `${attribute[0]} stream` : (attribute?.[0] ?? 'unknown');
+/** The actions without their service, by what they are allowed on: `Mail`, `Mail stream`, `Key through sqs`, `*`. */
+function grantsOf(functionId: string): Record<string, string> {
+  const granted = new Map<string, Set<string>>();
+  for (const { Action, Resource, Condition } of statementsOf(functionId)) {
+    const target = Condition === undefined ? Resource : `${Resource} through ${Condition}`;
+    const names = Action.map((action) => action.replace(/^.*:/, ''));
+    granted.set(target, new Set([...(granted.get(target) ?? []), ...names]));
+  }
+  return Object.fromEntries([...granted].map(([target, names]) => [target, [...names].join(' ')]));
 }
 
 /** Resolves the intrinsics of which addresses and permissions are made. */

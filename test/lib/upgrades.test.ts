@@ -51,7 +51,7 @@ describe('it would be found', () => {
     ["a table's key", 'Mail', 'KeySchema', [{ AttributeName: 'number', KeyType: 'HASH' }]],
     ["a table's name", 'Bounce', 'TableName', 'Bounce'],
     ["a secret's name", 'SenderSecret', 'Name', 'sender'],
-    ["a queue's name", 'SpillQueue', 'QueueName', 'spill'],
+    ["a queue's name", 'EventQueue', 'QueueName', 'events'],
   ])('%s', (_, logicalId, name, value) => {
     const found = changed((later) => Object.assign(properties(later, logicalId), { [name]: value }));
     expect(found).toMatch(new RegExp(`^${logicalId}.*replaced, for ${name}.*ACCEPT_UPGRADE=1`));

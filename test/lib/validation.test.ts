@@ -74,12 +74,13 @@ describe('AwsSolutions of cdk-nag', () => {
     ]);
   });
 
-  test.each([{ apiGatewayAccountRole: 'existing', sendgridReceiverReservedConcurrency: 5, retentionDays: 0 }])(
-    'nor with the settings %o',
-    (settings) => {
-      expect(findings(settings)).toEqual([]);
-    },
-  );
+  test.each([
+    { apiGatewayAccountRole: 'existing', sendgridReceiverReservedConcurrency: 5, retentionDays: 0 },
+    { providers: 'sendgrid' },
+    { providers: 'customers-mail-cloud', customersMailCloudReceiverReservedConcurrency: 5 },
+  ])('nor with the settings %o', (settings) => {
+    expect(findings(settings)).toEqual([]);
+  });
 
   test('each acknowledgement is of one finding on one resource, with a reason; none is left over', () => {
     const acknowledged: string[] = [];

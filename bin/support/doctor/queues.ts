@@ -9,8 +9,10 @@ import { type Check, mend, ok, type Verdict } from './verdict.ts';
 const BUSY_MESSAGES = 100;
 
 /** One line per queue. */
-export function queueChecks({ outputs }: Patient): Check[] {
-  const sqs = new SQSClient(clientSettings(outputs, 'AwsApiEndpoint'));
+export function queueChecks(
+  { outputs }: Pick<Patient, 'outputs'>,
+  sqs = new SQSClient(clientSettings(outputs, 'AwsApiEndpoint')),
+): Check[] {
   const check = (name: string, url: string | undefined, verdictOf: (messages: number) => Verdict): Check => ({
     name,
     look: async () => {

@@ -6,7 +6,7 @@ import type { WebhookSecret } from '../../../lambda/webhooks/webhook-secret.ts';
 import { counted } from '../../../local/counted.ts';
 import { senderSecretOf, webhookSecretOf } from '../secrets.ts';
 import type { Patient } from './patient.ts';
-import { type Check, mend, ok, skipped, type Verdict } from './verdict.ts';
+import { type Check, mend, NOT_RECEIVED, ok, skipped, type Verdict } from './verdict.ts';
 
 const SETUP = 'run `npm run setup`';
 const SETUP_REPLACE = 'run `npm run setup -- --replace`';
@@ -21,13 +21,18 @@ export function secretChecks({ outputs }: Patient): Check[] {
     { name: 'SendGrid, sending', look: async () => sendGridSending((await sender).value) },
     {
       name: 'SendGrid, events',
-      look: async () => sendGridEvents((await webhook).value, (await sender).value.sendgridApiKey !== ''),
+      look: async () =>
+        outputs.SendGridWebhookUrl === undefined
+          ? skipped(NOT_RECEIVED)
+          : sendGridEvents((await webhook).value, (await sender).value.sendgridApiKey !== ''),
     },
     { name: 'Customers Mail Cloud, sending', look: async () => smtp((await sender).value) },
     {
       name: 'Customers Mail Cloud, events',
       look: async () =>
-        customersMailCloudEvents((await webhook).value, (await sender).value.customersMailCloudSmtp.host !== ''),
+        outputs.CustomersMailCloudWebhookUrl === undefined
+          ? skipped(NOT_RECEIVED)
+          : customersMailCloudEvents((await webhook).value, (await sender).value.customersMailCloudSmtp.host !== ''),
     },
   ];
 }

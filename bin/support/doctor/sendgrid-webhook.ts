@@ -92,7 +92,7 @@ export function testPostCheck({ outputs, sendGrid, client }: Patient, patienceMs
       await clean();
       if (recorded === 0) {
         return mend(
-          `nothing came within ${patienceMs / 1000} s: look at the log of ReceiveSendGrid for what it answered`,
+          `nothing came within ${patienceMs / 1000} s: look at the logs of ReceiveSendGrid, for its answer, and of RecordEvents`,
         );
       }
       return ok(`was accepted, ${counted(recorded, 'row')} recorded, and deleted again`);

@@ -23,6 +23,7 @@ export async function setUpCustomersMailCloudEvents(setup: Setup): Promise<void>
 /** Adds a key to the one that is in use: both are accepted. */
 export async function rotateApiKey(setup: Setup): Promise<void> {
   title('Customers Mail Cloud, another api_key');
+  if (setup.outputs.CustomersMailCloudWebhookUrl === undefined) return sayNotReceived();
   const { apiKeys } = (await setup.webhookSecret.read()).value.customersMailCloud;
   if (apiKeys.length > 1) {
     throw new Error(

@@ -21,7 +21,7 @@ interface Posted extends Answered<'post'> {
   readonly number: number;
 }
 
-/** Posts a sample to a receiver, and shows what it answers and records. */
+/** Posts a sample to a receiver, and shows the answer and the rows that follow. */
 export function TryView() {
   const { say, language } = useSettings();
   const [samples, setSamples] = useState<readonly Sample[]>([]);
@@ -154,7 +154,14 @@ function PostOutcome({ posted: { status, answer, post } }: { posted: Posted }) {
         <strong>{status}</strong> <Text>{answer}</Text>
       </p>
       <h2>{say('rowsTitle')}</h2>
-      {rows && rows.bounces.length + rows.events.length === 0 && <p class="faint">{say('rowsNone')}</p>}
+      {rows && rows.missing > 0 && status === 200 && (
+        <p class="faint" role="status">
+          {say('rowsWaiting', { n: rows.missing })}
+        </p>
+      )}
+      {rows && rows.missing === 0 && rows.bounces.length + rows.events.length === 0 && (
+        <p class="faint">{say('rowsNone')}</p>
+      )}
       {rows && rows.ignored > 0 && <p class="faint">{say('rowsIgnored', { n: rows.ignored })}</p>}
       {rows && rows.bounces.length > 0 && (
         <>

@@ -163,9 +163,10 @@ export const en = {
   postButton: 'Post it',
   posting: 'Posting …',
   answer: 'Answer',
-  rowsTitle: 'The rows that came of it',
-  rowsNone: 'No row: nothing in it says that a mail was delivered or failed.',
-  rowsIgnored: 'Not kept: {n event|events} without a word of what became of a mail.',
+  rowsTitle: 'Rows of this post',
+  rowsWaiting: 'The post is queued. Rows that are not recorded yet: {n}',
+  rowsNone: 'This post makes no row: none of its events says that a message was delivered or failed.',
+  rowsIgnored: '{n event|events} not kept: opens, clicks and the like say nothing of delivery.',
   storyRows: 'In SentLog',
   bounceRows: 'In Bounce',
 };

@@ -165,6 +165,7 @@ export const ja: Words = {
   posting: 'POST しています…',
   answer: '応答',
   rowsTitle: '記録された行',
+  rowsWaiting: '受け付けました。まだ記録されていない行: {n} 件',
   rowsNone: '行はありません。配信や失敗を知らせるイベントが含まれていません。',
   rowsIgnored: '{n} 件のイベントは配信の結果に関わらないため、記録されません。',
   storyRows: 'SentLog',

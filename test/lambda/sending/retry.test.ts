@@ -1,16 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { HandoverError } from '../../../lambda/providers/sender.ts';
 import { persist, retryHandover } from '../../../lambda/sending/retry.ts';
 
 /** Every wait in milliseconds. Waiting takes no time; the clock goes on by it. */
-const waits = vi.hoisted((): number[] => []);
-vi.mock('node:timers/promises', () => ({
-  setTimeout: async (waitMs: number) => {
-    waits.push(waitMs);
-    vi.setSystemTime(Date.now() + waitMs);
-  },
-}));
+const waits: number[] = [];
+const sleep = async (waitMs: number) => {
+  waits.push(waitMs);
+  vi.setSystemTime(Date.now() + waitMs);
+};
 
 const START_MS = Date.UTC(2023, 0, 25);
 const FAR_MS = START_MS + 3_600_000;
@@ -137,7 +134,7 @@ describe('a handover', () => {
 describe('what must be done', () => {
   test('is done once where it succeeds', async () => {
     const work = vi.fn(async () => {});
-    await persist(FAR_MS, work);
+    await persist(FAR_MS, work, sleep);
     expect(work).toHaveBeenCalledTimes(1);
   });
 
@@ -146,7 +143,7 @@ describe('what must be done', () => {
     const work = vi.fn(async () => {
       if (errors.length > 0) throw errors.shift();
     });
-    await persist(FAR_MS, work);
+    await persist(FAR_MS, work, sleep);
     expect(work).toHaveBeenCalledTimes(5);
     expect(waits).toEqual([250, 500, 1_000, 2_000]);
   });
@@ -156,7 +153,7 @@ describe('what must be done', () => {
     const work = async () => {
       throw new Error(`throttled ${++count}`);
     };
-    await expect(persist(START_MS + 1_000, work)).rejects.toThrow('throttled 3');
+    await expect(persist(START_MS + 1_000, work, sleep)).rejects.toThrow('throttled 3');
     expect(waits).toEqual([250, 500]);
   });
 });

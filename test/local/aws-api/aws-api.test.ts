@@ -26,7 +26,7 @@ import { REGION, resolve } from '../support.ts';
 const template = {
   Resources: {
     WebhookSecret: { Type: 'AWS::SecretsManager::Secret' },
-    SpillQueue: { Type: 'AWS::SQS::Queue' },
+    EventQueue: { Type: 'AWS::SQS::Queue' },
   },
 };
 
@@ -44,7 +44,7 @@ beforeAll(async () => {
   queues = await openQueues(resolved, folder);
   api.answer({ ...secretsManagerCalls(secrets, ALLOW_ALL), ...sqsCalls([...queues.values()], ALLOW_ALL) });
   secret = secrets[0] ?? expect.unreachable();
-  queueUrl = resolved.ref('SpillQueue');
+  queueUrl = resolved.ref('EventQueue');
   const config = {
     endpoint: api.origin,
     region: REGION,
@@ -86,9 +86,9 @@ describe('Secrets Manager', () => {
 });
 
 describe('SQS', () => {
-  const kept = () => queues.get('SpillQueue')?.messages() ?? [];
+  const kept = () => queues.get('EventQueue')?.messages() ?? [];
   beforeEach(async () => {
-    for (const { messageId } of kept()) await queues.get('SpillQueue')?.delete(messageId);
+    for (const { messageId } of kept()) await queues.get('EventQueue')?.delete(messageId);
   });
 
   test('takes a message; the SDK finds its checksum right', async () => {
@@ -111,8 +111,21 @@ describe('SQS', () => {
     };
     for (const MessageBody of ['a', 'b']) await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody }));
     expect(await count()).toEqual({ ApproximateNumberOfMessages: '2', ApproximateNumberOfMessagesNotVisible: '0' });
-    await queues.get('SpillQueue')?.receive(1);
+    await queues.get('EventQueue')?.receive(1);
     expect(await count()).toEqual({ ApproximateNumberOfMessages: '1', ApproximateNumberOfMessagesNotVisible: '1' });
+  });
+
+  test('delays a message by 0 to 900 seconds', async () => {
+    const send = (DelaySeconds: number) =>
+      sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: 'later', DelaySeconds }));
+    await send(900);
+    await send(0);
+    const AttributeNames = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesDelayed'] as const;
+    const { Attributes } = await sqs.send(
+      new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: [...AttributeNames] }),
+    );
+    expect(Attributes).toEqual({ ApproximateNumberOfMessages: '1', ApproximateNumberOfMessagesDelayed: '1' });
+    for (const seconds of [-1, 901, 1.5]) await expect(send(seconds)).rejects.toThrow('it must be 0 to 900');
   });
 
   test('knows no other queue', async () => {

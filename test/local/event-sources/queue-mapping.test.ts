@@ -8,14 +8,15 @@ import { openQueues } from '../../../local/event-sources/queues.ts';
 import { FunctionError, type Invocable } from '../../../local/functions/local-function.ts';
 import { temporaryDataFolder, temporaryFolder, whenFinished } from '../../temporary.ts';
 import { REGION, resolve } from '../support.ts';
+import { FakeClock } from './fake-clock.ts';
 
 const until = (check: () => unknown) => vi.waitFor(check, { timeout: 5_000, interval: 5 });
 const eventSchema = z.object({ Records: z.array(z.looseObject({ messageId: z.string(), body: z.string() })) });
 
 async function openQueue(options: Partial<QueueOptions> = {}): Promise<LocalQueue> {
-  const arn = 'arn:aws:sqs:ap-northeast-1:000000000000:Todoke-SpillQueue-local';
+  const arn = 'arn:aws:sqs:ap-northeast-1:000000000000:Todoke-EventQueue-local';
   const dir = options.dir ?? temporaryFolder();
-  return LocalQueue.open({ name: 'Todoke-SpillQueue-local', arn, dir, visibilityTimeoutMs: 0, ...options });
+  return LocalQueue.open({ name: 'Todoke-EventQueue-local', arn, dir, visibilityTimeoutMs: 60_000, ...options });
 }
 
 /** Runs a mapping with a function that is given as code; returns the bodies of each batch. */
@@ -27,8 +28,8 @@ function run(
   const batches: string[][] = [];
   const stopping = new AbortController();
   const target: Invocable = {
-    logicalId: 'RecordSpilledPosts',
-    arn: 'arn:aws:lambda:ap-northeast-1:000000000000:function:RecordSpilledPosts',
+    logicalId: 'RecordEvents',
+    arn: 'arn:aws:lambda:ap-northeast-1:000000000000:function:RecordEvents',
     async invoke(event) {
       const { Records } = eventSchema.parse(event);
       batches.push(Records.map(({ body }) => body));
@@ -41,7 +42,6 @@ function run(
     target,
     region: REGION,
     authorize: async () => undefined,
-    timing: { pollIntervalMs: 5, retryDelayMs: () => 1 },
     signal: stopping.signal,
     report: () => undefined,
   });
@@ -90,8 +90,66 @@ describe('a queue mapping', () => {
     await until(() => expect(batches.map((batch) => batch.length)).toEqual([2, 1]));
   });
 
-  test('brings back only what the function reports as failed', async () => {
+  test('puts no more into a batch than Lambda passes on', async () => {
     const queue = await openQueue();
+    for (const size of [1_000_000, 4_000_000, 2_000_000, 7_000_000, 10]) await queue.send('x'.repeat(size));
+    const batches = run(queue, {}, () => null);
+    await until(() => expect(batches.flat()).toHaveLength(5));
+    // What follows in the queue does not overtake; a message that is larger than a batch goes alone.
+    expect(batches.map((batch) => batch.map(({ length }) => length))).toEqual([
+      [1_000_000, 4_000_000],
+      [2_000_000],
+      [7_000_000],
+      [10],
+    ]);
+  });
+
+  test('delivers a message that comes while it waits', async () => {
+    const queue = await openQueue();
+    const batches = run(queue, {}, () => null);
+    for (const body of ['1', '2', '3']) {
+      await queue.send(body);
+      await until(() => expect(queue.messages()).toEqual([]));
+    }
+    expect(batches).toEqual([['1'], ['2'], ['3']]);
+  });
+
+  test('runs as many invocations at one time as the mapping allows, and no more', async () => {
+    const queue = await openQueue();
+    const open: (() => void)[] = [];
+    const batches = run(
+      queue,
+      { BatchSize: 1, ScalingConfig: { MaximumConcurrency: 2 } },
+      () => new Promise<void>((resolve) => open.push(resolve)),
+    );
+    for (const body of ['1', '2', '3']) await queue.send(body);
+    await until(() => expect(open).toHaveLength(2));
+    expect(queue.counts()).toEqual({ visible: 1, inFlight: 2, delayed: 0 });
+    open[0]?.();
+    await until(() => expect(open).toHaveLength(3));
+    expect(batches).toEqual([['1'], ['2'], ['3']]);
+    for (const end of open) end();
+    await until(() => expect(queue.messages()).toEqual([]));
+  });
+
+  test('lets one invocation that hangs hold up no other message', async () => {
+    const queue = await openQueue();
+    let end = () => {};
+    const hang = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const batches = run(queue, {}, ([record]) => (record?.body === 'hangs' ? hang : null));
+    await queue.send('hangs');
+    await until(() => expect(batches).toHaveLength(1));
+    await queue.send('next');
+    await until(() => expect(queue.messages()).toMatchObject([{ body: 'hangs' }]));
+    end();
+    await until(() => expect(queue.messages()).toEqual([]));
+  });
+
+  test('brings back only what the function reports as failed, after the visibility timeout', async () => {
+    const clock = new FakeClock();
+    const queue = await openQueue(clock);
     for (const body of ['good', 'bad']) await queue.send(body);
     let tries = 0;
     const batches = run(queue, { FunctionResponseTypes: ['ReportBatchItemFailures'] }, (records) => ({
@@ -99,16 +157,26 @@ describe('a queue mapping', () => {
         body === 'bad' && ++tries < 3 ? [{ itemIdentifier: messageId }] : [],
       ),
     }));
-    await until(() => expect(queue.messages()).toEqual([]));
-    expect(batches[0]?.toSorted()).toEqual(['bad', 'good']);
-    expect(batches.slice(1)).toEqual([['bad'], ['bad']]);
+    for (let n = 1; n <= 3; n++) {
+      await until(() => expect(batches).toHaveLength(n));
+      await until(() => expect(queue.messages().map(({ body }) => body)).toEqual(n < 3 ? ['bad'] : []));
+      clock.advance(59_999);
+      expect(batches).toHaveLength(n);
+      clock.advance(1);
+    }
+    expect(batches).toEqual([['good', 'bad'], ['bad'], ['bad']]);
   });
 
   test('moves a message to the dead letter queue when it was received too often', async () => {
+    const clock = new FakeClock();
     const deadLetterQueue = await openQueue({ name: 'FailureQueue' });
-    const queue = await openQueue({ redrive: { deadLetterQueue, maxReceiveCount: 3 } });
+    const queue = await openQueue({ ...clock, redrive: { deadLetterQueue, maxReceiveCount: 3 } });
     const { messageId } = await queue.send('poison');
     const batches = run(queue, {}, fails);
+    for (let n = 1; n <= 3; n++) {
+      await until(() => expect(batches).toHaveLength(n));
+      clock.advance(60_000);
+    }
     await until(() => expect(queue.messages()).toEqual([]));
     expect(batches).toEqual([['poison'], ['poison'], ['poison']]);
     expect(deadLetterQueue.messages()[0]).toMatchObject({ messageId, body: 'poison', receiveCount: 0 });
@@ -127,6 +195,47 @@ describe('a queue', () => {
     expect(await queue.receive(10)).toMatchObject([{ body: 'a', receiveCount: 2 }]);
   });
 
+  test('shows a message after its delay, also after a restart', async () => {
+    let now = 1_000_000;
+    const dir = temporaryFolder();
+    const options = { dir, now: () => now, delayMs: 5_000 };
+    const before = await openQueue(options);
+    await before.send('later', { delayMs: 900_000 });
+    await before.send("by the queue's delay");
+    await before.send('at once', { delayMs: 0 });
+    expect(before.counts()).toEqual({ visible: 1, inFlight: 0, delayed: 2 });
+    expect(await before.receive(10)).toMatchObject([{ body: 'at once' }]);
+    await before.delete(before.messages().find(({ body }) => body === 'at once')?.messageId ?? '');
+
+    now += 5_000;
+    const after = await openQueue(options);
+    expect(await after.receive(10)).toMatchObject([{ body: "by the queue's delay" }]);
+    now += 894_999;
+    expect(after.counts()).toMatchObject({ delayed: 1 });
+    now += 1;
+    expect(await after.receive(10)).toContainEqual(expect.objectContaining({ body: 'later', receiveCount: 1 }));
+  });
+
+  test('ends a wait when a delay is over, when a message comes, and when it is to stop', async () => {
+    const clock = new FakeClock();
+    const queue = await openQueue(clock);
+    const stopping = new AbortController();
+    await queue.send('a', { delayMs: 20_000 });
+    const delayed = queue.whenVisible(stopping.signal);
+    clock.advance(20_000);
+    await delayed;
+    expect(await queue.receive(1)).toMatchObject([{ body: 'a' }]);
+
+    const arrival = queue.whenVisible(stopping.signal);
+    await queue.send('b');
+    await arrival;
+    expect(await queue.receive(1)).toMatchObject([{ body: 'b' }]);
+
+    const stopped = queue.whenVisible(stopping.signal);
+    stopping.abort();
+    await stopped;
+  });
+
   test('keeps its messages and their counts over a restart, one whole file each', async () => {
     const dir = temporaryFolder();
     const before = await openQueue({ dir, visibilityTimeoutMs: 60_000 });
@@ -140,10 +249,11 @@ describe('a queue', () => {
   test('is opened as the template says, whatever the order there', async () => {
     const template = resolve({
       Resources: {
-        Spill: {
+        Events: {
           Type: 'AWS::SQS::Queue',
           Properties: {
             VisibilityTimeout: 0,
+            MaximumMessageSize: 2048,
             RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['Failures', 'Arn'] }, maxReceiveCount: 1 },
           },
         },
@@ -151,10 +261,11 @@ describe('a queue', () => {
       },
     });
     const queues = await openQueues(template, await temporaryDataFolder());
-    const spill = queues.get('Spill');
-    await spill?.send('a');
-    await spill?.receive(1);
-    await spill?.receive(1);
+    const events = queues.get('Events');
+    expect(events?.maxMessageBytes).toBe(2048);
+    await events?.send('a');
+    await events?.receive(1);
+    await events?.receive(1);
     expect(queues.get('Failures')?.messages()).toMatchObject([{ body: 'a' }]);
   });
 });

@@ -213,3 +213,27 @@ describe('a post is refused', () => {
     });
   });
 });
+
+describe('a post of more than 1 MiB', () => {
+  const MIB = 1024 * 1024;
+  const largePost = (bytes: number, headers: Record<string, string>) => {
+    const empty = JSON.stringify({ api_key: 'webhook-key', ...EMPTY_EVENT, padding: '' });
+    const body = JSON.stringify({ api_key: 'webhook-key', ...EMPTY_EVENT, padding: 'x'.repeat(bytes - empty.length) });
+    return post(body, { 'content-type': JSON_TYPE, ...headers });
+  };
+
+  test('is accepted with a right Authorization header only', () => {
+    const right = { authorization: 'Bearer new-token' };
+    expect(acceptCustomersMailCloud(largePost(MIB + 1, right), ALL)).toEqual([]);
+    expect(acceptCustomersMailCloud(largePost(MIB, {}), ALL)).toEqual([]);
+    for (const headers of [{}, { authorization: 'Bearer wrong' }, { authorization: basic('hook:wrong') }]) {
+      const message = refusalOf(() => acceptCustomersMailCloud(largePost(MIB + 1, headers), ALL), 413);
+      expect(message).toContain('without a valid Authorization header');
+    }
+  });
+
+  test('is refused before it is parsed', () => {
+    const unreadable = post('{'.repeat(MIB + 1), { 'content-type': 'no/type' });
+    refusalOf(() => acceptCustomersMailCloud(unreadable, ALL), 413);
+  });
+});

@@ -1,0 +1,6 @@
+/** Local mode in a process of its own, for tests that kill it. Arguments: the data folder and the cloud assembly. */
+import { startLocalMode } from '../../local/local-mode.ts';
+
+const [dir = '', assemblyDir = ''] = process.argv.slice(2);
+const local = await startLocalMode({ dir, assemblyDir, port: 0, delayMs: 0, report: () => undefined });
+process.once('SIGTERM', () => local.stop());

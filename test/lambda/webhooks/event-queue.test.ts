@@ -1,0 +1,57 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { PROVIDERS } from '../../../lambda/mail/provider.ts';
+import { type QueuedPost, queueMessages, readQueueMessage } from '../../../lambda/webhooks/event-queue.ts';
+import { WebhookRefusal } from '../../../lambda/webhooks/request.ts';
+import { randomFrom } from '../../fuzz/mutate.ts';
+import { anyJson, holdsForAll } from '../mail/property.ts';
+
+const post = (events: unknown[]): QueuedPost => ({ provider: 'sendgrid', receivedAtMs: 1_795_534_194_062, events });
+
+/** That compresses to about three quarters of its length. */
+function noise(length: number, seed = 1): string {
+  const random = randomFrom(seed);
+  return Array.from({ length }, () => Math.floor(random() * 36).toString(36)).join('');
+}
+
+describe('a post in the queue', () => {
+  test('is one message, and is read back as it was', () => {
+    const anyPost = fc.record({
+      provider: fc.constantFrom(...PROVIDERS),
+      receivedAtMs: fc.integer({ min: 0, max: 4_000_000_000_000 }),
+      events: fc.array(anyJson, { maxLength: 5 }).map((events): unknown[] => JSON.parse(JSON.stringify(events))),
+    });
+    holdsForAll(anyPost, (one) => {
+      expect(queueMessages(one).map(readQueueMessage)).toEqual([one]);
+    });
+  });
+
+  test('is as few messages as fit, in order, each with what tells where and when it came from', () => {
+    const events = Array.from({ length: 9 }, (_, n) => ({ n, reason: noise(200, n + 1) }));
+    const whole = queueMessages(post(events))[0]?.length ?? 0;
+    const messages = queueMessages(post(events), whole - 1);
+    expect(messages).toHaveLength(2);
+    for (const message of messages) expect(message.length).toBeLessThan(whole);
+    const parts = messages.map(readQueueMessage);
+    expect(parts.flatMap((part) => part.events)).toEqual(events);
+    expect(parts).toMatchObject([
+      { provider: 'sendgrid', receivedAtMs: 1_795_534_194_062 },
+      { provider: 'sendgrid', receivedAtMs: 1_795_534_194_062 },
+    ]);
+  });
+
+  test('fits the limit exactly, and not one byte less', () => {
+    const [message = ''] = queueMessages(post([{ n: 1 }]));
+    expect(queueMessages(post([{ n: 1 }]), message.length)).toEqual([message]);
+    expect(() => queueMessages(post([{ n: 1 }]), message.length - 1)).toThrow(WebhookRefusal);
+  });
+
+  test('is refused if one event alone is larger than a message of SQS', () => {
+    const large = post([{ n: 1 }, { reason: noise(2_000_000) }]);
+    expect(() => queueMessages(large)).toThrow(expect.objectContaining({ status: 413 }));
+  });
+
+  test.each(['', 'no message', Buffer.from('{}').toString('base64')])('is not read from %j', (body) => {
+    expect(() => readQueueMessage(body)).toThrow();
+  });
+});
