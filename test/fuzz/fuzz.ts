@@ -27,8 +27,6 @@ interface Report {
   readonly seconds: number;
 }
 
-// What waits for the exit takes the engine along.
-process.once('SIGINT', () => process.exit(130));
 await runCommand(
   {
     command: 'npm run fuzz',
