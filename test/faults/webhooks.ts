@@ -30,7 +30,7 @@ const SECRET = {
 };
 
 /** So small that a post needs several messages. */
-export const SMALL_MESSAGE_BYTES = 1_200;
+const SMALL_MESSAGE_BYTES = 1_200;
 
 interface PostOptions {
   readonly client: SQSClient;
