@@ -20,6 +20,7 @@ await runCommand(
     },
   },
   async (values) => {
+    const wantedPort = wholeNumber('port', values.port, { max: 65_535 });
     const outputs = await readOutputs(values.outputs);
     const tables = consoleTables(outputs);
     const token = randomBytes(24).toString('base64url');
@@ -32,7 +33,7 @@ await runCommand(
         report: (line) => console.error(line),
       }),
     );
-    const port = await listen(server, wholeNumber('port', values.port, { max: 65_535 }), 'the console');
+    const port = await listen(server, wantedPort, 'the console');
     console.log(`The console is at http://127.0.0.1:${port}/#token=${token} (Ctrl-C stops it)`);
     console.log('It opens by this whole address only; the token is good until it stops.');
     console.log(values['allow-send'] ? 'It may send mail.' : 'It only reads; with --allow-send it sends, too.');

@@ -18,13 +18,11 @@ await runCommand(
     environment: { [WEBHOOK_KEY]: 'a key that may edit webhooks: with it SendGrid is asked, and posts a test' },
   },
   async (options) => {
+    const days = wholeNumber('days', options.days, { max: 90 });
     const stack = await readStack(options.outputs);
     const webhookKey = (await openAnswers(options.stdin)).given(WEBHOOK_KEY);
     console.log(`${heading(`Todoke, the stack ${stack.name}`)}\n`);
-    const well = await runDoctor(stack, {
-      webhookKey,
-      days: wholeNumber('days', options.days, { max: 90 }),
-    });
+    const well = await runDoctor(stack, { webhookKey, days });
     if (!well) process.exitCode = 1;
   },
 );
