@@ -121,13 +121,13 @@ describePage('the page', () => {
     const outcome = page.getByRole('region', { name: 'Answer' });
     await page.getByLabel('Sample').selectOption({ label: 'A dropped mail' });
     await page.getByRole('button', { name: 'Post it' }).click();
-    await outcome.getByText('"recorded":1').waitFor();
+    await outcome.getByText('{"received":1}').waitFor();
     await outcome.getByText('hello@world.com').first().waitFor();
     await expectAccessible(page);
 
     await page.getByLabel('Sample').selectOption({ label: 'Two bounces, escaped twice (form)' });
     await page.getByRole('button', { name: 'Post it' }).click();
-    await outcome.getByText('"recorded":2').waitFor();
+    await outcome.getByText('{"received":2}').waitFor();
     await outcome.getByText('user@example', { exact: true }).first().waitFor();
 
     await page.getByLabel('Sample').selectOption({ label: 'Your own' });

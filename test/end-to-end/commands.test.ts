@@ -25,9 +25,10 @@ const outputsFile = () => join(dir, 'outputs.json');
 
 describe('npm start', () => {
   test('shows how far it is, prints what it started and what to try, and both walk-throughs can be played', async () => {
+    await synthesizedBefore();
     const start = await startCommand('--port', '0', '--dir', dir, '--delay-ms', '50');
     const outputs = await readOutputs(outputsFile());
-    expect(start.output()).toMatch(/Synthesizing the stack[\s\S]*Starting DynamoDB[\s\S]*Ready/);
+    expect(start.output()).toMatch(/Starting DynamoDB[\s\S]*Ready/);
     for (const address of [
       outputs.SendGridWebhookUrl,
       outputs.CustomersMailCloudWebhookUrl,
@@ -42,14 +43,14 @@ describe('npm start', () => {
     expect(await (await fetch(outputs.ConsoleUrl ?? '')).text()).toContain('<title>Todoke</title>');
 
     for (const provider of ['sendgrid', 'customers-mail-cloud']) {
-      const played = await run('bin/try.ts', '--outputs', outputsFile(), '--provider', provider);
+      const played = await run('try', '--outputs', outputsFile(), '--provider', provider);
       expect(played).toMatchObject({ code: 0, stderr: '' });
       expect(played.stdout.match(/joined with the mail that was sent/g)).toHaveLength(provider === 'sendgrid' ? 2 : 4);
       expect(played.stdout).toMatch(/✓ and no row in Bounce/);
       expect(played.stdout).toMatch(/Go on from here[\s\S]*npx cdk deploy --outputs-file cdk-outputs\.json/);
     }
 
-    const second = await run('bin/start.ts', '--port', '0', '--dir', dir);
+    const second = await run('start', '--port', '0', '--dir', dir);
     expect(second).toMatchObject({ code: 1, stderr: expect.stringContaining(dir) });
     expect(existsSync(outputsFile())).toBe(true);
 
@@ -64,7 +65,7 @@ describe('npm start', () => {
   test('a second start has the data of the first, and the same webhook path and secrets', async () => {
     await synthesizedBefore();
     const first = await startCommand('--port', '0', '--dir', dir, '--delay-ms', '50');
-    expect(await run('bin/try.ts', '--outputs', outputsFile())).toMatchObject({ code: 0 });
+    expect(await run('try', '--outputs', outputsFile())).toMatchObject({ code: 0 });
     const before = await readOutputs(outputsFile());
     const secretBefore = await readFile(join(dir, 'webhook-secret.json'), 'utf8');
     expect(await first.interrupt()).toBe(0);
@@ -84,6 +85,7 @@ describe('npm start', () => {
     await start.printed(/Synthesizing/);
     await start.interrupt();
     expect(existsSync(outputsFile())).toBe(false);
+    await synthesizedBefore();
     const again = await startCommand('--port', '0', '--dir', dir);
     expect(await again.interrupt()).toBe(0);
   });
@@ -148,7 +150,7 @@ describe('npm start', () => {
     await new Promise((resolve) => taken.once('listening', resolve));
     const address = taken.address();
     const port = typeof address === 'object' && address ? address.port : 0;
-    const refused = await run('bin/start.ts', '--port', String(port), '--dir', dir);
+    const refused = await run('start', '--port', String(port), '--dir', dir);
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(String(port)) });
   });
 
@@ -162,7 +164,7 @@ describe('npm start', () => {
     [['--dir', '/proc/x'], /Cannot use \/proc\/x: .*; choose another --dir/],
     [['--dir', 'package.json/below'], /a part of the path is a file, not a folder/],
   ])('%j is refused in one sentence', async (args, words) => {
-    const refused = await run('bin/start.ts', ...args);
+    const refused = await run('start', ...args);
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(words) });
     expect(refused.stderr).not.toMatch(/\n\s+at /);
   });
@@ -170,7 +172,7 @@ describe('npm start', () => {
 
 describe('npm run try', () => {
   test('without a running stack it says what to do', async () => {
-    const refused = await run('bin/try.ts', '--outputs', join(dir, 'outputs.json'));
+    const refused = await run('try', '--outputs', join(dir, 'outputs.json'));
     expect(refused).toMatchObject({
       code: 1,
       stderr: expect.stringContaining(`Run \`npm start -- --dir ${dir}\` in another terminal`),
@@ -197,7 +199,7 @@ describe('npm run try', () => {
   });
 
   test('a provider that does not exist is refused', async () => {
-    const refused = await run('bin/try.ts', '--provider', 'post');
+    const refused = await run('try', '--provider', 'post');
     expect(refused).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/must be sendgrid or customers-mail-cloud/),
@@ -205,7 +207,7 @@ describe('npm run try', () => {
   });
 
   test('--help lists its options', async () => {
-    expect(await run('bin/try.ts', '--help')).toMatchObject({
+    expect(await run('try', '--help')).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/--outputs[\s\S]*--provider/),
     });
@@ -264,8 +266,8 @@ async function processesIn(folder: string): Promise<string[]> {
   return stdout.split('\n').filter((line) => line.includes(folder));
 }
 
-async function run(file: string, ...args: string[]) {
-  const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], {
+async function run(command: string, ...args: string[]) {
+  const child = spawn(process.execPath, [join(inject('commandsDir'), `${command}.mjs`), ...args], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -280,7 +282,7 @@ async function startCommand(...args: string[]) {
 }
 
 function spawnCommand(...args: string[]) {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'bin/start.ts', ...args], {
+  const child = spawn(process.execPath, [join(inject('commandsDir'), 'start.mjs'), ...args], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -10,17 +10,6 @@ import { until } from './running-stack.ts';
 
 describe.each([
   {
-    provider: 'sendgrid',
-    other: 'customers-mail-cloud',
-    outputOfOther: 'CustomersMailCloudWebhookUrl',
-    skipped: [
-      'Customers Mail Cloud, events',
-      'a Customers Mail Cloud post with a wrong key',
-      'a Customers Mail Cloud post with a right key',
-    ],
-    headingOfOther: 'Customers Mail Cloud, events',
-  },
-  {
     provider: 'customers-mail-cloud',
     other: 'sendgrid',
     outputOfOther: 'SendGridWebhookUrl',
