@@ -54,7 +54,8 @@ export async function recordMessages(
   });
   const leftMs = Math.max(0, options.endsAtMs - REPORT_MS - Date.now());
   try {
-    await record(posts, leftMs / 2, options);
+    // Whole milliseconds: AbortSignal.timeout refuses any other number.
+    await record(posts, Math.floor(leftMs / 2), options);
   } catch (error) {
     log('warn', 'Cannot record the posts together: each is recorded alone', {
       posts: posts.length,
