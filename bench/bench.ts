@@ -1,32 +1,25 @@
-/** `npm run bench`: measures every figure of docs/performance.md against its goal, side by side with the baselines. */
+/** `npm run bench`: measures every figure of docs/performance.md, side by side with its baseline. */
 import { runCommand } from '../bin/support/command.ts';
 import { wholeNumber } from '../bin/support/whole-number.ts';
-import { bundle } from './figures/bundle.ts';
-import { coldStart } from './figures/cold-start.ts';
-import { concurrency } from './figures/concurrency.ts';
 import { localMode } from './figures/local-mode.ts';
-import { normalizing } from './figures/normalizing.ts';
-import { growth, hotMessage, memory, recording } from './figures/recording.ts';
-import { requests } from './figures/requests.ts';
+import { bundles, loadTime, receiving } from './figures/receivers.ts';
+import { concurrency, memory, recording, requests } from './figures/recorder.ts';
 import { sender } from './figures/sender.ts';
 import { signature } from './figures/signature.ts';
-import { describeMachine } from './report/machine.ts';
-import { readResults, writeReport } from './report/report.ts';
+import { writeArithmetic, writeReport } from './report/report.ts';
 import { terminalTable } from './report/table.ts';
 import { type Bench, withBench } from './support/bench.ts';
 import type { Figure } from './support/figure.ts';
 
 const MEASUREMENTS: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>> = {
+  bundle: bundles,
+  'load time': loadTime,
+  receiving,
+  signature,
   requests,
   recording,
-  normalizing,
-  memory,
-  growth,
-  'hot message': hotMessage,
   concurrency,
-  'cold start': coldStart,
-  bundle,
-  signature,
+  memory,
   sender,
   'local mode': localMode,
 };
@@ -34,18 +27,18 @@ const MEASUREMENTS: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>
 await runCommand(
   {
     command: 'npm run bench',
-    does: 'measures every figure of docs/performance.md, and writes them there, into the chart and into bench/results.json',
+    does: 'measures every figure of docs/performance.md, and writes that page and its chart',
     options: {
-      runs: { default: '5', help: 'of each side, in turn; the medians count' },
+      runs: { default: '5', help: 'runs of each side, in turn; the medians count' },
       only: {
         default: '',
-        help: `some, parted by commas, of ${Object.keys(MEASUREMENTS).join(', ')}; nothing is written then`,
+        help: `some of ${Object.keys(MEASUREMENTS).join(', ')}, separated by commas; writes nothing`,
       },
-      render: { default: false, help: 'writes chart and page anew from results.json, without measuring' },
+      arithmetic: { default: false, help: 'measures nothing; writes the tables that are arithmetic' },
     },
   },
-  async ({ runs, only, render }) => {
-    if (render) return writeReport(await readResults());
+  async ({ runs, only, arithmetic }) => {
+    if (arithmetic) return writeArithmetic();
     const names = only === '' ? Object.keys(MEASUREMENTS) : only.split(',');
     const unknown = names.find((name) => !Object.hasOwn(MEASUREMENTS, name));
     if (unknown !== undefined) throw new Error(`Cannot measure ${unknown}: there is no such figure`);
@@ -61,8 +54,7 @@ await runCommand(
     });
     console.log(`\n${terminalTable(figures)}\n`);
     if (only !== '') return;
-    const machine = describeMachine(times);
-    await writeReport({ machine, figures });
-    console.log('Written: bench/results.json, docs/performance.svg and the table in docs/performance.md');
+    await writeReport(figures, times);
+    console.log('Written: docs/performance.svg and the tables of docs/performance.md');
   },
 );

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AssetHashType } from 'aws-cdk-lib';
 import { Code, type Runtime } from 'aws-cdk-lib/aws-lambda';
-import { buildSync } from 'esbuild';
+import { type BuildOptions, buildSync } from 'esbuild';
 
 const lambdaFolder = fileURLToPath(new URL('../lambda', import.meta.url));
 
@@ -15,8 +15,27 @@ const LEFT_OUT = {
   'mime-db': join(lambdaFolder, 'providers/sendgrid/no-file-types.json'),
 };
 
+/** How esbuild makes one file of `lambda/<entry>.ts` and all that it imports. */
+export function bundleOptions(entry: string): BuildOptions {
+  return {
+    entryPoints: [join(lambdaFolder, `${entry}.ts`)],
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    // Node 24 in AWS, Node 20 or later in local mode: the same bundle runs on both.
+    target: 'node20',
+    // @sendgrid/mail is CommonJS and calls `require` of Node's modules, which an ESM bundle cannot.
+    format: 'cjs',
+    // The SDK's ESM sources shake down to a third less than its CommonJS ones. The SDK that the runtime brings
+    // is larger still, slower to load, and changes by itself.
+    mainFields: ['module', 'main'],
+    alias: LEFT_OUT,
+    logLevel: 'warning',
+  };
+}
+
 /**
- * The code of a function: `lambda/<entry>.ts` and all that it imports, in one file `index.js`.
+ * The code of a function, as `index.js`.
  *
  * esbuild is called as a library: NodejsFunction starts it through npx, one process a function, which takes longer than
  * the rest of a synthesis.
@@ -31,22 +50,7 @@ export function bundle(entry: string, runtime: Runtime): Code {
       command: ['esbuild', entry],
       local: {
         tryBundle(outputFolder) {
-          buildSync({
-            entryPoints: [join(lambdaFolder, `${entry}.ts`)],
-            outfile: join(outputFolder, 'index.js'),
-            bundle: true,
-            minify: true,
-            platform: 'node',
-            // Node 24 in AWS, Node 20 or later in local mode: the same bundle runs on both.
-            target: 'node20',
-            // @sendgrid/mail is CommonJS and calls `require` of Node's modules, which an ESM bundle cannot.
-            format: 'cjs',
-            // The SDK's ESM sources shake down to a third less than its CommonJS ones. The SDK that the runtime brings
-            // is larger still, slower to load, and changes by itself.
-            mainFields: ['module', 'main'],
-            alias: LEFT_OUT,
-            logLevel: 'warning',
-          });
+          buildSync({ ...bundleOptions(entry), outfile: join(outputFolder, 'index.js') });
           return true;
         },
       },

@@ -1,6 +1,6 @@
 /**
- * A receiver as sample functions have it: one look and one put for each event, one after the other. Tuned as far as that
- * goes: clients and key are made once, connections are kept, and the SDK is bundled as the receivers' is.
+ * A receiver as sample functions have it: one look-up and one write per event, one after the other. Tuned as far as that
+ * goes: client and key are made once, connections are kept, and the SDK is bundled as in the receivers.
  */
 import { createPublicKey, verify } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';

@@ -1,124 +1,155 @@
 /**
- * What a campaign does to a new stack, second by second. Arithmetic is not enough here: a post that the tables throttle
- * holds its place until the receiver gives up, so one limit brings on the next, and what was refused comes again.
+ * What a large campaign does to a new stack, second by second: with the queue, and before it, when receivers recorded each
+ * post themselves. Plain arithmetic is not enough: what is refused comes again, and one limit leads to the next.
  */
 import { markdown } from './markdown.ts';
 
 const EVENTS_PER_POST = 100;
 const EVENTS_PER_MAIL = 2;
-/** A mail server takes most mails at once; half of the events that are still to come arrive in each of these spans. */
+/** A mail server takes most mails at once. Half of the events that are still to come arrive in each of these spans. */
 const HALF_LIFE_S = 120;
-const UNITS_PER_EVENT = 1;
-/** A post that is recorded, and one that is given up (lambda/aws/webhook.ts). */
+
+/** A post that is verified and queued. An environment takes ten requests a second at most (Lambda Developer Guide, "scaling behavior"). */
+const QUEUED_S = 0.1;
+/** Before the queue: a post that was recorded, and one for which the tables took too long. */
 const [RECORDED_S, GIVEN_UP_S] = [0.2, 7];
-/** What the stage of the stack's API lets through, and Lambda's default quotas. */
-const [STAGE_POSTS_PER_S, STAGE_BURST] = [1_000, 2_000];
-const [CONCURRENCY, NEW_PER_10_S] = [1_000, 1_000];
-/** SendGrid tries for a day and does not publish when: taken as after 1, 2, 4, … minutes, at most an hour. */
+
+/** The limits of the stack's API stage (lib/sendgrid-receiver.ts). */
+const [STAGE_POSTS_PER_S, STAGE_BURST] = [1_000, 1_000];
+/** New environments of a function (Lambda Developer Guide, "scaling behavior"). */
+const NEW_ENVIRONMENTS_PER_S = 100;
+/** SendGrid repeats for a day, and does not publish when. Assumed: after 1, 2, 4, … minutes, at most an hour. */
 const [FIRST_RETRY_S, LONGEST_RETRY_S] = [60, 3_600];
-/** From then on the wait is the longest anyway. */
-const MOST_TRIES = 10;
+/** From then on the wait does not change. */
+const MOST_ATTEMPTS = 10;
 
-interface Burst {
+/** Lambda reads an SQS queue with five invocations, and adds 300 a minute (Lambda Developer Guide, "SQS scaling"). */
+const [FIRST_RECORDERS, NEW_RECORDERS_PER_S] = [5, 5];
+const POSTS_PER_INVOCATION = 10;
+/** Of one recorder: a quarter of a millisecond of CPU time per event, with the 0.58 CPU that 1 GB gets. */
+const RECORDER_EVENTS_PER_S = 2_000;
+
+/** A new on-demand table, twice its previous peak every half hour, and the quota (DynamoDB Developer Guide, "On-demand"). */
+const [NEW_TABLE_UNITS, DOUBLES_EVERY_S, TABLE_QUOTA_UNITS] = [4_000, 1_800, 40_000];
+/** An event is one unit of SentLog. Bounce gets fewer. */
+const UNITS_PER_POST = EVENTS_PER_POST;
+
+interface Campaign {
   readonly mails: number;
-  /** Write units a second that the SentLog table takes without throttling; 4,000 when it is new. */
-  readonly tableUnits: number;
+  /** Lambda's quota for all functions of the account together. */
+  readonly accountConcurrency: number;
+  /** The recorder's maximum concurrency. Undefined: before the queue. */
+  readonly recorders: number | undefined;
 }
 
-interface BurstOutcome {
-  readonly posts: number;
-  readonly peakPostsPerS: number;
-  readonly peakConcurrency: number;
-  /** Answers of 429 by the API's stage or for lack of concurrency, and of 503 for the tables. */
-  readonly refused429: number;
-  readonly refused503: number;
-  /** Until everything is recorded. */
-  readonly seconds: number;
-}
-
-function simulateBurst({ mails, tableUnits }: Burst): BurstOutcome {
+/** Counts of answers; peaks of concurrency; seconds until everything is recorded. */
+function simulate({ mails, accountConcurrency, recorders }: Campaign) {
   const posts = Math.ceil((mails * EVENTS_PER_MAIL) / EVENTS_PER_POST);
-  /** Posts that come again at a second, by how often they were tried. */
+  /** Posts that come again at a second, by the number of earlier attempts. */
   const retries = new Map<number, number[]>();
-  /** Places that become free at a second. */
-  const held: number[] = [];
-  const outcome = { posts, peakPostsPerS: 0, peakConcurrency: 0, refused429: 0, refused503: 0, seconds: 0 };
-  let [arrived, recorded, busy, environments, tokens] = [0, 0, 0, 0, STAGE_BURST];
+  /** Environments that become free at a second. */
+  const freed: number[] = [];
+  const outcome = { accepted: 0, failed: 0, turnedAway: 0, peakReceivers: 0, peakRecorders: 0, seconds: 0 };
+  let [arrived, recorded, queued, busy, environments, tokens] = [0, 0, 0, 0, 0, STAGE_BURST];
+  let [tableUnits, peakUnits] = [NEW_TABLE_UNITS, 0];
 
   for (let second = 0; recorded < posts; second++) {
-    busy -= held[second] ?? 0;
-    const dueInAll = Math.round(posts * (1 - 0.5 ** ((second + 1) / HALF_LIFE_S)));
-    const due = Math.min(posts, dueInAll) - arrived;
-    arrived += due;
-    const tries = [due, ...(retries.get(second) ?? [])];
-    retries.delete(second);
+    if (second % DOUBLES_EVERY_S === 0) {
+      tableUnits = Math.min(TABLE_QUOTA_UNITS, Math.max(tableUnits, 2 * peakUnits));
+      peakUnits = 0;
+    }
+    let postsForTable = Math.floor(tableUnits / UNITS_PER_POST);
+    const record = (count: number) => {
+      postsForTable -= count;
+      recorded += count;
+      peakUnits = Math.max(peakUnits, tableUnits - postsForTable * UNITS_PER_POST);
+    };
+
+    // Recorders that wait for the table stay invoked: the table bounds what they record, not how many there are.
+    const polled = Math.min(recorders ?? 0, FIRST_RECORDERS + second * NEW_RECORDERS_PER_S);
+    const recording = Math.min(polled, Math.ceil(queued / POSTS_PER_INVOCATION));
+    const drained = Math.min(queued, Math.floor((recording * RECORDER_EVENTS_PER_S) / EVENTS_PER_POST), postsForTable);
+    queued -= drained;
+    record(drained);
+
+    busy -= freed[second] ?? 0;
     tokens = Math.min(STAGE_BURST, tokens + STAGE_POSTS_PER_S);
-    environments = Math.min(CONCURRENCY, Math.max(environments, busy) + NEW_PER_10_S / 10);
-    let units = tableUnits;
+    environments = Math.min(accountConcurrency - recording, Math.max(environments, busy) + NEW_ENVIRONMENTS_PER_S);
+    const due = Math.min(posts, Math.round(posts * (1 - 0.5 ** ((second + 1) / HALF_LIFE_S)))) - arrived;
+    arrived += due;
+    const attempts = [due, ...(retries.get(second) ?? [])];
+    retries.delete(second);
     let working = 0;
-    outcome.peakPostsPerS = Math.max(
-      outcome.peakPostsPerS,
-      tries.reduce((sum, count) => sum + count, 0),
-    );
-    for (const [tried, count] of tries.entries()) {
+    for (const [earlier, count] of attempts.entries()) {
       const passed = Math.min(count, tokens);
       tokens -= passed;
-      const places = Math.floor((environments - busy - working) / RECORDED_S);
-      const begun = Math.max(0, Math.min(passed, places));
-      const done = Math.min(begun, Math.floor(units / (EVENTS_PER_POST * UNITS_PER_EVENT)));
-      units -= done * EVENTS_PER_POST * UNITS_PER_EVENT;
-      recorded += done;
-      working += done * RECORDED_S;
-      const throttled = Math.max(0, Math.min(begun - done, Math.floor(environments - busy - working)));
-      busy += throttled;
-      held[second + GIVEN_UP_S] = (held[second + GIVEN_UP_S] ?? 0) + throttled;
-      outcome.refused503 += throttled;
-      outcome.refused429 += count - done - throttled;
-      comeAgain(retries, second, tried, count - done - throttled, 0);
-      comeAgain(retries, second, tried, throttled, GIVEN_UP_S);
+      const secondsEach = recorders === undefined ? RECORDED_S : QUEUED_S;
+      const invoked = Math.max(0, Math.min(passed, Math.floor((environments - busy - working) / secondsEach)));
+      const accepted = recorders === undefined ? Math.min(invoked, postsForTable) : invoked;
+      working += accepted * secondsEach;
+      if (recorders === undefined) record(accepted);
+      else queued += accepted;
+      const failed = Math.max(0, Math.min(invoked - accepted, Math.floor(environments - busy - working)));
+      busy += failed;
+      freed[second + GIVEN_UP_S] = (freed[second + GIVEN_UP_S] ?? 0) + failed;
+      const turnedAway = count - accepted - failed;
+      comeAgain(retries, second, earlier, turnedAway);
+      comeAgain(retries, second + GIVEN_UP_S, earlier, failed);
+      outcome.accepted += accepted;
+      outcome.failed += failed;
+      outcome.turnedAway += turnedAway;
     }
-    outcome.peakConcurrency = Math.max(outcome.peakConcurrency, Math.ceil(busy + working));
+    outcome.peakReceivers = Math.max(outcome.peakReceivers, Math.ceil(busy + working));
+    outcome.peakRecorders = Math.max(outcome.peakRecorders, recording);
     outcome.seconds = second + 1;
   }
   return outcome;
 }
 
-/** Spread over the wait's last quarter: senders do not all come again in the same second. */
-function comeAgain(retries: Map<number, number[]>, second: number, tried: number, count: number, after: number): void {
-  const wait = Math.min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** tried);
+/** Spread over the last quarter of the wait: not all senders come again in the same second. */
+function comeAgain(retries: Map<number, number[]>, second: number, earlier: number, count: number): void {
+  const wait = Math.min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** earlier);
   const spread = wait / 4;
-  const known = Math.min(tried, MOST_TRIES - 1);
+  const attempt = Math.min(earlier, MOST_ATTEMPTS - 1);
   for (let part = 0, given = 0; given < count; part++) {
     const upTo = Math.round((count * (part + 1)) / spread);
-    const at = second + after + Math.ceil(wait - spread) + part;
-    const list = retries.get(at) ?? new Array<number>(MOST_TRIES).fill(0);
-    list[known] = (list[known] ?? 0) + upTo - given;
+    const at = second + Math.ceil(wait - spread) + part;
+    const list = retries.get(at) ?? new Array<number>(MOST_ATTEMPTS).fill(0);
+    list[attempt] = (list[attempt] ?? 0) + upTo - given;
     if (upTo > given) retries.set(at, list);
     given = upTo;
   }
 }
 
-/** The simulation's outcomes for docs/performance.md. */
+/** For docs/performance.md. */
 export function burstsTable(): string {
-  const bursts = [100_000, 1_000_000, 10_000_000].flatMap((mails) =>
-    [4_000, 40_000].map((tableUnits) => ({ mails, tableUnits })),
+  const campaigns = [1_000_000, 10_000_000].flatMap((mails) =>
+    [1_000, 10].flatMap((accountConcurrency) =>
+      [undefined, 2, 5, 10, 50].map((recorders) => ({ mails, accountConcurrency, recorders })),
+    ),
   );
   return markdown(
     [
       'mails',
-      'units a second that SentLog takes',
-      'posts',
-      'peak posts a second',
-      'peak concurrency',
-      '429',
+      'account',
+      'version',
+      '200',
       '503',
+      'turned away',
+      'peak receivers',
+      'peak recorders',
       'all recorded after',
     ],
-    bursts.map((burst) => {
-      const outcome = simulateBurst(burst);
-      const { posts, peakPostsPerS, peakConcurrency, refused429, refused503, seconds } = outcome;
-      const numbers = [burst.mails, burst.tableUnits, posts, peakPostsPerS, peakConcurrency, refused429, refused503];
-      return [...numbers.map((number) => number.toLocaleString('en-US')), `${(seconds / 60).toFixed(0)} min`];
+    campaigns.map((campaign) => {
+      const { accepted, failed, turnedAway, peakReceivers, peakRecorders, seconds } = simulate(campaign);
+      const { mails, accountConcurrency, recorders } = campaign;
+      const text = (numbers: readonly number[]) => numbers.map((number) => number.toLocaleString('en-US'));
+      return [
+        ...text([mails, accountConcurrency]),
+        recorders === undefined ? 'before' : `maximum concurrency ${recorders}`,
+        ...text([accepted, failed, turnedAway, peakReceivers, peakRecorders]),
+        `${Math.round(seconds / 60)} min`,
+      ];
     }),
   );
 }

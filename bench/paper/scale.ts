@@ -6,55 +6,80 @@ import { markdown } from './markdown.ts';
 const [PROGRESS, FAILURES, MAILS] = [0.87, 0.03, 0.44];
 /** Write units, of rows under 1 KB each: a story row; a Bounce row with its two indexes; a log row with its index. */
 const [STORY_UNITS, BOUNCE_UNITS, LOG_ROW_UNITS] = [1, 3, 2];
-/** A log row of up to 4 KB, read eventually consistent. */
-const LOOK_UNITS = 0.5;
+/** Looking a log row of up to 4 KB up, eventually consistent. */
+const LOOK_UP_UNITS = 0.5;
 const PEAK = 10;
 const DAY_S = 86_400;
 
-/** Bytes as stored, with DynamoDB's 100 of its own: rows of the bench's posts. */
-const [STORY_BYTES, BOUNCE_BYTES] = [317 + 100, 722 + 100];
+/** Bytes as stored, with DynamoDB's 100 per item: rows of the bench's posts. */
+const [STORY_BYTES, BOUNCE_BYTES] = [333 + 100, 744 + 100];
 const MONTHS_KEPT = 6;
 
-/** USD, us-east-1, list prices of November 2026. */
+/** USD, list prices of us-east-1, November 2026. */
 const PRICES = {
   writeUnits: 0.625 / 1e6,
   readUnits: 0.125 / 1e6,
   lambdaRequests: 0.2 / 1e6,
   lambdaGbSeconds: 0.0000133334,
   apiRequests: 3.5 / 1e6,
+  sqsRequests: 0.4 / 1e6,
+  kmsRequests: 0.03 / 1e4,
   logGb: 0.5,
   storageGbMonth: 0.25,
   recoveryGbMonth: 0.2,
 };
-/** A line of the function's, those of the platform, and one of the access log. */
-const LOG_BYTES_PER_POST = 1_000;
+/** Lines of the function, lines of Lambda, and for a post one of the access log. */
+const LOG_BYTES = 1_000;
+/** SQS counts a request for every 64 KB of its payload. */
+const SQS_CHUNK_KB = 64;
+/** SQS asks KMS per 5 minutes: twice for each role that sends, once for the one that receives (SQS Developer Guide, "Key management"). */
+const KMS_REQUESTS_PER_DAY = (DAY_S / 300) * (2 * 2 + 1);
 
 interface Scale {
   readonly eventsPerDay: number;
-  /** The busier, the more events SendGrid puts into one post: assumed. */
+  /** Assumed: the busier the account, the more events SendGrid puts into a post. */
   readonly eventsPerPost: number;
-  readonly postSeconds: number;
+  /** The size of its message in EventQueue, as measured. */
+  readonly messageKb: number;
+  readonly postsPerRecording: number;
+  readonly receivingSeconds: number;
+  readonly recordingSeconds: number;
 }
 
 const SCALES: readonly Scale[] = [
-  { eventsPerDay: 1e6, eventsPerPost: 10, postSeconds: 0.05 },
-  { eventsPerDay: 1e9, eventsPerPost: 100, postSeconds: 0.1 },
+  {
+    eventsPerDay: 1e6,
+    eventsPerPost: 10,
+    messageKb: 1.5,
+    postsPerRecording: 1,
+    receivingSeconds: 0.03,
+    recordingSeconds: 0.05,
+  },
+  {
+    eventsPerDay: 1e9,
+    eventsPerPost: 100,
+    messageKb: 8.4,
+    postsPerRecording: 10,
+    receivingSeconds: 0.03,
+    recordingSeconds: 0.5,
+  },
 ];
 
 export function scaleTable(): string {
   const rows: [string, (scale: Scale) => number][] = [
     ['events a second, on average', events],
     [`events a second, at the peak (× ${PEAK})`, (scale) => events(scale) * PEAK],
-    ['posts = invocations a day', (scale) => scale.eventsPerDay / scale.eventsPerPost],
+    ['posts a day', (scale) => scale.eventsPerDay / scale.eventsPerPost],
     ['posts a second at the peak', posts],
-    ['concurrency at the peak: posts a second × seconds', (scale) => posts(scale) * scale.postSeconds],
-    ['SentLog: story rows a second at the peak', (scale) => events(scale) * PEAK * storyRows],
+    ['receivers at a time at the peak', (scale) => posts(scale) * scale.receivingSeconds],
+    ['recorders at a time at the peak', (scale) => (posts(scale) / scale.postsPerRecording) * scale.recordingSeconds],
+    ['SentLog: story rows a second at the peak', (scale) => events(scale) * PEAK * STORY_ROWS],
     ['SentLog: log rows, in the table and its index', (scale) => events(scale) * PEAK * MAILS * LOG_ROW_UNITS],
     [
-      'Bounce: units a second at the peak, its two indexes included',
+      'Bounce: units a second at the peak, with its two indexes',
       (scale) => events(scale) * PEAK * FAILURES * BOUNCE_UNITS,
     ],
-    ['read units a second at the peak', (scale) => events(scale) * PEAK * FAILURES * LOOK_UNITS],
+    ['read units a second at the peak', (scale) => events(scale) * PEAK * FAILURES * LOOK_UP_UNITS],
     [
       'log rows a second for each partition of SentLog’s byDay',
       (scale) => (events(scale) * PEAK * MAILS) / DAY_PARTITIONS,
@@ -63,7 +88,7 @@ export function scaleTable(): string {
       'failures a second for each partition of Bounce’s byDay',
       (scale) => (events(scale) * PEAK * FAILURES) / DAY_PARTITIONS,
     ],
-    ['the same where a third of a campaign bounces', (scale) => (events(scale) * PEAK) / 3 / DAY_PARTITIONS],
+    ['the same if a third of a campaign bounces', (scale) => (events(scale) * PEAK) / 3 / DAY_PARTITIONS],
   ];
   return markdown(
     ['', ...SCALES.map(({ eventsPerDay }) => `${eventsPerDay.toLocaleString('en-US')} a day`)],
@@ -71,40 +96,61 @@ export function scaleTable(): string {
   );
 }
 
-const storyRows = PROGRESS + FAILURES;
+const STORY_ROWS = PROGRESS + FAILURES;
 const events = ({ eventsPerDay }: Scale) => eventsPerDay / DAY_S;
 const posts = (scale: Scale) => (events(scale) * PEAK) / scale.eventsPerPost;
 
+/** USD per million events. */
 export function costTable(): string {
-  const perMillion = 1e6;
-  const writes = storyRows * STORY_UNITS + FAILURES * BOUNCE_UNITS;
-  const gb = (perMillion * (storyRows * STORY_BYTES + FAILURES * BOUNCE_BYTES * BOUNCE_UNITS)) / 1e9;
-  // Recovery counts the tables, storage counts their indexes too: near enough.
+  const writes = STORY_ROWS * STORY_UNITS + FAILURES * BOUNCE_UNITS;
+  // Storage counts the indexes, recovery does not: near enough.
+  const gb = (1e6 * (STORY_ROWS * STORY_BYTES + FAILURES * BOUNCE_BYTES * BOUNCE_UNITS)) / 1e9;
+  const postsOf = ({ eventsPerPost }: Scale) => 1e6 / eventsPerPost;
+  const recordings = (scale: Scale) => postsOf(scale) / scale.postsPerRecording;
+  const chunks = (kb: number) => Math.ceil(kb / SQS_CHUNK_KB);
   const rows: [string, string, (scale: Scale) => number][] = [
-    ['DynamoDB, writes', `${writes.toFixed(2)} units an event`, () => perMillion * writes * PRICES.writeUnits],
+    ['DynamoDB, writes', `${writes.toFixed(2)} units an event`, () => 1e6 * writes * PRICES.writeUnits],
     [
       'DynamoDB, reads',
-      `${FAILURES * LOOK_UNITS} units an event`,
-      () => perMillion * FAILURES * LOOK_UNITS * PRICES.readUnits,
+      `${FAILURES * LOOK_UP_UNITS} units an event`,
+      () => 1e6 * FAILURES * LOOK_UP_UNITS * PRICES.readUnits,
     ],
-    ['API Gateway', 'a request a post', (scale) => (perMillion / scale.eventsPerPost) * PRICES.apiRequests],
-    ['Lambda, requests', 'one a post', (scale) => (perMillion / scale.eventsPerPost) * PRICES.lambdaRequests],
+    ['API Gateway', 'one request per post', (scale) => postsOf(scale) * PRICES.apiRequests],
+    [
+      'SQS',
+      'per post a send, per recording a receive and a delete, per 64 KB',
+      (scale) =>
+        (postsOf(scale) * chunks(scale.messageKb) +
+          recordings(scale) * (chunks(scale.messageKb * scale.postsPerRecording) + 1)) *
+        PRICES.sqsRequests,
+    ],
+    [
+      'KMS, for SQS',
+      `at most ${KMS_REQUESTS_PER_DAY.toLocaleString('en-US')} requests a day`,
+      ({ eventsPerDay }) => (KMS_REQUESTS_PER_DAY / eventsPerDay) * 1e6 * PRICES.kmsRequests,
+    ],
+    [
+      'Lambda, requests',
+      'one per post, one per recording',
+      (scale) => (postsOf(scale) + recordings(scale)) * PRICES.lambdaRequests,
+    ],
     [
       'Lambda, time',
       '1 GB, arm64',
-      (scale) => (perMillion / scale.eventsPerPost) * scale.postSeconds * PRICES.lambdaGbSeconds,
+      (scale) =>
+        (postsOf(scale) * scale.receivingSeconds + recordings(scale) * scale.recordingSeconds) * PRICES.lambdaGbSeconds,
     ],
     [
       'CloudWatch Logs',
-      `${LOG_BYTES_PER_POST} bytes a post`,
-      (scale) => ((perMillion / scale.eventsPerPost) * LOG_BYTES_PER_POST * PRICES.logGb) / 1e9,
+      `${LOG_BYTES.toLocaleString('en-US')} bytes per post and per recording`,
+      (scale) => ((postsOf(scale) + recordings(scale)) * LOG_BYTES * PRICES.logGb) / 1e9,
     ],
     [`storage for ${MONTHS_KEPT} months`, `${gb.toFixed(2)} GB`, () => gb * MONTHS_KEPT * PRICES.storageGbMonth],
     ['point-in-time recovery', `${gb.toFixed(2)} GB`, () => gb * MONTHS_KEPT * PRICES.recoveryGbMonth],
   ];
   const sums = SCALES.map((scale) => rows.reduce((sum, [, , cost]) => sum + cost(scale), 0));
   return markdown(
-    ['USD per million events', '', ...SCALES.map(({ eventsPerPost }) => `${eventsPerPost} events a post`)],
+    ['USD per million events', '', ...SCALES.map(({ eventsPerPost }) => `${eventsPerPost} events per post`)],
     [
       ...rows.map(([what, how, cost]) => [what, how, ...SCALES.map((scale) => cost(scale).toFixed(3))]),
       ['**together**', '', ...sums.map((sum) => `**${sum.toFixed(2)}**`)],

@@ -7,10 +7,13 @@ const [NAME_END, GOAL_X, BAR_END] = [170, 470, 560];
 const WIDTH = 860;
 const LONGEST = (BAR_END - NAME_END) / (GOAL_X - NAME_END);
 
-/** A bar for each figure: how much of its goal is used. Readable in light and dark. */
+type WithGoal = Pick<Figure, 'name' | 'value'> & { readonly goal: NonNullable<Figure['goal']> };
+
+/** One bar per figure with a goal. Readable in light and dark. */
 export function chart(figures: readonly Figure[]): string {
-  const height = TOP + figures.length * ROW + 16;
-  const bars = figures.map((figure, index) => bar(figure, TOP + index * ROW));
+  const withGoal = figures.flatMap(({ name, value, goal }) => (goal ? [{ name, value, goal }] : []));
+  const height = TOP + withGoal.length * ROW + 16;
+  const bars = withGoal.map((figure, index) => bar(figure, TOP + index * ROW));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="13" role="img" aria-labelledby="title">
 <title id="title">How much of its goal each figure uses</title>
 <style>
@@ -26,13 +29,13 @@ ${bars.join('\n')}
 `;
 }
 
-function bar({ name, value, goal, met, ofGoal }: Figure, y: number): string {
-  const length = Math.max(2, Math.min(ofGoal, LONGEST) * (GOAL_X - NAME_END));
-  const beyond = ofGoal > LONGEST ? ' →' : '';
+function bar({ name, value, goal }: WithGoal, y: number): string {
+  const length = Math.max(2, Math.min(goal.used, LONGEST) * (GOAL_X - NAME_END));
+  const beyond = goal.used > LONGEST ? ' →' : '';
   return [
     `<text x="${NAME_END - 10}" y="${y + 15}" text-anchor="end">${escaped(name)}</text>`,
-    `<rect x="${NAME_END}" y="${y + 3}" width="${length.toFixed(1)}" height="${ROW - 8}" rx="2" class="${met ? 'met' : 'missed'}"/>`,
-    `<text x="${BAR_END + 12}" y="${y + 15}">${escaped(`${value}${beyond}`)}<tspan class="faint"> of ${escaped(goal)}</tspan></text>`,
+    `<rect x="${NAME_END}" y="${y + 3}" width="${length.toFixed(1)}" height="${ROW - 8}" rx="2" class="${goal.met ? 'met' : 'missed'}"/>`,
+    `<text x="${BAR_END + 12}" y="${y + 15}">${escaped(`${value}${beyond}`)}<tspan class="faint"> of ${escaped(goal.text)}</tspan></text>`,
   ].join('');
 }
 

@@ -1,54 +1,55 @@
-/** Writes results and page. */
+/** Writes docs/performance.md and its chart. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import * as z from 'zod';
-import { readJsonFile, toJson } from '../../local/files.ts';
+import { cpus, release, totalmem, type } from 'node:os';
 import { burstsTable } from '../paper/bursts.ts';
 import { costTable, scaleTable } from '../paper/scale.ts';
-import { figureSchema } from '../support/figure.ts';
+import type { Figure } from '../support/figure.ts';
 import { chart } from './chart.ts';
-import { machineSchema } from './machine.ts';
 import { markdownTable } from './table.ts';
 
-const RESULTS = fileURLToPath(new URL('../results.json', import.meta.url));
 const PAGE = new URL('../../docs/performance.md', import.meta.url);
 const CHART = new URL('../../docs/performance.svg', import.meta.url);
 
-const resultsSchema = z.object({
-  machine: machineSchema,
-  figures: z.array(figureSchema),
-});
-type Results = Readonly<z.infer<typeof resultsSchema>>;
-
-/** Writes the results, and what the docs show of them. */
-export async function writeReport(results: Results): Promise<void> {
-  await writeFile(RESULTS, toJson(results));
-  await writeFile(CHART, chart(results.figures));
-  await writeFile(PAGE, pageWith(await readFile(PAGE, 'utf8'), results));
+/** Writes the figures of a whole run into the chart and the page, with the arithmetic. */
+export async function writeReport(figures: readonly Figure[], runs: number): Promise<void> {
+  await writeFile(CHART, chart(figures));
+  const measurements = `${machine(runs)}\n\n${markdownTable(figures)}`;
+  await writeFile(PAGE, withParts(withArithmetic(await readPage()), { measurements }));
 }
 
-/** docs/performance.md with everything in it that is made by code made anew. */
-export function pageWith(page: string, results: Results): string {
-  const parts = {
-    measurements: markdownTable(results),
-    scale: scaleTable(),
-    cost: costTable(),
-    bursts: burstsTable(),
-  };
-  return Object.entries(parts).reduce((text, [name, part]) => withPart(text, name, part), page);
+/** Writes only the arithmetic. */
+export async function writeArithmetic(): Promise<void> {
+  await writeFile(PAGE, withArithmetic(await readPage()));
 }
 
-/** The results of the last whole run. */
-export async function readResults(): Promise<Results> {
-  const results = await readJsonFile(RESULTS, resultsSchema);
-  if (results === undefined) throw new Error(`Cannot read the last results: there is no ${RESULTS}`);
-  return results;
+export function readPage(): Promise<string> {
+  return readFile(PAGE, 'utf8');
 }
 
-/** A page with the part between `<!-- name -->` and `<!-- end of name -->` written anew. */
-function withPart(page: string, name: string, part: string): string {
-  const [begin, end] = [`<!-- ${name} -->\n`, `\n<!-- end of ${name} -->`];
-  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
-  if (from === -1 || to < from) throw new Error(`Cannot write ${name} into the page: its two marks are not there`);
-  return page.slice(0, from + begin.length) + part + page.slice(to);
+/** The page with the tables that need no measurement. */
+export function withArithmetic(page: string): string {
+  return withParts(page, { scale: scaleTable(), cost: costTable(), bursts: burstsTable() });
+}
+
+/** Replaces each part between `<!-- name -->` and `<!-- end of name -->`. */
+function withParts(page: string, parts: Readonly<Record<string, string>>): string {
+  return Object.entries(parts).reduce((text, [name, part]) => {
+    const [begin, end] = [`<!-- ${name} -->\n`, `\n<!-- end of ${name} -->`];
+    const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+    if (from === -1 || to < from) throw new Error(`Cannot write ${name} into the page: its two marks are not there`);
+    return text.slice(0, from + begin.length) + part + text.slice(to);
+  }, page);
+}
+
+function machine(runs: number): string {
+  const [first] = cpus();
+  const parts = [
+    first?.model.trim() ?? 'unknown CPU',
+    `${cpus().length} cores`,
+    `${Math.round(totalmem() / 2 ** 30)} GB`,
+    `${type()} ${release()}`,
+    `Node ${process.version.slice(1)}`,
+    new Date().toISOString().slice(0, 10),
+  ];
+  return `${parts.join(', ')}. Medians of ${runs} interleaved runs, in brackets the least and the most.`;
 }

@@ -3,10 +3,10 @@ import { connect, createServer, type Socket } from 'node:net';
 import type { Cleanup } from '../../local/cleanup.ts';
 import { listen, originOf } from '../../local/ports.ts';
 
-/** What a request to DynamoDB takes before and after the work: its answers come in single-digit milliseconds. */
+/** DynamoDB answers in single-digit milliseconds. */
 export const DISTANCE_MS = 5;
 
-/** An address from which everything reaches the engine five milliseconds later, as over a network. */
+/** @returns an address from which everything reaches the engine five milliseconds later */
 export async function startDistance(endpoint: string, cleanup: Cleanup): Promise<string> {
   const { hostname, port } = new URL(endpoint);
   const sockets = new Set<Socket>();
@@ -22,7 +22,7 @@ export async function startDistance(endpoint: string, cleanup: Cleanup): Promise
         far.destroy();
       });
     }
-    // Timers of one length end in the order in which they began: no byte overtakes another.
+    // Timers of one length end in the order in which they started: no byte overtakes another.
     near.on('data', (bytes) => setTimeout(() => far.write(bytes), DISTANCE_MS));
     far.on('data', (bytes) => near.write(bytes));
   });

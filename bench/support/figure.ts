@@ -1,57 +1,39 @@
 /** A figure: what was measured, and its goal. */
-import * as z from 'zod';
 
-export const figureSchema = z.object({
-  /** As the docs name it. */
-  name: z.string(),
+export interface Figure {
+  readonly name: string;
   /** The median of the runs. */
-  value: z.number(),
-  unit: z.string(),
-  goal: z.string(),
-  met: z.boolean(),
-  min: z.number(),
-  max: z.number(),
+  readonly value: number;
+  readonly min: number;
+  readonly max: number;
+  readonly unit: string;
   /** What was compared with what, and what else was seen. */
-  detail: z.string(),
-  /** How much of the goal is used: 1 is just met, less is better. */
-  ofGoal: z.number(),
-});
-export type Figure = Readonly<z.infer<typeof figureSchema>>;
-
-type Goal = { readonly atMost: number } | { readonly atLeast: number };
+  readonly detail: string;
+  /** Missing for a figure that is only shown. `used`: the share of the goal that is used; 1 is just met, less is better. */
+  readonly goal?: { readonly text: string; readonly met: boolean; readonly used: number };
+}
 
 interface FigureOptions {
   readonly name: string;
-  /** One of each run, or one alone where it is a count. */
+  /** One per run. A count has one. */
   readonly samples: readonly number[];
   readonly unit: string;
-  readonly goal: Goal;
-  /** Where the numbers alone do not say it. */
+  readonly goal?: { readonly atMost: number } | { readonly atLeast: number };
+  /** For the table, if the goal is more than its number. */
   readonly goalText?: string;
-  /** What must hold besides. */
+  /** A further condition of the goal. */
   readonly also?: boolean;
   readonly detail: string;
 }
 
-/** A median over the runs, held against its goal. */
 export function figure({ name, samples, unit, goal, goalText, also = true, detail }: FigureOptions): Figure {
   const value = rounded(median(samples));
-  const ofGoal = 'atMost' in goal ? share(value, goal.atMost) : share(goal.atLeast, value);
-  return {
-    name,
-    value,
-    unit,
-    goal: goalText ?? ('atMost' in goal ? `≤ ${goal.atMost}` : `≥ ${goal.atLeast}`),
-    met: ofGoal <= 1 && also,
-    min: rounded(Math.min(...samples)),
-    max: rounded(Math.max(...samples)),
-    detail,
-    ofGoal: rounded(ofGoal),
-  };
-}
-
-function share(part: number, whole: number): number {
-  return part === 0 ? 0 : part / whole;
+  const shown = { name, value, min: rounded(Math.min(...samples)), max: rounded(Math.max(...samples)), unit, detail };
+  if (goal === undefined) return shown;
+  const [part, whole] = 'atMost' in goal ? [value, goal.atMost] : [goal.atLeast, value];
+  const used = part === 0 ? 0 : rounded(part / whole);
+  const text = goalText ?? ('atMost' in goal ? `≤ ${goal.atMost}` : `≥ ${goal.atLeast}`);
+  return { ...shown, goal: { text, met: part <= whole && also, used } };
 }
 
 export function median(samples: readonly number[]): number {
@@ -61,7 +43,7 @@ export function median(samples: readonly number[]): number {
   return (low + high) / 2;
 }
 
-/** To three digits, or whole where it is larger. */
+/** To three digits, or whole from 100 on. */
 export function rounded(value: number): number {
   return Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3));
 }

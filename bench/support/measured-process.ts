@@ -14,47 +14,49 @@ export interface Measured {
   readonly wallMs: number;
   /** User and system time of all threads. */
   readonly cpuMs: number;
-  /** The most memory since the process began. */
+  /** The most memory since the process started. */
   readonly peakRssBytes: number;
   readonly results: readonly unknown[];
 }
 
 export type FromWorker = { readonly loaded: Loaded } | { readonly measured: Measured } | { readonly error: string };
 
-/** A bundle in a process of its own, whose work is measured inside that process. */
 export interface MeasuredProcess {
   readonly loaded: Loaded;
-  /** Invokes the handler for each event, one after the other. */
+  /**
+   * Invokes the handler for each event, one after the other.
+   *
+   * @throws Error unless every invocation succeeds
+   */
   invoke(...events: readonly unknown[]): Promise<Measured>;
   /** Calling it again waits for the same. */
   stop(): Promise<void>;
 }
 
-/** @throws Error where the bundle does not load */
+/** @throws Error if the bundle does not load */
 export async function startMeasured(
   script: string,
   bundle: string,
-  environment: Readonly<Record<string, string>> = {},
+  environment: Readonly<Record<string, string>>,
 ): Promise<MeasuredProcess> {
   const child = fork(script, [bundle], {
     env: { PATH: process.env['PATH'] ?? '', TZ: ':UTC', ...environment },
-    // Without this it would inherit the flags of this process, such as a TypeScript loader.
+    // Without this the child inherits the flags of this process, such as a TypeScript loader.
     execArgv: [],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const exited = once(child, 'exit');
   const first = await answer(child);
-  if (!('loaded' in first)) {
-    child.disconnect();
-    throw new Error(`Cannot load ${bundle}: ${'error' in first ? first.error : ''}`);
-  }
+  if (!('loaded' in first)) throw new Error(`Cannot load ${bundle}: ${JSON.stringify(first)}`);
   return {
     loaded: first.loaded,
     async invoke(...events) {
       const answered = answer(child);
       child.send(events.map((event) => JSON.stringify(event)));
       const message = await answered;
-      if (!('measured' in message)) throw new Error(`Cannot measure ${bundle}: ${'error' in message && message.error}`);
+      if (!('measured' in message)) throw new Error(`Cannot measure ${bundle}: ${JSON.stringify(message)}`);
+      const failure = message.measured.results.find((result) => !isSuccess(result));
+      if (failure !== undefined) throw new Error(`Cannot measure ${bundle}: it returned ${JSON.stringify(failure)}`);
       return message.measured;
     },
     async stop() {
@@ -75,13 +77,11 @@ function answer(child: ChildProcess): Promise<FromWorker> {
   });
 }
 
-/** Whether a receiver answered 200. */
-export function isAccepted(result: unknown): boolean {
-  return typeof result === 'object' && result !== null && 'statusCode' in result && result.statusCode === 200;
-}
-
-export function expectAccepted(results: readonly unknown[]): void {
-  for (const result of results) {
-    if (!isAccepted(result)) throw new Error(`Cannot measure: a post was answered ${JSON.stringify(result)}`);
-  }
+/** A receiver answers 200; a worker reports no failed record. */
+function isSuccess(result: unknown): boolean {
+  if (typeof result !== 'object' || result === null) return false;
+  if ('statusCode' in result) return result.statusCode === 200;
+  return (
+    'batchItemFailures' in result && Array.isArray(result.batchItemFailures) && result.batchItemFailures.length === 0
+  );
 }

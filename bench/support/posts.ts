@@ -1,21 +1,21 @@
-/** The posts that are measured, made of the shapes that both providers document, and signed as SendGrid signs. */
-import { generateKeyPairSync } from 'node:crypto';
+/** The posts that are measured: of the shapes that the providers document, and signed as SendGrid signs. */
+import { createHash, generateKeyPairSync } from 'node:crypto';
+import type { Provider } from '../../lambda/mail/provider.ts';
+import { queueMessages } from '../../lambda/webhooks/event-queue.ts';
 import { signatureHeaders } from '../../local/simulators/sendgrid/webhook.ts';
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const SIGNED_AT_MS = 1_790_000_000_000;
+const POSTED_AT_MS = 1_790_000_000_000;
 
 /** As SendGrid shows it: base64 SPKI DER. */
 export const SENDGRID_PUBLIC_KEY = publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
-export const CUSTOMERS_MAIL_CLOUD_KEY = 'key-of-the-bench';
 
-/** What the webhook secret holds, so that every post here is accepted. */
 export const WEBHOOK_SECRET = {
   sendgridPublicKeys: [SENDGRID_PUBLIC_KEY],
-  customersMailCloud: { apiKeys: [CUSTOMERS_MAIL_CLOUD_KEY], basic: [], bearerTokens: [] },
+  customersMailCloud: { apiKeys: ['key-of-the-bench'], basic: [], bearerTokens: [] },
 };
 
-/** The post that the figures are about: 768 KB. */
+/** SendGrid posts up to 768 KB. That is about so many bounces. */
 export const LARGE_POST_EVENTS = 1_700;
 
 const REPLIES = [
@@ -25,69 +25,75 @@ const REPLIES = [
   ['5.1.2', '550 5.1.2 Recipient address rejected: the domain of the recipient was not found at this server.'],
 ] as const;
 
+/** An id that looks random, as real ones do: what repeats would compress too well. */
+const idOf = (text: string, length: number) => createHash('sha256').update(text).digest('base64url').slice(0, length);
+
+/** The message id under which the n-th mail of a post is logged. */
+export const messageIdOf = (tag: string, mail: number) => idOf(`mail ${tag} ${mail}`, 22);
+
 interface BounceOptions {
   /** Tells the messages of one post from those of every other. */
   readonly tag: string;
   readonly count: number;
-  /** How many mails the events are about: by default one each. */
+  /** How many mails the events are about. One each by default. */
   readonly mails?: number;
 }
 
-/** The message id under which the n-th mail of a post is logged. */
-export const messageIdOf = (tag: string, mail: number) => `${tag}${String(mail).padStart(6, '0')}XlNHStOGhQ4`;
-
-/** Bounces of SendGrid's, of about 460 bytes each. */
+/** SendGrid's bounces, of about 460 bytes each. */
 export function bounces({ tag, count, mails = count }: BounceOptions): Record<string, unknown>[] {
   return Array.from({ length: count }, (_, n) => {
     const [status, reason] = REPLIES[n % REPLIES.length] ?? REPLIES[0];
+    const messageId = messageIdOf(tag, n % mails);
     return {
       bounce_classification: 'Invalid Address',
       email: `recipient-${n}@example.jp`,
       event: 'bounce',
       reason,
-      sg_event_id: `Ym91bmNlL${tag}${n}LTQwMzA2MTYxL`,
-      sg_message_id: `${messageIdOf(tag, n % mails)}.recvd-canary-7d6f5b6f5c-8mzl2-1-650B5E21-2F.0`,
-      'smtp-id': `<${messageIdOf(tag, n % mails)}@geopod-ismtpd-1>`,
+      sg_event_id: idOf(`event ${tag} ${n}`, 32),
+      sg_message_id: `${messageId}.recvd-canary-7d6f5b6f5c-8mzl2-1-650B5E21-2F.0`,
+      'smtp-id': `<${messageId}@geopod-ismtpd-1>`,
       status,
-      timestamp: 1_790_000_000 + n,
+      timestamp: POSTED_AT_MS / 1000 + n,
       tls: 1,
       type: n % REPLIES.length === 2 ? 'blocked' : 'bounce',
     };
   });
 }
 
-/** Events that nothing is stored of. */
+/** Events that are not stored. */
 export function opensAndClicks(count: number): Record<string, unknown>[] {
   return bounces({ tag: 'irrelevant', count }).map(({ reason, status, type, ...event }, n) => ({
     ...event,
     event: n % 2 === 0 ? 'open' : 'click',
     useragent: 'Mozilla/5.0',
-    ...(n % 2 === 1 && { url: 'https://example.com/' }),
   }));
 }
 
-/** Entries of Customers Mail Cloud's deliveries: each mail is queued, and then succeeded. */
-export function deliveries(tag: string, count: number): Record<string, string>[] {
+/** Customers Mail Cloud's deliveries, as its receiver queues them: each mail is queued, and then succeeded. */
+export function deliveries(tag: string, count: number): { eventType: string; entry: Record<string, string> }[] {
   return Array.from({ length: count }, (_, n) => ({
-    reason: '',
-    sourceIp: '100.100.100.1',
-    returnPath: 'info@return.pro.smtps.jp',
-    created: `2026-09-21 14:03:${String(n % 60).padStart(2, '0')}`,
-    subject: 'ご注文の確認',
-    apiData: '',
-    messageId: `<${tag}-${n >> 1}@example.com>`,
-    from: 'info@example.com',
-    to: `recipient-${n >> 1}@example.jp`,
-    senderIp: n % 2 === 0 ? '' : '100.100.100.3',
-    status: n % 2 === 0 ? 'queued' : 'succeeded',
+    eventType: 'deliveries',
+    entry: {
+      reason: '',
+      sourceIp: '100.100.100.1',
+      returnPath: 'info@return.pro.smtps.jp',
+      created: `2026-09-21 14:03:${String(n % 60).padStart(2, '0')}`,
+      subject: 'ご注文の確認',
+      apiData: '',
+      messageId: `<${tag}-${n >> 1}@example.com>`,
+      from: 'info@example.com',
+      to: `recipient-${n >> 1}@example.jp`,
+      senderIp: n % 2 === 0 ? '' : '100.100.100.3',
+      status: n % 2 === 0 ? 'queued' : 'succeeded',
+    },
   }));
 }
 
 /** The headers with which SendGrid signs a body. */
-export const signed = (body: string) => signatureHeaders(body, privateKey, SIGNED_AT_MS);
+export const signed = (body: string) => signatureHeaders(body, privateKey, POSTED_AT_MS);
 
-/** A post of SendGrid's as API Gateway hands it to the receiver. */
-export function sendGridInvocation(events: readonly unknown[]) {
+/** SendGrid's post as API Gateway passes it to the receiver. */
+export function postInvocation(events: readonly unknown[]) {
   const body = JSON.stringify(events);
   return {
     httpMethod: 'POST',
@@ -97,24 +103,18 @@ export function sendGridInvocation(events: readonly unknown[]) {
   };
 }
 
-/** The form that Customers Mail Cloud posts. */
-function deliveriesForm(entries: readonly unknown[]): string {
-  return new URLSearchParams({
-    api_key: CUSTOMERS_MAIL_CLOUD_KEY,
-    server_composition: 'pro',
-    event_type: 'deliveries',
-    event: JSON.stringify({ deliveries: entries }),
-  }).toString();
+/** Posts as EventQueue passes them to the recorder: one message each. */
+export function queueInvocation(provider: Provider, ...posts: readonly (readonly unknown[])[]) {
+  const bodies = posts.flatMap((events) =>
+    queueMessages({ provider, receivedAtMs: POSTED_AT_MS, events: [...events] }),
+  );
+  return { Records: bodies.map((body, n) => ({ messageId: `message-${n}`, body })) };
 }
 
-/** A post of Customers Mail Cloud's as a function URL hands it to the receiver. */
-export function customersMailCloudInvocation(entries: readonly unknown[]) {
-  return {
-    requestContext: { http: { method: 'POST' } },
-    headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    body: deliveriesForm(entries),
-    isBase64Encoded: false,
-  };
+/** Events in ten posts: an invocation of the recorder takes at most ten messages. */
+export function inTenPosts<Event>(events: readonly Event[]): Event[][] {
+  const size = Math.ceil(events.length / 10);
+  return Array.from({ length: 10 }, (_, n) => events.slice(n * size, (n + 1) * size));
 }
 
 /** The log row of a mail, as the sender writes it. */

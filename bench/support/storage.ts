@@ -12,9 +12,10 @@ import { createTables } from '../../local/database/tables.ts';
 import { resolveTemplate } from '../../local/stack/physical-resources.ts';
 import type { Template } from '../../local/stack/template.ts';
 import { type FaultProxy, startFaultProxy } from '../../test/faults/fault-proxy.ts';
+import { startDistance } from './distance.ts';
 
 export const REGION = 'us-east-1';
-/** Where there is a folder in memory the tables lie there: a disk's moods are nobody's figures. */
+/** Tables in memory, if the system has such a folder: a disk's speed is not what is measured. */
 const MEMORY = ['/dev/shm'].find(existsSync);
 const STACK = {
   stackName: 'Todoke',
@@ -26,19 +27,21 @@ const STACK = {
 
 /** The stack's tables in an engine of their own, empty. */
 export interface BenchStorage {
-  /** For times: nothing in between. */
-  readonly endpoint: string;
-  /** For counts: its `calls` are what the receivers asked for. */
+  /** The environment of a function, with the engine right beside it. */
+  readonly near: Readonly<Record<string, string>>;
+  /** The same with each request a little later, as to DynamoDB. */
+  readonly far: Readonly<Record<string, string>>;
+  /** The same through a proxy, whose `calls` are the requests. */
+  readonly counted: Readonly<Record<string, string>>;
   readonly proxy: FaultProxy;
-  /** The names of the tables, as the functions' environment has them. */
   readonly tables: { readonly MAIL_TABLE: string; readonly SENT_LOG_TABLE: string; readonly BOUNCE_TABLE: string };
-  /** @returns what gives the CPU milliseconds that the engine has taken since then, to the hundredth of a second; NaN without /proc */
+  /** @returns a function that returns the CPU milliseconds of the engine since then; NaN without /proc */
   engineCpu(): () => number;
   put(table: string, rows: readonly Record<string, unknown>[]): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts an engine and makes the tables in it. They go with `close`, or else with what `outer` undoes. */
+/** Starts an engine and creates the tables in it. They exist until `close`, or until `outer` runs. */
 export async function startBenchStorage(stack: Template, outer: Cleanup): Promise<BenchStorage> {
   const cleanup = new Cleanup();
   const close = () => cleanup.run(console.error);
@@ -59,14 +62,18 @@ export async function startBenchStorage(stack: Template, outer: Cleanup): Promis
   const proxy = await startFaultProxy(engine.endpoint);
   cleanup.defer('close the proxy', proxy.close);
   const db = DynamoDBDocumentClient.from(client);
+  const tables = {
+    MAIL_TABLE: template.ref('Mail'),
+    SENT_LOG_TABLE: template.ref('SentLog'),
+    BOUNCE_TABLE: template.ref('Bounce'),
+  };
+  const environment = (endpoint: string) => ({ ...tables, AWS_ENDPOINT_URL_DYNAMODB: endpoint });
   return {
-    endpoint: engine.endpoint,
+    near: environment(engine.endpoint),
+    far: environment(await startDistance(engine.endpoint, cleanup)),
+    counted: environment(proxy.endpoint),
     proxy,
-    tables: {
-      MAIL_TABLE: template.ref('Mail'),
-      SENT_LOG_TABLE: template.ref('SentLog'),
-      BOUNCE_TABLE: template.ref('Bounce'),
-    },
+    tables,
     engineCpu() {
       const before = cpuMsOf(engine.pid);
       return () => cpuMsOf(engine.pid) - before;
@@ -81,7 +88,7 @@ export async function startBenchStorage(stack: Template, outer: Cleanup): Promis
   };
 }
 
-/** proc(5): fields 14 and 15 of stat, in ticks, of which Linux tells 100 a second. */
+/** proc(5): fields 14 and 15 of stat, in ticks of a hundredth of a second. */
 function cpuMsOf(pid: number): number {
   const stat = `/proc/${pid}/stat`;
   if (!existsSync(stat)) return Number.NaN;
@@ -90,8 +97,8 @@ function cpuMsOf(pid: number): number {
 }
 
 /**
- * The embedded engine takes the longer for a write the more records there are in the table's stream. DynamoDB does not,
- * and nothing here reads one: without streams it is the same for everybody however much was written before.
+ * The embedded engine's writes get slower the more records a table's stream holds. DynamoDB's do not, and nothing here
+ * reads a stream.
  */
 function withoutStreams(stack: Template): Template {
   const resources = Object.entries(stack.Resources).map(([logicalId, resource]) => {

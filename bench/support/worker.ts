@@ -1,17 +1,13 @@
 /**
- * Runs in a process of its own, as Lambda's runtime does: loads one bundle, then measures invocations of its handler.
- * Plain Node runs it, after the types are taken out; so it imports types only.
+ * Loads one bundle, as Lambda's runtime does, and measures invocations of its handler. Runs on plain Node after the types
+ * are stripped, so it imports types only.
  */
 import { createRequire } from 'node:module';
 import type { FromWorker, Loaded, Measured } from './measured-process.ts';
 
 const send = (message: FromWorker) => process.send?.(message);
-const context = {
-  awsRequestId: 'bench',
-  getRemainingTimeInMillis: () => 180_000,
-};
+const context = { awsRequestId: 'bench', getRemainingTimeInMillis: () => 60_000 };
 
-// Whoever started it is gone: nobody waits for an answer any more.
 process.on('disconnect', () => process.exit());
 
 try {
@@ -25,7 +21,7 @@ try {
       const results: unknown[] = [];
       const clock = startClock();
       for (const event of events) results.push(await handler(event, context));
-      // Linux and macOS differ in the unit; Node gives kilobytes on both.
+      // Node gives kilobytes on every system.
       const measured: Measured = { ...clock(), peakRssBytes: process.resourceUsage().maxRSS * 1024, results };
       send({ measured });
     } catch (error) {
@@ -37,7 +33,7 @@ try {
   send({ error: String(error instanceof Error ? error.stack : error) });
 }
 
-/** @returns what gives the wall-clock time and the CPU time, of all threads, since the start */
+/** @returns a function that returns wall-clock time and CPU time, of all threads, since the start */
 function startClock(): () => { wallMs: number; cpuMs: number } {
   const cpu = process.cpuUsage();
   const startedAtMs = performance.now();

@@ -39,7 +39,12 @@ export function capacityOf(
   return { units: units(story) + 3 * units(bounce), detail: detail.join(', ') };
 }
 
-export function itemBytes(item: Record<string, AttributeValue>): number {
+/** The size of the largest item that was written. */
+export function largestItemBytes(calls: Parameters<typeof writtenItems>[0]): number {
+  return Math.max(...writtenItems(calls).map(({ item }) => itemBytes(item)));
+}
+
+function itemBytes(item: Record<string, AttributeValue>): number {
   return Object.entries(item).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + valueBytes(value), 0);
 }
 

@@ -1,7 +1,8 @@
 /** The DynamoDB client, and batches of gets and puts that come to an end. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { BatchGetCommand, BatchWriteCommand, DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { BatchWriteItemCommand, DynamoDBClient, type WriteRequest } from '@aws-sdk/client-dynamodb';
+import { BatchGetCommand, DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { marshall } from '@aws-sdk/util-dynamodb';
 import { CLIENT_SETTINGS } from './clients.ts';
 import { forEachConcurrently } from './for-each-concurrently.ts';
 
@@ -15,11 +16,13 @@ export interface Put {
 /** The client that all functions use: attributes that are undefined are left out, and every number can be read. */
 export function documentClient(client = new DynamoDBClient(CLIENT_SETTINGS)): DynamoDBDocumentClient {
   return DynamoDBDocumentClient.from(client, {
-    marshallOptions: { removeUndefinedValues: true },
-    // A copy: the client adds to what it is given.
+    // Copies: the client adds to what it is given.
+    marshallOptions: { ...MARSHALL_OPTIONS },
     unmarshallOptions: { ...UNMARSHALL_OPTIONS },
   });
 }
+
+const MARSHALL_OPTIONS = { removeUndefinedValues: true };
 
 /** DynamoDB's numbers have 38 digits. Those that JavaScript cannot hold are read as text; the SDK would refuse the row. */
 export const UNMARSHALL_OPTIONS = {
@@ -95,19 +98,17 @@ export async function batchPut<OnePut extends Put>(
   return invalid;
 }
 
+/** Marshalled here: lib-dynamodb's BatchWriteCommand first copies every row. */
 async function putChunk(client: DynamoDBDocumentClient, chunk: readonly Put[], signal: AbortSignal): Promise<void> {
-  let missing: readonly Put[] = chunk;
-  for (let attempt = 0; missing.length > 0; attempt++) {
+  let missing: Record<string, WriteRequest[]> = {};
+  for (const { table, row } of chunk) {
+    missing[table] ??= [];
+    missing[table].push({ PutRequest: { Item: marshall(row, MARSHALL_OPTIONS) } });
+  }
+  for (let attempt = 0; Object.keys(missing).length > 0; attempt++) {
     await backoff(attempt, signal);
-    const requests: Record<string, { PutRequest: { Item: Record<string, unknown> } }[]> = {};
-    for (const { table, row } of missing) {
-      requests[table] ??= [];
-      requests[table].push({ PutRequest: { Item: { ...row } } });
-    }
-    const answer = await client.send(new BatchWriteCommand({ RequestItems: requests }), { abortSignal: signal });
-    missing = Object.entries(answer.UnprocessedItems ?? {}).flatMap(([table, items]) =>
-      items.flatMap(({ PutRequest }) => (PutRequest?.Item ? [{ table, row: PutRequest.Item }] : [])),
-    );
+    const answer = await client.send(new BatchWriteItemCommand({ RequestItems: missing }), { abortSignal: signal });
+    missing = answer.UnprocessedItems ?? {};
   }
 }
 

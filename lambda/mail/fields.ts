@@ -12,13 +12,5 @@ export function otherFields(
   fields: Fields,
   isTaken: (name: string, value: unknown) => boolean,
 ): Record<string, unknown> {
-  const others: Record<string, unknown> = {};
-  for (const name in fields) {
-    const value = fields[name];
-    if (isTaken(name, value)) continue;
-    // JSON may have a field of this name, which an assignment would take for something else.
-    if (name === '__proto__') Object.defineProperty(others, name, { value, enumerable: true });
-    else others[name] = value;
-  }
-  return others;
+  return Object.fromEntries(Object.entries(fields).filter(([name, value]) => !isTaken(name, value)));
 }

@@ -11,25 +11,26 @@ export const SORT_KEY_MAX_BYTES = 1024;
  * all of it, so that it stays one key for one value.
  */
 export function boundedKey(value: string, maxBytes: number): string {
-  const key = value.isWellFormed() ? value : value.toWellFormed();
-  // UTF-8 takes at most three bytes for a UTF-16 unit: most keys are seen to fit without counting.
-  if (key.length * 3 <= maxBytes || Buffer.byteLength(key) <= maxBytes) return key;
+  const key = value.toWellFormed();
+  if (Buffer.byteLength(key) <= maxBytes) return key;
   const mark = `…sha256:${sha256(key)}`;
   return utf8Beginning(key, maxBytes - Buffer.byteLength(mark)) + mark;
 }
 
-/** The event with ids and a recipient that fit into keys. The same object if they fit already. */
+/** The event with ids and a recipient that fit into keys. */
 export function withStorableKeys<Event extends MailEvent>(event: Event): Event {
   if (event.kind === 'ignored') return event;
-  const fullMessageId = boundedKey(event.fullMessageId, PARTITION_KEY_MAX_BYTES);
-  const eventId = boundedKey(event.eventId, SORT_KEY_MAX_BYTES);
-  const sameIds = fullMessageId === event.fullMessageId && eventId === event.eventId;
-  if (event.kind === 'unrecognized') return sameIds ? event : { ...event, fullMessageId, eventId };
-  const messageIds = event.messageIds.map((id) => boundedKey(id, PARTITION_KEY_MAX_BYTES));
-  const recipient = event.recipient === undefined ? undefined : boundedKey(event.recipient, PARTITION_KEY_MAX_BYTES);
-  const same =
-    sameIds && recipient === event.recipient && messageIds.every((id, index) => id === event.messageIds[index]);
-  return same ? event : { ...event, fullMessageId, eventId, messageIds, recipient };
+  const ids = {
+    fullMessageId: boundedKey(event.fullMessageId, PARTITION_KEY_MAX_BYTES),
+    eventId: boundedKey(event.eventId, SORT_KEY_MAX_BYTES),
+  };
+  if (event.kind === 'unrecognized') return { ...event, ...ids };
+  return {
+    ...event,
+    ...ids,
+    messageIds: event.messageIds.map((id) => boundedKey(id, PARTITION_KEY_MAX_BYTES)),
+    recipient: event.recipient === undefined ? undefined : boundedKey(event.recipient, PARTITION_KEY_MAX_BYTES),
+  };
 }
 
 /** The beginning of a text that takes at most `maxBytes` in UTF-8, no character of it divided. */

@@ -54,6 +54,7 @@ export async function recordMessages(
   });
   const leftMs = Math.max(0, options.endsAtMs - REPORT_MS - Date.now());
   try {
+    // Whole milliseconds: AbortSignal.timeout refuses any other number.
     await record(posts, Math.floor(leftMs / 2), options);
   } catch (error) {
     log('warn', 'Cannot record the posts together: each is recorded alone', {
@@ -98,7 +99,7 @@ async function record(posts: readonly Post[], timeMs: number, { store, retention
   }
 }
 
-/** If a message cannot be read, its provider is unknown. The alarm looks at the metric of each. */
+/** Where the message cannot be read its provider is unknown, and the metric of any provider raises the alarm. */
 function logFailure(message: string, messageId: string, error: unknown, provider: Provider = PROVIDERS[0]): void {
   log('error', message, { messageId, ...errorFields(error), ...metricFields(provider, { Unrecorded: 1 }) });
 }

@@ -21,8 +21,7 @@ export interface Storable<Value> {
 
 /** Well-formed text of at most 100,000 bytes, with a note at its end of what was cut. */
 export function storableText(text: string, maxBytes = TEXT_MAX_BYTES): Storable<string> {
-  const value = text.isWellFormed() ? text : text.toWellFormed();
-  if (value.length * 3 <= maxBytes) return { value, shortened: false };
+  const value = text.toWellFormed();
   const bytes = Buffer.byteLength(value);
   if (bytes <= maxBytes) return { value, shortened: false };
   return { value: `${utf8Beginning(value, maxBytes)}… (shortened, ${bytes} bytes)`, shortened: true };

@@ -1,44 +1,66 @@
-import { readFile } from 'node:fs/promises';
-import { describe, expect, inject, test } from 'vitest';
-import { BUNDLE_GOALS_BYTES } from '../../bench/figures/bundle.ts';
-import { pageWith, readResults } from '../../bench/report/report.ts';
-import { bundleBytes } from '../../bench/support/bundles.ts';
-import { bounces, deliveries } from '../../bench/support/posts.ts';
-import { readAssembly } from '../../local/stack/synthesize.ts';
-import { runningStack } from '../end-to-end/running-stack.ts';
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { BUNDLE_GOALS, dynamoDbFiles } from '../../bench/figures/receivers.ts';
+import { readPage, withArithmetic } from '../../bench/report/report.ts';
+import { bundleContents } from '../../bench/support/bundles.ts';
+import { bounces, deliveries, inTenPosts, opensAndClicks, queueInvocation } from '../../bench/support/posts.ts';
+import { recordMessages } from '../../lambda/recording/record-messages.ts';
 
-/** Counts, not times: they are the same on every machine, and nobody exceeds them by accident. */
-describe('budgets', () => {
-  test.each(Object.entries(BUNDLE_GOALS_BYTES))('the bundle of %s has at most %i bytes', async (name, most) => {
-    const stack = await readAssembly(inject('assemblyDir'));
-    expect(await bundleBytes(stack, name)).toBeLessThanOrEqual(most);
+describe('bundles', () => {
+  test.each(Object.entries(BUNDLE_GOALS))('%s has at most %i bytes', (entry, most) => {
+    expect(bundleContents(entry).bytes).toBeLessThanOrEqual(most);
   });
 
-  const stack = runningStack();
-  /** Requests of one receiver. */
-  const requestsFor = async (caller: string, work: () => Promise<{ status: number }>) => {
-    stack().storage.calls.length = 0;
-    expect(await work()).toMatchObject({ status: 200 });
-    return stack().storage.calls.filter((call) => call.caller === caller).length;
-  };
-
-  // Not the largest post, which the stack with IAM's evaluator before it may not record in time: batches are as full here.
-  test('a post of bounces costs at most 0.10 requests an event', async () => {
-    const events = bounces({ tag: 'budget', count: 300 });
-    const requests = await requestsFor('ReceiveSendGrid', () => stack().postSendGrid(events));
-    expect(requests / events.length).toBeLessThanOrEqual(0.1);
+  test.each(['receive-sendgrid', 'receive-customers-mail-cloud'])('%s holds no DynamoDB client', (entry) => {
+    expect(dynamoDbFiles(bundleContents(entry).files)).toEqual([]);
   });
 
-  test('deliveries of Customers Mail Cloud cost at most 0.04 requests an event', async () => {
-    const entries = deliveries('budget', 100);
-    const post = { event_type: 'deliveries', event: { deliveries: entries } };
-    const requests = await requestsFor('ReceiveCustomersMailCloud', () => stack().postCustomersMailCloud(post));
-    expect(requests / entries.length).toBeLessThanOrEqual(0.04);
+  test('record-events holds one: the files are found by their names', () => {
+    expect(dynamoDbFiles(bundleContents('record-events').files)).not.toEqual([]);
   });
 });
 
-test('docs/performance.md shows the results of the last whole run, and the arithmetic of today', async () => {
-  const page = await readFile(new URL('../../docs/performance.md', import.meta.url), 'utf8');
-  const made = pageWith(page, await readResults());
-  expect(page === made, 'npm run bench -- --render writes it anew').toBe(true);
+describe('requests to DynamoDB', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllEnvs();
+  });
+
+  /** @param leftMs time left of the invocation */
+  async function requestsFor({ Records }: ReturnType<typeof queueInvocation>, leftMs = 60_000): Promise<number> {
+    vi.stubEnv('STACK_NAME', 'Budgets');
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const send = vi.fn(async () => ({}));
+    const client = { send } as unknown as DynamoDBDocumentClient;
+    const store = { client, sentLogTable: 'SentLog', bounceTable: 'Bounce' };
+    const options = { store, retentionDays: 180, timeZone: 'Asia/Tokyo', endsAtMs: Date.now() + leftMs };
+    expect(await recordMessages(Records, options)).toEqual({ batchItemFailures: [] });
+    return send.mock.calls.length;
+  }
+
+  test('a post of bounces costs 0.10 requests an event', async () => {
+    expect(await requestsFor(queueInvocation('sendgrid', bounces({ tag: 'budget', count: 300 })))).toBe(30);
+  });
+
+  test.each([60_000, 60_001])(
+    'ten posts of ten events cost as many as one of a hundred, with %i ms left',
+    async (leftMs) => {
+      const events = bounces({ tag: 'budget', count: 100 });
+      expect(await requestsFor(queueInvocation('sendgrid', events), leftMs)).toBe(10);
+      expect(await requestsFor(queueInvocation('sendgrid', ...inTenPosts(events)), leftMs)).toBe(10);
+    },
+  );
+
+  test('deliveries of Customers Mail Cloud cost 0.04 requests an event', async () => {
+    expect(await requestsFor(queueInvocation('customers-mail-cloud', deliveries('budget', 100)))).toBe(4);
+  });
+
+  test('opens and clicks cost none', async () => {
+    expect(await requestsFor(queueInvocation('sendgrid', opensAndClicks(100)))).toBe(0);
+  });
+});
+
+test('docs/performance.md shows the arithmetic of today', async () => {
+  const page = await readPage();
+  expect(page === withArithmetic(page), 'npm run bench -- --arithmetic writes it').toBe(true);
 });

@@ -49,31 +49,17 @@ export function normalizeSendGrid(received: unknown): MailEvent {
   }
 }
 
-// Written out, without spreading one object into another: that would take as long as all else.
-
 function progress(event: SendGridEvent, state: ProgressState): MailEvent {
-  const messageIds = messageIdsOf(event);
-  const { fullMessageId, eventId } = keysOf(event);
+  const facts = common(event);
   // Progress is kept in the story of its mail; without a message id there is no story.
-  if (messageIds.length === 0) return unrecognized(event, { fullMessageId, eventId });
-  return {
-    kind: 'progress',
-    state,
-    provider: 'sendgrid',
-    messageIds,
-    fullMessageId,
-    eventId,
-    recipient: recipientOf(event),
-    timestamp: usableTimestamp(event['timestamp']),
-    reason: textField(event, 'response') || textField(event, 'reason'),
-  };
+  if (facts.messageIds.length === 0) return unrecognized(event, facts);
+  return { kind: 'progress', state, ...facts, reason: textField(event, 'response') || textField(event, 'reason') };
 }
 
 function failure(event: SendGridEvent, name: 'bounce' | 'dropped' | 'spamreport'): MailEvent {
-  const { fullMessageId, eventId } = keysOf(event);
+  const facts = common(event);
   const type = textField(event, 'type');
   const reason = textField(event, 'reason');
-  const timestamp = usableTimestamp(event['timestamp']);
   const classification = classifySendGrid({
     event: name,
     type,
@@ -84,19 +70,30 @@ function failure(event: SendGridEvent, name: 'bounce' | 'dropped' | 'spamreport'
   return {
     kind: 'failure',
     state: classification.outcome,
-    provider: 'sendgrid',
-    messageIds: messageIdsOf(event),
-    fullMessageId,
-    eventId,
-    recipient: recipientOf(event),
-    timestamp,
+    ...facts,
     reason,
     event: name,
     type,
     classification,
     mailId: textField(event, MAIL_ID_ARGUMENT) || undefined,
-    details: otherFields(event, (field, value) => isOwnAttribute(field, value, timestamp)),
+    details: otherFields(event, (field, value) =>
+      field === 'timestamp' ? value === facts.timestamp : OWN_ATTRIBUTES.has(field) && typeof value === 'string',
+    ),
   };
+}
+
+/** These have attributes of their own in the Bounce row. A value of another type than documented stays in `details`. */
+const OWN_ATTRIBUTES = new Set(['event', 'email', 'sg_event_id', 'sg_message_id', 'reason', 'type']);
+
+/** What progress and failures have in common. */
+function common(event: SendGridEvent) {
+  return {
+    provider: 'sendgrid',
+    messageIds: messageIdsOf(event),
+    ...keysOf(event),
+    recipient: recipientOf(event),
+    timestamp: usableTimestamp(event['timestamp']),
+  } as const;
 }
 
 /** Under which the event's mail may be logged: one, or none. */
@@ -129,24 +126,4 @@ function unrecognized(received: unknown, { fullMessageId, eventId } = keysOfCont
 function keysOfContent(received: unknown): Keys {
   const key = keyOfContent(received);
   return { fullMessageId: key, eventId: key };
-}
-
-/**
- * Whether a field stands in the Bounce row under a name of its own. One of another type than documented stays among the
- * details.
- */
-function isOwnAttribute(field: string, value: unknown, timestamp: number | undefined): boolean {
-  switch (field) {
-    case 'event':
-    case 'email':
-    case 'sg_event_id':
-    case 'sg_message_id':
-    case 'reason':
-    case 'type':
-      return typeof value === 'string';
-    case 'timestamp':
-      return value === timestamp;
-    default:
-      return false;
-  }
 }

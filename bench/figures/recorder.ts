@@ -1,0 +1,227 @@
+/** Figures of the recorder: requests, time, CPU time and memory. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Bench, baseline } from '../support/bench.ts';
+import { DISTANCE_MS } from '../support/distance.ts';
+import { type Figure, figure, median, ratios, rounded } from '../support/figure.ts';
+import type { Measured, MeasuredProcess } from '../support/measured-process.ts';
+import {
+  bounces,
+  deliveries,
+  inTenPosts,
+  LARGE_POST_EVENTS,
+  logRow,
+  messageIdOf,
+  opensAndClicks,
+  postInvocation,
+  queueInvocation,
+  SENDGRID_PUBLIC_KEY,
+} from '../support/posts.ts';
+import type { BenchStorage } from '../support/storage.ts';
+import { capacityOf, largestItemBytes, writtenItems } from '../support/write-units.ts';
+
+const RECORDER = 'record-events';
+
+/** Counts, at a proxy, the recorder's requests to DynamoDB, and the write units of what it writes. */
+export async function requests(bench: Bench): Promise<Figure[]> {
+  const storage = await bench.storage();
+  const recorder = await bench.start(RECORDER, storage.counted);
+  const count = async (invocation: unknown) => {
+    storage.proxy.calls.length = 0;
+    await recorder.invoke(invocation);
+    return storage.proxy.calls.length;
+  };
+  const sendGrid = (...posts: readonly unknown[][]) => count(queueInvocation('sendgrid', ...posts));
+
+  const onePost = await sendGrid(bounces({ tag: 'one', count: 100 }));
+  const tenPosts = await sendGrid(...inTenPosts(bounces({ tag: 'ten', count: 100 })));
+  const unlogged = await sendGrid(bounces({ tag: 'unlogged', count: LARGE_POST_EVENTS }));
+  const logged = await sendGrid(await loggedBounces(storage, 'logged', LARGE_POST_EVENTS));
+  const bounceUnits = capacityOf(writtenItems(storage.proxy.calls), storage.tables);
+  const hotRecipients = Array.from({ length: 1_000 }, (_, n) => `recipient-${n}@example.jp`);
+  await storage.put(storage.tables.SENT_LOG_TABLE, [logRow(messageIdOf('hot', 0), hotRecipients)]);
+  const hot = await sendGrid(bounces({ tag: 'hot', count: 2_000, mails: 1 }));
+  const hotBytes = largestItemBytes(storage.proxy.calls);
+  const delivered = await count(queueInvocation('customers-mail-cloud', deliveries('delivered', 100)));
+  const progressUnits = capacityOf(writtenItems(storage.proxy.calls), storage.tables);
+  const irrelevant = await sendGrid(opensAndClicks(100));
+  await recorder.stop();
+  await storage.close();
+
+  return [
+    figure({
+      name: 'requests',
+      samples: [unlogged / LARGE_POST_EVENTS],
+      unit: 'requests per bounce',
+      goal: { atMost: 0.1 },
+      goalText: '≤ 0.1; ten posts as one; none for opens',
+      also: tenPosts === onePost && irrelevant === 0,
+      detail: `100 bounces: ${onePost} requests in one post, ${tenPosts} in ten; ${LARGE_POST_EVENTS} bounces: ${unlogged}, ${logged} if every mail is logged; 2,000 bounces of one mail with 1,000 recipients: ${hot}, the largest row has ${hotBytes} bytes; 100 opens and clicks: ${irrelevant}; sequential: 2 per event`,
+    }),
+    figure({
+      name: 'requests, deliveries',
+      samples: [delivered / 100],
+      unit: 'requests per event',
+      goal: { atMost: 0.04 },
+      detail: `${delivered} requests for 100 entries`,
+    }),
+    figure({
+      name: 'write units',
+      samples: [progressUnits.units / 100],
+      unit: 'units per progress event',
+      goal: { atMost: 1 },
+      detail: `a bounce is ${(bounceUnits.units / LARGE_POST_EVENTS).toFixed(1)}: ${bounceUnits.detail}; a progress event: ${progressUnits.detail}`,
+    }),
+  ];
+}
+
+/** The large post in ten messages: the recorder, the floor and the sequential baseline, in turn. */
+export async function recording(bench: Bench): Promise<Figure[]> {
+  const storage = await bench.storage();
+  const events = await loggedBounces(storage, 'large', LARGE_POST_EVENTS);
+  const messages = queueInvocation('sendgrid', ...inTenPosts(events));
+  // A tenth of the post: all of it takes the sequential baseline half a minute.
+  const tenth = postInvocation(events.slice(0, LARGE_POST_EVENTS / 10));
+  const floor = { FLOOR_REQUESTS: await requestsOf(bench, storage, messages) };
+  const sequential = { SENDGRID_PUBLIC_KEY };
+  const far = await inTurn(bench, {
+    recorder: [await bench.start(RECORDER, storage.far), messages],
+    floor: [await bench.start(baseline('floor'), { ...storage.far, ...floor, FLOOR_SETTINGS: 'ours' }), messages],
+    sequential: [await bench.start(baseline('sequential'), { ...storage.far, ...sequential }), tenth],
+  });
+  const spent = storage.engineCpu();
+  const near = await inTurn(bench, {
+    recorder: [await bench.start(RECORDER, storage.near), messages],
+    floor: [await bench.start(baseline('floor'), { ...storage.near, ...floor }), messages],
+    silentFloor: [
+      await bench.start(baseline('floor'), { ...storage.near, ...floor, FLOOR_SETTINGS: 'ours' }),
+      messages,
+    ],
+  });
+  const engineMs = spent() / (3 * (bench.runs + WARM_UP_RUNS));
+  await storage.close();
+
+  const wall = (measured: readonly Measured[], times = 1) => measured.map(({ wallMs }) => wallMs * times);
+  const cpu = (measured: readonly Measured[]) => measured.map(({ cpuMs }) => (cpuMs * 1000) / LARGE_POST_EVENTS);
+  const ms = (samples: readonly number[]) => `${Math.round(median(samples)).toLocaleString('en-US')} ms`;
+  const us = (samples: readonly number[]) => `${Math.round(median(samples))} µs`;
+  const sequentialMs = wall(far.sequential, 10);
+  return [
+    figure({
+      name: 'time',
+      samples: ratios(sequentialMs, wall(far.recorder)),
+      unit: `times faster than sequential, with ${DISTANCE_MS} ms added to each request`,
+      goal: { atLeast: 20 },
+      detail: `${LARGE_POST_EVENTS} bounces in ten posts in ${ms(wall(far.recorder))}, floor ${ms(wall(far.floor))}, sequential ${ms(sequentialMs)}`,
+    }),
+    figure({
+      name: 'time, engine only',
+      samples: ratios(wall(near.recorder), wall(near.silentFloor)),
+      unit: 'times the time of the floor, with nothing added',
+      detail: `${ms(wall(near.recorder))}, floor ${ms(wall(near.silentFloor))}; the engine's one thread alone computes for ${Math.round(engineMs)} ms`,
+    }),
+    figure({
+      name: 'CPU',
+      samples: ratios(cpu(near.recorder), cpu(near.floor)),
+      unit: "times the CPU time of the floor with the SDK's default settings",
+      goal: { atMost: 1.15 },
+      detail: `${us(cpu(near.recorder))} an event, floor ${us(cpu(near.floor))}; with our settings of the SDK the floor takes ${us(cpu(near.silentFloor))} (${rounded(median(ratios(cpu(near.recorder), cpu(near.silentFloor))))} times)`,
+    }),
+  ];
+}
+
+/** The default maximum concurrency of the event source (lib/settings.ts). */
+const RECORDERS = 5;
+const SEQUENTIAL_EVENTS = 100;
+
+/** As many recorders as the event source invokes at a time, ten posts of a hundred bounces each. */
+export async function concurrency(bench: Bench): Promise<Figure[]> {
+  const storage = await bench.storage();
+  const recorders = await Promise.all(Array.from({ length: RECORDERS }, () => bench.start(RECORDER, storage.far)));
+  const sequential = await bench.start(baseline('sequential'), { ...storage.far, SENDGRID_PUBLIC_KEY });
+  const [ours, theirs]: [number[], number[]] = [[], []];
+  for (let run = -1; run < bench.runs; run++) {
+    const invocations = recorders.map((_, n) =>
+      queueInvocation('sendgrid', ...inTenPosts(bounces({ tag: `recorder ${n} run ${run}`, count: 1_000 }))),
+    );
+    const startedAtMs = performance.now();
+    await Promise.all(recorders.map((recorder, n) => recorder.invoke(invocations[n])));
+    const seconds = (performance.now() - startedAtMs) / 1000;
+    const { wallMs } = await sequential.invoke(
+      postInvocation(bounces({ tag: `run ${run}`, count: SEQUENTIAL_EVENTS })),
+    );
+    if (run < 0) continue;
+    ours.push((RECORDERS * 1_000) / seconds);
+    theirs.push((SEQUENTIAL_EVENTS * 1000) / wallMs);
+  }
+  await Promise.all([...recorders, sequential].map((started) => started.stop()));
+  await storage.close();
+  return [
+    figure({
+      name: 'concurrency',
+      samples: ratios(ours, theirs),
+      unit: `times the events a second of sequential, with ${DISTANCE_MS} ms added to each request`,
+      goal: { atLeast: 20 },
+      detail: `${RECORDERS} recorders at a time, each with ten posts of 100 bounces: ${Math.round(median(ours)).toLocaleString('en-US')} events a second; sequential ${Math.round(median(theirs))}`,
+    }),
+  ];
+}
+
+/** The peak of a new process that gets ten large posts at once. */
+export async function memory(bench: Bench): Promise<Figure[]> {
+  const storage = await bench.storage();
+  const posts = Array.from({ length: 10 }, (_, n) => bounces({ tag: `memory ${n}`, count: LARGE_POST_EVENTS }));
+  const recorder = await bench.start(RECORDER, storage.near);
+  const { peakRssBytes } = await recorder.invoke(queueInvocation('sendgrid', ...posts));
+  await recorder.stop();
+  await storage.close();
+  return [
+    figure({
+      name: 'memory',
+      samples: [peakRssBytes / 2 ** 20],
+      unit: 'MB, the peak of the recorder',
+      goal: { atMost: 512 },
+      goalText: '≤ 512, half of the function',
+      detail: `ten posts of ${LARGE_POST_EVENTS} bounces in one invocation; idle it has ${Math.round(recorder.loaded.rssBytes / 2 ** 20)} MB`,
+    }),
+  ];
+}
+
+/** Bounces whose mails are in the sent log. */
+async function loggedBounces(storage: BenchStorage, tag: string, count: number) {
+  const rows = Array.from({ length: count }, (_, n) => logRow(messageIdOf(tag, n), [`recipient-${n}@example.jp`]));
+  await storage.put(storage.tables.SENT_LOG_TABLE, rows);
+  return bounces({ tag, count });
+}
+
+/** @returns a file with the recorder's requests for an invocation, for the floor to send the same */
+async function requestsOf(bench: Bench, storage: BenchStorage, invocation: unknown): Promise<string> {
+  const recorder = await bench.start(RECORDER, storage.counted);
+  storage.proxy.calls.length = 0;
+  await recorder.invoke(invocation);
+  await recorder.stop();
+  const bodies = (action: string) =>
+    storage.proxy.calls.filter((call) => call.action === action).map(({ body }) => body);
+  const file = join(bench.dir, 'floor-requests.json');
+  await writeFile(file, JSON.stringify({ gets: bodies('BatchGetItem'), puts: bodies('BatchWriteItem') }));
+  return file;
+}
+
+const WARM_UP_RUNS = 2;
+
+/** Invokes the sides in turn, and stops them. */
+async function inTurn<Name extends string>(
+  bench: Bench,
+  sides: Readonly<Record<Name, readonly [process: MeasuredProcess, invocation: unknown]>>,
+): Promise<Record<Name, Measured[]>> {
+  const entries = Object.entries<readonly [MeasuredProcess, unknown]>(sides);
+  const measured: Record<string, Measured[]> = Object.fromEntries(entries.map(([name]) => [name, []]));
+  for (let run = -WARM_UP_RUNS; run < bench.runs; run++) {
+    for (const [name, [side, invocation]] of entries) {
+      const once = await side.invoke(invocation);
+      if (run >= 0) measured[name]?.push(once);
+    }
+  }
+  await Promise.all(entries.map(([, [side]]) => side.stop()));
+  return measured as Record<Name, Measured[]>;
+}
