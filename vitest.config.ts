@@ -42,6 +42,7 @@ export default defineConfig({
           ...common,
           name: 'stack',
           include: ON_THE_STACK,
+          isolate: false,
           globalSetup: ['test/end-to-end/synthesize-once.ts'],
         },
       },

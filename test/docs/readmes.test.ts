@@ -42,13 +42,14 @@ beforeAll(async () => {
 });
 
 test('what the READMEs say to run first runs in a clean copy, and shows what they show', async () => {
-  const [install = '', tryIt = ''] = blocks(section(english, '## See it work'), 'sh');
-  expect(install).toBe('npm ci\nnpm start\n');
+  const [start, suite, tryIt = ''] = blocks(section(english, '## See it work'), 'sh');
+  expect(start).toBe('npm ci && npm start\n');
+  expect(suite).toBe('npm ci && npm test\n');
   expect(tryIt).toBe('npm run try\n');
 
   // The port is another than the README's: that one may be taken.
-  const start = npm('start', '--', '--port', '0', '--delay-ms', '50');
-  await start.printed(/Ctrl-C stops/);
+  const stack = npm('start', '--', '--port', '0', '--delay-ms', '50');
+  await stack.printed(/Ctrl-C stops/);
   const outputs = await readOutputs(join(copy, '.local/outputs.json'));
 
   const played = npm(...tryIt.trim().split(' ').slice(1));
@@ -70,9 +71,9 @@ test('what the READMEs say to run first runs in a clean copy, and shows what the
   });
   expect(withoutIdsAndTimes(bounced)).toEqual(withoutIdsAndTimes(JSON.parse(row)));
 
-  start.interrupt();
-  await start.ended;
-  expect(start.output()).toContain('Stopped. Everything is kept in .local');
+  stack.interrupt();
+  await stack.ended;
+  expect(stack.output()).toContain('Stopped. Everything is kept in .local');
 }, 120_000);
 
 const IDS_AND_TIMES = /^(fullMessageId|eventId|messageId|timestamp|occurredAt|receivedAt|day|expiresAt|smtp-id)$/;
