@@ -232,7 +232,7 @@ async function expectRecorded(send: () => Promise<Answer>, fields: Readonly<Reco
   const since = async () => (await recordedLines()).slice(length);
   await expect(send()).resolves.toMatchObject({ status: 200 });
   await soon(since).toContainEqual(expect.objectContaining(fields));
-  return (await since()).find(({ Provider }) => Provider === fields['Provider']);
+  return (await since()).find((line) => Object.entries(fields).every(([name, value]) => line[name] === value));
 }
 
 async function recordedLines() {
