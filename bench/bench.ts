@@ -1,7 +1,6 @@
 /** `npm run bench`: measures every figure of docs/performance.md, side by side with its baseline. */
 import { runCommand } from '../bin/support/command.ts';
 import { wholeNumber } from '../bin/support/whole-number.ts';
-import { localMode } from './figures/local-mode.ts';
 import { bundles, loadTime, receiving } from './figures/receivers.ts';
 import { concurrency, memory, recording, requests } from './figures/recorder.ts';
 import { sender } from './figures/sender.ts';
@@ -21,7 +20,6 @@ const MEASUREMENTS: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>
   concurrency,
   memory,
   sender,
-  'local mode': localMode,
 };
 
 await runCommand(

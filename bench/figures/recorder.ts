@@ -54,16 +54,9 @@ export async function requests(bench: Bench): Promise<Figure[]> {
       samples: [unlogged / LARGE_POST_EVENTS],
       unit: 'requests per bounce',
       goal: { atMost: 0.1 },
-      goalText: '≤ 0.1; ten posts as one; none for opens',
-      also: tenPosts === onePost && irrelevant === 0,
-      detail: `100 bounces: ${onePost} requests in one post, ${tenPosts} in ten; ${LARGE_POST_EVENTS} bounces: ${unlogged}, ${logged} if every mail is logged; 2,000 bounces of one mail with 1,000 recipients: ${hot}, the largest row has ${hotBytes} bytes; 100 opens and clicks: ${irrelevant}; sequential: 2 per event`,
-    }),
-    figure({
-      name: 'requests, deliveries',
-      samples: [delivered / 100],
-      unit: 'requests per event',
-      goal: { atMost: 0.04 },
-      detail: `${delivered} requests for 100 entries`,
+      goalText: '≤ 0.1, per delivery ≤ 0.04; ten posts as one; none for opens',
+      also: tenPosts === onePost && delivered <= 4 && irrelevant === 0,
+      detail: `100 bounces: ${onePost} requests in one post, ${tenPosts} in ten; ${LARGE_POST_EVENTS} bounces: ${unlogged}, ${logged} if every mail is logged; 2,000 bounces of one mail with 1,000 recipients: ${hot}, the largest row has ${hotBytes} bytes; 100 deliveries of Customers Mail Cloud: ${delivered}; 100 opens and clicks: ${irrelevant}; sequential: 2 per event`,
     }),
     figure({
       name: 'write units',
@@ -207,7 +200,8 @@ async function requestsOf(bench: Bench, storage: BenchStorage, invocation: unkno
   return file;
 }
 
-const WARM_UP_RUNS = 2;
+/** The recorder's own code is compiled by then. */
+const WARM_UP_RUNS = 5;
 
 /** Invokes the sides in turn, and stops them. */
 async function inTurn<Name extends string>(

@@ -46,23 +46,11 @@ interface Scale {
   readonly recordingSeconds: number;
 }
 
+const SMALL = { eventsPerDay: 1e6, eventsPerPost: 10, messageKb: 1.5, postsPerRecording: 1 };
+const LARGE = { eventsPerDay: 1e9, eventsPerPost: 100, messageKb: 8.4, postsPerRecording: 10 };
 const SCALES: readonly Scale[] = [
-  {
-    eventsPerDay: 1e6,
-    eventsPerPost: 10,
-    messageKb: 1.5,
-    postsPerRecording: 1,
-    receivingSeconds: 0.03,
-    recordingSeconds: 0.05,
-  },
-  {
-    eventsPerDay: 1e9,
-    eventsPerPost: 100,
-    messageKb: 8.4,
-    postsPerRecording: 10,
-    receivingSeconds: 0.03,
-    recordingSeconds: 0.5,
-  },
+  { ...SMALL, receivingSeconds: 0.03, recordingSeconds: 0.05 },
+  { ...LARGE, receivingSeconds: 0.03, recordingSeconds: 0.5 },
 ];
 
 export function scaleTable(): string {

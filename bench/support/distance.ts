@@ -1,5 +1,5 @@
 /** A network's delay. */
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
 import type { Cleanup } from '../../local/cleanup.ts';
 import { listen, originOf } from '../../local/ports.ts';
 
@@ -9,15 +9,12 @@ export const DISTANCE_MS = 5;
 /** @returns an address from which everything reaches the engine five milliseconds later */
 export async function startDistance(endpoint: string, cleanup: Cleanup): Promise<string> {
   const { hostname, port } = new URL(endpoint);
-  const sockets = new Set<Socket>();
   const server = createServer((near) => {
     const far = connect(Number(port), hostname);
     for (const socket of [near, far]) {
-      sockets.add(socket);
       socket.setNoDelay(true);
       socket.on('error', () => undefined);
       socket.on('close', () => {
-        sockets.delete(socket);
         near.destroy();
         far.destroy();
       });
@@ -26,9 +23,6 @@ export async function startDistance(endpoint: string, cleanup: Cleanup): Promise
     near.on('data', (bytes) => setTimeout(() => far.write(bytes), DISTANCE_MS));
     far.on('data', (bytes) => near.write(bytes));
   });
-  cleanup.defer('close the distance', () => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
+  cleanup.defer('close the distance', () => void server.close());
   return originOf(await listen(server, 0, 'the distance to the tables'));
 }
