@@ -10,7 +10,7 @@ import type { TodokeFunction } from './todoke-function.ts';
 export interface ReadStreamProps {
   readonly storage: Storage;
   readonly queues: Queues;
-  /** The function sees the records of which one of these holds. */
+  /** The function receives records that match any of these filters. */
   readonly filters: readonly Record<string, unknown>[];
 }
 

@@ -35,6 +35,7 @@ export const UNMARSHALL_OPTIONS = {
 /** DynamoDB's limits (API reference, BatchGetItem and BatchWriteItem). */
 const GETS_PER_REQUEST = 100;
 const PUTS_PER_REQUEST = 25;
+
 /**
  * Gets rows of one table by key, in as few requests as there can be.
  *
@@ -53,12 +54,11 @@ export async function batchGet(
     let missing: readonly Row[] = chunk;
     for (let attempt = 0; missing.length > 0; attempt++) {
       await backoff(attempt, options.signal);
-      const answer = await client.send(
-        new BatchGetCommand({
-          RequestItems: { [table]: { Keys: [...missing], ConsistentRead: options.consistent } },
-        }),
-        { abortSignal: options.signal },
-      );
+      const command = new BatchGetCommand({
+        RequestItems: { [table]: { Keys: [...missing], ConsistentRead: options.consistent } },
+      });
+      const answer = await unlessThrottled(client.send(command, { abortSignal: options.signal }));
+      if (!answer) continue;
       rows.push(...(answer.Responses?.[table] ?? []));
       missing = answer.UnprocessedKeys?.[table]?.Keys ?? [];
     }
@@ -107,8 +107,24 @@ async function putChunk(client: DynamoDBDocumentClient, chunk: readonly Put[], s
   }
   for (let attempt = 0; Object.keys(missing).length > 0; attempt++) {
     await backoff(attempt, signal);
-    const answer = await client.send(new BatchWriteItemCommand({ RequestItems: missing }), { abortSignal: signal });
-    missing = answer.UnprocessedItems ?? {};
+    const command = new BatchWriteItemCommand({ RequestItems: missing });
+    const answer = await unlessThrottled(client.send(command, { abortSignal: signal }));
+    if (answer) missing = answer.UnprocessedItems ?? {};
+  }
+}
+
+const THROTTLED = new Set(['ProvisionedThroughputExceededException', 'ThrottlingException', 'RequestLimitExceeded']);
+
+/**
+ * The answer to a batch; undefined if the SDK gave up because DynamoDB throttles. A batch of which nothing fits is an error,
+ * a batch of which a part fits has unprocessed items (API reference, BatchWriteItem): both are tried until the signal.
+ */
+async function unlessThrottled<Answer>(answer: Promise<Answer>): Promise<Answer | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof Error && THROTTLED.has(error.name)) return undefined;
+    throw error;
   }
 }
 

@@ -18,9 +18,9 @@ export class UnreadableSecret extends LoggableError {
 
 /** A changed secret is in use everywhere after this time. */
 const MAX_AGE_MS = 60_000;
-/** Where there is a value to go on with, Secrets Manager is asked no more often for one that it did not give. */
+/** Pause after a failed renewal, while the cached value stays in use. */
 const RETRY_AFTER_MS = 10_000;
-/** A read may take this long: where there is a value to go on with little, else what leaves a receiver time to answer. */
+/** Read timeout. Short when a cached value exists; otherwise short enough that the receiver can still answer. */
 const RENEWAL_MS = 1_500;
 const FIRST_READ_MS = 5_000;
 

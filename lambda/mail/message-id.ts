@@ -12,7 +12,7 @@ export const MAIL_ID_ARGUMENT = 'todoke_mail_id';
  * `LRzXl_NHStOGhQ4kofSm_A.filterdrecv-p3mdw1-….0` → `LRzXl_NHStOGhQ4kofSm_A`,
  * `14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0` → `14c5d75ce93.dfd.64b469`.
  *
- * Sender and receiver both take their key from here.
+ * The sender and the recorder both take their key from here.
  *
  * @returns `""` where there is no such part: what is dropped before it gets an id has `filter0093p1las1.9128.5717FB8127.0`
  */

@@ -35,7 +35,7 @@ export async function joinUnmatched(rows: readonly Row[], store: EventStore, dry
   return matched.length;
 }
 
-/** Under which ids the mail may be logged: as the receiver looked for it. */
+/** Under which ids the mail may be logged: as the recorder looked for it. */
 function messageIdsOf(row: Row): string[] {
   const details = row['details'];
   const apiData = typeof details === 'object' && details !== null && 'apiData' in details ? details.apiData : undefined;

@@ -28,7 +28,7 @@ export type StoryFailure = z.infer<typeof storyFailureSchema>;
 export async function joinLateEvents(record: StreamRecord, retentionDays: number, store: EventStore): Promise<void> {
   const mail = loggedMail(record.row);
   await fillInLogRow(record, retentionDays, store);
-  // Consistent: events were put into the story before their receiver looked for this mail for the last time.
+  // Consistent: the recorder put the events into the story before it looked for this mail for the last time.
   const failures = await failuresInStory(mail.messageId, store);
   await forEachConcurrently(failures, (failure) => joinBounceRow(failure, mail, store));
 }

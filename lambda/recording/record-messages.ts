@@ -1,6 +1,5 @@
 /** An invocation of record-events: the messages of EventQueue, recorded together or, if that fails, one by one. */
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
-import { forEachConcurrently } from '../aws/for-each-concurrently.ts';
 import { errorFields, log } from '../aws/log.ts';
 import { metricFields } from '../aws/metric.ts';
 import type { MailEvent } from '../mail/event.ts';
@@ -27,14 +26,18 @@ interface Post {
   readonly provider: Provider;
   readonly receivedAtMs: number;
   readonly events: readonly MailEvent[];
+  readonly jsonBytes: number;
 }
 
 /** Kept free at the end of the invocation, to report what failed. */
 const REPORT_MS = 2_000;
 
+/** As much JSON as is recorded together. Ten of SendGrid's largest posts have half of it. */
+const MAX_JSON_BYTES = 16 * 1024 * 1024;
+
 /**
- * Records the posts in these messages. First all together, in half of the time; if that fails, each alone, so that one
- * bad message fails alone.
+ * Records the posts in these messages. First all together; if that fails, one after the other, so that a bad message fails
+ * alone and the others are not slowed down by it.
  *
  * @returns the messages whose rows are not all written: SQS delivers them again
  */
@@ -43,40 +46,54 @@ export async function recordMessages(
   options: RecorderOptions,
 ): Promise<SQSBatchResponse> {
   const failed: string[] = [];
-  const posts = records.flatMap((record) => {
+  let group: Post[] = [];
+  const recordGroup = async () => {
+    failed.push(...(await recordPosts(group, options)));
+    group = [];
+  };
+  for (const record of records) {
     try {
-      return [readPost(record, options.timeZone)];
+      group.push(readPost(record, options.timeZone));
     } catch (error) {
       logFailure('Cannot read a message of EventQueue: it stays in the queue', record.messageId, error);
       failed.push(record.messageId);
-      return [];
     }
-  });
-  const leftMs = Math.max(0, options.endsAtMs - REPORT_MS - Date.now());
+    if (group.reduce((sum, { jsonBytes }) => sum + jsonBytes, 0) > MAX_JSON_BYTES) await recordGroup();
+  }
+  await recordGroup();
+  return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
+}
+
+function readPost({ messageId, body }: Pick<SQSRecord, 'messageId' | 'body'>, timeZone: string): Post {
+  const { provider, receivedAtMs, events, jsonBytes } = readQueueMessage(body);
+  const { normalize } = PROVIDER_EVENTS[provider];
+  return { messageId, provider, receivedAtMs, jsonBytes, events: events.map((event) => normalize(event, timeZone)) };
+}
+
+/** @returns the messages that failed */
+async function recordPosts(posts: readonly Post[], options: RecorderOptions): Promise<string[]> {
+  // Whole milliseconds: AbortSignal.timeout refuses any other number.
+  const shareOfTimeMs = (share: number) => Math.floor(Math.max(0, options.endsAtMs - REPORT_MS - Date.now()) * share);
   try {
-    // Whole milliseconds: AbortSignal.timeout refuses any other number.
-    await record(posts, Math.floor(leftMs / 2), options);
+    await record(posts, shareOfTimeMs(1 / 2), options);
+    return [];
   } catch (error) {
     log('warn', 'Cannot record the posts together: each is recorded alone', {
       posts: posts.length,
       ...errorFields(error),
     });
-    await forEachConcurrently(posts, async (post) => {
-      try {
-        await record([post], Math.max(0, options.endsAtMs - REPORT_MS - Date.now()), options);
-      } catch (error) {
-        logFailure('Cannot record a post: it stays in the queue', post.messageId, error, post.provider);
-        failed.push(post.messageId);
-      }
-    });
   }
-  return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
-}
-
-function readPost({ messageId, body }: Pick<SQSRecord, 'messageId' | 'body'>, timeZone: string): Post {
-  const { provider, receivedAtMs, events } = readQueueMessage(body);
-  const { normalize } = PROVIDER_EVENTS[provider];
-  return { messageId, provider, receivedAtMs, events: events.map((event) => normalize(event, timeZone)) };
+  const failed: string[] = [];
+  for (const [index, post] of posts.entries()) {
+    try {
+      // The last posts get the time that the first ones left.
+      await record([post], shareOfTimeMs(2 / (posts.length - index + 1)), options);
+    } catch (error) {
+      logFailure('Cannot record a post: it stays in the queue', post.messageId, error, post.provider);
+      failed.push(post.messageId);
+    }
+  }
+  return failed;
 }
 
 /** Writes one line of the log per provider, which is also its metrics. */

@@ -45,7 +45,7 @@ export function expirySeconds(startMs: number, retentionDays: number): number | 
   return retentionDays === 0 ? undefined : Math.floor((startMs + retentionDays * DAY_MS) / 1000);
 }
 
-/** When an event happened, and from when its rows' lives are counted: a wild clock must not keep or delete anything. */
+/** When an event happened, and when its row expires. The start of the retention period ignores implausible provider clocks. */
 function times(timestamp: number | undefined, { receivedAtMs, retentionDays }: RecordingTime) {
   const occurredAtMs = timestamp === undefined ? receivedAtMs : timestamp * 1000;
   const startMs = Math.abs(occurredAtMs - receivedAtMs) <= WEEK_MS ? occurredAtMs : receivedAtMs;

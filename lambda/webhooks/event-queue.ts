@@ -55,17 +55,24 @@ export function queueMessages(post: QueuedPost, maxBytes = MAX_MESSAGE_BYTES): s
   if (events.length < 2) {
     throw new WebhookRefusal(413, 'Cannot take the post: one of its events is too large for a message of the queue');
   }
-  const middle = Math.ceil(events.length / 2);
-  return [events.slice(0, middle), events.slice(middle)].flatMap((part) =>
-    queueMessages({ ...post, events: part }, maxBytes),
-  );
+  const partLength = Math.ceil(events.length / Math.max(2, Math.ceil(body.length / maxBytes)));
+  const messages: string[] = [];
+  for (let start = 0; start < events.length; start += partLength) {
+    messages.push(...queueMessages({ ...post, events: events.slice(start, start + partLength) }, maxBytes));
+  }
+  return messages;
 }
+
+/** A post has at most 5 MiB. Its JSON in the queue is a little longer. */
+const MAX_JSON_BYTES = 32 * 1024 * 1024;
 
 /**
  * Reads a message that {@link queueMessages} made.
  *
+ * @returns also how many bytes its JSON has
  * @throws Error if it is not one
  */
-export function readQueueMessage(body: string): QueuedPost {
-  return queuedPostSchema.parse(JSON.parse(brotliDecompressSync(Buffer.from(body, 'base64')).toString()));
+export function readQueueMessage(body: string): QueuedPost & { readonly jsonBytes: number } {
+  const json = brotliDecompressSync(Buffer.from(body, 'base64'), { maxOutputLength: MAX_JSON_BYTES });
+  return { ...queuedPostSchema.parse(JSON.parse(json.toString())), jsonBytes: json.length };
 }

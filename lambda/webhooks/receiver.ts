@@ -43,7 +43,7 @@ export function receiver(options: ReceiverOptions) {
     const request = webhookRequest(event);
     const { status, body, cause } = await receive(request, receivedAtMs, options).then(
       (received): Answer => ({ status: 200, body: { received } }),
-      refusal,
+      answerTo,
     );
     log(status < 400 ? 'info' : status < 500 ? 'warn' : 'error', 'webhook', {
       requestId: context.awsRequestId,
@@ -87,7 +87,8 @@ interface Answer {
   readonly cause?: ReturnType<typeof errorFields>;
 }
 
-function refusal(error: unknown): Answer {
+/** The answer to a post that was not queued. */
+function answerTo(error: unknown): Answer {
   if (error instanceof WebhookRefusal) return { status: error.status, body: { error: error.message } };
   if (error instanceof UnreadableSecret) {
     return {

@@ -155,8 +155,8 @@ export class LocalQueue {
   async delete(messageId: string): Promise<void> {
     const entry = this.#entries.get(messageId);
     if (entry === undefined) return;
-    await this.#removeFile(entry);
     this.#forget(entry);
+    await this.#removeFile(entry);
   }
 
   /** All messages, visible or not, oldest first. */
@@ -184,7 +184,10 @@ export class LocalQueue {
     entry.message = { ...entry.message, firstReceivedAt, receiveCount: receiveCount + 1 };
     await this.#write(entry);
     // If an earlier receiver deleted the message meanwhile, this write brought its file back.
-    if (this.#entries.get(messageId) !== entry) await this.#removeFile(entry);
+    if (this.#entries.get(messageId) !== entry) {
+      await this.#removeFile(entry);
+      return undefined;
+    }
     return entry.message;
   }
 

@@ -110,11 +110,16 @@ function isOneOf(given: unknown, secrets: readonly string[]): boolean {
   return secrets.reduce((found, secret) => timingSafeEqual(givenDigest, digest(secret)) || found, false);
 }
 
+const MAX_EVENT_TYPE_LENGTH = 100;
+
 /** `event` is keyed by event type; in a form it is JSON text. */
 function entriesOf(fields: Readonly<Record<string, unknown>>): CustomersMailCloudEntry[] {
   const event = typeof fields['event'] === 'string' ? parseJson(fields['event'], 'the field event') : fields['event'];
   if (!isFields(event))
     throw new WebhookRefusal(400, 'Cannot read the post: its field event is not an object keyed by event type');
+  // Each entry gets a copy of its event type.
+  if (Object.keys(event).some((eventType) => eventType.length > MAX_EVENT_TYPE_LENGTH))
+    throw new WebhookRefusal(400, 'Cannot read the post: an event type in its field event is too long');
   const entries = Object.entries(event).flatMap(([eventType, list]) =>
     (Array.isArray(list) ? list : [list]).map((entry: unknown) => ({ eventType, entry })),
   );

@@ -237,3 +237,9 @@ describe('a post of more than 1 MiB', () => {
     refusalOf(() => acceptCustomersMailCloud(unreadable, ALL), 413);
   });
 });
+
+test('an event type of more than 100 characters is refused: each entry would get a copy of it', () => {
+  const keyed = (length: number) => jsonPost({ api_key: 'webhook-key', event: { ['x'.repeat(length)]: [{}] } });
+  expect(acceptCustomersMailCloud(keyed(100), ALL)).toHaveLength(1);
+  refusalOf(() => acceptCustomersMailCloud(keyed(101), ALL), 400);
+});
