@@ -2,14 +2,17 @@
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { alarmVerdict } from '../../bin/support/doctor/alarms.ts';
 import { queueChecks } from '../../bin/support/doctor/queues.ts';
 import { rowCheck, stuckCheck } from '../../bin/support/doctor/rows.ts';
+import { secretChecks } from '../../bin/support/doctor/secrets.ts';
 import { streamProblems } from '../../bin/support/doctor/streams.ts';
 import { tableChecks } from '../../bin/support/doctor/tables.ts';
+import { webhookChecks } from '../../bin/support/doctor/webhooks.ts';
 import { DAY_PARTITIONS } from '../../lambda/recording/keys.ts';
 
 const settings = { region: 'ap-northeast-1', credentials: { accessKeyId: 'tests', secretAccessKey: 'tests' } };
@@ -167,6 +170,27 @@ describe('queues', () => {
       says: expect.stringMatching(/^2 messages: work was given up/),
     });
   });
+});
+
+test.each([
+  ['SendGridWebhookUrl', ['SendGrid, events', 'a forged SendGrid post']],
+  [
+    'CustomersMailCloudWebhookUrl',
+    [
+      'Customers Mail Cloud, events',
+      'a Customers Mail Cloud post with a wrong key',
+      'a Customers Mail Cloud post with a right key',
+    ],
+  ],
+])('without the output %s the checks of that webhook are skipped, and no other', async (output, names) => {
+  vi.spyOn(SecretsManagerClient.prototype, 'send').mockImplementation(() => Promise.reject(new Error('no secret')));
+  onTestFinished(() => void vi.restoreAllMocks());
+  const outputs = { ...patient({}).outputs, [output]: undefined };
+  const checks = [...secretChecks({ ...patient({}), outputs }), ...webhookChecks({ ...patient({}), outputs })];
+  const looks = await Promise.allSettled(checks.map(async ({ name, look }) => ({ name, ...(await look()) })));
+  expect(looks.flatMap((look) => (look.status === 'fulfilled' ? [look.value] : []))).toEqual(
+    names.map((name) => ({ name, state: 'skipped', says: 'the setting `providers` leaves it out' })),
+  );
 });
 
 test.each([

@@ -119,10 +119,26 @@ describePage('the page', () => {
   test('a documented sample is posted to each receiver, and shows its answer and its rows', async () => {
     const { page } = await open('#/try');
     const outcome = page.getByRole('region', { name: 'Answer' });
+    // No post is recorded before it is released.
+    let release = () => {};
+    const released = new Promise<undefined>((resolve) => {
+      release = () => resolve(undefined);
+    });
+    onTestFinished(() => {
+      release();
+      stack().storage.plan = () => undefined;
+    });
+    stack().storage.plan = ({ caller }) => (caller === 'RecordEvents' ? released : undefined);
     await page.getByLabel('Sample').selectOption({ label: 'A dropped mail' });
     await page.getByRole('button', { name: 'Post it' }).click();
     await outcome.getByText('{"received":1}').waitFor();
+    // One in Bounce, one in the story.
+    const waiting = outcome.getByText('The post is queued. Rows that are not recorded yet: 2');
+    await waiting.waitFor();
+    await expectAccessible(page);
+    release();
     await outcome.getByText('hello@world.com').first().waitFor();
+    await waiting.waitFor({ state: 'detached' });
     await expectAccessible(page);
 
     await page.getByLabel('Sample').selectOption({ label: 'Two bounces, escaped twice (form)' });

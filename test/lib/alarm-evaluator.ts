@@ -108,10 +108,25 @@ function statistic(
   points: readonly Point[],
   { begin, end }: Window,
 ): Value {
-  const key = metricKey(Metric);
-  const values = points
-    .filter(({ metric, minute }) => metric === key && minute >= begin && minute < end)
+  const values = (pointsByMetric(points).get(metricKey(Metric)) ?? [])
+    .filter(({ minute }) => minute >= begin && minute < end)
     .map(({ value }) => value);
   if (values.length === 0) return undefined;
   return Stat === 'Sum' ? values.reduce((sum, value) => sum + value, 0) : Math.max(...values);
+}
+
+const grouped = new WeakMap<readonly Point[], Map<string, Point[]>>();
+
+/** Grouped once per list: every alarm looks at the same points at many minutes. */
+function pointsByMetric(points: readonly Point[]): Map<string, Point[]> {
+  const known = grouped.get(points);
+  if (known) return known;
+  const byMetric = new Map<string, Point[]>();
+  for (const point of points) {
+    const group = byMetric.get(point.metric);
+    if (group) group.push(point);
+    else byMetric.set(point.metric, [point]);
+  }
+  grouped.set(points, byMetric);
+  return byMetric;
 }

@@ -63,4 +63,10 @@ describe.each(PROVIDERS)('providers: %s', (provider) => {
       expect(fired, logicalId).toBe(true);
     }
   });
+
+  test('UnrecordedPosts counts the attempts of either provider: a message that cannot be read counts as one of SendGrid', () => {
+    const alarm = alarms.get('UnrecordedPosts') ?? expect.unreachable();
+    const fired = TROUBLES['UnrecordedPosts']?.map((points) => fires(alarm, points, NOW, 'makes the result missing'));
+    expect(fired).toEqual([true, true]);
+  });
 });
