@@ -24,8 +24,8 @@ const common = {
 
 export default defineConfig({
   test: {
-    // One worker per core: the long tests mostly wait for what they started.
-    maxWorkers: '100%',
+    // More workers than cores: the long tests mostly wait for the processes that they started.
+    maxWorkers: '200%',
     projects: [
       {
         test: {

@@ -11,7 +11,7 @@ import { sendingVerdict } from './sending-verdict.ts';
 import { withStorage } from './with-storage.ts';
 
 /** Most of a case is waiting. */
-const LANES = 8;
+const LANES = 16;
 
 const storage = withStorage();
 let senders: Senders | undefined;
