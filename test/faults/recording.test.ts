@@ -93,7 +93,7 @@ describe('whatever call fails, in whatever way, the rows are complete in the end
 
   test('in random schedules', async () => {
     const lanes = await lanesWithout('none', 20_000);
-    const seeds = Array.from({ length: 12 }, (_, n) => n);
+    const seeds = Array.from({ length: 6 }, (_, n) => n);
     const outcomes = await playEach(seeds, lanes, (seed, lane) => playRandom(seed, lane, storage()));
     expect(await troublesOf(outcomes)).toEqual([]);
   });
@@ -118,7 +118,8 @@ describe('without a guard something is lost, doubled or wrong:', () => {
 describe('the same rows, however often it comes:', () => {
   test('a post 46 times, 10 of them at once', async () => {
     const { store } = storage();
-    const post = scenario('sendgrid');
+    const whole = scenario('sendgrid');
+    const post = { ...whole, events: whole.events.slice(0, 10) };
     await forEachConcurrently(loggedBefore(post), (row) => putLogRow(row, store));
     const deliveries = Array.from({ length: 46 }, (_, n) => (n % 2 ? AGAIN : FIRST_TIME));
     await forEachConcurrently(
@@ -146,7 +147,7 @@ describe('the same rows, however often it comes:', () => {
 
   test('events in any order, late and repeated', async () => {
     const { store } = storage();
-    const orders = permutations([0, 1, 2, 3, 4, 5]).filter((_, n) => n % 12 === 0);
+    const orders = permutations([0, 1, 2, 3, 4, 5]).filter((_, n) => n % 24 === 0);
     const outcomes: Outcome[] = [];
     await forEachConcurrently(
       orders,
