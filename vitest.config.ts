@@ -26,7 +26,7 @@ const common = {
 export default defineConfig({
   test: {
     // More workers than most machines have cores: the long tests mostly wait for the processes that they started.
-    maxWorkers: 4,
+    maxWorkers: 3,
     projects: [
       {
         test: {
