@@ -6,7 +6,7 @@ import { listen, originOf } from '../../local/ports.ts';
 /** DynamoDB answers in single-digit milliseconds. */
 export const DISTANCE_MS = 5;
 
-/** @returns an address from which everything reaches the engine five milliseconds later */
+/** @returns an address from which everything reaches `endpoint` five milliseconds later */
 export async function startDistance(endpoint: string, cleanup: Cleanup): Promise<string> {
   const { hostname, port } = new URL(endpoint);
   const server = createServer((near) => {
@@ -24,5 +24,5 @@ export async function startDistance(endpoint: string, cleanup: Cleanup): Promise
     far.on('data', (bytes) => near.write(bytes));
   });
   cleanup.defer('close the distance', () => void server.close());
-  return originOf(await listen(server, 0, 'the distance to the tables'));
+  return originOf(await listen(server, 0, 'the distance'));
 }
