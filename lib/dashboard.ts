@@ -69,7 +69,7 @@ function rows(metrics: Metrics, alarms: Alarms) {
     ),
     row(
       graph('Mails sent', metrics.counts('Sent')),
-      graph('Mails not sent, or tried again', [...metrics.counts('NotSent'), ...metrics.counts('Retried')]),
+      graph('Mails not sent; attempts put off', [...metrics.counts('NotSent'), ...metrics.counts('Retried')]),
       graph('Waiting: records in streams (ms), the oldest post (s)', [...metrics.streamAges, metrics.oldestPostAge]),
     ),
     row(

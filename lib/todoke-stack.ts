@@ -84,6 +84,7 @@ export class TodokeStack extends Stack {
     output('WebhookSecretName', secrets.webhook.secretName, 'Holds what webhooks are verified with');
     output('SenderSecretName', secrets.sender.secretName, 'Holds what mail is sent with');
     output('EventQueueUrl', queues.events.queueUrl, 'Holds the posts that wait to be recorded');
+    output('RetryQueueUrl', queues.retries.queueUrl, 'Holds the mails that wait for their next attempt');
     output('FailureQueueUrl', queues.failures.queueUrl, 'Holds what was given up: empty on a good day');
   }
 }

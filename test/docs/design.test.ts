@@ -7,8 +7,9 @@ import { documentClient } from '../../lambda/aws/dynamodb.ts';
 import type { FailureEvent } from '../../lambda/mail/event.ts';
 import { outgoingMail } from '../../lambda/mail/outgoing-mail.ts';
 import { bounceRow, logRow, storyRow, unrecognizedRow } from '../../lambda/recording/rows.ts';
-import { mailTable } from '../../lambda/sending/mail-table.ts';
+import { mailTable, ticket } from '../../lambda/sending/mail-table.ts';
 import { sendAgain } from '../../lambda/sending/send-again.ts';
+import { newSending } from '../../lambda/sending/sending.ts';
 import { blocks, codes, firstTable, readPage, section } from './pages.ts';
 
 const design = await readPage('docs/design.md');
@@ -136,9 +137,10 @@ async function attributesWritten(
 const updateSchema = z.object({ UpdateExpression: z.string() });
 
 async function writeEverything(table: MailTable): Promise<void> {
-  const result = await table.claim('mail', Date.now(), Date.now() + 60_000);
+  const sending = newSending({ eventId: 'event', writtenAtMs: Date.now(), row: { id: 'mail' } });
+  const result = await table.claim(sending, Date.now(), ticket(Date.now() + 60_000));
   if (result.kind !== 'claimed') throw new Error(`The item is ${result.kind}, it should be claimed`);
-  await table.release(result.claim, Date.now(), { error: 'not now', attempts: 0 });
+  await table.defer(result.claim, { nextAttemptAt: 'later', error: 'not now', attempts: 0 });
   await table.finish(result.claim, { status: 'failed', error: 'refused', attempts: 1 }, 1);
   await table.finish(result.claim, { status: 'sent', messageId: 'id', sentAt: 'now' }, 1);
 }

@@ -5,6 +5,7 @@ import { afterAll, afterEach, describe, expect, onTestFinished, test } from 'vit
 import * as z from 'zod';
 import { METRIC_NAMES } from '../../lambda/aws/metric-names.ts';
 import { PROVIDERS } from '../../lambda/mail/provider.ts';
+import { newSending } from '../../lambda/sending/sending.ts';
 import { metricKey } from '../lib/alarm-evaluator.ts';
 import { alarmMetrics, dashboardMetrics } from '../lib/watched-metrics.ts';
 import { type EmittedMetric, emittedMetrics } from './emf.ts';
@@ -179,7 +180,13 @@ describe('in the lines of the logs', () => {
         caller === 'SendMail' && action === 'UpdateItem' ? 'error 500' : undefined;
       await stack().insert(mail(`again by ${provider}`, provider));
       const ofProvider = async () => (await countsOf('SendMail')).filter(({ Provider }) => Provider === provider);
-      await until('the stream to deliver it again', async () => (await ofProvider()).find(({ Retried }) => Retried));
+      await until('an attempt that fails', async () => (await ofProvider()).find(({ Retried }) => Retried));
+      const late = mail(`late by ${provider}`, provider);
+      await stack().insert({ ...late, status: 'on hold' });
+      await stack()
+        .local.queues.get('RetryQueue')
+        ?.send(JSON.stringify(waitingForTwoHours(late)));
+      await soon(ofProvider).toContainEqual(expect.objectContaining({ RetriedLate: 1 }));
       stack().storage.plan = () => undefined;
       await expect(stack().settled(`again by ${provider}`)).resolves.toMatchObject({ status: 'sent' });
 
@@ -220,6 +227,11 @@ describe('in the lines of the logs', () => {
     for (const line of lines) expect(line).not.toMatch(/example\.jp|shop@|Subject of|Content of/);
   });
 });
+
+/** A message of RetryQueue. */
+function waitingForTwoHours(item: { readonly id: string }) {
+  return newSending({ eventId: 'event', writtenAtMs: Date.now() - 2 * 3_600_000, row: item });
+}
 
 /** A line is written a little after what it is about. */
 function soon<Found>(look: () => Promise<Found>) {

@@ -376,7 +376,7 @@ describe('between the receiver and the recorder', () => {
     const [good, bad] = posts;
     if (!good || !bad) return expect.unreachable();
     for (const post of posts) await postTo(queue, post, { client: queue.patient, ...TIME });
-    await sendMessage(queue.patient, queue.url, 'no post', NEVER);
+    await sendMessage(queue.patient, queue.url, 'no post', { signal: NEVER });
     const messages = queue.size();
     proxy.plan = ({ body }) => (JSON.stringify(body).includes(bad.tag) ? 'error 500' : undefined);
     let recorded = 0;

@@ -2,8 +2,9 @@ import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeAll, expect, test } from 'vitest';
 import type { Row } from '../../../lambda/aws/dynamodb.ts';
-import { mailTable } from '../../../lambda/sending/mail-table.ts';
+import { mailTable, ticket } from '../../../lambda/sending/mail-table.ts';
 import { sendAgain } from '../../../lambda/sending/send-again.ts';
+import { newSending } from '../../../lambda/sending/sending.ts';
 import { startEngine } from '../../../local/database/engine.ts';
 import { temporaryDataFolder, whenFinished } from '../../temporary.ts';
 
@@ -50,7 +51,9 @@ test.each<[string, Row]>([
 test('what its stream took up again since it was found is left alone: it would go out twice', async () => {
   const found = { id: 'taken up', status: 'sending', sendingUntil: past, attempts: 1 };
   await put(found);
-  expect(await mailTable(db, MAIL).claim(found.id, NOW, NOW + 60_000)).toMatchObject({ kind: 'claimed' });
+  const record = { eventId: 'event', writtenAtMs: NOW, row: found };
+  const claim = await mailTable(db, MAIL).claim(newSending(record), NOW, ticket(NOW + 60_000));
+  expect(claim).toMatchObject({ kind: 'claimed' });
   expect(await sendAgain(db, MAIL, found, NOW)).toBe(false);
   expect(await stored(found.id)).toMatchObject({ status: 'sending', attempts: 2 });
 });
