@@ -421,6 +421,7 @@ test('the outputs are those of the design', () => {
     'ReadBouncesPolicyArn',
     'SendGridRegion',
     'SendGridWebhookUrl',
+    'SendMailPolicyArn',
     'SenderSecretName',
     'SentLogTableName',
     'WebhookSecretName',
