@@ -74,6 +74,11 @@ export class TodokeStack extends Stack {
     );
     output('SendGridRegion', settings.sendgridRegion, 'Where the SendGrid account lives');
     output(
+      'SendMailPolicyArn',
+      applications.sendMail.managedPolicyArn,
+      'Attach this to an application that sends mail',
+    );
+    output(
       'LogMailPolicyArn',
       applications.logMail.managedPolicyArn,
       'Attach this to an application that logs its mail',

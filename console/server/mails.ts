@@ -6,7 +6,7 @@ import { readAddresses } from '../../lambda/mail/address.ts';
 import { OUTCOMES } from '../../lambda/mail/classification.ts';
 import { LOG_ROW_ENTRY } from '../../lambda/recording/entries.ts';
 import type { StoryFailure } from '../../lambda/recording/late-join.ts';
-import { whyStuck } from '../../lambda/sending/stuck.ts';
+import { isWaiting, nextAttemptOf, oddStatusOf, STANDING_ATTRIBUTES, whyStuck } from '../../lambda/sending/stuck.ts';
 import {
   type Answered,
   type Asked,
@@ -21,6 +21,7 @@ import { bounceKey, versionOfMail } from '../shared/versions.ts';
 import { newestFirst } from './day-index.ts';
 import { LOOK, unknownOf } from './look.ts';
 import { queryPartition, sentLogByDay, type Tables } from './tables.ts';
+import { WaitingItems } from './waiting.ts';
 
 const PAGE_ROWS = 50;
 /** A glance needs no more of a story; the whole is read where a mail is opened. */
@@ -84,13 +85,21 @@ function listedMail(row: Row): ListedMail {
   };
 }
 
+/** By table. */
+const waitingItems = new Map<string, WaitingItems>();
+
 /** An item, without its content. */
-function mailItem(row: Row): MailItem {
-  const { provider, from, to, subject, messageId, sentAt, resentAt } = row;
+function mailItem(row: Row, table: string): MailItem {
+  const { status, provider, from, to, subject, messageId, sentAt, resentAt } = row;
+  const id = String(row['id']);
+  const nowMs = Date.now();
   const [sender] = readAddresses(from);
+  const waiting = waitingItems.get(table) ?? new WaitingItems();
+  waitingItems.set(table, waiting);
+  const waitsLong = waiting.see(id, { isWaiting: isWaiting(status), resentAt }, nowMs);
   return {
-    id: String(row['id']),
-    status: textOf(row['status']) || 'waiting',
+    id,
+    status: isWaiting(status) ? 'waiting' : String(status),
     provider: textOf(provider),
     ...(sender && { from: sender }),
     to: readAddresses(to),
@@ -99,31 +108,21 @@ function mailItem(row: Row): MailItem {
     messageId: textOf(messageId),
     sentAt: textOf(sentAt),
     resentAt: textOf(resentAt),
-    stuck: whyStuck(row, Date.now()),
+    stuck: waitsLong ? 'has no status' : whyStuck(row, nowMs),
+    nextAttemptAt: nextAttemptOf(row, nowMs),
+    odd: oddStatusOf(row),
   };
 }
 
 /** What is read of an item: not the content, which may be long. */
-const LISTED = [
-  'id',
-  'status',
-  'provider',
-  'from',
-  'to',
-  'subject',
-  'error',
-  'messageId',
-  'sentAt',
-  'sendingUntil',
-  'resentAt',
-];
+const LISTED = [...STANDING_ATTRIBUTES, 'provider', 'from', 'to', 'subject', 'sentAt', 'resentAt'];
 
 /** Items that are not sent. There is no index for them: this reads the table, a megabyte a time. */
 export async function unsent(tables: Tables, { cursor }: Asked<'unsent'>): Promise<Answered<'unsent'>> {
   const { Items, ScannedCount, LastEvaluatedKey } = await tables.client.send(
     new ScanCommand({
       TableName: tables.mail,
-      FilterExpression: 'NOT #status = :sent',
+      FilterExpression: 'NOT (#status = :sent AND (attribute_exists(#messageId) OR attribute_exists(#error)))',
       ProjectionExpression: LISTED.map((name) => `#${name}`).join(', '),
       ExpressionAttributeNames: Object.fromEntries(LISTED.map((name) => [`#${name}`, name])),
       ExpressionAttributeValues: { ':sent': 'sent' },
@@ -131,7 +130,7 @@ export async function unsent(tables: Tables, { cursor }: Asked<'unsent'>): Promi
     }),
   );
   return {
-    items: (Items ?? []).map(mailItem),
+    items: (Items ?? []).map((item) => mailItem(item, tables.mail)),
     looked: ScannedCount ?? 0,
     ...(LastEvaluatedKey && { cursor: { key: { id: String(LastEvaluatedKey['id']) } } }),
   };
@@ -153,7 +152,7 @@ export async function story(tables: Tables, asked: Asked<'story'>): Promise<Answ
   const events = eventsOf(rows);
   return {
     ...(log && { log: { ...listedMail(log), states: statesOf(recipients(log), events) } }),
-    ...(item && { item: mailItem(item) }),
+    ...(item && { item: mailItem(item, tables.mail) }),
     events,
     bounces: await bouncesOf(tables, failuresIn(events)),
     more,

@@ -52,7 +52,10 @@ const listedMail = z.object({
 });
 export type ListedMail = z.infer<typeof listedMail>;
 
-/** An item of the Mail table. `stuck`: why it will not be sent unless somebody sees to it. */
+/**
+ * An item of the Mail table. `stuck`: why it will not be sent unless somebody sees to it; `nextAttemptAt`: when a
+ * deferred item is tried again; `odd`: what is odd about a status that Todoke never writes.
+ */
 const mailItem = z.object({
   id: z.string(),
   status: z.string(),
@@ -66,6 +69,8 @@ const mailItem = z.object({
   /** When it was last sent again, by the page or by `npm run resend`. */
   resentAt: text,
   stuck: text,
+  nextAttemptAt: text,
+  odd: text,
 });
 export type MailItem = z.infer<typeof mailItem>;
 

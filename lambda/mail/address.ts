@@ -28,6 +28,20 @@ export function parseAddresses(value: unknown): Address[] {
   return [...candidates(value, 0)].map((read) => read());
 }
 
+/** Like parseAddresses, but every refusal is returned beside the addresses, not only the first one. */
+export function checkAddresses(value: unknown): { readonly addresses: Address[]; readonly refusals: Error[] } {
+  const addresses: Address[] = [];
+  const refusals: Error[] = [];
+  for (const read of candidates(value, 0)) {
+    try {
+      addresses.push(read());
+    } catch (error) {
+      refusals.push(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+  return { addresses, refusals };
+}
+
 /** Like parseAddresses, but what is no address is left out: for rows that other programs wrote. */
 export function readAddresses(value: unknown): Address[] {
   return [...candidates(value, 0)].flatMap((read) => {

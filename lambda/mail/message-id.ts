@@ -36,6 +36,14 @@ export function customersMailCloudMessageId(messageId: string): string {
 }
 
 /**
+ * The ids under which a mail of Customers Mail Cloud may be logged: its Message-ID, and what its sender put into the
+ * header X-Api-Data.
+ */
+export function customersMailCloudMessageIds(messageId: string, apiData: string): string[] {
+  return [...new Set([messageId, apiData].map(customersMailCloudMessageId))].filter((id) => id !== '');
+}
+
+/**
  * The Message-ID for a mail whose sender chooses it (RFC 5322, 3.6.4). The same seed gives the same one, so that a mail
  * whose sending broke off goes out again under the Message-ID that it was logged with.
  *

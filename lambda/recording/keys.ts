@@ -17,6 +17,9 @@ export function boundedKey(value: string, maxBytes: number): string {
   return utf8Beginning(key, maxBytes - Buffer.byteLength(mark)) + mark;
 }
 
+/** A message id as the key of a story. */
+export const storableMessageId = (id: string): string => boundedKey(id, PARTITION_KEY_MAX_BYTES);
+
 /** The event with ids and a recipient that fit into keys. */
 export function withStorableKeys<Event extends MailEvent>(event: Event): Event {
   if (event.kind === 'ignored') return event;
@@ -28,7 +31,7 @@ export function withStorableKeys<Event extends MailEvent>(event: Event): Event {
   return {
     ...event,
     ...ids,
-    messageIds: event.messageIds.map((id) => boundedKey(id, PARTITION_KEY_MAX_BYTES)),
+    messageIds: event.messageIds.map(storableMessageId),
     recipient: event.recipient === undefined ? undefined : boundedKey(event.recipient, PARTITION_KEY_MAX_BYTES),
   };
 }

@@ -5,6 +5,7 @@ import { en } from '../../console/page/words/en.ts';
 import { fill } from '../../console/page/words/fill.ts';
 import { ja } from '../../console/page/words/ja.ts';
 import { figures } from '../../console/server/overview.ts';
+import { WaitingItems } from '../../console/server/waiting.ts';
 import { bounce } from '../../console/shared/api.ts';
 import { problemsOf } from '../../console/shared/new-mail.ts';
 import { statesOf } from '../../console/shared/states.ts';
@@ -47,6 +48,34 @@ describe('what a new mail lacks', () => {
       content: { code: 'missing' },
     });
   });
+});
+
+test('an item is stuck when it has been seen without a status for a minute', () => {
+  const items = new WaitingItems();
+  const see = (nowMs: number, isWaiting = true, resentAt?: string) =>
+    items.see('order', { isWaiting, resentAt }, nowMs);
+  expect([see(0), see(59_999), see(60_000), see(90_000)]).toEqual([false, false, true, true]);
+  // Sent again, it waits from the start; and so it does when its status was deleted.
+  expect([see(91_000, true, 'now'), see(150_999, true, 'now'), see(151_000, true, 'now')]).toEqual([
+    false,
+    false,
+    true,
+  ]);
+  expect([see(152_000, false, 'now'), see(300_000, true, 'now'), see(359_999, true, 'now')]).toEqual([
+    false,
+    false,
+    false,
+  ]);
+});
+
+test('items that nobody looks at any more are forgotten', () => {
+  const items = new WaitingItems();
+  items.see('kept', { isWaiting: true }, 0);
+  items.see('forgotten', { isWaiting: true }, 0);
+  items.see('kept', { isWaiting: true }, 1);
+  for (let n = 0; n < 9_999; n++) items.see(`other-${n}`, { isWaiting: true }, 1);
+  expect(items.see('kept', { isWaiting: true }, 60_000)).toBe(true);
+  expect(items.see('forgotten', { isWaiting: true }, 60_000)).toBe(false);
 });
 
 test('a recipient’s state is the most telling one, in whichever order the events came', () => {

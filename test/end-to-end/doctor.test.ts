@@ -308,13 +308,18 @@ describe('it finds', () => {
 
   test('mail that is stuck', async () => {
     onTestFinished(async () => {
-      for (const id of ['failed', 'lapsed', 'sending']) await remove('MailTableName', { id });
+      for (const id of ['failed', 'lapsed', 'sending', 'deferred', 'held back']) await remove('MailTableName', { id });
     });
     const letter = { from: 'a@example.com', to: 'b@example.jp', subject: 's', content: 'c' };
     await stack().insert({ id: 'failed', ...letter, status: 'failed', error: 'refused' });
     await stack().insert({ id: 'lapsed', ...letter, status: 'sending', sendingUntil: '2026-01-01T00:00:00.000Z' });
     await stack().insert({ id: 'sending', ...letter, status: 'sending', sendingUntil: '2999-01-01T00:00:00.000Z' });
-    expect(await mended(doctor())).toMatch(/mails: 2 stuck, of 3 items/);
+    const nextAttemptAt = '2999-01-01T00:00:00.000123Z';
+    await stack().insert({ id: 'deferred', ...letter, status: 'sending', nextAttemptAt });
+    await stack().insert({ id: 'held back', ...letter, status: 'hold' });
+    expect(await mended(doctor())).toMatch(
+      /mails: 2 stuck, of 5 items; 1 with a status that Todoke never writes.*; 1 deferred, and tried again by themselves:/,
+    );
   });
 
   test('failures that were not understood, or joined no mail', async () => {

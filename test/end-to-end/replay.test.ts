@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { readOutputs } from '../../bin/support/outputs.ts';
 import { documentClientOf } from '../../bin/support/tables.ts';
+import { storableMessageId } from '../../lambda/recording/keys.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { ran, runOn } from './command.ts';
 import { runningStack } from './running-stack.ts';
@@ -129,6 +130,56 @@ test('what is understood by now becomes a proper row, what is logged by now is j
   const again = await stack().allBounces();
   expect(await replay()).toMatch(/0 now recognized, 4 still unrecognized[\s\S]*0 now joined/);
   expect(await stack().allBounces()).toEqual(again);
+});
+
+test('a mail is found by its X-Api-Data as the recorder finds it: escaped, and too long for a key', async () => {
+  const long = `<${'a'.repeat(3_000)}@example.com>`;
+  const mail = { entry: 'mail', from: 'shop@example.com', to: 'taro@example.jp', subject: 's' };
+  await stack().log({ ...mail, messageId: '<api-data@example.com>' });
+  await stack().log({ ...mail, messageId: storableMessageId(long) });
+  await stack().log({ ...mail, messageId: 'of-somebody-else' });
+  const failed = {
+    occurredAt: receivedAt,
+    receivedAt,
+    outcome: 'bounced',
+    matched: false,
+    messageId: '<other@example.com>',
+  };
+  const outputs = await readOutputs(stack().local.outputsFile);
+  const TableName = outputs.BounceTableName;
+  const client = documentClientOf(outputs);
+  const rows = {
+    escaped: { provider: 'customers-mail-cloud', details: { apiData: '\\u003Capi-data@example.com\\u003E' } },
+    long: { provider: 'customers-mail-cloud', details: { apiData: long } },
+    'custom argument': { provider: 'sendgrid', details: { apiData: 'of-somebody-else' } },
+  };
+  for (const [fullMessageId, row] of Object.entries(rows)) {
+    await client.send(new PutCommand({ TableName, Item: { ...failed, ...row, fullMessageId, eventId: 'e' } }));
+  }
+  expect(await replay()).toMatch(/2 now joined with the mail, 1 whose mail is not/);
+  const matched = (await stack().allBounces()).filter((row) => row['matched']).map((row) => row['fullMessageId']);
+  expect(matched.toSorted()).toEqual(['escaped', 'long']);
+});
+
+test('a row that cannot be replayed is named, and the others are', async () => {
+  const outputs = await readOutputs(stack().local.outputsFile);
+  const TableName = outputs.BounceTableName;
+  const client = documentClientOf(outputs);
+  const unrecognized = { eventId: 'e', provider: 'sendgrid', outcome: 'unrecognized', matched: false };
+  for (const [fullMessageId, time] of Object.entries({ a: receivedAt, bad: 'no time', c: receivedAt })) {
+    const rawEvent = JSON.stringify({
+      ...bounce,
+      sg_event_id: fullMessageId,
+      sg_message_id: `kept-${fullMessageId}.recvd-1`,
+    });
+    await client.send(
+      new PutCommand({ TableName, Item: { ...unrecognized, fullMessageId, receivedAt: time, rawEvent } }),
+    );
+  }
+  const { stdout, stderr, status } = await ran(stack().local.outputsFile, 'replay');
+  expect(stdout).toMatch(/CANNOT replay {"fullMessageId":"bad","eventId":"e"}: /);
+  expect(stdout).toMatch(/2 now recognized, 1 still unrecognized/);
+  expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(/Cannot replay 1 row:/), status: 1 });
 });
 
 describe('the time zone of Customers Mail Cloud', () => {

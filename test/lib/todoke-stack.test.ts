@@ -443,6 +443,7 @@ test('the outputs are those of the design', () => {
     'RetryQueueUrl',
     'SendGridRegion',
     'SendGridWebhookUrl',
+    'SendMailPolicyArn',
     'SenderSecretName',
     'SentLogTableName',
     'WebhookSecretName',

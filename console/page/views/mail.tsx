@@ -11,6 +11,7 @@ import { usePolling } from '../polling.ts';
 import { hashOf } from '../route.ts';
 import { useSay } from '../settings.tsx';
 import { SendAgain } from './send-again.tsx';
+import { Standing } from './standing.tsx';
 import { StoryOf } from './story.tsx';
 
 const SOURCE: Source<ListedMail> = {
@@ -188,6 +189,7 @@ function UnsentItem({ item, session }: { item: MailItem; session: Session }) {
             <Text>{item.error}</Text>
           </p>
         )}
+        <Standing item={item} />
         <SendAgain item={item} session={session} />
       </div>
     </li>

@@ -10,6 +10,7 @@ import { usePolling } from '../polling.ts';
 import { useSay, wordFor } from '../settings.tsx';
 import { AllAttributes, Verdict } from './details.tsx';
 import { SendAgain } from './send-again.tsx';
+import { Standing } from './standing.tsx';
 
 export type Story = Answered<'story'>;
 
@@ -50,11 +51,12 @@ export function StoryOf({ asked, session }: { asked: { messageId?: string; id?: 
         <Text>{subject || say('noSubject')}</Text>
       </h3>
       <Facts story={story} />
-      {item && item.status !== 'sent' && (
+      {item && (item.status !== 'sent' || item.odd !== undefined) && (
         <div class="standing">
           <Mark state={item.status} />
           {item.error && <Text>{item.error}</Text>}
-          {!item.stuck && item.status !== 'sending' && <p class="faint">{say('waitingHint')}</p>}
+          {!item.stuck && item.status === 'waiting' && <p class="faint">{say('waitingHint')}</p>}
+          <Standing item={item} />
           <SendAgain item={item} session={session} />
         </div>
       )}

@@ -92,6 +92,8 @@ export const en = {
   noSubject: '(no subject)',
   stuckHint: 'It will not be sent unless you send it again.',
   waitingHint: 'It waits to be sent.',
+  nextAttempt: 'Next attempt at',
+  oddStatus: 'Todoke never writes this status, and does not send the item. To send it, delete its status.',
   sendAgain: 'Send again',
   sentAgain: 'It is being sent again.',
   notAgain: 'It has changed meanwhile, and was not sent again.',

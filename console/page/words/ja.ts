@@ -93,6 +93,9 @@ export const ja: Words = {
   noSubject: '（件名なし）',
   stuckHint: '再送信しないかぎり、送信されません。',
   waitingHint: '送信を待っています。',
+  nextAttempt: '次の送信予定:',
+  oddStatus:
+    'Todoke が書き込むことのない status です。この項目は送信されません。送信するには status を削除してください。',
   sendAgain: '再送信',
   sentAgain: '再送信しています。',
   notAgain: 'その間に項目が変更されたため、再送信しませんでした。',

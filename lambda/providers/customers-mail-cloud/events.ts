@@ -9,7 +9,7 @@ import { keyOfContent } from '../../mail/content-key.ts';
 import type { MailEvent, ProgressState } from '../../mail/event.ts';
 import { type Fields, otherFields, textField } from '../../mail/fields.ts';
 import { jsonText } from '../../mail/json.ts';
-import { customersMailCloudMessageId } from '../../mail/message-id.ts';
+import { customersMailCloudMessageId, customersMailCloudMessageIds } from '../../mail/message-id.ts';
 import { zonedTimestamp } from '../../mail/timestamp.ts';
 import { classifyCustomersMailCloud } from './classification.ts';
 
@@ -89,14 +89,12 @@ function isKnownEventType(eventType: string): eventType is keyof typeof FAILURES
 
 function common(entry: Fields, received: CustomersMailCloudEntry, timeZone: string) {
   const messageId = customersMailCloudMessageId(textField(entry, 'messageId'));
-  const apiData = customersMailCloudMessageId(textField(entry, 'apiData'));
   // Versions 2 and 1; `blocks` is known from its list API.
   const recipient = mailboxKey(textField(entry, 'to') || textField(entry, 'envelopeTo') || textField(entry, 'email'));
   const created = textField(entry, 'created');
-  const ids = messageId === apiData ? [messageId] : [messageId, apiData];
   return {
     provider: 'customers-mail-cloud',
-    messageIds: ids.filter((id) => id !== ''),
+    messageIds: customersMailCloudMessageIds(messageId, textField(entry, 'apiData')),
     fullMessageId: messageId === '' ? keyOfContent(received) : `${messageId}#${recipient}`,
     // There is no event id: when, what kind and which status tell one event of a mail and recipient from another.
     eventId: `${created}#${received.eventType}#${textField(entry, 'status')}`,

@@ -102,7 +102,11 @@ export function customersMailCloudSender({ smtp, limitMs = LIMIT_MS }: Customers
           // Closes the connection. The mail may have been taken all the same, as where a connection breaks.
           signal: AbortSignal.timeout(limitMs),
           messageId,
-          headers: { [API_DATA_HEADER]: messageId },
+          // A list, not a map: nodemailer takes a map with the names `key` and `value` for one header.
+          headers: Object.entries({ ...mail.headers, [API_DATA_HEADER]: messageId }).map(([key, value]) => ({
+            key,
+            value,
+          })),
           from: mailbox(mail.from),
           to: mail.to.map(mailbox),
           cc: mail.cc.map(mailbox),

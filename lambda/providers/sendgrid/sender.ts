@@ -59,6 +59,7 @@ export function sendGridSender(options: SendGridSenderOptions): Sender {
           ...(mail.replyTo.length > 0 && { replyToList: mail.replyTo.map(emailData) }),
           subject: mail.subject,
           content: contentOf(mail),
+          headers: { ...mail.headers },
           customArgs: { [MAIL_ID_ARGUMENT]: mail.id },
         });
         // Whatever it says of the id: the mail is out, and must not go out again.

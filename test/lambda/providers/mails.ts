@@ -16,6 +16,7 @@ export function mail(fields: Partial<OutgoingMail> = {}): OutgoingMail {
     subject: 'Hello',
     content: 'Hello Ann',
     html: '',
+    headers: {},
     ...fields,
   };
 }

@@ -48,6 +48,23 @@ test.each<[string, Row]>([
   expect(await stored(name)).toEqual({ ...item, resentAt });
 });
 
+test('what was deferred, and whose next attempt never came, has neither status nor next attempt afterwards', async () => {
+  const found = { id: 'deferred', status: 'sending', nextAttemptAt: past, attempts: 1 };
+  await put(found);
+  expect(await sendAgain(db, MAIL, found, NOW)).toBe(true);
+  expect(await stored(found.id)).toEqual({ id: found.id, attempts: 1, resentAt });
+});
+
+test.each([
+  ['tried again', { sendingUntil: '2026-11-01T12:01:00.000Z' }],
+  ['deferred once more', { nextAttemptAt: '2026-11-01T12:10:00.000Z' }],
+])('what was deferred, and is %s by now, is left alone', async (name, change) => {
+  const found = { id: name, status: 'sending', nextAttemptAt: past, attempts: 1 };
+  await put({ ...found, ...change });
+  expect(await sendAgain(db, MAIL, found, NOW)).toBe(false);
+  expect(await stored(name)).toEqual({ ...found, ...change });
+});
+
 test('what its stream took up again since it was found is left alone: it would go out twice', async () => {
   const found = { id: 'taken up', status: 'sending', sendingUntil: past, attempts: 1 };
   await put(found);

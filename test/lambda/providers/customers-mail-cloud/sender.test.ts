@@ -1,7 +1,8 @@
 import dns from 'node:dns';
 import tls from 'node:tls';
-import PostalMime from 'postal-mime';
+import PostalMime, { decodeWords } from 'postal-mime';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { readHeaders } from '../../../../lambda/mail/headers.ts';
 import { customersMailCloudSender } from '../../../../lambda/providers/customers-mail-cloud/sender.ts';
 import type { Sender } from '../../../../lambda/providers/sender.ts';
 import { issueLocalCertificate } from '../../../../local/simulators/certificate.ts';
@@ -103,6 +104,33 @@ describe('a mail is handed over', () => {
     ]);
     expect(parsed.cc).toMatchObject([{ address: 'carl@example.com', name: 'Carl' }]);
     expect(source).not.toMatch(/dora/i);
+  });
+
+  test('with its own headers, of which no line is too long', async () => {
+    const url = `<https://example.com/unsubscribe?u=${'x'.repeat(860)}>`;
+    const { headers } = readHeaders({
+      'List-Unsubscribe': url,
+      'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+      'Auto-Submitted': 'auto-generated',
+      'X-Campaign': '夏のキャンペーン'.repeat(12),
+      'X-Words': 'some words '.repeat(150),
+      [`X-${'long'.repeat(18)}`]: 'name',
+      // Not one header of the name Bcc.
+      key: 'Bcc',
+      value: 'eve@example.com',
+    });
+    const { source, recipients, parsed } = await arrived({ headers });
+    expect(recipients).toEqual(['ann@example.com']);
+    expect(source.split('\r\n').every((line) => line.length <= 998 && !/^\s+$/.test(line))).toBe(true);
+    const values = new Map(parsed.headers.map(({ key, value }) => [key, value]));
+    expect(values.get('list-unsubscribe')).toBe(url);
+    expect(values.get('list-unsubscribe-post')).toBe('List-Unsubscribe=One-Click');
+    expect(values.get('auto-submitted')).toBe('auto-generated');
+    expect(decodeWords(values.get('x-campaign') ?? '')).toBe('夏のキャンペーン'.repeat(12));
+    expect(values.get('x-words')).toBe('some words '.repeat(150).trim());
+    expect(values.get(`x-${'long'.repeat(18)}`)).toBe('name');
+    expect([values.get('key'), values.get('value'), values.get('bcc')]).toEqual(['Bcc', 'eve@example.com', undefined]);
+    expect(values.get('x-api-data')).toBe(MESSAGE_ID);
   });
 
   test('of HTML only', async () => {

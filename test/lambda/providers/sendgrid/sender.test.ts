@@ -1,6 +1,7 @@
 import http from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { readHeaders } from '../../../../lambda/mail/headers.ts';
 import { sendGridSender } from '../../../../lambda/providers/sendgrid/sender.ts';
 import { listen } from '../../../../local/ports.ts';
 import { failureOf, mail } from '../mails.ts';
@@ -98,6 +99,17 @@ describe('a mail is handed over', () => {
       ],
       reply_to_list: [{ email: 'reply@example.com' }, { email: 'reply2@example.com', name: 'R' }],
     });
+  });
+
+  test('with its own headers, in ASCII as SendGrid asks', async () => {
+    const oneClick = {
+      'List-Unsubscribe': '<https://example.com/unsubscribe?u=1>',
+      'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+    };
+    const own = { 'X-Campaign': '夏', custom_args: 'x', reply_to: 'y', camelCase: 'c' };
+    await send({ headers: readHeaders({ ...oneClick, ...own }).headers });
+    const summer = '=?UTF-8?B?5aSP?=';
+    expect(requests[0]?.body).toMatchObject({ headers: { ...oneClick, ...own, 'X-Campaign': summer } });
   });
 
   test('of HTML only', async () => {
