@@ -93,7 +93,7 @@ export function figures(sentRows: readonly Row[], failedRows: readonly Row[], ed
     if (outcome !== undefined) count(outcomes[outcome], columnOf(row['occurredAt']));
     if (row['matched'] !== true) unmatched++;
     const kind = rateKind(row);
-    const recipient = String(row['toEmail'] ?? '');
+    const recipient = mailboxKey(String(row['toEmail'] ?? ''));
     const mail = mails.get(String(row['messageId']));
     // A recipient whose mail bounced twice is one that did not get it.
     const once = JSON.stringify([row['messageId'], recipient, kind]);

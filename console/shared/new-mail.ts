@@ -1,5 +1,5 @@
 /** What is to be mended in a mail before it is sent. */
-import { parseAddresses } from '../../lambda/mail/address.ts';
+import { parseAddresses, withInvisibleNamed } from '../../lambda/mail/address.ts';
 import { MAX_RECIPIENTS, outgoingMail } from '../../lambda/mail/outgoing-mail.ts';
 import { PROVIDERS } from '../../lambda/mail/provider.ts';
 import type { Asked } from './api.ts';
@@ -32,7 +32,7 @@ function addressProblem(field: 'from' | 'to', given: readonly string[]): Partial
     try {
       count += parseAddresses(part).length;
     } catch {
-      return { [field]: { code: 'notAddress', value: part.trim() } };
+      return { [field]: { code: 'notAddress', value: withInvisibleNamed(part.trim()) } };
     }
   }
   if (count === 0) return { [field]: { code: 'missing' } };

@@ -39,6 +39,9 @@ describe('what a new mail lacks', () => {
     expect(problemsOf({ ...mail, to: [''] })).toEqual({ to: { code: 'missing' } });
     expect(problemsOf({ ...mail, to: ['b@example.jp', 'c'] })).toEqual({ to: { code: 'notAddress', value: 'c' } });
     expect(problemsOf({ ...mail, from: 'a@example.com, b@example.com' })).toEqual({ from: { code: 'oneAddress' } });
+    expect(problemsOf({ ...mail, to: ['b\u200b@example.jp'] })).toEqual({
+      to: { code: 'notAddress', value: 'b<U+200B>@example.jp' },
+    });
     const many = Array.from({ length: 1_001 }, (_, n) => `${n}@example.jp`);
     expect(problemsOf({ ...mail, to: many })).toEqual({ to: { code: 'tooMany', value: '1000' } });
     expect(problemsOf({ ...mail, provider: 'x', subject: ' ', content: '' })).toEqual({

@@ -218,6 +218,15 @@ describe('webhook', () => {
     ]);
   });
 
+  test('tells of a domain beyond ASCII as it came by SMTP', async () => {
+    await send({ to: 'taro@例え.jp' });
+    await simulator.idle();
+    expect(receiver.posts.flatMap((post) => formOf(post).entries)).toMatchObject([
+      { to: 'taro@xn--r8jz45g.jp', status: 'queued' },
+      { to: 'taro@xn--r8jz45g.jp', status: 'succeeded' },
+    ]);
+  });
+
   test('escapes angle brackets in the JSON of the form', async () => {
     await send({ to: 'user@example.jp', messageId: '<id@example.com>' });
     await simulator.idle();
