@@ -38,8 +38,11 @@ export async function bounces(tables: Tables, asked: Asked<'bounces'>): Promise<
   return { ...page, ...(look ? unknownOf(rows, look.known, versionOfBounce) : { rows }) };
 }
 
-/** Message ids of SMTP have an `@`, too, and stand in angle brackets. */
-const isAddress = (search: string) => search.includes('@') && !/^<|#/.test(search);
+/**
+ * Message ids of SMTP have an `@`, too, and stand in angle brackets; with `#` and a recipient behind them they are full
+ * message ids. In an address a `#` stands before the `@` only.
+ */
+const isAddress = (search: string) => /^(?:"[^<]*"|[^@<]+)@[^@#]+$/.test(search);
 
 function isWanted(row: Row, { outcome, bounceClass, provider }: BounceFilter): boolean {
   return (

@@ -1,5 +1,5 @@
 /** What to correct in a mail before it is sent. */
-import { checkAddresses } from '../../lambda/mail/address.ts';
+import { checkAddresses, withInvisibleNamed } from '../../lambda/mail/address.ts';
 import { type ItemProblem, MAX_RECIPIENTS, readItem } from '../../lambda/mail/outgoing-mail.ts';
 import type { Asked } from './api.ts';
 
@@ -33,5 +33,6 @@ function quotedIn({ attribute, kind }: ItemProblem, { from, to, provider }: NewM
   if (kind === 'unknown') return { value: provider };
   if (kind !== 'notAddress') return {};
   const typed = attribute === 'from' ? [from] : to;
-  return { value: typed.find((part) => checkAddresses(part).refusals.length > 0)?.trim() ?? '' };
+  const wrong = typed.find((part) => checkAddresses(part).refusals.length > 0) ?? '';
+  return { value: withInvisibleNamed(wrong.trim()) };
 }

@@ -1,8 +1,8 @@
 /** Joins what was unmatched when it was recorded. */
-
+import * as z from 'zod/mini';
 import type { Row } from '../aws/dynamodb.ts';
 import { forEachConcurrently } from '../aws/for-each-concurrently.ts';
-import { customersMailCloudMessageIds } from '../mail/message-id.ts';
+import { customersMailCloudMessageIds, smtpIdLocalPart } from '../mail/message-id.ts';
 import { providerOf } from '../mail/provider.ts';
 import type { EventStore } from './event-store.ts';
 import { storableMessageId } from './keys.ts';
@@ -47,15 +47,21 @@ export async function joinUnmatched(
   return joined;
 }
 
-/** Under which ids the mail may be logged: as the recorder looked for it. */
+/** By these the providers name the mail a second time. */
+const detailsSchema = z.object({
+  apiData: z.catch(z.optional(z.string()), undefined),
+  'smtp-id': z.catch(z.optional(z.string()), undefined),
+});
+
+/** Under which ids the mail may be logged: as the recorder would look for it today. */
 function messageIdsOf(row: Row): string[] {
+  const details = detailsSchema.safeParse(row['details']).data ?? {};
   const messageId = textOf(row['messageId']);
-  const details = row['details'];
-  const apiData =
-    typeof details === 'object' && details !== null && 'apiData' in details ? textOf(details.apiData) : '';
-  // Of SendGrid, `apiData` would be a custom argument of somebody's.
+  // Of SendGrid, `apiData` would be somebody's custom argument.
   const ids =
-    providerOf(row) === 'customers-mail-cloud' ? customersMailCloudMessageIds(messageId, apiData) : [messageId];
+    providerOf(row) === 'customers-mail-cloud'
+      ? customersMailCloudMessageIds(messageId, details.apiData ?? '')
+      : [messageId || smtpIdLocalPart(details['smtp-id'] ?? '')];
   return ids.filter((id) => id !== '').map(storableMessageId);
 }
 

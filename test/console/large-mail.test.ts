@@ -49,6 +49,19 @@ test('the bounce of a mail to a thousand recipients is found by the message id',
   expect(found.rows).toMatchObject([{ fullMessageId: bounce.fullMessageId, toEmail: bounce.toEmail }]);
 });
 
+test.each([
+  ['Sales#1@example.jp', 'sales#1@example.jp'],
+  ['"a..b"@docomo.ne.jp', 'a..b@docomo.ne.jp'],
+  ['taro@例え.jp', 'taro@xn--r8jz45g.jp'],
+  ['taro@xn--r8jz45g.jp', 'taro@xn--r8jz45g.jp'],
+  ['<m-sales#1@example.com>#sales#1@example.jp', 'sales#1@example.jp'],
+])('the bounces of a recipient, or of a full message id, are found by %s', async (search, toEmail) => {
+  const fullMessageId = `<m-${toEmail.split('@')[0]}@example.com>#${toEmail}`;
+  await writeBounces(stack(), [bounceOf(fullMessageId, SENT_MS, { toEmail })]);
+  const found = await bounces(tables, { filter: { search } });
+  expect(found.rows).toMatchObject([{ fullMessageId, toEmail }]);
+});
+
 test('a look at more bounces of one mail than the page can name answers none of those that it has', async () => {
   const id = 'refused-by-all';
   const newest = Array.from({ length: LOOK_ROWS }, (_, n) => bounceOf(id, SENT_MS + 10 + n, { eventId: `event-${n}` }));

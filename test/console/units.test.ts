@@ -40,6 +40,9 @@ describe('what a new mail lacks', () => {
     expect(problemsOf({ ...mail, to: [''] })).toEqual({ to: { code: 'missing' } });
     expect(problemsOf({ ...mail, to: ['b@example.jp', 'c'] })).toEqual({ to: { code: 'notAddress', value: 'c' } });
     expect(problemsOf({ ...mail, from: 'a@example.com, b@example.com' })).toEqual({ from: { code: 'oneAddress' } });
+    expect(problemsOf({ ...mail, to: ['b\u200b@example.jp'] })).toEqual({
+      to: { code: 'notAddress', value: 'b<U+200B>@example.jp' },
+    });
     const many = Array.from({ length: 1_001 }, (_, n) => `${n}@example.jp`);
     expect(problemsOf({ ...mail, to: many })).toEqual({ to: { code: 'tooMany', value: '1000' } });
     expect(problemsOf({ ...mail, provider: 'x', subject: ' ', content: '' })).toEqual({
@@ -156,12 +159,14 @@ test('rates count a recipient once, a refusal at the handover, and no first noti
       { ...failure, outcome: 'bounced', toEmail: 'z@x.jp', matched: false },
       { ...failure, outcome: 'bounced', toEmail: 'in-cc@x.jp' },
       { ...failure, outcome: 'bounced', toEmail: 'a@x.jp', messageId: 'of-an-earlier-time' },
+      // A change to a block list is about no mail.
+      { outcome: 'blocklisted', provider: 'customers-mail-cloud', toEmail: 'a@x.jp', occurredAt: failure.occurredAt },
     ],
     edges,
   );
   expect(counted).toMatchObject({
     sent: [1, 0],
-    outcomes: { bounced: [0, 5], failed: [0, 2] },
+    outcomes: { bounced: [0, 5], dropped: [0, 0], failed: [0, 2] },
     domains: [
       { name: 'x.jp', sent: 2, bounced: 1 },
       { name: 'y.jp', sent: 1, bounced: 1 },

@@ -138,16 +138,23 @@ test("what SendGrid refuses ends as failed, in SendGrid's own words", async () =
 });
 
 test.each(['sendgrid', 'customers-mail-cloud'])(
-  'an old address of a Japanese carrier is sent to by %s, and found again',
+  'an old address of a Japanese carrier, and one of a Japanese domain, are sent to by %s, and found again',
   async (provider) => {
-    await stack().insert({ id: `carrier ${provider}`, provider, ...letter, to: '花子 <bounce+..a.@docomo.ne.jp>' });
+    const to = ['花子　佐藤 <"bounce+..a."@docomo.ne.jp>', '太郎 <bounce@例え.jp>'];
+    await stack().insert({ id: `carrier ${provider}`, provider, ...letter, to });
     const messageId = String((await stack().settled(`carrier ${provider}`))['messageId']);
     await stack().event(messageId, 'bounced');
-    const [row] = await until('the joined row', async () => {
-      const rows = await stack().bounces(messageId);
-      return rows.some(({ matched }) => matched) ? rows : undefined;
+    const joined = await until('the joined rows', async () => {
+      const rows = (await stack().bounces(messageId)).filter(({ matched }) => matched);
+      const names = new Map(rows.map(({ toEmail, toName }) => [toEmail, toName]));
+      return names.size === 2 ? names : undefined;
     });
-    expect(row).toMatchObject({ toEmail: 'bounce+..a.@docomo.ne.jp', toName: '花子' });
+    expect(joined).toEqual(
+      new Map([
+        ['bounce+..a.@docomo.ne.jp', '花子　佐藤'],
+        ['bounce@xn--r8jz45g.jp', '太郎'],
+      ]),
+    );
   },
 );
 
