@@ -44,10 +44,11 @@ export async function bounces(tables: Tables, asked: Asked<'bounces'>): Promise<
  */
 const isAddress = (search: string) => /^(?:"[^<]*"|[^@<]+)@[^@#]+$/.test(search);
 
-function isWanted(row: Row, { outcome, bounceClass, provider }: BounceFilter): boolean {
+function isWanted(row: Row, { outcome, bounceClass, cause, provider }: BounceFilter): boolean {
   return (
     (outcome === undefined || row['outcome'] === outcome) &&
     (bounceClass === undefined || row['bounceClass'] === bounceClass) &&
+    (cause === undefined || row['cause'] === cause) &&
     (provider === undefined || row['provider'] === provider)
   );
 }

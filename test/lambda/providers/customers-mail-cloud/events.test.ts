@@ -68,7 +68,13 @@ describe('the published posts', () => {
       timestamp: JST('2023-01-25 14:05:15'),
       event: 'bounced',
       type: '1',
-      classification: { outcome: 'bounced', bounceClass: 'hard', smtpCode: undefined, enhancedStatusCode: undefined },
+      classification: {
+        outcome: 'bounced',
+        bounceClass: 'hard',
+        cause: 'domain-unknown',
+        smtpCode: undefined,
+        enhancedStatusCode: undefined,
+      },
       fromEmail: 'info@example.com',
       subject: 'メールマガジンのテスト',
       details: {

@@ -61,7 +61,7 @@ test("sendgrid-nodejs's samples", () => {
     delivered: `delivered, of ${DOCUMENTED}`,
     open: 'ignored',
     click: 'ignored',
-    bounce: `bounced undetermined, of ${DOCUMENTED}`,
+    bounce: `bounced hard, of ${DOCUMENTED}`,
     dropped: `dropped hard, of ${DOCUMENTED}`,
     spamreport: `complained undetermined, of ${DOCUMENTED}`,
     unsubscribe: 'ignored',
