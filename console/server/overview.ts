@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import type { Row } from '../../lambda/aws/dynamodb.ts';
 import { mailboxKey, readAddresses } from '../../lambda/mail/address.ts';
+import { bounceByDay, sentLogByDay, type Tables } from '../../lambda/recipients/tables.ts';
+import { newestFirst } from '../../lambda/recording/day-index.ts';
 import { type Answered, type Asked, type Rate, ROW_OUTCOMES, type RowOutcome } from '../shared/api.ts';
-import { newestFirst } from './day-index.ts';
 import { LOOK } from './look.ts';
-import { bounceByDay, sentLogByDay, type Tables } from './tables.ts';
 
 /** Of each table: some seconds, and some cents a thousand times. */
 const MAX_READ = 5_000;

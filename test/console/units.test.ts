@@ -7,7 +7,6 @@ import { ja } from '../../console/page/words/ja.ts';
 import { figures } from '../../console/server/overview.ts';
 import { bounce } from '../../console/shared/api.ts';
 import { problemsOf } from '../../console/shared/new-mail.ts';
-import { statesOf } from '../../console/shared/states.ts';
 
 const blanks = (text: string) => text.match(/\{\w+/g)?.toSorted() ?? [];
 
@@ -47,21 +46,6 @@ describe('what a new mail lacks', () => {
       content: { code: 'missing' },
     });
   });
-});
-
-test('a recipient’s state is the most telling one, in whichever order the events came', () => {
-  const event = (state: string, recipient: string) => ({ entry: `event#t#${state}`, state, recipient });
-  const events = [
-    event('complained', 'a@x.jp'),
-    event('delivered', 'A@x.jp'),
-    event('bounced', 'c@x.jp'),
-    event('failed', 'c@x.jp'),
-  ];
-  expect(statesOf([{ email: 'A@x.jp', name: 'A' }, { email: 'b@x.jp' }], events)).toEqual([
-    { recipient: 'A@x.jp', name: 'A', state: 'complained' },
-    { recipient: 'b@x.jp', state: 'sent' },
-    { recipient: 'c@x.jp', state: 'bounced' },
-  ]);
 });
 
 describe('the list', () => {
