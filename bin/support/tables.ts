@@ -12,8 +12,10 @@ export function documentClientOf(outputs: StackOutputs): DynamoDBDocumentClient 
 }
 
 /** The tables of a stack, with a client for them. */
-export const tablesOf = (outputs: StackOutputs): Tables => ({
-  client: documentClientOf(outputs),
+export const tablesOf = (outputs: StackOutputs): Tables => tablesWith(outputs, documentClientOf(outputs));
+
+export const tablesWith = (outputs: StackOutputs, client: DynamoDBDocumentClient): Tables => ({
+  client,
   mail: outputs.MailTableName,
   sentLog: outputs.SentLogTableName,
   bounce: outputs.BounceTableName,

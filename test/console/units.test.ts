@@ -6,6 +6,7 @@ import { fill } from '../../console/page/words/fill.ts';
 import { ja } from '../../console/page/words/ja.ts';
 import { figures } from '../../console/server/overview.ts';
 import { bounce } from '../../console/shared/api.ts';
+import { withoutFirstNotices } from '../../console/shared/first-notices.ts';
 import { problemsOf } from '../../console/shared/new-mail.ts';
 
 const blanks = (text: string) => text.match(/\{\w+/g)?.toSorted() ?? [];
@@ -46,6 +47,12 @@ describe('what a new mail lacks', () => {
       content: { code: 'missing' },
     });
   });
+});
+
+test('the first notice of a failure is left out where a bounce explains it, and only there', () => {
+  const bounced = { fullMessageId: 'm#a', outcome: 'bounced' };
+  const alone = { fullMessageId: 'm#b', outcome: 'failed' };
+  expect(withoutFirstNotices([bounced, { fullMessageId: 'm#a', outcome: 'failed' }, alone])).toEqual([bounced, alone]);
 });
 
 describe('the list', () => {
@@ -89,7 +96,7 @@ test('a cell that a spreadsheet would run is text', () => {
   expect(toCsv([bounce.parse({ fullMessageId: 'f', eventId: 'e', reason: 'a "b", c' })])).toContain('"a ""b"", c"');
 });
 
-test('rates count a recipient once, a refusal at the handover, and no first notice and nothing unmatched', () => {
+test('a failure that is reported twice counts once, a recipient once, and nothing unmatched in a rate', () => {
   const edges = ['2026-01-01', '2026-01-02', '2026-01-03'].map((day) => `${day}T00:00:00.000Z`);
   const sentAt = '2026-01-01T10:00:00.000Z';
   const failure = { provider: 'sendgrid', matched: true, messageId: 'm', occurredAt: '2026-01-02T10:00:00.000Z' };
@@ -100,14 +107,17 @@ test('rates count a recipient once, a refusal at the handover, and no first noti
         // As the application logged it, whoever reports of it.
         provider: 'customers-mail-cloud',
         sentAt,
-        to: '[{"email":"a@x.jp"},{"email":"b@x.jp"},{"email":"c@y.jp"}]',
+        to: '[{"email":"a@x.jp"},{"email":"b@x.jp"},{"email":"c@y.jp"},{"email":"d@y.jp"}]',
       },
     ],
     [
       { ...failure, outcome: 'bounced', toEmail: 'a@x.jp' },
       { ...failure, outcome: 'bounced', toEmail: 'a@x.jp' },
-      { ...failure, outcome: 'failed', type: '', toEmail: 'b@x.jp' },
-      { ...failure, outcome: 'failed', type: 'handover', toEmail: 'c@y.jp' },
+      // Reported twice, once, and refused at the handover.
+      { ...failure, outcome: 'failed', type: '', toEmail: 'b@x.jp', fullMessageId: 'm#b@x.jp' },
+      { ...failure, outcome: 'bounced', type: '2', toEmail: 'b@x.jp', fullMessageId: 'm#b@x.jp' },
+      { ...failure, outcome: 'failed', type: '', toEmail: 'd@y.jp', fullMessageId: 'm#d@y.jp' },
+      { ...failure, outcome: 'failed', type: 'handover', toEmail: 'c@y.jp', fullMessageId: 'm#c@y.jp' },
       { ...failure, outcome: 'bounced', toEmail: 'z@x.jp', matched: false },
       { ...failure, outcome: 'bounced', toEmail: 'in-cc@x.jp' },
       { ...failure, outcome: 'bounced', toEmail: 'a@x.jp', messageId: 'of-an-earlier-time' },
@@ -116,12 +126,12 @@ test('rates count a recipient once, a refusal at the handover, and no first noti
   );
   expect(counted).toMatchObject({
     sent: [1, 0],
-    outcomes: { bounced: [0, 5], failed: [0, 2] },
+    outcomes: { bounced: [0, 6], failed: [0, 2] },
     domains: [
-      { name: 'x.jp', sent: 2, bounced: 1 },
-      { name: 'y.jp', sent: 1, bounced: 1 },
+      { name: 'x.jp', sent: 2, bounced: 2 },
+      { name: 'y.jp', sent: 2, bounced: 2 },
     ],
-    providers: [{ name: 'customers-mail-cloud', sent: 3, bounced: 2 }],
+    providers: [{ name: 'customers-mail-cloud', sent: 4, bounced: 4 }],
     unmatched: 1,
   });
 });

@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { noNewsCheck } from '../../bin/support/doctor/rows.ts';
 import { find } from '../../bin/support/find/find.ts';
-import { parseOutputs } from '../../bin/support/outputs.ts';
+import { parseOutputs, type StackOutputs } from '../../bin/support/outputs.ts';
 import { tablesOf } from '../../bin/support/tables.ts';
 import { batchPut } from '../../lambda/aws/dynamodb.ts';
 import type { Tables } from '../../lambda/recipients/tables.ts';
@@ -58,6 +59,7 @@ const storage = withStorage();
 let lane: Lane;
 let tables: Tables;
 let outputsFile: string;
+let outputs: StackOutputs;
 
 async function put(table: string, rows: readonly object[]): Promise<void> {
   for (let start = 0; start < rows.length; start += 250) {
@@ -86,7 +88,7 @@ async function requestsFor(text: string, limit?: number) {
 beforeAll(async () => {
   lane = await storage().lane();
   const name = (table: string) => storage().template.ref(table);
-  const outputs = parseOutputs({
+  outputs = parseOutputs({
     MailTableName: name('Mail'),
     SentLogTableName: name('SentLog'),
     BounceTableName: name('Bounce'),
@@ -233,6 +235,15 @@ test('the command says it in words and in JSON, and what is not known is left ou
     recipient: { email: 'nobody-ever@example.jp', suppressed: null },
     mails: [],
   });
+});
+
+test('the doctor names a message of the last day without an event, and none that is younger than the set time', async () => {
+  expect(await noNewsCheck({ outputs, client: tables.client }).look()).toMatchObject({
+    state: 'mend',
+    says: expect.stringMatching(/^1 of \d+ messages of the day that ended 4 hours ago .*such as mail-29_of-taro/),
+  });
+  const later = { ...outputs, NoNewsHours: 7 };
+  expect(await noNewsCheck({ outputs: later, client: tables.client }).look()).toMatchObject({ state: 'ok' });
 });
 
 test('what is not found says where it looked, what that means, and which address is near', async () => {
