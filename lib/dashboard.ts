@@ -74,7 +74,7 @@ function rows(metrics: Metrics, alarms: Alarms) {
     ),
     row(
       graph('Failures', [...metrics.webhookErrors, ...metrics.functionErrors, metrics.givenUp]),
-      graph('Costs: write units', metrics.tables('ConsumedWriteCapacityUnits')),
+      graph('Costs: write units', metrics.writeUnits),
       graph(
         'Costs: functions, invocations × duration (ms of 1 GB)',
         metrics.functions.map((it) => it.metricDuration({ statistic: Stats.SUM, label: it.node.id })),

@@ -73,6 +73,7 @@ export class TodokeStack extends Stack {
       'In which the times of Customers Mail Cloud are read',
     );
     output('SendGridRegion', settings.sendgridRegion, 'Where the SendGrid account lives');
+    output('NoNewsHours', String(settings.noNewsHours), 'After these hours a message without any event is "no news"');
     output(
       'SendMailPolicyArn',
       applications.sendMail.managedPolicyArn,

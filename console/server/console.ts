@@ -1,6 +1,7 @@
 /** The HTTP server of the console: its files and its calls. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type * as z from 'zod/mini';
+import type { Tables } from '../../lambda/recipients/tables.ts';
 import { type Answered, CALLS, type CallName, type SamplePost } from '../shared/api.ts';
 import { bounces } from './bounces.ts';
 import { mails, states, story, unsent } from './mails.ts';
@@ -9,10 +10,7 @@ import { bundlePage, type PageFiles } from './page-files.ts';
 import { Refused, readCall, refuseStrangers, refuseWithoutToken, respond, respondWithError } from './requests.ts';
 import { readSamples } from './samples.ts';
 import { resendMail, sendMail } from './sending.ts';
-import type { Tables } from './tables.ts';
 import { rowsOf } from './tried.ts';
-
-export type { Tables } from './tables.ts';
 
 export interface ConsoleOptions {
   readonly mode: 'local' | 'deployed';

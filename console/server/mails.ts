@@ -1,11 +1,13 @@
 /** Mails, their states and their stories. */
-import { GetCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
-import { batchGet, type Row } from '../../lambda/aws/dynamodb.ts';
+import { ScanCommand } from '@aws-sdk/lib-dynamodb';
+import type { Row } from '../../lambda/aws/dynamodb.ts';
 import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
 import { readAddresses } from '../../lambda/mail/address.ts';
-import { OUTCOMES } from '../../lambda/mail/verdict.ts';
+import { type Recipient, recipientsOf, type StoryEvent, statesOf } from '../../lambda/mail/story.ts';
+import { eventsIn, readLogRows, readStory, textOf } from '../../lambda/recipients/story.ts';
+import { queryPartition, sentLogByDay, type Tables } from '../../lambda/recipients/tables.ts';
+import { newestFirst } from '../../lambda/recording/day-index.ts';
 import { LOG_ROW_ENTRY } from '../../lambda/recording/entries.ts';
-import type { StoryFailure } from '../../lambda/recording/late-join.ts';
 import { isWaiting, nextAttemptOf, oddStatusOf, STANDING_ATTRIBUTES, whyStuck } from '../../lambda/sending/stuck.ts';
 import {
   type Answered,
@@ -13,26 +15,21 @@ import {
   bounce,
   type ListedMail,
   type MailItem,
-  type StoryEvent,
+  type RecipientState,
   storyEvent,
 } from '../shared/api.ts';
-import { statesOf } from '../shared/states.ts';
-import { bounceKey, versionOfMail } from '../shared/versions.ts';
-import { newestFirst } from './day-index.ts';
-import { LOOK, unknownOf } from './look.ts';
-import { queryPartition, sentLogByDay, type Tables } from './tables.ts';
+import { versionOfMail } from '../shared/versions.ts';
+import { dayCursor, LOOK, unknownOf } from './look.ts';
 import { WaitingItems } from './waiting.ts';
 
 const PAGE_ROWS = 50;
 /** A glance needs no more of a story; the whole is read where a mail is opened. */
 const GLANCE_EVENTS = 150;
-const STORY_EVENTS = 4_000;
-const TIMEOUT_MS = 15_000;
 
 /** Mails that were sent, newest first, each with how far it got. */
 export async function mails(tables: Tables, { cursor, look }: Asked<'mails'>): Promise<Answered<'mails'>> {
   const page = await newestFirst(sentLogByDay(tables), {
-    cursor,
+    cursor: dayCursor(cursor),
     from: look?.from,
     ...(look ? LOOK : { limit: PAGE_ROWS }),
   });
@@ -45,11 +42,7 @@ export async function mails(tables: Tables, { cursor, look }: Asked<'mails'>): P
 
 /** How far mails got by now. */
 export async function states(tables: Tables, { messageIds }: Asked<'states'>): Promise<Answered<'states'>> {
-  const keys = [...new Set(messageIds)].map((messageId) => ({ messageId, entry: LOG_ROW_ENTRY }));
-  const logged = await batchGet(tables.client, tables.sentLog, keys, {
-    consistent: false,
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  });
+  const logged = await readLogRows(tables, [...new Set(messageIds)]);
   const glances = await glance(tables, logged.map(listedMail));
   return { mails: Array.from(glances, ([messageId, seen]) => ({ messageId, ...seen })) };
 }
@@ -59,16 +52,14 @@ async function glance(tables: Tables, sent: readonly ListedMail[]) {
   await forEachConcurrently(sent, async ({ messageId, to }) => {
     const { rows, more } = await queryPartition(tables.client, tables.sentLog, ['messageId', messageId], GLANCE_EVENTS);
     const log = rows.find((row) => row['entry'] === LOG_ROW_ENTRY);
-    seen.set(messageId, { states: statesOf(log ? recipients(log) : to, eventsOf(rows)), more });
+    const recipients = log ? recipientsOf(log) : to.map((address) => ({ ...address, field: 'to' as const }));
+    seen.set(messageId, { states: recipientStates(recipients, eventsIn(rows)), more });
   });
   return seen;
 }
 
-const recipients = (row: Row) => [row['to'], row['cc'], row['bcc']].flatMap(readAddresses);
-const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined);
-
-const eventsOf = (rows: readonly Row[]): StoryEvent[] =>
-  rows.filter((row) => row['entry'] !== LOG_ROW_ENTRY).map((row) => storyEvent.parse(row));
+const recipientStates = (recipients: readonly Recipient[], events: readonly StoryEvent[]): RecipientState[] =>
+  statesOf(recipients, events).map(({ event, ...state }) => state);
 
 function listedMail(row: Row): ListedMail {
   const [from] = readAddresses(row['from']);
@@ -138,43 +129,12 @@ export async function unsent(tables: Tables, { cursor }: Asked<'unsent'>): Promi
 
 /** All that is known of one mail, by its message id or its item's id. */
 export async function story(tables: Tables, asked: Asked<'story'>): Promise<Answered<'story'>> {
-  const { client } = tables;
-  const get = async (TableName: string, Key: Row) => (await client.send(new GetCommand({ TableName, Key }))).Item;
-  const itemOf = async (id: string | undefined) => (id ? get(tables.mail, { id }) : undefined);
-  let item = await itemOf(asked.id);
-  const messageId = asked.messageId ?? textOf(item?.['messageId']) ?? '';
-  // Beside the events, which come before the log row and may be more than are read.
-  const [{ rows, more }, log] = await Promise.all([
-    queryPartition(client, tables.sentLog, ['messageId', messageId], STORY_EVENTS),
-    messageId ? get(tables.sentLog, { messageId, entry: LOG_ROW_ENTRY }) : undefined,
-  ]);
-  item ??= await itemOf(textOf(log?.['mailId']));
-  const events = eventsOf(rows);
+  const { log, item, events, bounces, more } = await readStory(tables, asked);
   return {
-    ...(log && { log: { ...listedMail(log), states: statesOf(recipients(log), events) } }),
+    ...(log && { log: { ...listedMail(log), states: recipientStates(recipientsOf(log), events) } }),
     ...(item && { item: mailItem(item, tables.mail) }),
-    events,
-    bounces: await bouncesOf(tables, failuresIn(events)),
+    events: events.map((event) => storyEvent.parse(event)),
+    bounces: bounces.map((row) => bounce.parse(row)),
     more,
   };
-}
-
-const failuresIn = (events: readonly StoryEvent[]) =>
-  events.flatMap(({ state, fullMessageId, eventId }) =>
-    fullMessageId && eventId && OUTCOMES.some((outcome) => outcome === state) ? [{ fullMessageId, eventId }] : [],
-  );
-
-/** The Bounce rows of failures in a story. */
-export async function bouncesOf(tables: Tables, failures: readonly StoryFailure[]) {
-  const keys = new Map(
-    failures.map(({ fullMessageId, eventId }) => {
-      const key = { fullMessageId, eventId };
-      return [bounceKey(key), key];
-    }),
-  );
-  const rows = await batchGet(tables.client, tables.bounce, [...keys.values()], {
-    consistent: false,
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  });
-  return rows.map((row) => bounce.parse(row));
 }

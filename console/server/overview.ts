@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto';
 import type { Row } from '../../lambda/aws/dynamodb.ts';
 import { mailboxKey, readAddresses } from '../../lambda/mail/address.ts';
+import { bounceByDay, sentLogByDay, type Tables } from '../../lambda/recipients/tables.ts';
+import { newestFirst } from '../../lambda/recording/day-index.ts';
 import { type Answered, type Asked, COUNTED_OUTCOMES, type CountedOutcome, type Rate } from '../shared/api.ts';
-import { newestFirst } from './day-index.ts';
+import { withoutFirstNotices } from '../shared/first-notices.ts';
 import { LOOK } from './look.ts';
-import { bounceByDay, sentLogByDay, type Tables } from './tables.ts';
 
 /** Of each table: some seconds, and some cents a thousand times. */
 const MAX_READ = 5_000;
@@ -88,7 +89,7 @@ export function figures(sentRows: readonly Row[], failedRows: readonly Row[], ed
   };
   const seen = new Set<string>();
   let unmatched = 0;
-  for (const row of failedRows) {
+  for (const row of withoutFirstNotices(failedRows)) {
     const outcome = COUNTED_OUTCOMES.find((name) => name === row['outcome']);
     if (outcome === undefined) continue;
     count(outcomes[outcome], columnOf(row['occurredAt']));
@@ -108,9 +109,9 @@ export function figures(sentRows: readonly Row[], failedRows: readonly Row[], ed
   return { sent, outcomes, domains: most(domains).slice(0, MAX_DOMAINS), providers: most(providers), unmatched };
 }
 
-/** A first notice counts where nothing follows it: at the handover. */
-function rateKind({ outcome, type }: Row): 'bounced' | 'dropped' | 'complained' | undefined {
-  if (outcome === 'failed') return type === 'handover' ? 'bounced' : undefined;
+/** A failure of which the provider said no more than that it failed bounced. */
+function rateKind({ outcome }: Row): 'bounced' | 'dropped' | 'complained' | undefined {
+  if (outcome === 'failed') return 'bounced';
   return outcome === 'bounced' || outcome === 'dropped' || outcome === 'complained' ? outcome : undefined;
 }
 

@@ -1,12 +1,12 @@
 /** Sends, and sends again. */
 import { randomBytes } from 'node:crypto';
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import type { Tables } from '../../lambda/recipients/tables.ts';
 import { sendAgain } from '../../lambda/sending/send-again.ts';
 import { isWaiting, whyStuck } from '../../lambda/sending/stuck.ts';
 import type { Answered, Asked } from '../shared/api.ts';
 import { problemsOf } from '../shared/new-mail.ts';
 import { Refused } from './requests.ts';
-import type { Tables } from './tables.ts';
 
 /** Puts a mail into the Mail table. */
 export async function sendMail({ client, mail }: Tables, asked: Asked<'send'>): Promise<Answered<'send'>> {

@@ -38,7 +38,12 @@ export const storyEvent = z.looseObject({
 export type StoryEvent = z.infer<typeof storyEvent>;
 
 /** A recipient of a mail and how far it got with them. */
-const recipientState = z.object({ recipient: z.string(), name: z.exactOptional(z.string()), state: z.string() });
+const recipientState = z.object({
+  email: z.string(),
+  name: z.exactOptional(z.string()),
+  field: z.exactOptional(z.enum(['to', 'cc', 'bcc'])),
+  state: z.string(),
+});
 export type RecipientState = z.infer<typeof recipientState>;
 
 /** A mail that was sent: its log row, and its recipients' states. `more`: it has more events than were read. */

@@ -64,6 +64,7 @@ function patient(answers: Readonly<Record<string, object>>) {
     WebhookSecretName: name,
     SenderSecretName: name,
     SendGridRegion: 'global' as const,
+    NoNewsHours: 4,
   };
   const client = DynamoDBDocumentClient.from(dynamo);
   return { name, outputs, local: false, dynamo, client, sendGrid: undefined, days: 0 };

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { Route } from 'playwright-core';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { parseOutputs, readOutputs } from '../../bin/support/outputs.ts';
-import { consoleTables } from '../../bin/support/tables.ts';
+import { tablesOf } from '../../bin/support/tables.ts';
 import { createConsole } from '../../console/server/console.ts';
 import { listen } from '../../local/ports.ts';
 import { until } from '../end-to-end/running-stack.ts';
@@ -188,7 +188,7 @@ describePage('the page', () => {
   });
 
   test('over a deployed stack it opens by the address with the token, and stays open when it is loaded again', async () => {
-    const tables = consoleTables(parseOutputs(stack().local.outputs));
+    const tables = tablesOf(parseOutputs(stack().local.outputs));
     const reported: string[] = [];
     const server = createServer(
       createConsole({

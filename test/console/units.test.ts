@@ -7,8 +7,8 @@ import { ja } from '../../console/page/words/ja.ts';
 import { figures } from '../../console/server/overview.ts';
 import { WaitingItems } from '../../console/server/waiting.ts';
 import { bounce } from '../../console/shared/api.ts';
+import { withoutFirstNotices } from '../../console/shared/first-notices.ts';
 import { problemsOf } from '../../console/shared/new-mail.ts';
-import { statesOf } from '../../console/shared/states.ts';
 import { CAUSES } from '../../lambda/mail/verdict.ts';
 
 const blanks = (text: string) => text.match(/\{\w+/g)?.toSorted() ?? [];
@@ -86,19 +86,10 @@ test('items that nobody looks at any more are forgotten', () => {
   expect(items.see('forgotten', { isWaiting: true }, 60_000)).toBe(false);
 });
 
-test('a recipient’s state is the most telling one, in whichever order the events came', () => {
-  const event = (state: string, recipient: string) => ({ entry: `event#t#${state}`, state, recipient });
-  const events = [
-    event('complained', 'a@x.jp'),
-    event('delivered', 'A@x.jp'),
-    event('bounced', 'c@x.jp'),
-    event('failed', 'c@x.jp'),
-  ];
-  expect(statesOf([{ email: 'A@x.jp', name: 'A' }, { email: 'b@x.jp' }], events)).toEqual([
-    { recipient: 'A@x.jp', name: 'A', state: 'complained' },
-    { recipient: 'b@x.jp', state: 'sent' },
-    { recipient: 'c@x.jp', state: 'bounced' },
-  ]);
+test('the first notice of a failure is left out where a bounce explains it, and only there', () => {
+  const bounced = { fullMessageId: 'm#a', outcome: 'bounced' };
+  const alone = { fullMessageId: 'm#b', outcome: 'failed' };
+  expect(withoutFirstNotices([bounced, { fullMessageId: 'm#a', outcome: 'failed' }, alone])).toEqual([bounced, alone]);
 });
 
 describe('the list', () => {
@@ -146,7 +137,7 @@ test('a cell that a spreadsheet would run is text', () => {
   expect(line.split(',')[head.split(',').indexOf('"cause"')]).toBe('"spam"');
 });
 
-test('rates count a recipient once, a refusal at the handover, and no first notice and nothing unmatched', () => {
+test('a failure that is reported twice counts once, a recipient once, and nothing unmatched in a rate', () => {
   const edges = ['2026-01-01', '2026-01-02', '2026-01-03'].map((day) => `${day}T00:00:00.000Z`);
   const sentAt = '2026-01-01T10:00:00.000Z';
   const failure = { provider: 'sendgrid', matched: true, messageId: 'm', occurredAt: '2026-01-02T10:00:00.000Z' };
@@ -157,14 +148,17 @@ test('rates count a recipient once, a refusal at the handover, and no first noti
         // As the application logged it, whoever reports of it.
         provider: 'customers-mail-cloud',
         sentAt,
-        to: '[{"email":"a@x.jp"},{"email":"b@x.jp"},{"email":"c@y.jp"}]',
+        to: '[{"email":"a@x.jp"},{"email":"b@x.jp"},{"email":"c@y.jp"},{"email":"d@y.jp"}]',
       },
     ],
     [
       { ...failure, outcome: 'bounced', toEmail: 'a@x.jp' },
       { ...failure, outcome: 'bounced', toEmail: 'a@x.jp' },
-      { ...failure, outcome: 'failed', type: '', toEmail: 'b@x.jp' },
-      { ...failure, outcome: 'failed', type: 'handover', toEmail: 'c@y.jp' },
+      // Reported twice, once, and refused at the handover.
+      { ...failure, outcome: 'failed', type: '', toEmail: 'b@x.jp', fullMessageId: 'm#b@x.jp' },
+      { ...failure, outcome: 'bounced', type: '2', toEmail: 'b@x.jp', fullMessageId: 'm#b@x.jp' },
+      { ...failure, outcome: 'failed', type: '', toEmail: 'd@y.jp', fullMessageId: 'm#d@y.jp' },
+      { ...failure, outcome: 'failed', type: 'handover', toEmail: 'c@y.jp', fullMessageId: 'm#c@y.jp' },
       { ...failure, outcome: 'bounced', toEmail: 'z@x.jp', matched: false },
       { ...failure, outcome: 'bounced', toEmail: 'in-cc@x.jp' },
       { ...failure, outcome: 'bounced', toEmail: 'a@x.jp', messageId: 'of-an-earlier-time' },
@@ -175,12 +169,12 @@ test('rates count a recipient once, a refusal at the handover, and no first noti
   );
   expect(counted).toMatchObject({
     sent: [1, 0],
-    outcomes: { bounced: [0, 5], dropped: [0, 0], failed: [0, 2] },
+    outcomes: { bounced: [0, 6], dropped: [0, 0], failed: [0, 2] },
     domains: [
-      { name: 'x.jp', sent: 2, bounced: 1 },
-      { name: 'y.jp', sent: 1, bounced: 1 },
+      { name: 'x.jp', sent: 2, bounced: 2 },
+      { name: 'y.jp', sent: 2, bounced: 2 },
     ],
-    providers: [{ name: 'customers-mail-cloud', sent: 3, bounced: 2 }],
+    providers: [{ name: 'customers-mail-cloud', sent: 4, bounced: 4 }],
     unmatched: 1,
   });
 });

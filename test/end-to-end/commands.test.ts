@@ -351,6 +351,7 @@ async function outputsOfNobody(): Promise<StackOutputs> {
     WebhookSecretName: 'WebhookSecret',
     SenderSecretName: 'SenderSecret',
     SendGridRegion: 'global',
+    NoNewsHours: 4,
     DynamoDbEndpoint: url,
   };
 }

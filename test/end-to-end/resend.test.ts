@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readOutputs } from '../../bin/support/outputs.ts';
-import { consoleTables } from '../../bin/support/tables.ts';
+import { tablesOf } from '../../bin/support/tables.ts';
 import { unsent } from '../../console/server/mails.ts';
 import { ran, runOn } from './command.ts';
 import { runningStack } from './running-stack.ts';
@@ -98,7 +98,7 @@ describe('beside the items that can be sent again', () => {
       ])
         expect(printed).toMatch(line);
     }
-    const shown = await unsent(consoleTables(await readOutputs(stack().local.outputsFile)), {});
+    const shown = await unsent(tablesOf(await readOutputs(stack().local.outputsFile)), {});
     for (const [id, item] of Object.entries(items)) {
       expect(await stack().mail(id)).toEqual({ id, ...letter, ...item });
       const inConsole = shown.items.find((listed) => listed.id === id);

@@ -16,7 +16,7 @@ declare module 'vitest' {
 }
 
 const ROOT = join(import.meta.dirname, '../..');
-const COMMANDS = ['console', 'doctor', 'replay', 'resend', 'setup', 'start', 'try'];
+const COMMANDS = ['console', 'doctor', 'find', 'forget', 'replay', 'resend', 'setup', 'start', 'try'];
 
 /** Once for the whole suite: bundling takes longer than starting the stack, and a bundled command starts five times as fast. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

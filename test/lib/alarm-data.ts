@@ -136,6 +136,7 @@ export const TROUBLES: Readonly<Record<string, readonly (readonly Point[])[]>> =
     [name('Mail')],
     [name('SentLog')],
     ['byDay', name('SentLog')],
+    ['byRecipient', name('SentLog')],
     [name('Bounce')],
     ['byRecipient', name('Bounce')],
     ['byDay', name('Bounce')],

@@ -9,7 +9,7 @@ const template = synthesized();
 describe('tables', () => {
   test.each([
     ['Mail', ['id HASH'], 'NEW_IMAGE', []],
-    ['SentLog', ['messageId HASH', 'entry RANGE'], 'NEW_IMAGE', ['byDay day sentAt']],
+    ['SentLog', ['messageId HASH', 'entry RANGE'], 'NEW_IMAGE', ['byDay day sentAt', 'byRecipient recipient entry']],
     [
       'Bounce',
       ['fullMessageId HASH', 'eventId RANGE'],
@@ -439,6 +439,7 @@ test('the outputs are those of the design', () => {
     'FailureQueueUrl',
     'LogMailPolicyArn',
     'MailTableName',
+    'NoNewsHours',
     'ReadBouncesPolicyArn',
     'RetryQueueUrl',
     'SendGridRegion',

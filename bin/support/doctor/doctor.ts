@@ -4,7 +4,7 @@ import { bad, faint, good, sentenceOf } from '../talk.ts';
 import { alarmCheck } from './alarms.ts';
 import { type DoctorOptions, patientOf } from './patient.ts';
 import { queueChecks } from './queues.ts';
-import { rowCheck, stuckCheck } from './rows.ts';
+import { noNewsCheck, rowCheck, stuckCheck } from './rows.ts';
 import { secretChecks } from './secrets.ts';
 import { sendGridWebhookCheck, testPostCheck } from './sendgrid-webhook.ts';
 import { streamCheck } from './streams.ts';
@@ -35,7 +35,14 @@ export async function runDoctor(stack: Stack, options: DoctorOptions): Promise<b
     webhookChecks(patient),
     [sendGridWebhookCheck(patient)],
     [testPostCheck(patient)],
-    [streamCheck(patient), ...queueChecks(patient), rowCheck(patient), stuckCheck(patient), alarmCheck(patient)],
+    [
+      streamCheck(patient),
+      ...queueChecks(patient),
+      rowCheck(patient),
+      noNewsCheck(patient),
+      stuckCheck(patient),
+      alarmCheck(patient),
+    ],
   ];
   const counts = { ok: 0, skipped: 0, mend: 0 };
   for (const group of groups) {

@@ -1,10 +1,12 @@
 /** Checks: Bounce rows and mails that wait for a person. */
 import { paginateQuery } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../../lambda/aws/dynamodb.ts';
+import { readNoNews } from '../../../lambda/recipients/no-news.ts';
 import { DAY_PARTITIONS } from '../../../lambda/recording/keys.ts';
 import { isWaiting, NORMAL_WAIT_MS, nextAttemptOf, oddStatusOf, whyStuck } from '../../../lambda/sending/stuck.ts';
 import { counted } from '../../../local/counted.ts';
 import { itemPages, stillWaiting } from '../mail-items.ts';
+import { tablesWith } from '../tables.ts';
 import type { Patient } from './patient.ts';
 import { SAMPLE_FULL_MESSAGE_ID } from './sendgrid-webhook.ts';
 import { type Check, mend, ok, skipped } from './verdict.ts';
@@ -54,6 +56,23 @@ export function rowCheck({ outputs, client, days }: Patient): Check {
       if (counts.unrecognized + counts.unmatched === 0) return ok(`all understood and joined, ${lately}`);
       return mend(
         `${counts.unrecognized} unrecognized, ${counts.unmatched} unmatched ${lately}: \`npm run replay\` tries them again; what stays unmatched is of mail that nobody logs, and of what stays unrecognized a newer Todoke may know more`,
+      );
+    },
+  };
+}
+
+/** Messages of which nothing was reported: this is what a lost webhook looks like. By the index byDay, without a scan. */
+export function noNewsCheck({ outputs, client }: Pick<Patient, 'outputs' | 'client'>): Check {
+  return {
+    name: 'no news',
+    look: async () => {
+      const hours = outputs.NoNewsHours;
+      const { silent, looked, more } = await readNoNews(tablesWith(outputs, client), Date.now(), hours);
+      const of = `of ${more ? 'the newest ' : ''}${counted(looked, 'message')} of the day that ended ${counted(hours, 'hour')} ago`;
+      if (silent.length === 0) return ok(`none ${of} without an event`);
+      const [first] = silent;
+      return mend(
+        `${silent.length} ${of} without any event, such as ${String(first?.['messageId'])}: is the webhook on, with the events that the README names? See docs/operations.md#no-news`,
       );
     },
   };

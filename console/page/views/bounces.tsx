@@ -1,12 +1,14 @@
 /** The view Bounces. */
 import { useMemo, useState } from 'preact/hooks';
 import type { Bounce, BounceFilter, Session } from '../../shared/api.ts';
+import { explainedIn, isFirstNotice } from '../../shared/first-notices.ts';
 import { bounceKey, versionOfBounce } from '../../shared/versions.ts';
 import { server } from '../call.ts';
 import { toCsv } from '../csv.ts';
 import { download } from '../download.ts';
 import { type Source, useFeed } from '../feed.ts';
 import { List } from '../list.tsx';
+import { filterPages, type Pages } from '../pages.ts';
 import { ListAndPanel, Panel } from '../panel.tsx';
 import { Mailbox, Notice, numberText, Text, Time } from '../parts.tsx';
 import { hashOf } from '../route.ts';
@@ -31,7 +33,8 @@ export function BouncesView({ session, open }: { session: Session; open: readonl
     }),
     [filter],
   );
-  const feed = useFeed(source);
+  const loaded = useFeed(source);
+  const feed = useMemo(() => ({ ...loaded, pages: withoutFirstNotices(loaded.pages) }), [loaded]);
   const [fullMessageId, eventId] = open;
   const openKey = eventId === undefined ? undefined : bounceKey({ fullMessageId, eventId });
   const heads = [
@@ -64,7 +67,7 @@ export function BouncesView({ session, open }: { session: Session; open: readonl
       />
     </>
   );
-  const bounce = rows.find((row) => bounceKey(row) === openKey);
+  const bounce = loaded.pages.pages.flat().find((row) => bounceKey(row) === openKey);
   const panel =
     openKey === undefined ? undefined : (
       <Panel title={say('bounceTitle')} backTo={hashOf('bounces')} opened={hashOf('bounces', ...open)}>
@@ -76,6 +79,12 @@ export function BouncesView({ session, open }: { session: Session; open: readonl
       </Panel>
     );
   return <ListAndPanel list={list} panel={panel} />;
+}
+
+/** A failure that is reported twice has one row. */
+function withoutFirstNotices(pages: Pages<Bounce>): Pages<Bounce> {
+  const explained = explainedIn(pages.pages.flat());
+  return filterPages(pages, (row) => !isFirstNotice(row, explained));
 }
 
 const drawRow = (bounce: Bounce, isOpen: boolean) => <Row key={bounceKey(bounce)} bounce={bounce} isOpen={isOpen} />;

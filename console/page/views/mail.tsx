@@ -60,10 +60,7 @@ const drawRow = (mail: ListedMail, isOpen: boolean) => <Row key={mail.messageId}
 function Row({ mail, isOpen }: { mail: ListedMail; isOpen: boolean }) {
   const say = useSay();
   const { messageId, sentAt, subject, states, to } = mail;
-  const shown = (states.length > 0 ? states.map(({ recipient, name }) => ({ email: recipient, name })) : to).slice(
-    0,
-    2,
-  );
+  const shown = (states.length > 0 ? states : to).slice(0, 2);
   const hidden = Math.max(states.length, to.length) - shown.length;
   return (
     <tr class={isOpen ? 'open' : undefined}>

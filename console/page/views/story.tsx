@@ -1,8 +1,8 @@
 /** A mail's story. */
 import { useState } from 'preact/hooks';
 import { mailboxKey } from '../../../lambda/mail/address.ts';
+import { inOrder, statesOf, timeOf } from '../../../lambda/mail/story.ts';
 import type { Answered, Bounce, Session, StoryEvent } from '../../shared/api.ts';
-import { inOrder, statesOf, timeOf } from '../../shared/states.ts';
 import { bounceKey } from '../../shared/versions.ts';
 import { server } from '../call.ts';
 import { Empty, Mailbox, Mark, Notice, Text, Time } from '../parts.tsx';
@@ -126,12 +126,17 @@ function Facts({ story: { log, item, events } }: { story: Story }) {
 function Timelines({ story: { log, item, events, bounces } }: { story: Story }) {
   const say = useSay();
   if (!log && events.length === 0) return null;
-  const recipients = log?.states ?? statesOf(item?.to ?? [], events);
+  const recipients =
+    log?.states ??
+    statesOf(
+      (item?.to ?? []).map((to) => ({ ...to, field: 'to' as const })),
+      events,
+    );
   const rows = new Map(bounces.map((row) => [bounceKey(row), row]));
   return (
     <>
       <h3 class="part">{say('recipients')}</h3>
-      {recipients.map(({ recipient, name, state }) => (
+      {recipients.map(({ email: recipient, name, state }) => (
         <section key={recipient} class="recipient" aria-label={recipient || say('unknownRecipient')}>
           <h4>
             <Mailbox email={recipient || say('unknownRecipient')} name={name} />

@@ -1,8 +1,8 @@
 /** The view Try. */
 import { useEffect, useState } from 'preact/hooks';
 import { PROVIDERS } from '../../../lambda/mail/provider.ts';
+import { timeOf } from '../../../lambda/mail/story.ts';
 import type { Answered, Sample, SamplePost } from '../../shared/api.ts';
-import { timeOf } from '../../shared/states.ts';
 import { bounceKey } from '../../shared/versions.ts';
 import { messageOf, server } from '../call.ts';
 import { Mark, Notice, Text, Time } from '../parts.tsx';

@@ -1,9 +1,9 @@
-/** The tables, and how they are read. */
+/** The tables, and how a part of one is read. */
 import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
-import type { Row } from '../../lambda/aws/dynamodb.ts';
-import type { DayIndex } from './day-index.ts';
+import type { Row } from '../aws/dynamodb.ts';
+import type { DayIndex } from '../recording/day-index.ts';
 
-/** The tables that the console reads, and how. */
+/** The tables of a stack. */
 export interface Tables {
   readonly client: DynamoDBDocumentClient;
   readonly mail: string;
