@@ -39,7 +39,9 @@ export function checkAddresses(value: unknown): { readonly addresses: Address[];
   const refusals: Error[] = [];
   for (const read of candidates(value, 0)) {
     try {
-      addresses.push(read());
+      const address = read();
+      refuseInvisible(address.email);
+      addresses.push(address);
     } catch (error) {
       refusals.push(error instanceof Error ? error : new Error(String(error)));
     }

@@ -233,6 +233,11 @@ describe('a bad item says in one sentence what to correct', () => {
     ['copies only', { to: '', cc: 'cc@example.com' }, 'Cannot send: to has no recipient'],
     ['an invalid recipient', { to: 'ann' }, 'Cannot send: to: cannot use "ann": it is not an e-mail address'],
     [
+      'an invisible character in a recipient',
+      { to: 'ann\u200b@example.com' },
+      'Cannot send: to: cannot use "ann<U+200B>@example.com": it has an invisible character, U+200B; type the address again',
+    ],
+    [
       'one invalid recipient among others',
       { to: [...addresses(3), 'ann@@example.com'] },
       'Cannot send: to: cannot use "ann@@example.com": it is not an e-mail address',
