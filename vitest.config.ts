@@ -10,7 +10,7 @@ const ON_THE_STACK = [
 ];
 
 const common = {
-  setupFiles: ['test/quiet-log.ts'],
+  setupFiles: ['test/quiet-log.ts', 'test/after-file.ts'],
   // The end-to-end tests start processes; the limits are for a machine that is busy with something else.
   testTimeout: 60_000,
   hookTimeout: 120_000,

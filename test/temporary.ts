@@ -2,13 +2,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { type DataFolder, openDataFolder } from '../local/data-folder.ts';
 
 const undoAfterFile: (() => Promise<unknown> | unknown)[] = [];
-afterAll(async () => {
-  for (const undo of undoAfterFile.reverse()) await undo();
-});
+
+/** Undoes what was done for all tests of a file. `test/after-file.ts` calls it. */
+export async function undoAll(): Promise<void> {
+  for (const undo of undoAfterFile.splice(0).reverse()) await undo();
+}
 
 /** Undoes something after the test, or, where it was done for all tests of a file, after these. Last first. */
 export function whenFinished(undo: () => Promise<unknown> | unknown): void {

@@ -46,6 +46,9 @@ export async function synthesize(options: SynthesizeOptions): Promise<Synthesize
     cwd: PROJECT,
     env: {
       ...process.env,
+      // The CDK's check of the template against CloudFormation's schemas takes longer than the rest of the synthesis.
+      // `npm run check` and every deployment run it.
+      CDK_VALIDATION: 'false',
       CDK_OUTDIR: outDir,
       CDK_CONTEXT_JSON: JSON.stringify({ ...cdkJson?.context, ...context }),
     },

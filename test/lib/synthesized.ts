@@ -5,9 +5,16 @@ import { settingsFromContext } from '../../lib/settings.ts';
 import { TodokeStack } from '../../lib/todoke-stack.ts';
 import { temporaryFolder } from '../temporary.ts';
 
-/** The stack's template as the app makes it with this context. The functions' code is left unbundled. */
+/**
+ * The stack's template as the app makes it with this context. The functions' code is left unbundled, and the template is
+ * not checked against CloudFormation's schemas (`validation.test.ts` does that): both take seconds.
+ */
 export function synthesized(context: Record<string, unknown> = {}): Template {
-  const app = new App({ context: { ...context, 'aws:cdk:bundling-stacks': [] }, outdir: temporaryFolder() });
+  const app = new App({
+    context: { ...context, 'aws:cdk:bundling-stacks': [] },
+    outdir: temporaryFolder(),
+    builtinCloudFormationValidation: false,
+  });
   const settings = settingsFromContext(app.node);
   return Template.fromStack(new TodokeStack(app, settings.stackName, { settings }));
 }
