@@ -29,6 +29,8 @@ const stackOutputsSchema = z.object({
   AwsApiEndpoint: z.string().optional(),
   SendGridApiUrl: z.string().optional(),
   SmtpUrl: z.string().optional(),
+  /** Of the authority that vouches for local mode's SMTP server. */
+  SmtpCaFile: z.string().optional(),
 });
 export type StackOutputs = z.infer<typeof stackOutputsSchema>;
 
