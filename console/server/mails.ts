@@ -3,7 +3,7 @@ import { GetCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { batchGet, type Row } from '../../lambda/aws/dynamodb.ts';
 import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
 import { readAddresses } from '../../lambda/mail/address.ts';
-import { OUTCOMES } from '../../lambda/mail/classification.ts';
+import { OUTCOMES } from '../../lambda/mail/verdict.ts';
 import { LOG_ROW_ENTRY } from '../../lambda/recording/entries.ts';
 import type { StoryFailure } from '../../lambda/recording/late-join.ts';
 import { whyStuck } from '../../lambda/sending/stuck.ts';

@@ -1,7 +1,7 @@
 /** What the page asks, and what it is answered: both ends check by these schemas. */
 import * as z from 'zod/mini';
-import { BOUNCE_CLASSES, OUTCOMES } from '../../lambda/mail/classification.ts';
 import { PROVIDERS } from '../../lambda/mail/provider.ts';
+import { BOUNCE_CLASSES, OUTCOMES } from '../../lambda/mail/verdict.ts';
 
 /** Rows that other programs wrote may have anything in any attribute: what is no text counts as missing. */
 const text = z.catch(z.optional(z.string()), undefined);

@@ -1,6 +1,7 @@
 /** What happened to a mail, in Todoke's terms. */
-import type { Classification, Outcome } from './classification.ts';
+import type { Classification } from './classification.ts';
 import type { Provider } from './provider.ts';
+import type { Outcome } from './verdict.ts';
 
 /** How far a mail got with one recipient. */
 export type ProgressState = 'queued' | 'deferred' | 'delivered';

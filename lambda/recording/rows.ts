@@ -67,7 +67,7 @@ export function joinedAttributes(mail: LoggedMail, recipient: string | undefined
 
 /** The Bounce row of a failure, joined with its mail where that is known. */
 export function bounceRow(event: FailureEvent, mail: LoggedMail | undefined, time: RecordingTime) {
-  const { outcome, bounceClass, smtpCode, enhancedStatusCode } = event.classification;
+  const { outcome, bounceClass, cause, smtpCode, enhancedStatusCode } = event.classification;
   const { value: details, shortened } = storable(event.details);
   const reason = storableText(event.reason);
   const { occurredAt, expiresAt } = times(event.timestamp, time);
@@ -80,6 +80,7 @@ export function bounceRow(event: FailureEvent, mail: LoggedMail | undefined, tim
     type: storableLine(event.type),
     outcome,
     bounceClass,
+    cause,
     smtpCode,
     enhancedStatusCode,
     reason: reason.value,

@@ -29,7 +29,13 @@ const failure: FailureEvent = {
   timestamp: 1_795_534_193,
   event: 'bounce',
   type: 'bounce',
-  classification: { outcome: 'bounced', bounceClass: 'hard', smtpCode: '550', enhancedStatusCode: '5.1.1' },
+  classification: {
+    outcome: 'bounced',
+    bounceClass: 'hard',
+    cause: 'address-unknown',
+    smtpCode: '550',
+    enhancedStatusCode: '5.1.1',
+  },
   details: {},
 };
 const joined = { messageId: 'id', mailId: 'mail', from: address, recipients: [address], subject: 'Subject' };

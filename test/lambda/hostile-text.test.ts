@@ -2,8 +2,8 @@
 import { Script } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { mailboxKey, parseAddresses, quotedIfNeeded, readAddresses } from '../../lambda/mail/address.ts';
-import { replyCodes } from '../../lambda/mail/classification.ts';
 import { customersMailCloudMessageId, sendGridMessageId } from '../../lambda/mail/message-id.ts';
+import { readReply } from '../../lambda/mail/reply.ts';
 import { usableTimestamp, zonedTimestamp } from '../../lambda/mail/timestamp.ts';
 import { normalizeCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud/events.ts';
 import { acceptCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud/webhook.ts';
@@ -87,8 +87,8 @@ const WORK: Readonly<Record<string, (text: string) => unknown>> = {
   'a local part': quotedIfNeeded,
   addresses: readAddresses,
   'an address that is refused': (text) => expect(() => parseAddresses(`a${text}@`)).toThrow(),
-  'a reply': replyCodes,
-  'a status': (text) => replyCodes('', text),
+  'a reply': readReply,
+  'a status': (text) => readReply('', text),
   'a time': usableTimestamp,
   'a wall-clock time': (text) => zonedTimestamp(text, 'Asia/Tokyo'),
   'a key': (text) => boundedKey(text, 1024),

@@ -1,7 +1,7 @@
 /** The filters above the bounces. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { BOUNCE_CLASSES } from '../../../lambda/mail/classification.ts';
 import { PROVIDERS } from '../../../lambda/mail/provider.ts';
+import { BOUNCE_CLASSES } from '../../../lambda/mail/verdict.ts';
 import { type BounceFilter, ROW_OUTCOMES } from '../../shared/api.ts';
 import { useSay, wordFor } from '../settings.tsx';
 

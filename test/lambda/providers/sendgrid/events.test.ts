@@ -71,7 +71,13 @@ describe("an event of the reference's examples", () => {
       timestamp: 1513299569,
       event: 'bounce',
       type: 'bounce',
-      classification: { outcome: 'bounced', bounceClass: 'hard', smtpCode: '500', enhancedStatusCode: '5.0.0' },
+      classification: {
+        outcome: 'bounced',
+        bounceClass: 'hard',
+        cause: 'address-unknown',
+        smtpCode: '500',
+        enhancedStatusCode: '5.0.0',
+      },
       details: {
         'smtp-id': '<14c5d75ce93.dfd.64b469@ismtpd-555>',
         bounce_classification: 'Invalid Address',
@@ -103,7 +109,13 @@ describe("an event of the reference's examples", () => {
       timestamp: 1513299569,
       event: 'dropped',
       type: '',
-      classification: { outcome: 'dropped', bounceClass: 'hard', smtpCode: undefined, enhancedStatusCode: '5.0.0' },
+      classification: {
+        outcome: 'dropped',
+        bounceClass: 'hard',
+        cause: 'suppressed',
+        smtpCode: undefined,
+        enhancedStatusCode: '5.0.0',
+      },
       details: { 'smtp-id': '<14c5d75ce93.dfd.64b469@ismtpd-555>', category: 'cat facts', status: '5.0.0' },
     });
   });
