@@ -8,6 +8,7 @@ const COLUMNS = [
   'toName',
   'outcome',
   'bounceClass',
+  'cause',
   'smtpCode',
   'enhancedStatusCode',
   'reason',

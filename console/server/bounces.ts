@@ -41,10 +41,11 @@ export async function bounces(tables: Tables, asked: Asked<'bounces'>): Promise<
 /** Message ids of SMTP have an `@`, too, and stand in angle brackets. */
 const isAddress = (search: string) => search.includes('@') && !/^<|#/.test(search);
 
-function isWanted(row: Row, { outcome, bounceClass, provider }: BounceFilter): boolean {
+function isWanted(row: Row, { outcome, bounceClass, cause, provider }: BounceFilter): boolean {
   return (
     (outcome === undefined || row['outcome'] === outcome) &&
     (bounceClass === undefined || row['bounceClass'] === bounceClass) &&
+    (cause === undefined || row['cause'] === cause) &&
     (provider === undefined || row['provider'] === provider)
   );
 }

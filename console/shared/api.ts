@@ -1,7 +1,7 @@
 /** What the page asks, and what it is answered: both ends check by these schemas. */
 import * as z from 'zod/mini';
 import { PROVIDERS } from '../../lambda/mail/provider.ts';
-import { BOUNCE_CLASSES, OUTCOMES } from '../../lambda/mail/verdict.ts';
+import { BOUNCE_CLASSES, CAUSES, OUTCOMES } from '../../lambda/mail/verdict.ts';
 
 /** Rows that other programs wrote may have anything in any attribute: what is no text counts as missing. */
 const text = z.catch(z.optional(z.string()), undefined);
@@ -82,6 +82,7 @@ export const bounce = z.looseObject({
   type: text,
   outcome: text,
   bounceClass: text,
+  cause: text,
   smtpCode: text,
   enhancedStatusCode: text,
   reason: text,
@@ -98,6 +99,7 @@ export type Bounce = z.infer<typeof bounce>;
 export const bounceFilter = z.object({
   outcome: z.optional(z.enum(ROW_OUTCOMES)),
   bounceClass: z.optional(z.enum(BOUNCE_CLASSES)),
+  cause: z.optional(z.enum(CAUSES)),
   provider: z.optional(z.enum(PROVIDERS)),
   /** An address, a message id, or a full message id. */
   search: z.optional(z.string().check(z.maxLength(2_100))),

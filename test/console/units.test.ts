@@ -8,6 +8,7 @@ import { figures } from '../../console/server/overview.ts';
 import { bounce } from '../../console/shared/api.ts';
 import { problemsOf } from '../../console/shared/new-mail.ts';
 import { statesOf } from '../../console/shared/states.ts';
+import { CAUSES } from '../../lambda/mail/verdict.ts';
 
 const blanks = (text: string) => text.match(/\{\w+/g)?.toSorted() ?? [];
 
@@ -25,6 +26,10 @@ test('both languages have the same words, with the same blanks, and none is empt
     expect(blanks(translated), word).toEqual(blanks(text));
     expect(translated, word).not.toBe('');
   }
+});
+
+test('each cause has a word in both languages', () => {
+  for (const words of [en, ja]) for (const cause of CAUSES) expect(words).toHaveProperty(`cause_${cause}`);
 });
 
 describe('what a new mail lacks', () => {
@@ -103,6 +108,10 @@ test('a cell that a spreadsheet would run is text', () => {
   );
   for (const line of toCsv(rows).split('\r\n').slice(1, -1)) expect(line).toMatch(/"'[^"]*"/);
   expect(toCsv([bounce.parse({ fullMessageId: 'f', eventId: 'e', reason: 'a "b", c' })])).toContain('"a ""b"", c"');
+  const [head = '', line = ''] = toCsv([bounce.parse({ fullMessageId: 'f', eventId: 'e', cause: 'spam' })]).split(
+    '\r\n',
+  );
+  expect(line.split(',')[head.split(',').indexOf('"cause"')]).toBe('"spam"');
 });
 
 test('rates count a recipient once, a refusal at the handover, and no first notice and nothing unmatched', () => {

@@ -1,7 +1,7 @@
 /** The filters above the bounces. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { PROVIDERS } from '../../../lambda/mail/provider.ts';
-import { BOUNCE_CLASSES } from '../../../lambda/mail/verdict.ts';
+import { BOUNCE_CLASSES, CAUSES } from '../../../lambda/mail/verdict.ts';
 import { type BounceFilter, ROW_OUTCOMES } from '../../shared/api.ts';
 import { useSay, wordFor } from '../settings.tsx';
 
@@ -60,6 +60,13 @@ export function BounceFilters({ filter, onChange }: Props) {
         value={filter.bounceClass}
         text={(name) => wordFor(say, 'class', name)}
         onChange={(bounceClass) => change({ bounceClass })}
+      />
+      <Choice
+        label={say('cause')}
+        options={CAUSES}
+        value={filter.cause}
+        text={(name) => wordFor(say, 'cause', name)}
+        onChange={(cause) => change({ cause })}
       />
       <Choice
         label={say('provider')}
