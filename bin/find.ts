@@ -21,7 +21,7 @@ await runCommand(
     const limit = wholeNumber('limit', options.limit, { min: 1, max: 10_000 });
     const outputs = await readOutputs(options.outputs);
     const nowMs = Date.now();
-    const answer = await find(tablesOf(outputs), text, { limit, nowMs, noNewsHours: outputs.NoNewsHours });
+    const answer = await find(tablesOf(outputs), text, { limit, nowMs });
     console.log(options.json ? answerJson(answer) : answerText(text, answer, nowMs));
   },
 );

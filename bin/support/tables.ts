@@ -16,6 +16,7 @@ export const tablesOf = (outputs: StackOutputs): Tables => tablesWith(outputs, d
 
 export const tablesWith = (outputs: StackOutputs, client: DynamoDBDocumentClient): Tables => ({
   client,
+  noNewsHours: outputs.NoNewsHours,
   mail: outputs.MailTableName,
   sentLog: outputs.SentLogTableName,
   bounce: outputs.BounceTableName,

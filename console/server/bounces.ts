@@ -9,7 +9,7 @@ import { newestFirst } from '../../lambda/recording/day-index.ts';
 import { failuresInStory } from '../../lambda/recording/late-join.ts';
 import { type Answered, type Asked, type BounceFilter, bounce, type Cursor, LOOK_ROWS } from '../shared/api.ts';
 import { bounceKey, versionOfBounce } from '../shared/versions.ts';
-import { dayCursor, LOOK, unknownOf } from './look.ts';
+import { dayCursor, LOOK, latest, unknownOf } from './look.ts';
 
 const PAGE_ROWS = 100;
 /** Of one recipient, whose rows lie together. */
@@ -20,10 +20,7 @@ const MAX_OF_ONE_MAIL = 1_000;
 export async function bounces(tables: Tables, asked: Asked<'bounces'>): Promise<Answered<'bounces'>> {
   const { filter, cursor, look } = asked;
   const search = filter.search?.trim() ?? '';
-  const from = [filter.from, look?.from]
-    .filter((time) => time !== undefined)
-    .sort()
-    .at(-1);
+  const from = latest(filter.from, look?.from);
   // DynamoDB refuses a range that ends before it starts.
   if (from !== undefined && filter.to !== undefined && from > filter.to) return { rows: [] };
   const bounds = { from, to: filter.to, cursor, keep: (row: Row) => isWanted(row, filter) };

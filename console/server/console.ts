@@ -7,6 +7,7 @@ import { bounces } from './bounces.ts';
 import { mails, states, story, unsent } from './mails.ts';
 import { overview } from './overview.ts';
 import { bundlePage, type PageFiles } from './page-files.ts';
+import { recipient, search } from './recipients.ts';
 import { Refused, readCall, refuseStrangers, refuseWithoutToken, respond, respondWithError } from './requests.ts';
 import { readSamples } from './samples.ts';
 import { resendMail, sendMail } from './sending.ts';
@@ -85,6 +86,8 @@ function handlers({ mode, tables, canSend, post }: ConsoleOptions): Handlers {
     on('unsent', CALLS.unsent, (asked) => unsent(tables, asked)),
     on('story', CALLS.story, (asked) => story(tables, asked)),
     on('bounces', CALLS.bounces, (asked) => bounces(tables, asked)),
+    on('recipient', CALLS.recipient, (asked) => recipient(tables, asked)),
+    on('search', CALLS.search, (asked) => search(tables, asked)),
     on('overview', CALLS.overview, (asked) => overview(tables, asked)),
     on('send', CALLS.send, async (asked) => {
       maySend();

@@ -23,3 +23,10 @@ export function unknownOf<Row>(
 /** The cursor of a list that is read by day. */
 export const dayCursor = (cursor: Cursor | undefined): DayCursor | undefined =>
   cursor && 'day' in cursor ? cursor : undefined;
+
+/** The later of two times in ISO 8601; undefined is before all. */
+export const latest = (...times: readonly (string | undefined)[]): string | undefined =>
+  times
+    .filter((time) => time !== undefined)
+    .sort()
+    .at(-1);

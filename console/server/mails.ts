@@ -3,7 +3,8 @@ import { ScanCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../lambda/aws/dynamodb.ts';
 import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
 import { readAddresses } from '../../lambda/mail/address.ts';
-import { type Recipient, recipientsOf, type StoryEvent, statesOf } from '../../lambda/mail/story.ts';
+import { providerOf } from '../../lambda/mail/provider.ts';
+import { type Recipient, recipientsOf, type StoryEvent, stateAt, statesOf } from '../../lambda/mail/story.ts';
 import { eventsIn, readLogRows, readStory, textOf } from '../../lambda/recipients/story.ts';
 import { queryPartition, sentLogByDay, type Tables } from '../../lambda/recipients/tables.ts';
 import { newestFirst } from '../../lambda/recording/day-index.ts';
@@ -19,19 +20,27 @@ import {
   storyEvent,
 } from '../shared/api.ts';
 import { versionOfMail } from '../shared/versions.ts';
-import { dayCursor, LOOK, unknownOf } from './look.ts';
+import { dayCursor, LOOK, latest, unknownOf } from './look.ts';
 import { WaitingItems } from './waiting.ts';
 
 const PAGE_ROWS = 50;
+const MANY_ROWS = 200;
 /** A glance needs no more of a story; the whole is read where a mail is opened. */
 const GLANCE_EVENTS = 150;
 
 /** Mails that were sent, newest first, each with how far it got. */
-export async function mails(tables: Tables, { cursor, look }: Asked<'mails'>): Promise<Answered<'mails'>> {
+export async function mails(
+  tables: Tables,
+  { filter = {}, many, cursor, look }: Asked<'mails'>,
+): Promise<Answered<'mails'>> {
+  const from = latest(filter.from, look?.from);
+  if (from !== undefined && filter.to !== undefined && from > filter.to) return { rows: [] };
   const page = await newestFirst(sentLogByDay(tables), {
     cursor: dayCursor(cursor),
-    from: look?.from,
-    ...(look ? LOOK : { limit: PAGE_ROWS }),
+    from,
+    to: filter.to,
+    keep: (row) => filter.provider === undefined || providerOf(row) === filter.provider,
+    ...(look ? LOOK : { limit: many ? MANY_ROWS : PAGE_ROWS }),
   });
   const read = page.rows.map(listedMail);
   const found = look ? unknownOf(read, look.known, versionOfMail) : { rows: read };
@@ -49,17 +58,27 @@ export async function states(tables: Tables, { messageIds }: Asked<'states'>): P
 
 async function glance(tables: Tables, sent: readonly ListedMail[]) {
   const seen = new Map<string, Pick<ListedMail, 'states' | 'more'>>();
-  await forEachConcurrently(sent, async ({ messageId, to }) => {
+  await forEachConcurrently(sent, async ({ messageId, to, sentAt }) => {
     const { rows, more } = await queryPartition(tables.client, tables.sentLog, ['messageId', messageId], GLANCE_EVENTS);
     const log = rows.find((row) => row['entry'] === LOG_ROW_ENTRY);
     const recipients = log ? recipientsOf(log) : to.map((address) => ({ ...address, field: 'to' as const }));
-    seen.set(messageId, { states: recipientStates(recipients, eventsIn(rows)), more });
+    seen.set(messageId, { states: recipientStates(recipients, eventsIn(rows), sentAt, tables), more });
   });
   return seen;
 }
 
-const recipientStates = (recipients: readonly Recipient[], events: readonly StoryEvent[]): RecipientState[] =>
-  statesOf(recipients, events).map(({ event, ...state }) => state);
+function recipientStates(
+  recipients: readonly Recipient[],
+  events: readonly StoryEvent[],
+  sentAt: string,
+  { noNewsHours }: Tables,
+): RecipientState[] {
+  const nowMs = Date.now();
+  return statesOf(recipients, events).map(({ event, ...recipient }) => ({
+    ...recipient,
+    state: stateAt(recipient.state, sentAt, nowMs, noNewsHours),
+  }));
+}
 
 function listedMail(row: Row): ListedMail {
   const [from] = readAddresses(row['from']);
@@ -127,11 +146,16 @@ export async function unsent(tables: Tables, { cursor }: Asked<'unsent'>): Promi
   };
 }
 
+function loggedMail(row: Row, events: readonly StoryEvent[], tables: Tables): ListedMail {
+  const mail = listedMail(row);
+  return { ...mail, states: recipientStates(recipientsOf(row), events, mail.sentAt, tables) };
+}
+
 /** All that is known of one mail, by its message id or its item's id. */
 export async function story(tables: Tables, asked: Asked<'story'>): Promise<Answered<'story'>> {
   const { log, item, events, bounces, more } = await readStory(tables, asked);
   return {
-    ...(log && { log: { ...listedMail(log), states: recipientStates(recipientsOf(log), events) } }),
+    ...(log && { log: loggedMail(log, events, tables) }),
     ...(item && { item: mailItem(item, tables.mail) }),
     events: events.map((event) => storyEvent.parse(event)),
     bounces: bounces.map((row) => bounce.parse(row)),

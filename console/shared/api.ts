@@ -60,6 +60,21 @@ const listedMail = z.object({
 });
 export type ListedMail = z.infer<typeof listedMail>;
 
+/** A mail to one recipient, and how far it got with them. */
+const recipientMail = z.extend(listedMail, {
+  occurredAt: text,
+  reason: text,
+  bounceClass: text,
+});
+export type RecipientMail = z.infer<typeof recipientMail>;
+
+export const mailFilter = z.object({
+  provider: z.optional(z.enum(PROVIDERS)),
+  from: z.optional(isoTime),
+  to: z.optional(isoTime),
+});
+export type MailFilter = z.infer<typeof mailFilter>;
+
 /**
  * An item of the Mail table. `stuck`: why it will not be sent unless somebody sees to it; `nextAttemptAt`: when a
  * deferred item is tried again; `odd`: what is odd about a status that Todoke never writes.
@@ -178,8 +193,30 @@ export const CALLS = {
     }),
   },
   mails: {
-    request: z.object(listStart),
+    /** `many`: a longer page, of which the page shows only some rows. */
+    request: z.object({ filter: z.optional(mailFilter), many: z.optional(z.boolean()), ...listStart }),
     response: z.object({ rows: z.array(listedMail), ...listEnd }),
+  },
+  /** The mails to an address, newest first. */
+  recipient: {
+    request: z.object({
+      email: z.string().check(z.maxLength(2_100)),
+      cursor: z.optional(z.array(z.union([z.null(), z.literal('end'), z.record(z.string(), z.string())]))),
+    }),
+    response: z.object({
+      /** As it is compared and looked up. */
+      email: z.string(),
+      suppressed: z.nullable(
+        z.object({ since: z.string(), reason: z.string(), by: z.enum(['bounce', 'complaint', 'decision']) }),
+      ),
+      mails: z.array(recipientMail),
+      cursor: z.optional(z.array(z.union([z.null(), z.literal('end'), z.record(z.string(), z.string())]))),
+    }),
+  },
+  /** What an address, a message id or an item's id leads to: a view, and what is open in it. */
+  search: {
+    request: z.object({ text: z.string().check(z.maxLength(2_100)) }),
+    response: z.object({ view: z.enum(['recipient', 'mail']), open: z.array(z.string()) }),
   },
   states: {
     request: z.object({ messageIds: z.array(z.string()).check(z.maxLength(MAX_WATCHED)) }),

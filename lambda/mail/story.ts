@@ -82,3 +82,12 @@ export function stateAt(state: string, sentAt: string | undefined, nowMs: number
   const ageMs = nowMs - Date.parse(sentAt ?? '');
   return state === 'sent' && ageMs > noNewsHours * 3_600_000 ? 'no-news' : state;
 }
+
+/**
+ * When a mail was handed over, as its story shows it: by its log row, but not after its first event. An application may log
+ * later, clocks differ, and SendGrid's times are whole seconds.
+ */
+export function handedOverAt(sentAt: string, ordered: readonly Pick<StoryEvent, 'entry'>[]): string {
+  const first = ordered.map(timeOf).find((time) => time !== undefined);
+  return first !== undefined && first < sentAt ? first : sentAt;
+}

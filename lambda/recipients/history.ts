@@ -86,6 +86,7 @@ async function readEvents(
   { client, sentLog }: Tables,
   recipient: string,
   position: HistoryCursor[number],
+  limit = PAGE_EVENTS,
 ): Promise<{ events: EventRow[]; position: HistoryCursor[number] }> {
   if (position === 'end') return { events: [], position };
   const { Items = [], LastEvaluatedKey } = await client.send(
@@ -96,7 +97,7 @@ async function readEvents(
       ExpressionAttributeNames: { '#recipient': 'recipient', '#entry': 'entry' },
       ExpressionAttributeValues: { ':recipient': recipient, ':prefix': EVENT_ENTRY_PREFIX },
       ScanIndexForward: false,
-      Limit: PAGE_EVENTS,
+      Limit: limit,
       ...(position !== null && { ExclusiveStartKey: position }),
     }),
   );
@@ -156,3 +157,9 @@ export function silentMails({ logs }: RecentMails, { mails, back }: History): Re
 
 /** Newest first. */
 export const byTimeDescending = (a: RecipientMail, b: RecipientMail): number => (sentAtOf(a) < sentAtOf(b) ? 1 : -1);
+
+/** Whether anything was reported of a mail to the recipient. */
+export async function hasHistory(tables: Tables, keys: readonly string[]): Promise<boolean> {
+  const pages = await Promise.all(keys.map((key) => readEvents(tables, key, null, 1)));
+  return pages.some(({ events }) => events.length > 0);
+}

@@ -19,8 +19,8 @@ export interface NoNews {
 }
 
 /** Looks at the newest 200 messages of one day: the day that ended `noNewsHours` ago. */
-export async function readNoNews(tables: Tables, nowMs: number, noNewsHours: number): Promise<NoNews> {
-  const toMs = nowMs - noNewsHours * 3_600_000;
+export async function readNoNews(tables: Tables, nowMs: number): Promise<NoNews> {
+  const toMs = nowMs - tables.noNewsHours * 3_600_000;
   const { rows, cursor } = await newestFirst(sentLogByDay(tables), {
     from: new Date(toMs - DAY_MS).toISOString(),
     to: new Date(toMs).toISOString(),

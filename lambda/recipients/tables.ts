@@ -3,8 +3,10 @@ import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb
 import type { Row } from '../aws/dynamodb.ts';
 import type { DayIndex } from '../recording/day-index.ts';
 
-/** The tables of a stack. */
+/** The tables of a stack, and the setting that says how to read them. */
 export interface Tables {
+  /** After so many hours a message without any event is "no news". */
+  readonly noNewsHours: number;
   readonly client: DynamoDBDocumentClient;
   readonly mail: string;
   readonly sentLog: string;

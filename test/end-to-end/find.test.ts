@@ -68,7 +68,7 @@ async function put(table: string, rows: readonly object[]): Promise<void> {
   }
 }
 
-const asked = (text: string, limit = 100) => find(tables, text, { limit, nowMs: NOW_MS, noNewsHours: 4 });
+const asked = (text: string, limit = 100) => find(tables, text, { limit, nowMs: NOW_MS });
 
 /** The requests that an answer took, by action. */
 async function requestsFor(text: string, limit?: number) {

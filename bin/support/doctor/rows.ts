@@ -67,7 +67,7 @@ export function noNewsCheck({ outputs, client }: Pick<Patient, 'outputs' | 'clie
     name: 'no news',
     look: async () => {
       const hours = outputs.NoNewsHours;
-      const { silent, looked, more } = await readNoNews(tablesWith(outputs, client), Date.now(), hours);
+      const { silent, looked, more } = await readNoNews(tablesWith(outputs, client), Date.now());
       const of = `of ${more ? 'the newest ' : ''}${counted(looked, 'message')} of the day that ended ${counted(hours, 'hour')} ago`;
       if (silent.length === 0) return ok(`none ${of} without an event`);
       const [first] = silent;

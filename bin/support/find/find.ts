@@ -31,7 +31,6 @@ export interface Answer {
 export interface FindOptions {
   readonly limit: number;
   readonly nowMs: number;
-  readonly noNewsHours: number;
 }
 
 /** The mails that a text names: all to an address, or the one of an id. */
@@ -39,7 +38,7 @@ export async function find(tables: Tables, text: string, options: FindOptions): 
   const lookup = readLookup(text);
   const byId = async (): Promise<Answer | undefined> => {
     const found = await findById(tables, lookup);
-    return found && { mails: [foundMail(await readStory(tables, found), options)], goesOn: false };
+    return found && { mails: [foundMail(await readStory(tables, found), { ...tables, ...options })], goesOn: false };
   };
   if (lookup.email === undefined) return (await byId()) ?? { mails: [], goesOn: false };
   if (lookup.idFirst) {
@@ -60,7 +59,7 @@ async function mailsTo(tables: Tables, email: string, options: FindOptions): Pro
   const mails = [...history.mails, ...silentMails(recent, history)].sort(byTimeDescending);
   return {
     recipient: { email, suppressed },
-    mails: mails.slice(0, options.limit).map((mail) => foundMail(mail, { ...options, keys })),
+    mails: mails.slice(0, options.limit).map((mail) => foundMail(mail, { ...tables, ...options, keys })),
     goesOn: history.cursor !== undefined || mails.length > options.limit,
     back: recent.back,
     ...(mails.length === 0 && { nearest: nearest(email, recent.seen) }),

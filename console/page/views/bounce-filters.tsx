@@ -93,7 +93,7 @@ export function BounceFilters({ filter, onChange }: Props) {
   );
 }
 
-function Choice<Name extends string>(props: {
+export function Choice<Name extends string>(props: {
   label: string;
   options: readonly Name[];
   value: Name | undefined;
@@ -121,7 +121,11 @@ function Choice<Name extends string>(props: {
 }
 
 /** A moment in the person's zone. */
-function Moment(props: { label: string; value: string | undefined; onChange: (iso: string | undefined) => void }) {
+export function Moment(props: {
+  label: string;
+  value: string | undefined;
+  onChange: (iso: string | undefined) => void;
+}) {
   const { label, value, onChange } = props;
   return (
     <label>

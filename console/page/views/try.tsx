@@ -37,7 +37,7 @@ export function TryView() {
         const [first] = answer.samples;
         if (first) choose(first);
       },
-      (error) => setFailure(messageOf(error)),
+      (error) => setFailure(messageOf(error, say)),
     );
   }, []);
   function choose({ name, provider, contentType, body }: Sample) {
@@ -54,7 +54,7 @@ export function TryView() {
       setPosted({ ...answer, post, number: (posted?.number ?? 0) + 1 });
       setFailure(undefined);
     } catch (error) {
-      setFailure(messageOf(error));
+      setFailure(messageOf(error, say));
     }
     setBusy(false);
   };
