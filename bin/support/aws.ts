@@ -1,4 +1,5 @@
 /** Whether outputs are local mode's, and what asks either. */
+import { CLIENT_SETTINGS } from '../../lambda/aws/clients.ts';
 import type { StackOutputs } from './outputs.ts';
 
 /** Local mode takes any. DynamoDB Local refuses key ids that have other than letters and digits. */
@@ -6,13 +7,14 @@ const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
 const LOCAL_REGION = 'ap-northeast-1';
 
 /**
- * What a client of one of AWS's services is made with: of local mode, where the outputs are its, else nothing, so that
- * credentials and region are those of the environment.
+ * What a client of one of AWS's services is made with: of local mode, where the outputs are its; else credentials and region
+ * are those of the environment.
  *
  * @throws Error where the outputs are of a local mode that does not answer for the service: never ask AWS in its place
  */
 export function clientSettings(outputs: StackOutputs, service: 'DynamoDbEndpoint' | 'AwsApiEndpoint') {
-  if (!isLocal(outputs)) return {};
+  const { logger } = CLIENT_SETTINGS;
+  if (!isLocal(outputs)) return { logger };
   const endpoint = outputs[service];
   if (endpoint === undefined) {
     throw new Error(
@@ -23,6 +25,7 @@ export function clientSettings(outputs: StackOutputs, service: 'DynamoDbEndpoint
     endpoint,
     region: process.env['AWS_REGION'] ?? LOCAL_REGION,
     credentials: LOCAL_CREDENTIALS,
+    logger,
   };
 }
 

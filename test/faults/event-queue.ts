@@ -1,5 +1,6 @@
 /** EventQueue as local mode keeps it, behind a proxy on which requests can be made to fail. */
 import { SQSClient } from '@aws-sdk/client-sqs';
+import { CLIENT_SETTINGS } from '../../lambda/aws/clients.ts';
 import { ALLOW_ALL } from '../../local/access.ts';
 import { startAwsApi } from '../../local/aws-api/aws-api.ts';
 import { sqsCalls } from '../../local/aws-api/sqs-calls.ts';
@@ -44,6 +45,7 @@ export async function startTestQueue(dir: string, requestTimeoutMs: number, clea
       region: 'ap-northeast-1',
       credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
       maxAttempts,
+      logger: CLIENT_SETTINGS.logger,
       requestHandler: {
         connectionTimeout: requestTimeoutMs,
         requestTimeout: requestTimeoutMs,

@@ -177,9 +177,14 @@ class Run {
     const rows = await this.#rows();
     const logged = rows.some(({ row }) => row['entry'] === LOG_ROW_ENTRY);
     const actors = [...this.#actors.values()];
+    const isRecorder = ({ name }: Actor) => name.startsWith('recorder');
+    const [recorders, others] = [actors.filter(isRecorder), actors.filter((actor) => !isRecorder(actor))];
+    const progressOf = ({ state, calls }: Actor) => JSON.stringify([state, calls]);
     const state = JSON.stringify([
       entriesOf(rows),
-      actors.map(({ state, calls }) => [state, calls]),
+      // Two recorders do the same: which of them is further makes no difference.
+      recorders.map(progressOf).sort(),
+      others.map(progressOf),
       this.#crashesLeft,
       this.#toJoin,
     ]);

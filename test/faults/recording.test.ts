@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { DeleteItemCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { CLIENT_SETTINGS } from '../../lambda/aws/clients.ts';
 import { documentClient } from '../../lambda/aws/dynamodb.ts';
 import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
@@ -10,7 +11,6 @@ import { normalizeSendGrid } from '../../lambda/providers/sendgrid/events.ts';
 import { LOG_ROW_ENTRY } from '../../lambda/recording/entries.ts';
 import { joinUnmatched } from '../../lambda/recording/join-unmatched.ts';
 import { eventQueue, queueMessages } from '../../lambda/webhooks/event-queue.ts';
-import { randomFrom } from '../fuzz/mutate.ts';
 import type { Facts } from './expected-rows.ts';
 import { type Guard, WITHOUT } from './guards.ts';
 import {
@@ -47,6 +47,7 @@ import { postTo, recordAgain, recordBatch } from './webhooks.ts';
 import { withStorage } from './with-storage.ts';
 
 const storage = withStorage();
+beforeEach(() => storage().empty());
 const LANES = 4;
 const NEVER = new AbortController().signal;
 
@@ -75,25 +76,31 @@ function outcomeOf({ tag, events, refusals }: Scenario, facts: Partial<Facts>): 
 const loggedBefore = ({ mails }: Scenario) => mails.filter(({ logged }) => logged === 'before').map(({ row }) => row);
 
 describe('whatever call fails, in whatever way, the rows are complete in the end', () => {
-  // A sample: `npm run torture` plays every case.
-  const share = {
-    'receive-sendgrid': 4,
-    'receive-customers-mail-cloud': 8,
-    'record-sendgrid': 4,
-    'record-customers-mail-cloud': 11,
-    'late-join': 7,
-  };
+  // Each kind of fault once: `npm run torture` plays every fault at every call.
+  const halves = {
+    'receive-sendgrid': 'even',
+    'receive-customers-mail-cloud': 'odd',
+    'record-sendgrid': 'odd',
+    'record-customers-mail-cloud': 'even',
+    'late-join': undefined,
+  } as const;
   test.each(WAYS)('of %s', async (way) => {
     const lanes = await lanesWithout('none');
     const calls = await callsOf(way, await storage().lane(), storage());
     expect(calls).toBeGreaterThanOrEqual(way.startsWith('receive') ? 2 : 4);
-    const outcomes = await playCases(sampleOf(allCases(way, calls), share[way]), lanes);
+    const cases = sampleOf(
+      allCases(way, calls).filter(({ failing }) => failing.k <= calls),
+      halves[way],
+    );
+    const outcomes = await playCases(cases, lanes);
+    const proxies = lanes.map(({ proxy, queue }) => (way.startsWith('receive') ? queue.proxy : proxy));
+    expect(proxies.reduce((sum, proxy) => sum + proxy.injected(), 0)).toBeGreaterThanOrEqual(cases.length);
     expect(await troublesOf(outcomes)).toEqual([]);
   });
 
   test('in random schedules', async () => {
     const lanes = await lanesWithout('none', 20_000);
-    const seeds = Array.from({ length: 6 }, (_, n) => n);
+    const seeds = Array.from({ length: 4 }, (_, n) => n);
     const outcomes = await playEach(seeds, lanes, (seed, lane) => playRandom(seed, lane, storage()));
     expect(await troublesOf(outcomes)).toEqual([]);
   });
@@ -147,7 +154,7 @@ describe('the same rows, however often it comes:', () => {
 
   test('events in any order, late and repeated', async () => {
     const { store } = storage();
-    const orders = permutations([0, 1, 2, 3, 4, 5]).filter((_, n) => n % 24 === 0);
+    const orders = permutations([0, 1, 2, 3, 4, 5]).filter((_, n) => n % 72 === 0);
     const outcomes: Outcome[] = [];
     await forEachConcurrently(
       orders,
@@ -263,20 +270,14 @@ test('100 posts at once for one message are all recorded', async () => {
 test('a post of 5 MB fits into messages of 1 MiB, and is recorded from them', async () => {
   const { queue } = await storage().lane();
   const tag = newTag();
-  const random = randomFrom(1);
-  // In capitals: five million small letters and digits hold a scenario's tag by chance, and its row would be another's.
-  const noise = (length: number) =>
-    Array.from({ length }, () =>
-      Math.floor(random() * 36)
-        .toString(36)
-        .toUpperCase(),
-    ).join('');
+  // Cannot be compressed much, and is the same in every run.
+  const noise = (n: number) => createHash('shake256', { outputLength: 37_500 }).update(`${n}`).digest('base64');
   const entries = Array.from({ length: 100 }, (_, n) => {
     const { eventType, entry } = customersMailCloudEntriesOf(`<${tag}-${n}@example.com>`)[5] ?? {
       eventType: '',
       entry: {},
     };
-    return { eventType, entry: { ...(entry as object), reason: `550 ${noise(50_000)}` } };
+    return { eventType, entry: { ...(entry as object), reason: `550 ${noise(n)}` } };
   });
   const post = { provider: 'customers-mail-cloud', receivedAtMs: FIRST_TIME, events: entries } as const;
   const messages = queueMessages(post);

@@ -64,7 +64,7 @@ export interface Outcome {
 
 /** The caller finds out how many calls a delivery makes when nothing fails; two more are tried. */
 export function allCases(way: Way, calls: number): Case[] {
-  const faults = way.startsWith('receive') ? QUEUE_FAULTS : FAULTS;
+  const faults = way.startsWith('record') ? FAULTS : FAULTS_OF_ONE;
   const ks = Array.from({ length: calls + 2 }, (_, n) => n + 1);
   return ks.flatMap((k) =>
     faults
@@ -73,12 +73,26 @@ export function allCases(way: Way, calls: number): Case[] {
   );
 }
 
-/** SendMessage is no batch and no read. */
-const QUEUE_FAULTS = FAULTS.filter((fault) => fault !== 'unprocessed' && fault !== 'stale read');
+/** What can happen to SendMessage, Query and UpdateItem: they are no batches, and these queries are consistent. */
+const FAULTS_OF_ONE = FAULTS.filter((fault) => fault !== 'unprocessed' && fault !== 'stale read');
 
-/** Every fault at every call, with one kind of client each; or every n-th of these. */
-export function sampleOf(cases: readonly Case[], everyNth = 1): Case[] {
-  return cases.filter((_, n) => n % 2 === Math.floor(n / 2) % 2 && Math.floor(n / 2) % everyNth === 0);
+/**
+ * Each fault once for each of its durations; the calls, and the two kinds of client, take turns.
+ *
+ * @param half of the faults, where two ways share their code and each plays the other's half
+ */
+export function sampleOf(cases: readonly Case[], half?: 'even' | 'odd'): Case[] {
+  const kindOf = ({ failing: { fault, rounds } }: Case) => `${fault} ${rounds}`;
+  const kinds = [...new Set(cases.map(kindOf))].filter(
+    (_, n) => half === undefined || (half === 'odd') === (n % 2 === 1),
+  );
+  return kinds.flatMap((kind, n) => {
+    // Only the first call is a read that may be stale.
+    const ofKind = cases.filter(
+      (kase) => kindOf(kase) === kind && (kase.failing.fault !== 'stale read' || kase.failing.k === 1),
+    );
+    return ofKind[n % ofKind.length] ?? [];
+  });
 }
 
 /** A fault for ever is what a process sees of the world that is killed between two calls. */

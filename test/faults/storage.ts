@@ -2,8 +2,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import {
+  DeleteTableCommand,
+  DynamoDBClient,
+  type DynamoDBClientConfig,
+  UpdateTableCommand,
+} from '@aws-sdk/client-dynamodb';
 import { paginateScan } from '@aws-sdk/lib-dynamodb';
+import { CLIENT_SETTINGS } from '../../lambda/aws/clients.ts';
 import { documentClient, type Row } from '../../lambda/aws/dynamodb.ts';
 import type { EventStore } from '../../lambda/recording/event-store.ts';
 import { type Cleanup, startOrUndo } from '../../local/cleanup.ts';
@@ -34,6 +40,8 @@ export interface TestStorage {
   lane(options?: LaneOptions): Promise<Lane>;
   /** Every row of both tables. */
   rows(): Promise<StoredRow[]>;
+  /** Replaces both tables by empty ones: the fewer rows, the faster are the engine and `rows()`. */
+  empty(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -110,6 +118,13 @@ async function start(stack: Template, cleanup: Cleanup): Promise<TestStorage> {
       }
       return found;
     },
+    async empty() {
+      for (const TableName of Object.values(tableNames)) {
+        await tables.send(new UpdateTableCommand({ TableName, DeletionProtectionEnabled: false }));
+        await tables.send(new DeleteTableCommand({ TableName }));
+      }
+      await createTables(template, tables, dir);
+    },
     close: () => cleanup.run(console.error),
   };
 
@@ -118,6 +133,7 @@ async function start(stack: Template, cleanup: Cleanup): Promise<TestStorage> {
       endpoint,
       region: REGION,
       credentials: { accessKeyId, secretAccessKey: 'test' },
+      logger: CLIENT_SETTINGS.logger,
       ...settings,
     });
     return { client: documentClient(client), ...tableNames };
