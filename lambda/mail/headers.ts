@@ -47,6 +47,10 @@ export function readHeaders(value: unknown): { readonly headers: Headers; readon
   if (entries === undefined) {
     return { headers: {}, problems: ['headers is not a map of names and values, or a JSON object as text'] };
   }
+  // Before each is looked at: an item may hold a hundred thousand.
+  if (entries.length > MAX_HEADERS) {
+    return { headers: {}, problems: [`headers has ${entries.length} headers, at most ${MAX_HEADERS} are taken`] };
+  }
   const read = entries.map(([name, given]) => ({ name, ...readHeader(name, given) }));
   const headers = Object.fromEntries(read.map(({ name, text }) => [name, text]));
   const names = read.map(({ name }) => name.toLowerCase());
@@ -56,7 +60,6 @@ export function readHeaders(value: unknown): { readonly headers: Headers; readon
     ...read.flatMap(({ name }, index) =>
       names.indexOf(name.toLowerCase()) < index ? [`headers: ${quoted(name)} is there twice`] : [],
     ),
-    ...(read.length > MAX_HEADERS ? [`headers has ${read.length} headers, at most ${MAX_HEADERS} are taken`] : []),
     ...(characters > MAX_CHARACTERS
       ? [`headers has ${characters} characters, at most ${MAX_CHARACTERS} are taken`]
       : []),
@@ -96,6 +99,9 @@ function readHeader(name: string, value: unknown): { readonly text: string; read
   }
   const text = String(value);
   if (/\p{Cc}/u.test(text)) return { text: '', problem: 'has a line break, or another control character' };
+  if (text.length > MAX_CHARACTERS) {
+    return { text: '', problem: `has ${text.length} characters, at most ${MAX_CHARACTERS} are taken in all` };
+  }
   // A line that is folded inside a run of spaces may be one of spaces only, which RFC 5322, 3.2.2, forbids.
   const spaced = text.trim().replace(/ {2,}/g, ' ');
   if (spaced === '') return { text: '', problem: 'has no value' };

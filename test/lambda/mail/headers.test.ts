@@ -137,6 +137,11 @@ describe('headers are refused', () => {
       'headers has 31 headers, at most 30 are taken',
     ],
     [
+      'very many words',
+      { 'X-A': 'a '.repeat(190_000) },
+      'headers: X-A has 380000 characters, at most 10000 are taken in all',
+    ],
+    [
       'long ones',
       Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`X-${i + 10}`, 'b'.repeat(497)])),
       'headers has 10020 characters, at most 10000 are taken',
