@@ -1,7 +1,8 @@
 /** Joins what was unmatched when it was recorded. */
-
+import * as z from 'zod/mini';
 import type { Row } from '../aws/dynamodb.ts';
 import { forEachConcurrently } from '../aws/for-each-concurrently.ts';
+import { smtpIdLocalPart } from '../mail/message-id.ts';
 import type { EventStore } from './event-store.ts';
 import { joinBounceRow } from './late-join.ts';
 import { findMails, mailOf } from './record-events.ts';
@@ -35,9 +36,15 @@ export async function joinUnmatched(rows: readonly Row[], store: EventStore, dry
   return matched.length;
 }
 
-/** Under which ids the mail may be logged: as the recorder looked for it. */
+/** By these the providers name the mail a second time. */
+const detailsSchema = z.object({
+  apiData: z.catch(z.optional(z.string()), undefined),
+  'smtp-id': z.catch(z.optional(z.string()), undefined),
+});
+
+/** Under which ids the mail may be logged: as the recorder would look for it today. */
 function messageIdsOf(row: Row): string[] {
-  const details = row['details'];
-  const apiData = typeof details === 'object' && details !== null && 'apiData' in details ? details.apiData : undefined;
-  return [...new Set([row['messageId'], apiData])].filter((id) => typeof id === 'string').filter((id) => id !== '');
+  const details = detailsSchema.safeParse(row['details']).data ?? {};
+  const own = row['messageId'] ?? smtpIdLocalPart(details['smtp-id'] ?? '');
+  return [...new Set([own, details.apiData])].filter((id) => typeof id === 'string').filter((id) => id !== '');
 }
