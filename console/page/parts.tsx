@@ -15,6 +15,7 @@ const SHAPES: Readonly<Record<string, ComponentChildren>> = {
   dropped: <path d="M2.500 8a5.500 5.500 0 1 0 11 0 5.500 5.500 0 1 0-11 0M4.200 4.200l7.600 7.600" />,
   failed: <path d="M8 2.500 14.200 13H1.800ZM8 6.500v3M8 11.300h.01" />,
   complained: <path d="M4 14V2.500h8L9.800 5.500 12 8.500H4" />,
+  blocklisted: <path d="M3 4h10M3 8h6M3 12h4M11 9.500l3 3M14 9.500l-3 3" />,
   unrecognized: <path d="M5.500 6a2.500 2.500 0 1 1 3.600 2.200C8.300 8.600 8 9.100 8 10M8 13h.01" />,
 };
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Row } from '../../lambda/aws/dynamodb.ts';
 import { mailboxKey, readAddresses } from '../../lambda/mail/address.ts';
-import { type Answered, type Asked, type Rate, ROW_OUTCOMES, type RowOutcome } from '../shared/api.ts';
+import { type Answered, type Asked, COUNTED_OUTCOMES, type CountedOutcome, type Rate } from '../shared/api.ts';
 import { newestFirst } from './day-index.ts';
 import { LOOK } from './look.ts';
 import { bounceByDay, sentLogByDay, type Tables } from './tables.ts';
@@ -79,7 +79,7 @@ export function figures(sentRows: readonly Row[], failedRows: readonly Row[], ed
       rateOf(providers, provider).sent++;
     }
   }
-  const outcomes: Record<RowOutcome, number[]> = {
+  const outcomes: Record<CountedOutcome, number[]> = {
     bounced: zeros(),
     dropped: zeros(),
     failed: zeros(),
@@ -89,8 +89,9 @@ export function figures(sentRows: readonly Row[], failedRows: readonly Row[], ed
   const seen = new Set<string>();
   let unmatched = 0;
   for (const row of failedRows) {
-    const outcome = ROW_OUTCOMES.find((name) => name === row['outcome']);
-    if (outcome !== undefined) count(outcomes[outcome], columnOf(row['occurredAt']));
+    const outcome = COUNTED_OUTCOMES.find((name) => name === row['outcome']);
+    if (outcome === undefined) continue;
+    count(outcomes[outcome], columnOf(row['occurredAt']));
     if (row['matched'] !== true) unmatched++;
     const kind = rateKind(row);
     const recipient = mailboxKey(String(row['toEmail'] ?? ''));

@@ -25,7 +25,7 @@ export async function rowsOf(tables: Tables, post: Asked<'rowsOf'>): Promise<Ans
     consistent: true,
     signal: AbortSignal.timeout(10_000),
   });
-  const ids = new Set(kept.flatMap((event) => (event.kind === 'unrecognized' ? [] : event.messageIds)));
+  const ids = new Set(kept.flatMap((event) => ('messageIds' in event ? event.messageIds : [])));
   const eventIds = new Set(kept.map(({ eventId }) => eventId));
   const stories = await Promise.all(
     [...ids]

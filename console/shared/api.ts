@@ -8,8 +8,11 @@ const text = z.catch(z.optional(z.string()), undefined);
 const isoTime = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/));
 
 /** What `outcome` a Bounce row may have. */
-export const ROW_OUTCOMES = [...OUTCOMES, 'unrecognized'] as const;
-export type RowOutcome = (typeof ROW_OUTCOMES)[number];
+export const ROW_OUTCOMES = [...OUTCOMES, 'blocklisted', 'unrecognized'] as const;
+
+/** Of these, what the overview counts: a change to a block list is about no mail. */
+export const COUNTED_OUTCOMES = [...OUTCOMES, 'unrecognized'] as const;
+export type CountedOutcome = (typeof COUNTED_OUTCOMES)[number];
 
 const address = z.object({ email: z.string(), name: z.exactOptional(z.string()) });
 
@@ -202,7 +205,7 @@ export const CALLS = {
       figures: z.optional(
         z.object({
           sent: z.array(z.number()),
-          outcomes: z.record(z.enum(ROW_OUTCOMES), z.array(z.number())),
+          outcomes: z.record(z.enum(COUNTED_OUTCOMES), z.array(z.number())),
           domains: z.array(rate),
           providers: z.array(rate),
           unmatched: z.number(),

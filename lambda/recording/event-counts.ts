@@ -20,6 +20,8 @@ export function kindCounts(events: readonly MailEvent[]) {
     recorded: count('failure'),
     /** Queued, deferred, delivered: each is in the story of its mail. */
     progressed: count('progress'),
+    /** Changes to a block list: each has a Bounce row, and is about no mail. */
+    blocklisted: count('blocklisted'),
     ignored: count('ignored'),
     unrecognized: count('unrecognized'),
   };

@@ -25,12 +25,10 @@ export function withStorableKeys<Event extends MailEvent>(event: Event): Event {
     eventId: boundedKey(event.eventId, SORT_KEY_MAX_BYTES),
   };
   if (event.kind === 'unrecognized') return { ...event, ...ids };
-  return {
-    ...event,
-    ...ids,
-    messageIds: event.messageIds.map((id) => boundedKey(id, PARTITION_KEY_MAX_BYTES)),
-    recipient: event.recipient === undefined ? undefined : boundedKey(event.recipient, PARTITION_KEY_MAX_BYTES),
-  };
+  const recipient = event.recipient === undefined ? undefined : boundedKey(event.recipient, PARTITION_KEY_MAX_BYTES);
+  if (event.kind === 'blocklisted') return { ...event, ...ids, recipient };
+  const messageIds = event.messageIds.map((id) => boundedKey(id, PARTITION_KEY_MAX_BYTES));
+  return { ...event, ...ids, recipient, messageIds };
 }
 
 /** The beginning of a text that takes at most `maxBytes` in UTF-8, no character of it divided. */

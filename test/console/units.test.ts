@@ -130,12 +130,14 @@ test('rates count a recipient once, a refusal at the handover, and no first noti
       { ...failure, outcome: 'bounced', toEmail: 'z@x.jp', matched: false },
       { ...failure, outcome: 'bounced', toEmail: 'in-cc@x.jp' },
       { ...failure, outcome: 'bounced', toEmail: 'a@x.jp', messageId: 'of-an-earlier-time' },
+      // A change to a block list is about no mail.
+      { outcome: 'blocklisted', provider: 'customers-mail-cloud', toEmail: 'a@x.jp', occurredAt: failure.occurredAt },
     ],
     edges,
   );
   expect(counted).toMatchObject({
     sent: [1, 0],
-    outcomes: { bounced: [0, 5], failed: [0, 2] },
+    outcomes: { bounced: [0, 5], dropped: [0, 0], failed: [0, 2] },
     domains: [
       { name: 'x.jp', sent: 2, bounced: 1 },
       { name: 'y.jp', sent: 1, bounced: 1 },

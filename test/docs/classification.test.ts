@@ -17,6 +17,7 @@ test('docs/classification.md says what the code does', async () => {
 });
 
 function page(): string {
+  const SUPPRESSED = 'Recipient address <…> is suppressed to send mail';
   const sendGrid = { event: 'bounce', type: 'bounce', status: '', bounceClassification: '', reason: '' } as const;
   return `# Classification
 
@@ -63,7 +64,7 @@ A \`spamreport\` has the outcome \`${classifySendGrid({ ...sendGrid, event: 'spa
 
 ## Customers Mail Cloud
 
-\`deliveries\` of status \`failed\`, and a refusal at the handover, have the outcome \`${classifyCustomersMailCloud('deliveries', 'failed', '').outcome}\`, \`blocks\` the outcome \`${classifyCustomersMailCloud('blocks', '', '').outcome}\`; their class is that of the reply. \`bounces\`:
+\`deliveries\` of status \`failed\`, and a refusal at the handover, have the outcome \`${classifyCustomersMailCloud('deliveries', 'failed', '').outcome}\`; their class is that of the reply. Where the reply says \`${SUPPRESSED}\`, nobody tried: the outcome is \`${classifyCustomersMailCloud('deliveries', 'failed', SUPPRESSED).outcome}\`, the class \`${classifyCustomersMailCloud('deliveries', 'failed', SUPPRESSED).bounceClass}\`. Entries of \`blocks\` are changes to the block list, with the outcome \`blocklisted\` and no class. \`bounces\`:
 
 ${table(
   ['`status`', 'meaning', 'outcome', 'bounceClass'],

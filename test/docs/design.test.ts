@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { documentClient } from '../../lambda/aws/dynamodb.ts';
 import type { FailureEvent } from '../../lambda/mail/event.ts';
 import { outgoingMail } from '../../lambda/mail/outgoing-mail.ts';
-import { bounceRow, logRow, storyRow, unrecognizedRow } from '../../lambda/recording/rows.ts';
+import { blocklistedRow, bounceRow, logRow, storyRow, unrecognizedRow } from '../../lambda/recording/rows.ts';
 import { mailTable } from '../../lambda/sending/mail-table.ts';
 import { sendAgain } from '../../lambda/sending/send-again.ts';
 import { blocks, codes, firstTable, readPage, section } from './pages.ts';
@@ -69,8 +69,9 @@ describe('the reference of the tables in docs/design.md has the attributes of th
       { kind: 'unrecognized', provider: 'sendgrid', fullMessageId: 'id', eventId: 'event', rawEvent: '{}' },
       time,
     );
+    const blocklisted = blocklistedRow({ ...failure, kind: 'blocklisted' }, time);
     expect(set(rows.flatMap(([attribute]) => codes(attribute)))).toEqual(
-      set([bounceRow(failure, joined, time), unrecognized].flatMap(attributesOf)),
+      set([bounceRow(failure, joined, time), blocklisted, unrecognized].flatMap(attributesOf)),
     );
   });
 

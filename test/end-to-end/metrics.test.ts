@@ -80,6 +80,17 @@ describe('in the lines of the logs', () => {
     });
   });
 
+  test('a change to a block list is counted as received, and as nothing that became of a mail', async () => {
+    const blocks = [{ created: '2026-11-01 10:00:00', email: 'blocked@example.jp', status: '2' }, 'other@example.jp'];
+    const line = await expectRecorded(
+      () => stack().postCustomersMailCloud({ event_type: 'blocks', event: { blocks } }),
+      { Provider: 'customers-mail-cloud', Received: 2, blocklisted: 2, recorded: 0 },
+    );
+    for (const name of ['Dropped', 'Unmatched', 'Unrecognized']) expect(line).not.toHaveProperty(name);
+    const rows = (await stack().allBounces()).filter(({ outcome }) => outcome === 'blocklisted');
+    expect(rows.map(({ toEmail }) => toEmail).toSorted()).toEqual(['blocked@example.jp', 'other@example.jp']);
+  });
+
   test('a failure whose mail is logged is not unmatched', async () => {
     await stack().log({ messageId: 'logged', entry: 'mail', from: 'a@example.com', to: 'b@example.jp', subject: 'S' });
     const event = { ...sendGridEvent('bounce'), sg_event_id: 'logged', sg_message_id: 'logged.recvd-1' };

@@ -10,7 +10,7 @@ import { acceptCustomersMailCloud } from '../../lambda/providers/customers-mail-
 import { normalizeSendGrid } from '../../lambda/providers/sendgrid/events.ts';
 import { verifySendGrid } from '../../lambda/providers/sendgrid/webhook.ts';
 import { boundedKey, withStorableKeys } from '../../lambda/recording/keys.ts';
-import { bounceRow, loggedMail, storyRow, unrecognizedRow } from '../../lambda/recording/rows.ts';
+import { blocklistedRow, bounceRow, loggedMail, storyRow, unrecognizedRow } from '../../lambda/recording/rows.ts';
 import { mediaType } from '../../lambda/webhooks/request.ts';
 
 const LENGTH = 1_000_000;
@@ -75,6 +75,7 @@ function rows(normalize: () => ReturnType<typeof normalizeSendGrid>): void {
   const event = withStorableKeys(normalize());
   if (event.kind === 'ignored') return;
   if (event.kind === 'unrecognized') return void unrecognizedRow(event, TIME);
+  if (event.kind === 'blocklisted') return void blocklistedRow(event, TIME);
   if (event.kind === 'failure') bounceRow(event, undefined, TIME);
   storyRow(event, 'id', TIME);
 }

@@ -17,7 +17,7 @@ export function Verdict({ bounce }: { bounce: Bounce }) {
         </span>
       )}
       {codes && <code>{codes}</code>}
-      {!matched && (
+      {!matched && outcome !== 'blocklisted' && (
         <span class="tag tag-unmatched" title={say('unmatchedHint')}>
           {say('unmatched')}
         </span>

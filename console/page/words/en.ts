@@ -41,6 +41,7 @@ export const en = {
   state_dropped: 'Dropped',
   state_failed: 'Failed',
   state_complained: 'Complaint',
+  state_blocklisted: 'Block list change',
   state_unrecognized: 'Unrecognized',
   class_hard: 'hard',
   class_soft: 'soft',

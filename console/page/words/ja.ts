@@ -43,6 +43,7 @@ export const ja: Words = {
   state_dropped: 'ドロップ',
   state_failed: '失敗',
   state_complained: '迷惑メール報告',
+  state_blocklisted: 'ブロックリスト変更',
   state_unrecognized: '未知のイベント',
   class_hard: 'ハード',
   class_soft: 'ソフト',

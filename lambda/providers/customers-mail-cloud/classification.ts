@@ -30,17 +30,24 @@ export const CUSTOMERS_MAIL_CLOUD_STATUSES: Readonly<
   '99': { meaning: 'other permanent error', outcome: 'bounced', bounceClass: 'byReply' },
 };
 
-/** Customers Mail Cloud's `bounces`, `blocks`, and `deliveries` of status `failed`. */
+/**
+ * The reply to a mail whose recipient is on Customers Mail Cloud's block list, in `deliveries` of status `failed`: nobody
+ * tried to deliver it (blog.smtps.jp).
+ */
+const SUPPRESSED = /\bRecipient address .{1,400}? is suppressed to send mail\b/i;
+
+/** Customers Mail Cloud's `bounces`, and `deliveries` of status `failed`. */
 export function classifyCustomersMailCloud(
-  eventType: 'bounces' | 'blocks' | 'deliveries',
+  eventType: 'bounces' | 'deliveries',
   status: string,
   reason: string,
 ): Classification {
   const codes = replyCodes(reason);
   const byReply = bounceClassOfReply(codes);
+  if (eventType === 'deliveries' && SUPPRESSED.test(reason))
+    return { outcome: 'dropped', bounceClass: 'hard', ...codes };
   if (eventType === 'deliveries') return { outcome: 'failed', bounceClass: byReply, ...codes };
   const known = lookUp(CUSTOMERS_MAIL_CLOUD_STATUSES, status);
   const bounceClass = known === undefined || known.bounceClass === 'byReply' ? byReply : known.bounceClass;
-  const outcome = eventType === 'blocks' ? 'dropped' : (known?.outcome ?? 'bounced');
-  return { outcome, bounceClass, ...codes };
+  return { outcome: known?.outcome ?? 'bounced', bounceClass, ...codes };
 }

@@ -281,8 +281,13 @@ describe('Customers Mail Cloud', () => {
     expect(Object.keys(CUSTOMERS_MAIL_CLOUD_STATUSES).map(Number)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 99]);
   });
 
-  test.each(['1', '2', '5', '10', '', 'unknown'])('a block of status %j is a drop', (status) => {
-    expect(classifyCustomersMailCloud('blocks', status, '').outcome).toBe('dropped');
+  test('an address on the block list is a drop: nobody tried', () => {
+    const reason = 'Recipient address <a@example.jp> is suppressed to send mail. (in reply to RCPT TO)';
+    expect(classifyCustomersMailCloud('deliveries', 'failed', reason)).toMatchObject({
+      outcome: 'dropped',
+      bounceClass: 'hard',
+    });
+    expect(classifyCustomersMailCloud('bounces', '2', reason)).toMatchObject({ outcome: 'bounced' });
   });
 
   test.each<[reason: string, BounceClass]>([

@@ -108,6 +108,11 @@ describe('a recipient gets a mail once', () => {
     expect(mail.bcc).toEqual([{ email: 'dora@example.com' }]);
   });
 
+  test('in whichever form its address stands', () => {
+    const to = ['"ab..cde"@docomo.ne.jp', '佐藤 <ab..cde@docomo.ne.jp>', 'taro@例え.jp', 'taro@xn--r8jz45g.jp'];
+    expect(outgoingMail(item({ to })).to).toEqual([{ email: 'ab..cde@docomo.ne.jp' }, { email: 'taro@例え.jp' }]);
+  });
+
   test('and counts once', () => {
     expect(outgoingMail(item({ to: [...addresses(1_000), ...addresses(1_000)], cc: addresses(500) })).to).toHaveLength(
       1_000,

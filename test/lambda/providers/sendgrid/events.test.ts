@@ -580,7 +580,7 @@ describe('whatever SendGrid sends', () => {
         expect(normalized.eventId).not.toBe('');
         expect(Buffer.byteLength(normalized.fullMessageId)).toBeLessThanOrEqual(2048);
         expect(Buffer.byteLength(normalized.eventId)).toBeLessThanOrEqual(1024);
-        if (normalized.kind === 'unrecognized') return;
+        if (normalized.kind === 'unrecognized' || normalized.kind === 'blocklisted') return;
         for (const key of [
           ...normalized.messageIds,
           ...(normalized.recipient === undefined ? [] : [normalized.recipient]),
@@ -609,6 +609,7 @@ describe('whatever SendGrid sends', () => {
         const normalized = withStorableKeys(normalizeSendGrid(received));
         if (normalized.kind === 'ignored') return;
         if (normalized.kind === 'unrecognized') return expectStorable(unrecognizedRow(normalized, time));
+        if (normalized.kind === 'blocklisted') return expect.fail('SendGrid has no block list');
         if (normalized.kind === 'failure') expectStorable(bounceRow(normalized, undefined, time));
         expectStorable(storyRow(normalized, 'id', time));
       },
