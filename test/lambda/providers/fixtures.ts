@@ -14,6 +14,15 @@ export function sendGridEvents(name: string): Record<string, unknown>[] {
   return fixture(`sendgrid/${name}.json`, eventsSchema).events;
 }
 
+const payloadsSchema = z.object({
+  payloads: z.array(z.object({ name: z.string(), peer: z.string(), event: z.record(z.string(), z.unknown()) })),
+});
+
+/** Events in the test suite of another receiver, each with what that one takes it for. */
+export function peerPayloads(peer: string): z.infer<typeof payloadsSchema>['payloads'] {
+  return fixture(`peers/${peer}.json`, payloadsSchema).payloads;
+}
+
 const vectorSchema = z.object({
   publicKey: z.string(),
   signature: z.string(),
