@@ -66,6 +66,17 @@ test('what is understood by now becomes a proper row, what is logged by now is j
       toEmail: 'taro@example.jp',
       receivedAt,
     },
+    // As an older version left what it could not join by sg_message_id.
+    {
+      fullMessageId: 'filter0093p1las1.9128.5717FB8127.0',
+      eventId: 'e',
+      provider: 'sendgrid',
+      outcome: 'dropped',
+      matched: false,
+      toEmail: 'taro@example.jp',
+      receivedAt,
+      details: { 'smtp-id': '<logged@ismtpd0006p1sjc2.sendgrid.net>' },
+    },
     {
       fullMessageId: 'g',
       eventId: 'e',
@@ -93,12 +104,12 @@ test('what is understood by now becomes a proper row, what is logged by now is j
 
   const dry = await replay('--dry-run');
   expect(dry).toMatch(
-    /2 would now be recognized, 4 still unrecognized\n *3 of these a person must read[\s\S]*1 would now be joined with the mail, 1 whose mail is not[\s\S]*Nothing was changed/,
+    /2 would now be recognized, 4 still unrecognized\n *3 of these a person must read[\s\S]*2 would now be joined with the mail, 1 whose mail is not[\s\S]*Nothing was changed/,
   );
   expect(await stack().allBounces()).toEqual(before);
 
   expect(await replay()).toMatch(
-    /2 now recognized, 4 still unrecognized\n *3 of these a person must read[\s\S]*1 now joined with the mail, 1 whose mail is not/,
+    /2 now recognized, 4 still unrecognized\n *3 of these a person must read[\s\S]*2 now joined with the mail, 1 whose mail is not/,
   );
   const rows = new Map((await stack().allBounces()).map((row) => [row['fullMessageId'], row]));
   expect([...rows.keys()].toSorted()).toEqual([
@@ -106,6 +117,7 @@ test('what is understood by now becomes a proper row, what is logged by now is j
     'cmc-row',
     'cut',
     'f',
+    'filter0093p1las1.9128.5717FB8127.0',
     'g',
     'replayed.recvd-1',
     'row',
@@ -124,6 +136,7 @@ test('what is understood by now becomes a proper row, what is logged by now is j
     timestamp: 1793491200,
   });
   expect(rows.get('f')).toMatchObject({ matched: true, toName: '山田太郎', fromEmail: 'shop@example.com' });
+  expect(rows.get('filter0093p1las1.9128.5717FB8127.0')).toMatchObject({ matched: true, messageId: 'logged' });
   expect((await stack().story('replayed')).map((row) => row['state'])).toEqual(['bounced', undefined]);
 
   const again = await stack().allBounces();
