@@ -1,19 +1,4 @@
-/**
- * What the test suites of other receivers of SendGrid's webhook hold: their payloads and their signatures, by our code.
- *
- * 69 payloads (and the 11 events of a signed post), 24 signatures. Where Todoke differs:
- *
- * | peer | its test | the peer | Todoke | right |
- * |---|---|---|---|---|
- * | anymail | compatibility message id from smtp id | message id is the sender's own Message-ID | joins by `sg_message_id` | Todoke: that one is what the Mail Send API answered; `smtp-id` only where it names no mail |
- * | anymail | a signed timestamp that is no number | taken | 401 | Todoke: SendGrid sends Unix seconds, and digits only keep timestamp and body apart |
- * | anymail, Notifuse | dropped: Unsubscribed Address; dropped without a reason | rejected; soft | undetermined | Todoke: neither says whether the address works |
- * | listmonk | `bounce_classification` `invalid`, no type | hard | undetermined | Todoke: SendGrid's value is `Invalid Address`; what is not documented suppresses nobody |
- * | listmonk | delivered, without a message id | an event of the address | unrecognized | Todoke, for its rows: a story belongs to a mail; the event is kept whole |
- * | Notifuse | event `blocked` | a soft bounce | unrecognized | Todoke: SendGrid's soft bounce is `bounce` of type `blocked` |
- * | Notifuse | dropped: Bounced Address | soft | hard | Todoke: SendGrid drops it because it bounced hard before |
- * | Notifuse | processed, deferred | left out | kept in the story | both: Notifuse counts outcomes only |
- */
+/** The payloads and signatures of other receivers' tests. docs/classification.md says where Todoke differs, and why. */
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { normalizeSendGrid } from '../../../../lambda/providers/sendgrid/events.ts';
