@@ -1,11 +1,14 @@
 /** A real browser for the tests of the console. */
 import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import chromium from '@sparticuz/chromium';
 import { type Browser, type BrowserContextOptions, type Page, chromium as playwright } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished } from 'vitest';
 import { localConsole } from '../../bin/support/local-console.ts';
 import { type RunningStack, runningStack } from '../end-to-end/running-stack.ts';
-import { temporaryFolder } from '../temporary.ts';
+
+const NODE_MODULES = join(import.meta.dirname, '../../node_modules');
 
 /** Where Chrome is installed, elsewhere than on Linux x64, which has one in an npm package. */
 const INSTALLED = [
@@ -31,31 +34,35 @@ export interface Opened {
 
 export interface ConsoleUnderTest {
   stack(): RunningStack;
-  /** Opens a view in a browser of its own, which closes with the test. It must report no error. */
+  /** Opens a view in a browser context of its own, which closes with the test. It must report no error. */
   open(hash: string, options?: BrowserContextOptions): Promise<Opened>;
 }
 
-/** A stack that serves the page, and a browser, for the tests of one block. */
-export function consoleUnderTest(): ConsoleUnderTest {
-  const stack = runningStack({ page: localConsole((line) => reported.push(line)) });
-  const reported: string[] = [];
+/** A browser for all tests of a file. */
+export function browserOfFile(): () => Browser {
   let browser: Browser | undefined;
   beforeAll(async () => {
-    const unpacked = temporaryFolder();
     browser = await playwright.launch({
-      executablePath: packaged ? await unpack(unpacked) : (installed ?? ''),
-      args: ['--no-sandbox', '--no-zygote', '--disable-gpu'],
+      executablePath: packaged ? await unpacked() : (installed ?? ''),
+      args: ['--no-sandbox', '--no-zygote', '--disable-gpu', '--in-process-gpu'],
     });
   });
-  afterAll(async () => {
-    await browser?.close();
-    expect(reported).toEqual([]);
-  });
+  afterAll(() => browser?.close());
+  return () => {
+    if (browser === undefined) throw new Error('The browser runs only while the tests do');
+    return browser;
+  };
+}
+
+/** A stack that serves the page, for the tests of one block. */
+export function consoleUnderTest(browser: () => Browser): ConsoleUnderTest {
+  const stack = runningStack({ page: localConsole((line) => reported.push(line)) });
+  const reported: string[] = [];
+  afterAll(() => expect(reported).toEqual([]));
   return {
     stack,
     async open(hash, options = {}) {
-      if (browser === undefined) throw new Error('The browser runs only while the tests do');
-      const context = await browser.newContext({
+      const context = await browser().newContext({
         locale: 'en-US',
         timezoneId: 'Asia/Tokyo',
         viewport: { width: 1280, height: 900 },
@@ -84,15 +91,25 @@ export function consoleUnderTest(): ConsoleUnderTest {
   };
 }
 
-/** Into a folder of our own: the package unpacks into the common one, where another run may be half-way. */
-function unpack(folder: string): Promise<string> {
-  const before = process.env['TMPDIR'];
-  process.env['TMPDIR'] = folder;
-  // It reads the variable before it waits for anything.
-  const path = chromium.executablePath();
-  if (before === undefined) delete process.env['TMPDIR'];
-  else process.env['TMPDIR'] = before;
-  return path;
+/** The packaged browser, unpacked once per version: that takes two seconds of CPU time. Its package unpacks into `TMPDIR`. */
+async function unpacked(): Promise<string> {
+  const { version } = JSON.parse(await readFile(join(NODE_MODULES, '@sparticuz/chromium/package.json'), 'utf8'));
+  const cache = join(NODE_MODULES, '.cache');
+  const folder = join(cache, `chromium-${version}`);
+  if (!existsSync(folder)) {
+    await mkdir(cache, { recursive: true });
+    const fresh = await mkdtemp(join(cache, 'unpacking-'));
+    const before = process.env['TMPDIR'];
+    process.env['TMPDIR'] = fresh;
+    // It reads the variable before it waits for anything.
+    const path = chromium.executablePath();
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+    await path;
+    // Whole, or not at all. If another file of tests was faster, its browser is taken.
+    await rename(fresh, folder).catch(() => rm(fresh, { recursive: true }));
+  }
+  return join(folder, 'chromium');
 }
 
 /** Text from outside that tries to be more than text. */

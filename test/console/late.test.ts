@@ -3,7 +3,7 @@ import type { Page, Route } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
 import { until } from '../end-to-end/running-stack.ts';
 import { bounceOf, writeBounces } from './bounce-rows.ts';
-import { consoleUnderTest, describePage } from './browser.ts';
+import { browserOfFile, consoleUnderTest, describePage } from './browser.ts';
 
 const START_MS = Date.now();
 const DAY_MS = 86_400_000;
@@ -20,7 +20,6 @@ const failure = (id: string, occurredMs: number) => ({
   sg_message_id: `${id}.filter0001.1.1.0`,
 });
 
-/** How often the page has looked from the newest row on. */
 /** What must be seen by the next poll, or by the one after it, where one was under way: further ones are not answered. */
 async function inTwoPolls(page: Page, path: string, seen: () => Promise<unknown>): Promise<void> {
   let polls = 0;
@@ -31,8 +30,10 @@ async function inTwoPolls(page: Page, path: string, seen: () => Promise<unknown>
 
 const count = async (page: Page) => Number((await page.locator('.exports span').textContent())?.replace(/\D/g, ''));
 
+const browser = browserOfFile();
+
 describePage('what comes late', () => {
-  const { stack, open } = consoleUnderTest();
+  const { stack, open } = consoleUnderTest(browser);
   beforeAll(async () => {
     // Two days of rows, 20 minutes apart: more than a page of the list.
     const rows = Array.from({ length: 144 }, (_, n) => bounceOf(`row-${n}`, START_MS - n * 1_200_000));
@@ -108,7 +109,7 @@ describePage('what comes late', () => {
 });
 
 describePage('what comes at once', () => {
-  const { stack, open } = consoleUnderTest();
+  const { stack, open } = consoleUnderTest(browser);
 
   test('a thousand rows between two polls leave no gap', async () => {
     await writeBounces(

@@ -8,10 +8,12 @@ import { createConsole } from '../../console/server/console.ts';
 import { listen } from '../../local/ports.ts';
 import { until } from '../end-to-end/running-stack.ts';
 import { expectAccessible } from './accessible.ts';
-import { consoleUnderTest, describePage, HOSTILE } from './browser.ts';
+import { browserOfFile, consoleUnderTest, describePage, HOSTILE } from './browser.ts';
+
+const browser = browserOfFile();
 
 describePage('the page', () => {
-  const { stack, open } = consoleUnderTest();
+  const { stack, open } = consoleUnderTest(browser);
 
   test('a mail of every outcome is sent from the form, and followed to its end', async () => {
     const { page } = await open('#/send');
@@ -200,8 +202,7 @@ describePage('the page', () => {
       }),
     );
     const origin = `http://127.0.0.1:${await listen(server, 0, 'the page')}`;
-    const context = await (await open('#/mail')).page.context().browser()?.newContext({ locale: 'en-US' });
-    if (context === undefined) throw new Error('The browser runs only while the tests do');
+    const context = await browser().newContext({ locale: 'en-US' });
     onTestFinished(async () => {
       await context.close();
       server.close();
@@ -236,7 +237,7 @@ describePage('the page', () => {
 });
 
 describePage('the page without data', () => {
-  const { stack, open } = consoleUnderTest();
+  const { stack, open } = consoleUnderTest(browser);
 
   test('with no data every view says what to do', async () => {
     expect((await readOutputs(stack().local.outputsFile)).ConsoleUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
@@ -300,7 +301,7 @@ describePage('the page without data', () => {
 });
 
 describePage('the page after a mail of every outcome', () => {
-  const { stack, open } = consoleUnderTest();
+  const { stack, open } = consoleUnderTest(browser);
   beforeAll(async () => {
     const to = ['taro', 'bounce', 'blocked', 'dropped', 'deferred', 'complaint'].map((name) => `${name}@example.jp`);
     await stack().insert({ id: 'to-all', from: 'shop@example.com', to, subject: 'Hello', content: 'Are you there?' });
