@@ -463,6 +463,16 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
     expect(await at.mail(id)).toMatchObject({ status: 'sent', messageId: first?.['messageId'], attempts: 1 });
   });
 
+  test('somebody changes the provider while it waits: the mail is logged under the id that the new one gives', async () => {
+    const { id, record } = await waiting('switched', { provider: 'customers-mail-cloud', to: 'busy@example.jp' });
+    await at.deliver([record]);
+    await at.put({ ...(await at.mail(id)), provider: 'sendgrid', to: `${id}@example.jp` });
+    await clock.nextAttempt();
+    const item = await at.mail(id);
+    expect(item).toMatchObject({ status: 'sent', messageId: expect.stringMatching(id) });
+    expect((await logRowsOf(id)).map(({ messageId }) => messageId)).toContain(item?.['messageId']);
+  });
+
   test('a message that nothing can be read from fails, and is left to the failure queue', async () => {
     const message = { messageId: 'bad', body: '{"id":', eventSource: 'aws:sqs' } as SQSRecord;
     expect(await at.deliverMessages([message])).toEqual(['bad']);
