@@ -46,7 +46,7 @@ export async function handOver(
  */
 export async function recordSent(
   { messageId, refused }: Sent,
-  { isLogged, putAtMs }: Sending,
+  { messageId: chosenId, isLogged, putAtMs }: Sending,
   mail: OutgoingMail,
   sentAtMs: number,
   { sent, endsAtMs }: Invocation,
@@ -58,7 +58,8 @@ export async function recordSent(
   }
   try {
     await retryUntil(endsAtMs - RESERVE_MS / 2, async () => {
-      if (!isLogged) await sent.logMail(mail, messageId, sentAtMs);
+      // Somebody may have changed the item's provider since it was logged.
+      if (!isLogged || messageId !== chosenId) await sent.logMail(mail, messageId, sentAtMs);
       await sent.logRefusals(mail, messageId, refused, putAtMs);
     });
     return problems;

@@ -70,21 +70,24 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
      */
     async claim(sending: Sending, nowMs: number, sendingUntil: string): Promise<ClaimResult> {
       const { id, tickets, wasClaimed } = sending;
+      // Of a message of RetryQueue, which finds it in the item if it is delivered again after a crash.
+      const [nextAttemptAt] = tickets;
       try {
         let found: Row = {};
-        if (tickets.length > 0) {
+        if (nextAttemptAt !== undefined) {
           const again = await update(id, {
-            set: { sendingUntil },
+            set: { sendingUntil, nextAttemptAt },
             add: { attempts: 1 },
             ...continuedBy(tickets, nowMs),
           });
           if (again.item) return claimed(id, again.item, sendingUntil);
           found = again.found;
         }
-        if (tickets.length === 0 || (!wasClaimed && isWaiting(found['status']))) {
+        if (nextAttemptAt === undefined || (!wasClaimed && isWaiting(found['status']))) {
+          const remove = ['messageId', 'sentAt', 'error', 'expiresAt'];
           const first = await update(id, {
-            set: { status: 'sending', sendingUntil, attempts: 1 },
-            remove: ['messageId', 'sentAt', 'error', 'expiresAt', 'nextAttemptAt'],
+            set: { status: 'sending', sendingUntil, nextAttemptAt, attempts: 1 },
+            remove: nextAttemptAt === undefined ? [...remove, 'nextAttemptAt'] : remove,
             ...WAITING,
           });
           if (first.item) return claimed(id, first.item, sendingUntil);
@@ -144,7 +147,7 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
 
   /** Claims an item whose last claim has lapsed, or says who has it. */
   async function claimHeld(
-    { id, tickets }: Sending,
+    { id, tickets, wasClaimed }: Sending,
     found: Row,
     nowMs: number,
     sendingUntil: string,
@@ -154,13 +157,15 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
     // The claim was made, its answer was lost, and the SDK asked again.
     if (heldUntil === sendingUntil) return claimed(id, found, sendingUntil);
     const isOurs = [heldUntil, nextAttemptAt].some((held) => typeof held === 'string' && tickets.includes(held));
-    // A deferred item goes on with its message of RetryQueue, and with nothing else.
-    if (!isOurs && (tickets.length > 0 || nextAttemptAt !== undefined)) return { kind: 'done' };
+    // A deferred item goes on with its message of RetryQueue, and with nothing else. A message that claimed nothing yet
+    // stands for its record: it takes over a claim that a crash of the record's earlier delivery left.
+    if (!isOurs && (wasClaimed || nextAttemptAt !== undefined)) return { kind: 'done' };
     if (typeof heldUntil !== 'string') return { kind: 'done' };
     const heldUntilMs = Date.parse(heldUntil);
     if (heldUntilMs > nowMs) return { kind: 'busy', untilMs: heldUntilMs };
 
-    const taken = await update(id, { set: { sendingUntil }, add: { attempts: 1 }, ...held(heldUntil) });
+    const set = { sendingUntil, nextAttemptAt: tickets[0] };
+    const taken = await update(id, { set, add: { attempts: 1 }, ...held(heldUntil) });
     if (taken.item) return claimed(id, taken.item, sendingUntil);
     if (taken.found['sendingUntil'] === sendingUntil) return claimed(id, taken.found, sendingUntil);
     // Another was quicker, and may be done by now.

@@ -55,9 +55,8 @@ export async function sendItem(sending: Sending, invocation: Invocation): Promis
       ...errorFields(error),
       ...metricFields(sending.provider, retried(sending)),
     });
-    // The claim may have been made all the same.
-    const tickets = sending.wasClaimed || sending.tickets.length > 0 ? [...sending.tickets, sendingUntil] : [];
-    await retries.put({ ...sending, tickets, ...next(sending) });
+    // If the claim was made all the same, it has the ticket of this sending.
+    await retries.put({ ...sending, ...next(sending) });
   }
 }
 

@@ -22,8 +22,8 @@ export const sendingSchema = z.object({
   /** Time of the next attempt; Unix milliseconds. */
   nextAttemptAtMs: z.number(),
   /**
-   * The values that earlier attempts wrote into the item's `nextAttemptAt` and `sendingUntil`, or tried to write. The
-   * sending may go on only if the item still has one of them.
+   * The values that earlier attempts wrote into the item's `nextAttemptAt` and `sendingUntil`, or tried to write, that of
+   * `nextAttemptAt` first. The sending may go on only if the item still has one of them.
    */
   tickets: z.array(z.string()),
 });

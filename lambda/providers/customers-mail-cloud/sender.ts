@@ -146,24 +146,25 @@ function failedHandover(error: unknown, from: string): NotSent {
   }
   if (rejectedErrors.length > 0) return allRejected(rejectedErrors, from);
   if (isTransient(responseCode) || (responseCode === 0 && NETWORK.has(code))) {
+    if (isOfSender(reply)) return refusedSender('deferred', from, words);
     const ofMailboxes = responseCode === MAILBOX_UNAVAILABLE && command !== 'MAIL FROM';
     const blames = ofMailboxes ? 'mailboxes' : 'provider';
     return notSent('deferred', blames, `Customers Mail Cloud could not take the mail now (${words})`, { reply });
   }
-  if (ofSignIn(code, responseCode)) {
-    const advice = 'check customersMailCloudSmtp of the sender secret';
-    return notSent('refused', 'account', `Customers Mail Cloud refused the SMTP account (${words}): ${advice}`);
-  }
-  if (command === 'MAIL FROM' || isOfSender(reply)) return refusedSender(from, words);
+  if (ofSignIn(code, responseCode)) return refusedAccount(words);
+  if (command === 'MAIL FROM' || isOfSender(reply)) return refusedSender('refused', from, words);
   return notSent('refused', 'message', `Customers Mail Cloud refused the mail (${words})`, { reply });
 }
 
 /** RCPT TO was answered for each recipient, and accepted for none. */
 function allRejected(rejected: readonly Rejected[], from: string): NotSent {
   const words = Array.from(new Set(rejected.map(({ response }) => response))).join('; ');
-  if (rejected.every(({ response }) => isOfSender(response))) return refusedSender(from, words);
-  const replies = rejected.map(refusedRecipient);
   const transient = rejected.filter(({ responseCode }) => isTransient(responseCode));
+  if (rejected.every(({ response }) => isOfSender(response))) {
+    return refusedSender(transient.length === 0 ? 'refused' : 'deferred', from, words);
+  }
+  if (rejected.every(({ responseCode }) => ofSignIn('', responseCode))) return refusedAccount(words);
+  const replies = rejected.map(refusedRecipient);
   if (transient.length === 0) {
     return notSent('refused', 'recipients', `Customers Mail Cloud refused the mail (${words})`, { replies });
   }
@@ -171,7 +172,12 @@ function allRejected(rejected: readonly Rejected[], from: string): NotSent {
   return notSent('deferred', blames, `Customers Mail Cloud could not take the mail now (${words})`, { replies });
 }
 
-function refusedSender(from: string, words: string): NotSent {
+function refusedSender(kind: NotSent['kind'], from: string, words: string): NotSent {
   const advice = `change from, or let the account send as ${from}`;
-  return notSent('refused', 'sender', `Customers Mail Cloud refused the sender address (${words}): ${advice}`);
+  return notSent(kind, 'sender', `Customers Mail Cloud refused the sender address (${words}): ${advice}`);
+}
+
+function refusedAccount(words: string): NotSent {
+  const advice = 'check customersMailCloudSmtp of the sender secret';
+  return notSent('refused', 'account', `Customers Mail Cloud refused the SMTP account (${words}): ${advice}`);
 }

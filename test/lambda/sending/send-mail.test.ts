@@ -156,6 +156,73 @@ describe('streams deliver at least once, and a mail is sent once', () => {
   });
 });
 
+describe('after a crash the delivery that comes again goes on with the item:', () => {
+  /** The invocation that receives a message claims its item, and then does nothing more, as if it had crashed. */
+  async function crashAtNextAttempt(id: string) {
+    clock.advance(5 * MINUTE_MS);
+    const [message] = await at.retries.receive();
+    if (message === undefined) return expect.fail('No message is due');
+    let isHandedOver = false;
+    at.proxy.plan = ({ action }) => (isHandedOver && action === 'UpdateItem' ? 'error 500' : undefined);
+    at.api.answer = () => {
+      isHandedOver = true;
+      return { status: 500 };
+    };
+    at.retries.refuses = true;
+    expect(await at.deliverMessages([message])).toEqual([message.messageId]);
+    at.retries.refuses = false;
+    at.proxy.plan = () => undefined;
+    at.api.answer = () => undefined;
+    expect(await at.mail(id)).toMatchObject({ status: 'sending', sendingUntil: expect.stringMatching(/^20/) });
+    // The message is visible again.
+    clock.advance(20 * MINUTE_MS);
+    await at.deliverRetries();
+  }
+  async function openBreaker() {
+    at.api.answer = () => ({ status: 503 });
+    const down = await Promise.all([1, 2, 3].map(() => waiting('down')));
+    await at.deliver(down.map(({ record }) => record));
+    await at.retries.reset();
+  }
+
+  test('a record, while its provider is down for other mails', async () => {
+    const sendingUntil = new Date(Date.now() + MINUTE_MS).toISOString();
+    const { id, record } = await waiting('crashed', { status: 'sending', attempts: 1, sendingUntil });
+    await openBreaker();
+    await at.deliver([record]);
+    at.api.answer = () => undefined;
+    await clock.pass(10 * MINUTE_MS, MINUTE_MS);
+    expect(mailsTo(id)).toBe(1);
+    expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 2 });
+  });
+
+  test('a message that nothing was written for', async () => {
+    await openBreaker();
+    const { id, record } = await waiting('unwritten');
+    at.proxy.plan = ({ action }) => (action === 'UpdateItem' ? 'error 500' : undefined);
+    await at.deliver([record]);
+    expect(await at.mail(id)).not.toHaveProperty('status');
+    at.proxy.plan = () => undefined;
+    await crashAtNextAttempt(id);
+    expect(mailsTo(id)).toBe(1);
+    expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 2 });
+  });
+
+  test('a message whose claim could not be given back', async () => {
+    let isDeferred = false;
+    at.api.answer = () => {
+      isDeferred = true;
+      return { status: 500 };
+    };
+    at.proxy.plan = ({ action }) => (isDeferred && action === 'UpdateItem' ? 'error 500' : undefined);
+    const { id, record } = await waiting('unlucky');
+    expect(await at.deliver([record])).toEqual([]);
+    await crashAtNextAttempt(id);
+    expect(mailsTo(id)).toBe(1);
+    expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 3 });
+  });
+});
+
 describe('what a provider defers waits in RetryQueue, and leaves the stream', () => {
   const failTimes = (times: number, status: number, headers: Record<string, string> = {}) => {
     const before = at.api.requests;
@@ -394,6 +461,16 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
     const [message] = at.smtp.messages.filter(({ recipients }) => recipients.includes(`${id}@example.jp`));
     expect(message?.source.toString()).toContain(String(first?.['messageId']));
     expect(await at.mail(id)).toMatchObject({ status: 'sent', messageId: first?.['messageId'], attempts: 1 });
+  });
+
+  test('somebody changes the provider while it waits: the mail is logged under the id that the new one gives', async () => {
+    const { id, record } = await waiting('switched', { provider: 'customers-mail-cloud', to: 'busy@example.jp' });
+    await at.deliver([record]);
+    await at.put({ ...(await at.mail(id)), provider: 'sendgrid', to: `${id}@example.jp` });
+    await clock.nextAttempt();
+    const item = await at.mail(id);
+    expect(item).toMatchObject({ status: 'sent', messageId: expect.stringMatching(id) });
+    expect((await logRowsOf(id)).map(({ messageId }) => messageId)).toContain(item?.['messageId']);
   });
 
   test('a message that nothing can be read from fails, and is left to the failure queue', async () => {

@@ -282,9 +282,10 @@ describe('a mail is refused for good', () => {
     });
   });
 
-  test('because the server asks for another sign-in', async () => {
+  test.each(['onMailFrom', 'onRcptTo'] as const)('because the server asks for another sign-in: %s', async (event) => {
     const server = await start({
-      onMailFrom: (_address, _session, callback) => callback(reply(530, '5.7.0 Authentication required')),
+      [event]: (_address: object, _session: object, callback: (error: Error) => void) =>
+        callback(reply(530, '5.7.0 Authentication required')),
     });
     expect(await failureOf(sender(server).send(mail(), MESSAGE_ID))).toMatchObject({
       kind: 'refused',
@@ -324,6 +325,19 @@ describe('a mail may go out later', () => {
       // RFC 5321, 4.2.3: 450 says "mailbox unavailable", the others speak of the server.
       blames: code === 450 ? 'mailboxes' : 'provider',
       reason: `Customers Mail Cloud could not take the mail now (${code} ${message})`,
+    });
+  });
+
+  test.each(['onMailFrom', 'onRcptTo'] as const)('where the server cannot check its sender now: %s', async (event) => {
+    const server = await start({
+      [event]: (_address: object, _session: object, callback: (error: Error) => void) =>
+        callback(reply(450, '4.1.8 <shop@example.com>: Sender address rejected: Domain not found')),
+    });
+    expect(await failureOf(sender(server).send(mail(), MESSAGE_ID))).toMatchObject({
+      kind: 'deferred',
+      blames: 'sender',
+      reason: expect.stringContaining('change from'),
+      replies: [],
     });
   });
 
