@@ -39,7 +39,7 @@ await runCommand(
         default: '',
         help: 'a new file for everything about the person, as JSON; written before anything is erased',
       },
-      yes: { default: false, help: 'erases it' },
+      yes: { default: false, help: 'erases it', safeWithout: true },
     },
   },
   async (options, text) => {
@@ -51,12 +51,13 @@ await runCommand(
     const rows = await findPersonalRows(tables, keys, progressOfReading());
     report(rows, options.yes);
     if (options.export !== '') await exportTo(options.export, address.email, rows, keys);
+    const toErase = rows.filter(({ erasure }) => erasure.kind !== 'mention');
     if (options.yes) await eraseAll();
-    else if (rows.length > 0) console.log('Nothing was changed. --yes erases it.');
+    else if (toErase.length > 0)
+      console.log('Nothing was changed. To erase it, run the same command with --yes after the --.');
     console.log(`\n${REMAINS.join('\n')}`);
 
     async function eraseAll(): Promise<void> {
-      const toErase = rows.filter(({ erasure }) => erasure.kind !== 'mention');
       const changed = await erase(tables, toErase, (done) => {
         if (done % ERASED_PER_LINE === 0) console.log(`… ${done} of ${counted(toErase.length, 'row')} erased`);
       });

@@ -36,9 +36,9 @@ export async function runCommand<Given extends Options>(
   process.stderr.on('error', () => undefined);
   try {
     const names = Object.keys(usage.options);
-    refuseWhatNpmKept(usage);
     const takesArgument = usage.argument !== undefined;
     const given = parseOptions(usage.command, usage.options, process.argv.slice(2), takesArgument);
+    refuseWhatNpmKept(usage, given);
     if (given['help']) {
       console.log(helpText(usage));
       return;
@@ -55,9 +55,15 @@ export async function runCommand<Given extends Options>(
   }
 }
 
-/** npm takes what stands before `--` for its own options: a dry run would be none. */
-function refuseWhatNpmKept({ command, options }: Usage): void {
-  const kept = Object.keys(options).find((name) => `npm_config_${name.replaceAll('-', '_')}` in process.env);
+/**
+ * npm takes what stands before `--` for its own options, and a dry run would be none. An `.npmrc` sets the same variables,
+ * often `yes=true`: so an option that is also given after `--` passes, and so does one without which nothing is changed.
+ */
+function refuseWhatNpmKept({ command, options }: Usage, given: Readonly<Record<string, unknown>>): void {
+  const kept = Object.entries(options).find(
+    ([name, { safeWithout }]) =>
+      !safeWithout && !(name in given) && `npm_config_${name.replaceAll('-', '_')}` in process.env,
+  )?.[0];
   if (kept === undefined) return;
   throw new Error(
     `Cannot take --${kept}: npm kept it for itself. Options go after --, as in \`${command} -- --${kept}\``,

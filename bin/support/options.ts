@@ -3,7 +3,17 @@ import { parseArgs } from 'node:util';
 import { isErrorWithCode, messageOf } from '../../local/files.ts';
 
 /** An option whose default is `false` is a switch; all others take a value. */
-export type Options = Readonly<Record<string, { readonly default: string | false; readonly help: string }>>;
+export type Options = Readonly<
+  Record<
+    string,
+    {
+      readonly default: string | false;
+      readonly help: string;
+      /** Whether the command changes nothing without this option. Then no harm is done if npm takes the option for its own. */
+      readonly safeWithout?: true;
+    }
+  >
+>;
 
 /**
  * The options that are given, by name, `help` among them.

@@ -71,11 +71,12 @@ const isIn = (email: unknown, keys: readonly string[]): boolean =>
 /** Whether the address is anywhere in the row, in any of its forms. */
 export function mentions(row: Row, keys: readonly string[]): boolean {
   const text = JSON.stringify(row, (_, value) => (value instanceof Set ? [...value] : value));
-  return patternOf(keys).test(text);
+  // The letter of an escaped line break or tab would seem to belong to the address after it.
+  return [text, text.replace(/\\+[bfnrt]/g, ' ')].some((form) => patternOf(keys).test(form));
 }
 
 /** The address as a whole, not as a part of a longer one. */
 const patternOf = (keys: readonly string[]): RegExp => {
-  const escaped = keys.map((key) => key.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
+  const escaped = keys.map((key) => key.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'));
   return new RegExp(`(?<![\\p{L}\\p{N}.+_-])(?:${escaped.join('|')})(?!\\.?[\\p{L}\\p{N}-])`, 'giu');
 };

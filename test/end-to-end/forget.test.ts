@@ -65,7 +65,7 @@ test('one person is exported and erased, from rows of several only this one, aft
   expect(dryRun.stdout).toMatch(
     /Mail +2 rows would be deleted, 1 of several recipients would be kept without this one/,
   );
-  expect(dryRun.stdout).toContain('Nothing was changed. --yes erases it.');
+  expect(dryRun.stdout).toContain('Nothing was changed. To erase it, run the same command with --yes after the --.');
   expect(dryRun.stdout).toMatch(/point-in-time recovery.*35 days/);
   expect(dryRun.stdout).toContain('A later post of a provider brings a row back.');
   expect(await everyRow()).toEqual(before);

@@ -51,3 +51,18 @@ test('an address is found as a whole only', () => {
   }
   expect(mentions({ text: new Set([TARO]) }, KEYS)).toBe(true);
 });
+
+test.each([`Dear\n${TARO}`, `\t${TARO}`, JSON.stringify({ reply: `to\r\n${TARO}` }), `C:\\${TARO}`])(
+  'an address is found after a line break, a tab and a backslash: %j',
+  (text) => {
+    expect(mentions({ text }, KEYS)).toBe(true);
+  },
+);
+
+test.each(['taro@my-shop.example.jp', 'taro@xn--r8jz45g.jp', 'a-b+c/d@example.jp', "{o'brien|x}*?^$@example.jp"])(
+  'every character of an address is taken literally: %s',
+  (address) => {
+    expect(mentions({ text: `to ${address}.` }, [address])).toBe(true);
+    expect(mentions({ text: 'to someone@example.com' }, [address])).toBe(false);
+  },
+);
