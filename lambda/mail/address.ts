@@ -15,6 +15,7 @@ const EMAIL =
   /^[^\s@"(),:;<>[\\\]\p{Cc}]{1,64}@(?:[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]{0,61}[\p{L}\p{M}\p{N}])?\.)*[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]{0,61}[\p{L}\p{M}\p{N}])?$/u;
 /** Format characters, such as a zero width space: copied along with an address, and part of none. */
 const INVISIBLE = /\p{Cf}/u;
+const ALL_INVISIBLE = /\p{Cf}/gu;
 /** RFC 5321, 4.5.3.1.3: a path has 256 octets, its angle brackets included. */
 const EMAIL_MAX_LENGTH = 254;
 
@@ -158,7 +159,7 @@ function codePointName(character: string): string {
 
 /** A text with its invisible characters named, as in `taro<U+200B>@example.jp`. */
 export function withInvisibleNamed(text: string): string {
-  return text.replace(new RegExp(INVISIBLE, 'gu'), (character) => `<${codePointName(character)}>`);
+  return text.replace(ALL_INVISIBLE, (character) => `<${codePointName(character)}>`);
 }
 
 function refuse(what: 'read' | 'use', value: unknown, why: string): never {

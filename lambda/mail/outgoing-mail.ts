@@ -83,7 +83,7 @@ export function readItem(
   const chosenProvider = readProvider(givenProvider.data);
   if (!givenProvider.success) report('provider', 'notText', 'provider is not text');
   else if (chosenProvider === undefined) {
-    const shown = JSON.stringify(givenProvider.data);
+    const shown = JSON.stringify(givenProvider.data?.slice(0, 80));
     report('provider', 'unknown', `provider is ${shown}, it must be ${PROVIDERS.join(' or ')}`);
   }
 

@@ -8,7 +8,7 @@ import { dayKey } from '../../lambda/recording/keys.ts';
 import { until } from '../end-to-end/running-stack.ts';
 import { expectAccessible } from './accessible.ts';
 import { bounceOf, writeBounces } from './bounce-rows.ts';
-import { consoleUnderTest, describePage } from './browser.ts';
+import { browserOfFile, consoleUnderTest, describePage } from './browser.ts';
 
 const HOUR_MS = 3_600_000;
 const NOW_MS = Date.now();
@@ -49,8 +49,10 @@ const eventRow = (n: number, recipient: string, state: string, atMs: number, rea
 
 const MANY = Array.from({ length: 120 }, (_, n) => `member-${n}@example.org`);
 
+const browser = browserOfFile();
+
 describePage('the mail to an address', () => {
-  const { stack, open } = consoleUnderTest();
+  const { stack, open } = consoleUnderTest(browser);
   beforeAll(async () => {
     const { client, ...tables } = tablesOf(parseOutputs(stack().local.outputs));
     const rows = [

@@ -152,9 +152,12 @@ function failedHandover(error: unknown, from: string): NotSent {
     return notSent('deferred', blames, `Customers Mail Cloud could not take the mail now (${words})`, { reply });
   }
   if (ofSignIn(code, responseCode)) return refusedAccount(words);
-  if (command === 'MAIL FROM' || isOfSender(reply)) return refusedSender('refused', from, words);
+  if ((command === 'MAIL FROM' && !isOfSize(reply)) || isOfSender(reply)) return refusedSender('refused', from, words);
   return notSent('refused', 'message', `Customers Mail Cloud refused the mail (${words})`, { reply });
 }
+
+/** RFC 1870: a server refuses a message that is too large already at MAIL FROM. */
+const isOfSize = (reply: string) => /^552\b|\b5\.3\.4\b/.test(reply);
 
 /** RCPT TO was answered for each recipient, and accepted for none. */
 function allRejected(rejected: readonly Rejected[], from: string): NotSent {

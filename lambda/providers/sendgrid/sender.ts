@@ -108,7 +108,7 @@ function failedHandover(error: unknown): NotSent {
     const advice = 'check sendgridApiKey of the sender secret, and that it may send mail';
     return notSent('refused', 'account', `SendGrid refused the API key (${answer}): ${advice}`);
   }
-  if (code === 429 || code >= 500) {
+  if (code === 408 || code === 429 || code >= 500) {
     const reset = Number(response.headers?.['x-ratelimit-reset']);
     const retryAtMs = Number.isFinite(reset) && reset > 0 ? reset * 1000 : undefined;
     return notSent('deferred', 'provider', `SendGrid could not take the mail now (${answer})`, { retryAtMs });

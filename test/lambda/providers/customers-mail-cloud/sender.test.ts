@@ -256,6 +256,16 @@ describe('a recipient that is refused', () => {
 });
 
 describe('a mail is refused for good', () => {
+  test('for its size, by a server that says so at MAIL FROM', async () => {
+    const server = await start({
+      onMailFrom: (_address, _session, callback) => callback(reply(552, '5.3.4 Message size exceeds fixed limit')),
+    });
+    expect(await failureOf(sender(server).send(mail(), MESSAGE_ID))).toMatchObject({
+      kind: 'refused',
+      blames: 'message',
+    });
+  });
+
   test('with the words of the server: its sender', async () => {
     const server = await start({
       onMailFrom: (_address, _session, callback) => callback(reply(550, '5.7.1 Sender denied')),

@@ -255,7 +255,7 @@ describe('a mail may go out later', () => {
     },
   );
 
-  test.each([500, 502, 503, 504])('where it fails with %i', async (status) => {
+  test.each([408, 500, 502, 503, 504])('where it fails with %i', async (status) => {
     refusing(status);
     expect(await failureOf(send())).toMatchObject({ kind: 'deferred' });
   });
