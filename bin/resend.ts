@@ -18,7 +18,7 @@ const PROGRESS_ITEMS = 100;
 await runCommand(
   {
     command: 'npm run resend',
-    does: 'sends again what failed, what was begun and never ended, and what has had no status for a minute',
+    does: 'sends again the items that failed, that were started and never finished, and that have had no status for a minute',
     options: {
       outputs: OUTPUTS_OPTION,
       id: { default: '', help: 'only the item with this id' },

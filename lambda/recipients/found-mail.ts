@@ -30,6 +30,8 @@ export interface FoundMail {
   readonly from?: Address | undefined;
   readonly subject?: string | undefined;
   readonly recipients: readonly FoundRecipient[];
+  /** Of an item that was not sent: its status, and its error. Such an item may have no readable recipient. */
+  readonly unsent?: Pick<FoundRecipient, 'state' | 'reason'> | undefined;
   /** In the order in which they happened. */
   readonly events: readonly EventRow[];
 }
@@ -63,6 +65,7 @@ export function foundMail(
     from: readAddresses(row['from'])[0],
     subject: textOf(row['subject']) ?? textOf(bounces[0]?.['subject']),
     recipients,
+    unsent,
     events: ordered,
   };
 }

@@ -39,3 +39,18 @@ test.each([
   const recipient = { email: 'a@x.jp', occurredAt: '2026-11-24T01:03:00.000Z', ...change };
   expect(outcomeSentence(recipient, mail, NOW, 'Asia/Tokyo')).toBe(sentence);
 });
+
+test.each([
+  [
+    'sent',
+    'logged on 24 Nov at 10:02, to be handed over to Customers Mail Cloud; nothing was reported yet. The item a1 of Mail says whether it was handed over',
+  ],
+  [
+    'no-news',
+    'no news: it was logged on 24 Nov at 10:02, to be handed over to Customers Mail Cloud, and nothing was reported since. Look at the item a1 of Mail and the webhook of Customers Mail Cloud',
+  ],
+])('a log row of Customers Mail Cloud alone does not say that the mail was handed over: %s', (state, sentence) => {
+  const own = { ...mail, provider: 'customers-mail-cloud', mailId: 'a1' };
+  expect(outcomeSentence({ state }, own, NOW, 'Asia/Tokyo')).toBe(sentence);
+  expect(outcomeSentence({ state }, { ...own, mailId: undefined }, NOW, 'Asia/Tokyo')).not.toMatch(/item|undefined/);
+});

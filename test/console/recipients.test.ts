@@ -117,7 +117,9 @@ describePage('the mail to an address', () => {
     expect(page.url()).toContain('#/recipient/taro%40example.jp');
     expect(await page.title()).toBe('taro@example.jp · Todoke');
     await page.getByText(/^11 messages, the newest on .*: Delivered 9, Bounced 1, No news 1\.$/).waitFor();
-    await page.getByText(/^Suppressed since .*, by a hard bounce: 550 5\.1\.1 User unknown$/).waitFor();
+    await page
+      .getByText(/^This address should get no more mail, since a hard bounce on .*: 550 5\.1\.1 User unknown$/)
+      .waitFor();
     expect(await rows(page).count()).toBe(11);
     const bounced = rows(page).filter({ hasText: 'Order 3' });
     await bounced.getByText('Bounced').waitFor();

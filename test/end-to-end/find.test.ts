@@ -169,7 +169,11 @@ describe('each of thirty messages is found', () => {
         to: 'nobody@example.jp',
         subject: 'x',
       },
+      { id: 'no-recipient', status: 'failed', error: 'Nobody to send to', to: 'nobody' },
     ]);
+    expect(await asked('no-recipient')).toMatchObject({
+      mails: [{ mailId: 'no-recipient', recipients: [], unsent: { state: 'failed', reason: 'Nobody to send to' } }],
+    });
     expect(await asked('not-mailed')).toMatchObject({
       mails: [
         { mailId: 'not-mailed', recipients: [{ email: 'nobody@example.jp', state: 'failed', reason: 'No sender' }] },
@@ -203,7 +207,9 @@ test('an id shows the whole story: every recipient, every event', async () => {
 test('the command says it in words and in JSON, and what is not known is left out', async () => {
   const said = await runOn(outputsFile, 'find', TARO, '--limit', '3');
   expect(said).toContain('taro@example.jp: the newest 3 messages, newest first');
-  expect(said).toMatch(/Suppressed by a hard bounce on \d+ \w+ .*: 550 5\.1\.1 User unknown/);
+  expect(said).toMatch(
+    /This address should get no more mail, since a hard bounce on \d+ \w+ .*: 550 5\.1\.1 User unknown/,
+  );
   expect(said).toMatch(/ご注文 0\n +delivered on \d+ \w+ at \d\d:\d\d; the receiving server answered 250 2\.0\.0 OK/);
   expect(said).toContain('--limit shows more');
   const printed = JSON.parse(await runOn(outputsFile, 'find', 'mail-0_of-taro', '--json'));

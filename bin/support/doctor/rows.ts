@@ -108,7 +108,7 @@ export function stuckCheck({ outputs, client }: Patient, waitMs = NORMAL_WAIT_MS
       if (counts.stuck + counts.odd === 0) return ok(`none stuck, ${of}${deferred}`);
       const odd = counts.odd === 0 ? '' : `; ${counts.odd} with a status that Todoke never writes: they are not sent`;
       return mend(
-        `${counts.stuck} stuck, ${of}${odd}${deferred}: \`npm run resend -- --dry-run\` says why of each; when that is mended, --all in its place sends those that are stuck again`,
+        `${counts.stuck} stuck, ${of}${odd}${deferred}: \`npm run resend -- --dry-run\` says why of each; when that is fixed, --all in its place sends those that are stuck again`,
       );
     },
   };

@@ -11,14 +11,18 @@ const PROVIDER_NAMES: Readonly<Record<string, string>> = {
  * @param timeZone an IANA name; by default the machine's own
  */
 export function outcomeSentence(
-  { state, occurredAt, reason, bounceClass }: FoundRecipient,
-  { provider, sentAt }: Pick<FoundMail, 'provider' | 'sentAt'>,
+  { state, occurredAt, reason, bounceClass }: Omit<FoundRecipient, 'email'>,
+  { provider, sentAt, mailId }: Pick<FoundMail, 'provider' | 'sentAt' | 'mailId'>,
   nowMs: number,
   timeZone?: string,
 ): string {
   const when = spoken(occurredAt, nowMs, timeZone);
   const sent = spoken(sentAt, nowMs, timeZone);
   const by = PROVIDER_NAMES[provider ?? ''] ?? 'the provider';
+  // For Customers Mail Cloud the log row is written before the handover, which may be deferred for hours.
+  const handedOver =
+    provider === 'customers-mail-cloud' ? `logged${sent}, to be handed over to ${by}` : `handed over to ${by}${sent}`;
+  const itemSays = provider === 'customers-mail-cloud' && mailId !== undefined ? `item ${plain(mailId)} of Mail` : '';
   const answered = reason ? `; the receiving server answered ${plain(reason)}` : '';
   const because = reason ? `: ${plain(reason)}` : '';
   switch (state) {
@@ -37,9 +41,9 @@ export function outcomeSentence(
     case 'queued':
       return `accepted by ${by}${when}; the receiving server has not answered yet`;
     case 'sent':
-      return `handed over to ${by}${sent}; nothing was reported yet`;
+      return `${handedOver}; nothing was reported yet${itemSays && `. The ${itemSays} says whether it was handed over`}`;
     case 'no-news':
-      return `no news: it was handed over to ${by}${sent}, and nothing was reported since. Look at the webhook of ${by}`;
+      return `no news: it was ${handedOver}, and nothing was reported since. Look at ${itemSays && `the ${itemSays} and `}the webhook of ${by}`;
     case 'waiting':
       return 'not sent yet: it waits to be sent';
     case 'sending':

@@ -10,13 +10,15 @@ import { outcomeSentence, plain, spoken } from './sentence.ts';
 export function answerJson({ recipient, mails }: Answer): string {
   const form = {
     ...(recipient && { recipient }),
-    mails: mails.map(({ messageId, sentAt, provider, mailId, from, subject, recipients, events }) => ({
+    mails: mails.map(({ messageId, sentAt, provider, mailId, from, subject, unsent, recipients, events }) => ({
       messageId,
       sentAt,
       provider,
       mailId,
       from: from?.email,
       subject,
+      state: unsent?.state,
+      reason: unsent?.reason || undefined,
       recipients: recipients.map(({ email, name, state, occurredAt, reason, bounceClass }) => ({
         email,
         name,
@@ -55,18 +57,21 @@ function suppressedLines({ suppressed }: NonNullable<Answer['recipient']>, nowMs
   if (suppressed === null) return [];
   const { since, reason, by } = suppressed;
   const why = { bounce: 'a hard bounce', complaint: 'a complaint', decision: 'a decision' }[by];
-  return [`Suppressed by ${why}${spoken(since, nowMs)}${reason ? `: ${plain(reason)}` : ''}`];
+  return [
+    `This address should get no more mail, since ${why}${spoken(since, nowMs)}${reason ? `: ${plain(reason)}` : ''}`,
+  ];
 }
 
 /** @param whole with every recipient and every event */
 function mailLines(mail: FoundMail, whole: boolean, nowMs: number): string[] {
-  const { subject, sentAt, recipients, events } = mail;
+  const { subject, sentAt, recipients, unsent, events } = mail;
   const title = `${localTime(sentAt)}  ${plain(subject ?? '') || '(no subject)'}`;
   const states = recipients.map((recipient) => {
     const { email, name, field } = recipient;
     const who = `${name ? `${plain(name)} <${email}>` : email}${field && field !== 'to' ? ` (${field})` : ''}: `;
     return `    ${whole ? who : ''}${outcomeSentence(recipient, mail, nowMs)}`;
   });
+  if (recipients.length === 0 && unsent) states.push(`    ${outcomeSentence(unsent, mail, nowMs)}`);
   const story = inOrder(events).map(
     ({ state, recipient, reason, ...event }) =>
       `      ${localTime(timeOf(event))}  ${state.padEnd(10)}  ${recipient ?? '(no recipient)'}${reason ? `  ${plain(reason)}` : ''}`,
@@ -88,8 +93,13 @@ function notFoundText(text: string, { recipient, back, nearest }: Answer, nowMs:
   return [
     `Nothing is known of ${plain(text)}.`,
     `Looked ${looked}.`,
-    'This means one of three things:',
+    'This means one of these:',
     '  - The message was never logged, and its provider reported nothing of it.',
+    ...(recipient
+      ? [
+          '  - It is an item of Mail that was not sent: Mail has no index by recipient. `npm run resend -- --dry-run` lists these items.',
+        ]
+      : []),
     '  - It is older than the retention period (setting retentionDays), and its rows were deleted.',
     `  - It has another spelling${recipient ? '' : ', or the id is not whole'}.`,
     ...(nearest === undefined ? [] : [`Did you mean ${plain(nearest)}? Messages were sent to that address lately.`]),

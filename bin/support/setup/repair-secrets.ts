@@ -8,7 +8,7 @@ export async function repairSecrets({ webhookSecret, senderSecret }: Setup): Pro
     if (dropped === undefined) continue;
     title(`The secret ${secret.name}`);
     done('its value was malformed, and is well-formed now');
-    if (dropped.length > 0) say(`Replaced by nothing: ${dropped.join(', ')}.`);
+    if (dropped.length > 0) say(`Removed: ${dropped.join(', ')}.`);
     say('Secrets Manager keeps the value before as the version AWSPREVIOUS.');
   }
 }
