@@ -99,6 +99,8 @@ describePage('the page', () => {
     await stack().insert({ id: 'deferred', ...letter, subject: 'Later', status: 'sending', nextAttemptAt });
     await stack().insert({ id: 'held back', ...letter, subject: 'Held back', status: 'hold' });
     const unsent = page.getByRole('region', { name: 'Not sent' });
+    // One item is shown at once, more of them when they are asked for.
+    await unsent.getByRole('button', { name: 'Show' }).click();
     await unsent
       .getByRole('listitem')
       .filter({ hasText: 'Later' })

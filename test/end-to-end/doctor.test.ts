@@ -10,7 +10,7 @@ import { runDoctor } from '../../bin/support/doctor/doctor.ts';
 import { patientOf } from '../../bin/support/doctor/patient.ts';
 import { sendGridWebhookCheck, testPostCheck } from '../../bin/support/doctor/sendgrid-webhook.ts';
 import { readStack } from '../../bin/support/outputs.ts';
-import { type Ran, ran } from './command.ts';
+import { type Ran, ran, ranHere } from './command.ts';
 import { runningStack } from './running-stack.ts';
 
 const webhooksSchema = z.object({ webhooks: z.array(z.looseObject({ id: z.string(), url: z.string() })) });
@@ -160,7 +160,7 @@ describe('npm run doctor', () => {
 
 describe('it finds', () => {
   test('a table that is not there', async () => {
-    const said = await ran(await outputsWith({ MailTableName: 'Gone' }), 'doctor');
+    const said = await ranHere(await outputsWith({ MailTableName: 'Gone' }), 'doctor');
     expect(said.status).toBe(1);
     expect(said.stdout).toMatch(/MEND {2}table Mail: cannot look: ResourceNotFoundException/);
     expect(said.stdout).toMatch(/MEND {2}mails: cannot look/);
@@ -340,7 +340,7 @@ describe('it finds', () => {
 });
 
 test('outputs of a local mode that does not answer for a service are never taken to AWS', async () => {
-  const { stdout, stderr, status } = await ran(await outputsWith({ AwsApiEndpoint: undefined }), 'doctor');
+  const { stdout, stderr, status } = await ranHere(await outputsWith({ AwsApiEndpoint: undefined }), 'doctor');
   expect(status).toBe(1);
   expect(stdout + stderr).toMatch(/they have no AwsApiEndpoint/);
 });

@@ -5,7 +5,7 @@ import { readOutputs } from '../../bin/support/outputs.ts';
 import { documentClientOf } from '../../bin/support/tables.ts';
 import { type LocalMode, startLocalMode } from '../../local/local-mode.ts';
 import { temporaryFolder, whenFinished } from '../temporary.ts';
-import { ran, runOn } from './command.ts';
+import { ranHere, runOn } from './command.ts';
 import { until } from './running-stack.ts';
 
 describe.each([
@@ -35,7 +35,7 @@ describe.each([
     const played = await runOn(local.outputsFile, 'try', '--provider', provider);
     expect(played).toMatch(/joined with the mail that was sent/);
     expect(played).not.toContain(`--provider ${other}`);
-    await expect(ran(local.outputsFile, 'try', ['--provider', other])).resolves.toMatchObject({
+    await expect(ranHere(local.outputsFile, 'try', ['--provider', other])).resolves.toMatchObject({
       status: 1,
       stderr: expect.stringContaining(`Cannot try ${other}: the setting \`providers\` leaves its webhook out`),
     });

@@ -15,7 +15,7 @@ const bounce = (id: string, change: object = {}) => ({
 });
 const deep = (levels: number) => `${'[{"a":'.repeat(levels / 2)}1${'}]'.repeat(levels / 2)}`;
 
-describe('one bad event among a hundred never harms the others', () => {
+describe('one bad event among twenty never harms the others', () => {
   test.each<[string, string | object]>([
     ['no object', '"x"'],
     ['null', 'null'],
@@ -49,13 +49,13 @@ describe('one bad event among a hundred never harms the others', () => {
     ['an address that is a list', bounce('list', { email: ['a'] })],
   ])('%s', async (name, bad) => {
     const prefix = name.replaceAll(/\W/g, '');
-    const good = Array.from({ length: 99 }, (_, i) => JSON.stringify(bounce(`${prefix}-${i}`)));
-    const body = `[${[...good.slice(0, 50), typeof bad === 'string' ? bad : JSON.stringify(bad), ...good.slice(50)].join(',')}]`;
+    const good = Array.from({ length: 19 }, (_, i) => JSON.stringify(bounce(`${prefix}-${i}`)));
+    const body = `[${[...good.slice(0, 10), typeof bad === 'string' ? bad : JSON.stringify(bad), ...good.slice(10)].join(',')}]`;
     const before = (await stack().allBounces()).length;
-    await expect(stack().postSendGrid(undefined, { body })).resolves.toEqual({ status: 200, body: { received: 100 } });
+    await expect(stack().postSendGrid(undefined, { body })).resolves.toEqual({ status: 200, body: { received: 20 } });
     await stack().recorded();
     // Each is a failure or unrecognized.
-    expect((await stack().allBounces()).length - before).toBe(100);
+    expect((await stack().allBounces()).length - before).toBe(20);
   });
 });
 

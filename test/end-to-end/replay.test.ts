@@ -7,7 +7,7 @@ import { readOutputs } from '../../bin/support/outputs.ts';
 import { documentClientOf } from '../../bin/support/tables.ts';
 import { storableMessageId } from '../../lambda/recording/keys.ts';
 import { temporaryFolder } from '../temporary.ts';
-import { ran, runOn } from './command.ts';
+import { ranHere, runOn } from './command.ts';
 import { runningStack } from './running-stack.ts';
 
 const stack = runningStack();
@@ -225,7 +225,7 @@ describe('the time zone of Customers Mail Cloud', () => {
   });
 
   test('must be known', async () => {
-    expect(await ran(await outputsWith({ CustomersMailCloudTimeZone: undefined }), 'replay')).toMatchObject({
+    expect(await ranHere(await outputsWith({ CustomersMailCloudTimeZone: undefined }), 'replay')).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(/Cannot replay: .*CustomersMailCloudTimeZone.*deploy again/),
     });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { readOutputs } from '../../bin/support/outputs.ts';
 import { tablesOf } from '../../bin/support/tables.ts';
 import { unsent } from '../../console/server/mails.ts';
-import { ran, runOn } from './command.ts';
+import { ran, ranHere, runOn } from './command.ts';
 import { runningStack } from './running-stack.ts';
 
 const stack = runningStack();
@@ -40,9 +40,9 @@ test('what failed, and what was begun and never ended, is sent again: all of it,
   expect(await stack().mail('mistyped')).toMatchObject({ error: 'cannot use "nobody"' });
 
   expect(await resend('--id', 'lapsed')).toMatch(/lapsed is sent: .*delete its status[\s\S]*0 sent again/);
-  const unknown = await ran(stack().local.outputsFile, 'resend', ['--id', 'nobody-knows']);
+  const unknown = await ranHere(stack().local.outputsFile, 'resend', ['--id', 'nobody-knows']);
   expect(unknown).toMatchObject({ status: 1, stderr: expect.stringMatching(/nobody-knows.*no item with this id/) });
-  const refused = await ran(stack().local.outputsFile, 'resend');
+  const refused = await ranHere(stack().local.outputsFile, 'resend');
   expect(refused).toMatchObject({ status: 1, stderr: expect.stringMatching(/say what, with --id, --error or --all/) });
   expect(await resend('--all')).toMatch(/1 stuck, 1 sent again/);
   expect(await stack().settled('mistyped')).toMatchObject({

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import * as z from 'zod';
 import { EMPTY_SENDER_SECRET, senderSecretSchema } from '../../lambda/sending/sender-secret.ts';
 import { webhookSecretSchema } from '../../lambda/webhooks/webhook-secret.ts';
-import { type Ran, ran } from './command.ts';
+import { type Ran, ran, ranHere } from './command.ts';
 import { killProcessesOf, post, runningStack, signatureHeaders } from './running-stack.ts';
 
 const SENDING_KEY = 'SG.sending-of-the-tests.secret-part-one';
@@ -24,10 +24,11 @@ const senderSecret = async () =>
 
 /** Runs the setup, and holds it to showing no secret; the one that it makes is looked for apart. */
 async function setup(args: readonly string[], environment: Record<string, string> = {}, input?: string): Promise<Ran> {
-  const said = await ran(stack().local.outputsFile, 'setup', ['--skip-doctor', ...args], {
-    environment,
-    ...(input !== undefined && { input }),
-  });
+  const all = ['--skip-doctor', ...args];
+  const file = stack().local.outputsFile;
+  const said = await (input === undefined
+    ? ranHere(file, 'setup', all, { environment })
+    : ran(file, 'setup', all, { environment, input }));
   const { sendgridApiKey, customersMailCloudSmtp } = await senderSecret();
   for (const secret of [...SECRETS, sendgridApiKey, customersMailCloudSmtp.password].filter(Boolean)) {
     expect(said.stdout + said.stderr).not.toContain(secret);
@@ -201,7 +202,7 @@ describe('npm run setup', () => {
   });
 
   test('no secret can be given by a flag, and none is in any file but the secrets', async () => {
-    const { stdout } = await ran(stack().local.outputsFile, 'setup', ['--help']);
+    const { stdout } = await ranHere(stack().local.outputsFile, 'setup', ['--help']);
     expect(stdout).not.toMatch(/--\S*(password|api-key|webhook-key)/);
     expect(stdout).toMatch(/In the environment:[\s\S]*TODOKE_SENDGRID_WEBHOOK_KEY/);
     const files = await readdir(stack().dir, { recursive: true, withFileTypes: true });
@@ -370,7 +371,7 @@ describe('rotation leaves no gap', () => {
     await asAfterAMinute();
     expect(await sent('after')).toBe(true);
     await Promise.all([customersMailCloud(old, 401), sendGrid(401), customersMailCloud(made, 200)]);
-    const again = await ran(stack().local.outputsFile, 'resend', ['--error', 'API key']);
+    const again = await ranHere(stack().local.outputsFile, 'resend', ['--error', 'API key']);
     expect(again.status).toBe(0);
   });
 });
@@ -384,6 +385,6 @@ test('in the end it runs the doctor, and its exit code is the doctor’s', async
   const queue = stack().local.queues.get('FailureQueue');
   const { messageId } = (await queue?.send('{}')) ?? expect.unreachable();
   onTestFinished(() => void queue?.delete(messageId));
-  const ill = await ran(stack().local.outputsFile, 'setup', ['--provider', 'sendgrid'], { environment });
+  const ill = await ranHere(stack().local.outputsFile, 'setup', ['--provider', 'sendgrid'], { environment });
   expect(ill).toMatchObject({ status: 1, stdout: expect.stringMatching(/MEND {2}FailureQueue/) });
 });
