@@ -7,7 +7,7 @@ import { readOutputs } from '../../bin/support/outputs.ts';
 import { documentClientOf } from '../../bin/support/tables.ts';
 import { storableMessageId } from '../../lambda/recording/keys.ts';
 import { temporaryFolder } from '../temporary.ts';
-import { ranHere, runOn } from './command.ts';
+import { ran, ranHere, runOn } from './command.ts';
 import { runningStack } from './running-stack.ts';
 
 const stack = runningStack();
