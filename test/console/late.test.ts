@@ -36,10 +36,7 @@ describePage('what comes late', () => {
   const { stack, open } = consoleUnderTest(browser);
   beforeAll(async () => {
     // Two days of rows, 20 minutes apart: more than a page of the list.
-    // Unmatched as the late one will be: the columns keep their widths.
-    const rows = Array.from({ length: 144 }, (_, n) =>
-      bounceOf(`row-${n}`, START_MS - n * 1_200_000, { matched: false }),
-    );
+    const rows = Array.from({ length: 144 }, (_, n) => bounceOf(`row-${n}`, START_MS - n * 1_200_000));
     await writeBounces(stack(), rows);
   });
 
