@@ -6,7 +6,7 @@ import { listen } from '../local/ports.ts';
 import { runCommand } from './support/command.ts';
 import { whenNpmIsGone } from './support/npm.ts';
 import { readOutputs } from './support/outputs.ts';
-import { consoleTables } from './support/tables.ts';
+import { tablesOf } from './support/tables.ts';
 import { wholeNumber } from './support/whole-number.ts';
 
 await runCommand(
@@ -22,7 +22,7 @@ await runCommand(
   async (values) => {
     const wantedPort = wholeNumber('port', values.port, { max: 65_535 });
     const outputs = await readOutputs(values.outputs);
-    const tables = consoleTables(outputs);
+    const tables = tablesOf(outputs);
     const token = randomBytes(24).toString('base64url');
     const server = createServer(
       createConsole({

@@ -14,6 +14,7 @@ import { jsonOrUndefined } from '../local/json.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
 import { documentClientOf } from './support/tables.ts';
+import { sentenceOf } from './support/talk.ts';
 
 await runCommand(
   {
@@ -34,13 +35,30 @@ await runCommand(
     }
     const client = documentClientOf(outputs);
     const store = { client, sentLogTable: outputs.SentLogTableName, bounceTable: outputs.BounceTableName };
-    const counts = { looked: 0, recognized: 0, stillUnrecognized: 0, forPeople: 0, joined: 0, stillUnmatched: 0 };
+    const counts = {
+      looked: 0,
+      recognized: 0,
+      stillUnrecognized: 0,
+      forPeople: 0,
+      joined: 0,
+      stillUnmatched: 0,
+      failed: 0,
+    };
+    const onError = ({ fullMessageId, eventId }: Row, error: unknown) => {
+      counts.failed++;
+      console.log(`CANNOT replay ${JSON.stringify({ fullMessageId, eventId })}: ${sentenceOf(error)}`);
+    };
     for await (const rows of pages(client, outputs.BounceTableName)) {
       counts.looked += rows.length;
       const unrecognized = rows.filter((row) => row['outcome'] === 'unrecognized');
       const unmatched = rows.filter((row) => row['outcome'] !== 'unrecognized');
-      const recognized = await replayUnrecognized(unrecognized, store, timeZone, options['dry-run']);
-      const joined = await joinUnmatched(unmatched, store, options['dry-run']);
+      const recognized = await replayUnrecognized(unrecognized, {
+        store,
+        timeZone,
+        dryRun: options['dry-run'],
+        onError,
+      });
+      const joined = await joinUnmatched(unmatched, store, options['dry-run'], onError);
       counts.recognized += recognized;
       counts.stillUnrecognized += unrecognized.length - recognized;
       counts.forPeople += unrecognized.filter((row) => rawEventOf(row) === undefined).length;
@@ -58,6 +76,9 @@ await runCommand(
       `  ${counts.joined} ${done} joined with the mail, ${counts.stillUnmatched} whose mail is not in the sent log`,
     );
     if (options['dry-run']) console.log('Nothing was changed. Without --dry-run it will be.');
+    if (counts.failed > 0) {
+      throw new Error(`Cannot replay ${counted(counts.failed, 'row')}: the lines with CANNOT say which, and why`);
+    }
   },
 );
 
@@ -75,19 +96,31 @@ async function* pages(client: DynamoDBDocumentClient, table: string): AsyncItera
   for await (const page of scan) yield page.Items ?? [];
 }
 
+interface Replay {
+  readonly store: EventStore;
+  readonly timeZone: string;
+  readonly dryRun: boolean;
+  readonly onError: (row: Row, error: unknown) => void;
+}
+
 /** @returns how many rows are understood now: each is recorded as what it is, and then removed as what it was */
-async function replayUnrecognized(rows: Row[], store: EventStore, timeZone: string, dryRun: boolean): Promise<number> {
-  const understood = rows.flatMap((row) => {
-    const events = eventsOf(row, timeZone);
-    return events.length > 0 && events.every(({ kind }) => kind !== 'unrecognized') ? [{ row, events }] : [];
+async function replayUnrecognized(rows: Row[], { store, timeZone, dryRun, onError }: Replay): Promise<number> {
+  let understood = 0;
+  await forEachConcurrently(rows, async (row) => {
+    try {
+      const events = eventsOf(row, timeZone);
+      if (events.length === 0 || events.some(({ kind }) => kind === 'unrecognized')) return;
+      if (!dryRun) {
+        const receivedAtMs = Date.parse(String(row['receivedAt']));
+        await recordEvents([{ events, receivedAtMs }], retentionDaysOf(row), store, AbortSignal.timeout(60_000));
+        await removeUnrecognized(row, store);
+      }
+      understood++;
+    } catch (error) {
+      onError(row, error);
+    }
   });
-  if (dryRun) return understood.length;
-  await forEachConcurrently(understood, async ({ row, events }) => {
-    const receivedAtMs = Date.parse(String(row['receivedAt']));
-    await recordEvents([{ events, receivedAtMs }], retentionDaysOf(row), store, AbortSignal.timeout(60_000));
-    await removeUnrecognized(row, store);
-  });
-  return understood.length;
+  return understood;
 }
 
 function eventsOf(row: Row, timeZone: string): MailEvent[] {

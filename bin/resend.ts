@@ -1,65 +1,127 @@
 /** `npm run resend`: finds the mails that are stuck, and sends them again. */
-import { type DynamoDBDocumentClient, GetCommand, paginateScan } from '@aws-sdk/lib-dynamodb';
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../lambda/aws/dynamodb.ts';
+import { forEachConcurrently } from '../lambda/aws/for-each-concurrently.ts';
 import { sendAgain } from '../lambda/sending/send-again.ts';
-import { whyStuck } from '../lambda/sending/stuck.ts';
+import { isWaiting, NORMAL_WAIT_MS, nextAttemptOf, oddStatusOf, whyStuck } from '../lambda/sending/stuck.ts';
 import { counted } from '../local/counted.ts';
 import { runCommand } from './support/command.ts';
+import { type ItemPage, itemPages, readItem, stillWaiting } from './support/mail-items.ts';
 import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
 import { documentClientOf } from './support/tables.ts';
+import { sentenceOf } from './support/talk.ts';
+import { wholeNumber } from './support/whole-number.ts';
+
+/** Between two lines that say how far the command got. */
+const PROGRESS_ITEMS = 100;
 
 await runCommand(
   {
     command: 'npm run resend',
-    does: 'sends again what failed, what was begun and never ended, and what has no status',
+    does: 'sends again the items that failed, that were started and never finished, and that have had no status for a minute',
     options: {
       outputs: OUTPUTS_OPTION,
       id: { default: '', help: 'only the item with this id' },
       error: { default: '', help: 'only items whose error contains this text' },
       all: { default: false, help: 'all of them' },
+      wait: {
+        default: String(NORMAL_WAIT_MS / 1000),
+        help: 'seconds after which an item that still has no status is stuck',
+      },
       'dry-run': { default: false, help: 'only says what would be sent' },
     },
   },
   async (options) => {
-    if (!options.all && !options['dry-run'] && options.id === '' && options.error === '') {
+    const dryRun = options['dry-run'];
+    if (!options.all && !dryRun && options.id === '' && options.error === '') {
       throw new Error(
         'Cannot send again: say what, with --id, --error or --all. --dry-run shows what is stuck, and why',
       );
     }
+    const waitMs = wholeNumber('wait', options.wait, { max: 3_600 }) * 1000;
     const outputs = await readOutputs(options.outputs);
+    const table = outputs.MailTableName;
     const client = documentClientOf(outputs);
-    const nowMs = Date.now();
-    const counts = { looked: 0, stuck: 0, again: 0 };
-    for await (const item of items(client, outputs.MailTableName, options.id)) {
-      counts.looked++;
-      const why = whyStuck(item, nowMs);
-      if (why === undefined && options.id !== '') {
-        console.log(
-          `${options.id} is ${String(item['status'] ?? 'waiting')}: to send it again all the same, delete its status`,
-        );
+    const counts = { looked: 0, stuck: 0, again: 0, failed: 0, deferred: 0, odd: 0 };
+
+    const resend = (items: readonly { readonly item: Row; readonly why: string }[]) =>
+      forEachConcurrently(items, async ({ item, why }) => {
+        counts.stuck++;
+        console.log(`${nameOf(item)}: ${why}${errorOf(item)}`);
+        if (dryRun) return;
+        try {
+          if (await sendAgain(client, table, item, Date.now())) counts.again++;
+        } catch (error) {
+          counts.failed++;
+          console.log(`${nameOf(item)}: CANNOT be sent again: ${sentenceOf(error)}`);
+        }
+        const done = counts.again + counts.failed;
+        if (done > 0 && done % PROGRESS_ITEMS === 0) console.log(`… ${counts.again} sent again`);
+      });
+
+    const waiting: Row[] = [];
+    for await (const { items, looked } of options.id === ''
+      ? itemPages(client, table, { consistent: true })
+      : oneItem(client, table, options.id)) {
+      counts.looked += looked;
+      const nowMs = Date.now();
+      const chosen = items.filter((item) => String(item['error'] ?? '').includes(options.error));
+      waiting.push(...chosen.filter(({ status }) => isWaiting(status)));
+      for (const item of chosen) {
+        const odd = oddStatusOf(item);
+        const nextAttempt = nextAttemptOf(item, nowMs);
+        if (odd !== undefined) {
+          counts.odd++;
+          console.log(`${nameOf(item)}: ${odd}, which Todoke never writes${errorOf(item)}`);
+        } else if (nextAttempt !== undefined) {
+          counts.deferred++;
+          console.log(`${nameOf(item)}: next attempt at ${nextAttempt}${errorOf(item)}`);
+        } else if (options.id !== '' && !isWaiting(item['status']) && whyStuck(item, nowMs) === undefined) {
+          console.log(`${options.id} is ${String(item['status'])}: to send it again all the same, delete its status`);
+        }
       }
-      if (why === undefined || !String(item['error'] ?? '').includes(options.error)) continue;
-      counts.stuck++;
-      console.log(`${String(item['id'])}: ${why}${item['error'] ? `: ${String(item['error'])}` : ''}`);
-      if (!options['dry-run'] && (await sendAgain(client, outputs.MailTableName, item, nowMs))) counts.again++;
+      await resend(
+        chosen.flatMap((item) => {
+          const why = whyStuck(item, nowMs);
+          return why === undefined ? [] : [{ item, why }];
+        }),
+      );
     }
     if (options.id !== '' && counts.looked === 0) {
-      throw new Error(`Cannot send ${options.id} again: ${outputs.MailTableName} has no item with this id`);
+      throw new Error(`Cannot send ${options.id} again: ${table} has no item with this id`);
     }
+    if (waiting.length > 0) {
+      console.log(
+        `${counted(waiting.length, 'item')} without status. Looking again in ${counted(waitMs / 1000, 'second')} …`,
+      );
+      const still = await stillWaiting(client, table, waiting, waitMs);
+      await resend(still.map((item) => ({ item, why: 'has no status' })));
+    }
+
     console.log(
-      `Looked at ${counted(counts.looked, 'item')} of ${outputs.MailTableName}: ${counts.stuck} stuck, ${counts.again} sent again.`,
+      `Looked at ${counted(counts.looked, 'item')} of ${table}: ${counts.stuck} stuck, ${counts.again} sent again.`,
     );
-    if (options['dry-run'] && counts.stuck > 0)
+    if (counts.deferred > 0) console.log(`${counts.deferred} deferred: tried again at the time above, by themselves.`);
+    if (counts.odd > 0) {
+      console.log(`${counts.odd} with a status that Todoke never writes: not sent. To send one, delete its status.`);
+    }
+    if (dryRun && counts.stuck > 0)
       console.log('Nothing was changed. --all, --id or --error without --dry-run sends them.');
+    if (counts.failed > 0) {
+      throw new Error(`Cannot send ${counted(counts.failed, 'item')} again: the lines with CANNOT say which, and why`);
+    }
   },
 );
 
-/** All of them, or the one with this id. */
-async function* items(client: DynamoDBDocumentClient, TableName: string, id: string): AsyncIterable<Row> {
-  if (id !== '') {
-    const { Item } = await client.send(new GetCommand({ TableName, Key: { id }, ConsistentRead: true }));
-    if (Item) yield Item;
-    return;
-  }
-  for await (const page of paginateScan({ client }, { TableName, ConsistentRead: true })) yield* page.Items ?? [];
+function nameOf({ id }: Row): string {
+  return String(id);
+}
+
+function errorOf({ error }: Row): string {
+  return error ? `: ${String(error)}` : '';
+}
+
+async function* oneItem(client: DynamoDBDocumentClient, table: string, id: string): AsyncIterable<ItemPage> {
+  const item = await readItem(client, table, id);
+  yield { items: item ? [item] : [], looked: item ? 1 : 0, isLast: true };
 }

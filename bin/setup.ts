@@ -12,6 +12,7 @@ import {
   setUpCustomersMailCloudEvents,
   setUpCustomersMailCloudSending,
 } from './support/setup/customers-mail-cloud.ts';
+import { repairSecrets } from './support/setup/repair-secrets.ts';
 import { retirePublicKeys, setUpSendGridEvents } from './support/setup/sendgrid-events.ts';
 import { setUpSendGridSending } from './support/setup/sendgrid-sending.ts';
 import { heading } from './support/talk.ts';
@@ -31,7 +32,7 @@ await runCommand(
       'smtp-host': { default: '', help: 'of the Customers Mail Cloud account' },
       'smtp-port': { default: '', help: 'of the same; 587 until another is given' },
       'smtp-user': { default: '', help: 'of the same' },
-      replace: { default: false, help: 'takes new answers in place of what is set' },
+      replace: { default: false, help: 'takes new answers in place of what is set, and repairs malformed secrets' },
       rotate: { default: '', help: 'customers-mail-cloud: makes another api_key; both are accepted' },
       retire: { default: '', help: 'sendgrid or customers-mail-cloud: accepts only the newest key' },
       'skip-doctor': { default: false, help: 'ends when all is stored' },
@@ -86,6 +87,7 @@ await runCommand(
       webhookKey,
       replace: options.replace,
     };
+    if (options.replace) await repairSecrets(setup);
     if (options.rotate !== '') await rotateApiKey(setup);
     if (options.retire === 'sendgrid') await retirePublicKeys(setup);
     if (options.retire === 'customers-mail-cloud') await retireApiKeys(setup);

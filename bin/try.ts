@@ -9,8 +9,8 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../lambda/aws/dynamodb.ts';
-import { OUTCOMES } from '../lambda/mail/classification.ts';
 import { PROVIDERS, type Provider, readProvider } from '../lambda/mail/provider.ts';
+import { OUTCOMES } from '../lambda/mail/verdict.ts';
 import { LOG_ROW_ENTRY } from '../lambda/recording/entries.ts';
 import { counted } from '../local/counted.ts';
 import { isLocal, localAwsCli } from './support/aws.ts';
@@ -152,6 +152,7 @@ async function play(
         'event',
         'outcome',
         'bounceClass',
+        'cause',
         'smtpCode',
         'enhancedStatusCode',
         'reason',

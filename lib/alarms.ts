@@ -21,7 +21,7 @@ const BOUNCE_RATE_PERCENT = 5;
 /** Of fewer mails a day a rate says nothing. */
 const BOUNCE_RATE_MAILS = 50;
 
-/** A record is tried again in its invocation and by its stream. A person should know of an older one. */
+/** Records are read within seconds. */
 const STREAM_AGE_MS = Duration.minutes(10).toMilliseconds();
 
 /** Posts are recorded within seconds; after a large campaign, within minutes. */
@@ -29,6 +29,7 @@ const POST_AGE_SECONDS = Duration.minutes(15).toSeconds();
 
 const FIVE_MINUTES = Duration.minutes(5);
 const QUARTER_OF_AN_HOUR = Duration.minutes(15);
+const HALF_AN_HOUR = Duration.minutes(30);
 const HOUR = Duration.hours(1);
 const DAY = Duration.days(1);
 
@@ -160,6 +161,14 @@ function silence({ mailed, events }: { mailed: Metric; events: readonly Metric[]
 
 function mailAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
   return {
+    LateMails: {
+      metric: combined('SUM', metrics.counts('RetriedLate'), HALF_AN_HOUR),
+      atLeast: 1,
+      periods: 2,
+      description:
+        'Mails have waited for more than an hour because their provider does not take them now. Each item with nextAttemptAt says why in "error". A mail becomes "failed" six hours after it was put.',
+      anchor: 'late-mails',
+    },
     DeadKey: {
       metric: combined('SUM', metrics.counts('UnauthorizedHandovers'), FIVE_MINUTES),
       atLeast: 1,
@@ -171,7 +180,7 @@ function mailAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       metric: combined('SUM', metrics.counts('NotSent'), HOUR),
       atLeast: 3,
       description:
-        'Three mails or more failed within an hour and were not sent. Each item of the Mail table with status "failed" says why in "error"; mend that, then npm run resend -- --all.',
+        'Three mails or more failed within an hour and were not sent. Each item of the Mail table with status "failed" says why in "error"; fix that, then npm run resend -- --all.',
       anchor: 'failed-mails',
     },
     HighBounceRate: {
@@ -194,7 +203,7 @@ function awsAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       atLeast: STREAM_AGE_MS,
       periods: 3,
       description:
-        'Mails wait to be sent, or log rows to be joined, for more than ten minutes: a provider or storage does not take them. A mail becomes "failed" six hours after it was put, and what storage does not take is given up after twelve; look at the logs of SendMail and JoinLateEvents.',
+        'The stream of Mail or SentLog is read more than ten minutes late: mails wait to be sent, or log rows to be joined. What cannot be done is given up after twelve hours; look at the logs of SendMail and JoinLateEvents.',
       anchor: 'late-streams',
     },
     GivenUp: {

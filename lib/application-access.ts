@@ -1,10 +1,12 @@
-/** Policies to attach to the roles of applications that send by themselves and only want the join. */
+/** Policies to attach to the roles of applications. */
 import { ManagedPolicy } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { fixLogicalId } from './logical-id.ts';
 import type { Storage } from './storage.ts';
 
 export class ApplicationAccess extends Construct {
+  /** May put items into Mail, and make no other call. A put can give back the item that it replaces. */
+  readonly sendMail: ManagedPolicy;
   /** May put log rows, and make no other call. A put can give back the row that it replaces. */
   readonly logMail: ManagedPolicy;
   /** May look bounces up, and change nothing. */
@@ -12,6 +14,9 @@ export class ApplicationAccess extends Construct {
 
   constructor(scope: Construct, id: string, { storage }: { storage: Storage }) {
     super(scope, id);
+    this.sendMail = this.#policy('SendMailPolicy', 'May send mail, by the table Mail of Todoke');
+    storage.grant(this.sendMail, storage.mail, 'PutItem');
+
     this.logMail = this.#policy('LogMailPolicy', 'May log the mail that it sends, in the sent log of Todoke');
     storage.grant(this.logMail, storage.sentLog, 'PutItem');
 

@@ -1,6 +1,6 @@
 /** Sends what is put into the Mail table, and logs it. */
 import { Duration, Stack } from 'aws-cdk-lib';
-import { FilterRule } from 'aws-cdk-lib/aws-lambda';
+import { EventSourceMapping, FilterRule } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import type { LogDefaults } from './encrypted-log-group.ts';
 import type { Queues } from './queues.ts';
@@ -9,6 +9,9 @@ import type { Secrets } from './secrets.ts';
 import { SENDGRID_API_URLS, type Settings } from './settings.ts';
 import type { Storage } from './storage.ts';
 import { TodokeFunction } from './todoke-function.ts';
+
+/** Upper bound on invocations by RetryQueue at one time: a provider that comes back is not flooded. */
+const RETRY_CONCURRENCY = 5;
 
 export interface MailSenderProps {
   readonly defaults: LogDefaults;
@@ -35,6 +38,7 @@ export class MailSender extends Construct {
         MAIL_TABLE: storage.mail.tableName,
         SENT_LOG_TABLE: storage.sentLog.tableName,
         BOUNCE_TABLE: storage.bounce.tableName,
+        RETRY_QUEUE_URL: queues.retries.queueUrl,
         SENDER_SECRET: secrets.sender.secretArn,
         RETENTION_DAYS: String(settings.retentionDays),
         SENDGRID_API_URL: SENDGRID_API_URLS[settings.sendgridRegion],
@@ -45,6 +49,15 @@ export class MailSender extends Construct {
     storage.grant(send, storage.sentLog, 'PutItem');
     storage.grant(send, storage.bounce, 'PutItem');
     secrets.grantRead(send, secrets.sender);
+    queues.grantSend(send, queues.retries);
+    queues.grantConsume(send, queues.retries);
+    new EventSourceMapping(send, 'RetryQueue', {
+      target: send,
+      eventSourceArn: queues.retries.queueArn,
+      batchSize: 10,
+      maxConcurrency: RETRY_CONCURRENCY,
+      reportBatchItemFailures: true,
+    });
 
     readStream(send, storage.mail, {
       storage,

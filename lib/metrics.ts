@@ -116,6 +116,11 @@ export class Metrics {
     return this.functions.map((it) => it.metricThrottles({ label: it.node.id }));
   }
 
+  /** Of tables and indexes. Both indexes of Bounce hold its rows whole: one shows what either costs. */
+  get writeUnits(): Metric[] {
+    return this.tables('ConsumedWriteCapacityUnits').filter(({ label }) => label !== 'Bounce byDay');
+  }
+
   /** Of tables and of their indexes, which a table's own metric does not count. */
   tables(metricName: 'ConsumedWriteCapacityUnits' | 'WriteThrottleEvents'): Metric[] {
     return this.#parts.storage.writable.map(({ table, index }) =>

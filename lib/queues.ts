@@ -1,4 +1,4 @@
-/** The queue from the receivers to the recorder, and the queue of given-up work. */
+/** The queue from the receivers to the recorder, that of mail that waits to be tried again, and that of given-up work. */
 import { Duration } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -14,6 +14,8 @@ const MAX_MESSAGE_BYTES = 1024 * 1024;
 export class Queues extends Construct {
   /** Verified webhook posts. record-events empties it. */
   readonly events: Queue;
+  /** Sendings that wait for their next attempt. send-mail fills and empties it. */
+  readonly retries: Queue;
   /** Work that was given up after the last attempt, for a person to look at. */
   readonly failures: Queue;
   readonly #key: IKey;
@@ -27,6 +29,11 @@ export class Queues extends Construct {
       visibilityTimeout: Duration.minutes(6),
       // One attempt in six minutes: a thousand attempts, the most that SQS counts, take a little more than four days.
       deadLetterQueue: { queue: this.failures, maxReceiveCount: 1000 },
+    });
+    this.retries = this.#queue('RetryQueue', {
+      visibilityTimeout: Duration.minutes(18),
+      // Each attempt puts a new message. This one is received again only if its invocation crashed or could not put another.
+      deadLetterQueue: { queue: this.failures, maxReceiveCount: 20 },
     });
   }
 

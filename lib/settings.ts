@@ -58,6 +58,8 @@ const settingsSchema = z.strictObject({
     .default(5),
   /** Gets a mail when an alarm fires; nobody if left out. */
   alarmEmail: z.email('must be an e-mail address').optional(),
+  /** Hours after which a message without any event is "no news". */
+  noNewsHours: wholeNumber.pipe(z.number().min(1, 'must be at least 1').max(720, 'must be at most 720')).default(4),
   /** Where the SendGrid account lives. */
   sendgridRegion: sendGridRegion.default('global'),
   /** API Gateway writes access logs by one role per account and region: make it, or use the one that is there. */

@@ -33,8 +33,8 @@ const KEY_WRITES = [
   'kms:ReEncryptTo',
 ];
 
-/** The index of SentLog: its log rows by `day` and `sentAt`. */
-const SENT_LOG_INDEX = 'byDay';
+/** The indexes of SentLog: its log rows by `day` and `sentAt`, its events by `recipient` and `entry`. */
+const SENT_LOG_INDEXES = ['byDay', 'byRecipient'];
 
 /** The indexes of Bounce, each with its partition key; their sort key is `occurredAt`. */
 const BOUNCE_INDEXES = { byRecipient: 'toEmail', byDay: 'day' };
@@ -60,11 +60,18 @@ export class Storage extends Construct {
       stream: StreamViewType.NEW_IMAGE,
     });
     this.sentLog.addGlobalSecondaryIndex({
-      indexName: SENT_LOG_INDEX,
+      indexName: 'byDay',
       partitionKey: { name: 'day', type: AttributeType.STRING },
       sortKey: { name: 'sentAt', type: AttributeType.STRING },
       projectionType: ProjectionType.INCLUDE,
       nonKeyAttributes: ['provider', 'mailId', 'from', 'to', 'subject'],
+    });
+    // Only events have `recipient`. Whole, so that one query answers with whatever an event says.
+    this.sentLog.addGlobalSecondaryIndex({
+      indexName: 'byRecipient',
+      partitionKey: { name: 'recipient', type: AttributeType.STRING },
+      sortKey: { name: 'entry', type: AttributeType.STRING },
+      projectionType: ProjectionType.ALL,
     });
 
     this.bounce = this.#table('Bounce', {
@@ -103,7 +110,7 @@ export class Storage extends Construct {
     return [
       { table: this.mail },
       { table: this.sentLog },
-      { table: this.sentLog, index: SENT_LOG_INDEX },
+      ...SENT_LOG_INDEXES.map((index) => ({ table: this.sentLog, index })),
       { table: this.bounce },
       ...Object.keys(BOUNCE_INDEXES).map((index) => ({ table: this.bounce, index })),
     ];

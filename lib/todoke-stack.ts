@@ -73,6 +73,12 @@ export class TodokeStack extends Stack {
       'In which the times of Customers Mail Cloud are read',
     );
     output('SendGridRegion', settings.sendgridRegion, 'Where the SendGrid account lives');
+    output('NoNewsHours', String(settings.noNewsHours), 'After these hours a message without any event is "no news"');
+    output(
+      'SendMailPolicyArn',
+      applications.sendMail.managedPolicyArn,
+      'Attach this to an application that sends mail',
+    );
     output(
       'LogMailPolicyArn',
       applications.logMail.managedPolicyArn,
@@ -84,6 +90,7 @@ export class TodokeStack extends Stack {
     output('WebhookSecretName', secrets.webhook.secretName, 'Holds what webhooks are verified with');
     output('SenderSecretName', secrets.sender.secretName, 'Holds what mail is sent with');
     output('EventQueueUrl', queues.events.queueUrl, 'Holds the posts that wait to be recorded');
+    output('RetryQueueUrl', queues.retries.queueUrl, 'Holds the mails that wait for their next attempt');
     output('FailureQueueUrl', queues.failures.queueUrl, 'Holds what was given up: empty on a good day');
   }
 }

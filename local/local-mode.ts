@@ -180,6 +180,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
     AwsApiEndpoint: awsApi.origin,
     SendGridApiUrl: providers.sendGrid.url,
     SmtpUrl: providers.smtpUrl,
+    SmtpCaFile: providers.caFile,
   };
   gateway.serve(
     [

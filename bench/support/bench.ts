@@ -92,6 +92,7 @@ async function makeBench(runs: number, cleanup: Cleanup): Promise<Bench> {
         RETENTION_DAYS: '180',
         CUSTOMERS_MAIL_CLOUD_TIME_ZONE: 'Asia/Tokyo',
         EVENT_QUEUE_URL: `${aws}/queue`,
+        RETRY_QUEUE_URL: `${aws}/queue`,
         MAIL_TABLE: 'Mail',
         SENT_LOG_TABLE: 'SentLog',
         BOUNCE_TABLE: 'Bounce',

@@ -12,6 +12,8 @@ type Values<Given extends Options> = {
 interface Usage {
   readonly command: string;
   readonly does: string;
+  /** What stands beside the options, if the command takes that: its name, such as `ADDRESS`. It must be given. */
+  readonly argument?: string;
   readonly options: Options;
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -21,10 +23,11 @@ interface Usage {
  * without a stack trace, and exit code 1.
  *
  * @param usage the command as a person types it, what it does, and the environment variables that it reads by name
+ * @param run gets the options, and the argument; `""` if the command takes none
  */
 export async function runCommand<Given extends Options>(
   usage: Usage & { readonly options: Given },
-  run: (values: Values<Given>) => Promise<void>,
+  run: (values: Values<Given>, argument: string) => Promise<void>,
 ): Promise<void> {
   // Whoever reads the output may stop, as `head` does, and as a terminal does that is closed.
   process.stdout.on('error', () => {
@@ -33,37 +36,48 @@ export async function runCommand<Given extends Options>(
   process.stderr.on('error', () => undefined);
   try {
     const names = Object.keys(usage.options);
-    refuseWhatNpmKept(usage);
-    const given = parseOptions(usage.command, usage.options, process.argv.slice(2));
+    const takesArgument = usage.argument !== undefined;
+    const given = parseOptions(usage.command, usage.options, process.argv.slice(2), takesArgument);
+    refuseWhatNpmKept(usage, given);
     if (given['help']) {
       console.log(helpText(usage));
       return;
     }
     const filled = names.map((name) => [name, given[name] ?? usage.options[name]?.default]);
-    await run(Object.fromEntries(filled));
+    const argument = String(given['argument'] ?? '');
+    if (takesArgument && argument === '') {
+      throw new Error(`Cannot run: say which, as in \`${usage.command} -- ${usage.argument}\``);
+    }
+    await run(Object.fromEntries(filled), argument);
   } catch (error) {
     console.error(`\n${sentenceOf(error)}`);
     process.exitCode = 1;
   }
 }
 
-/** npm takes what stands before `--` for its own options: a dry run would be none. */
-function refuseWhatNpmKept({ command, options }: Usage): void {
-  const kept = Object.keys(options).find((name) => `npm_config_${name.replaceAll('-', '_')}` in process.env);
+/**
+ * npm takes what stands before `--` for its own options, and a dry run would be none. An `.npmrc` sets the same variables,
+ * often `yes=true`: so an option that is also given after `--` passes, and so does one without which nothing is changed.
+ */
+function refuseWhatNpmKept({ command, options }: Usage, given: Readonly<Record<string, unknown>>): void {
+  const kept = Object.entries(options).find(
+    ([name, { safeWithout }]) =>
+      !safeWithout && !(name in given) && `npm_config_${name.replaceAll('-', '_')}` in process.env,
+  )?.[0];
   if (kept === undefined) return;
   throw new Error(
     `Cannot take --${kept}: npm kept it for itself. Options go after --, as in \`${command} -- --${kept}\``,
   );
 }
 
-function helpText({ command, does, options, environment = {} }: Usage): string {
+function helpText({ command, does, argument, options, environment = {} }: Usage): string {
   const width = Math.max(18, ...Object.keys(options).map((name) => name.length));
   const lines = Object.entries(options).map(
     ([name, option]) => `  --${name.padEnd(width)} ${option.help}${option.default ? ` (${option.default})` : ''}`,
   );
   const variables = Object.entries(environment).map(([name, help]) => `  ${name}\n      ${help}`);
   return [
-    `${command} -- [options]`,
+    `${command} -- ${argument === undefined ? '' : `${argument} `}[options]`,
     does,
     '',
     ...lines,

@@ -3,21 +3,39 @@ import { parseArgs } from 'node:util';
 import { isErrorWithCode, messageOf } from '../../local/files.ts';
 
 /** An option whose default is `false` is a switch; all others take a value. */
-export type Options = Readonly<Record<string, { readonly default: string | false; readonly help: string }>>;
+export type Options = Readonly<
+  Record<
+    string,
+    {
+      readonly default: string | false;
+      readonly help: string;
+      /** Whether the command changes nothing without this option. Then no harm is done if npm takes the option for its own. */
+      readonly safeWithout?: true;
+    }
+  >
+>;
 
 /**
  * The options that are given, by name, `help` among them.
  *
  * @param command as a person types it, for errors
+ * @param takesArgument whether something may stand beside the options; it is `argument` of what is returned
  * @throws Error in our words where an option is not one of the command's, or has no value or one too many.
  */
-export function parseOptions(command: string, options: Options, args: readonly string[]): Record<string, unknown> {
+export function parseOptions(
+  command: string,
+  options: Options,
+  args: readonly string[],
+  takesArgument = false,
+): Record<string, unknown> {
   const types = Object.entries(options).map(([name, option]) => [name, { type: typeOf(option) }]);
   try {
-    return parseArgs({
+    const { values, positionals } = parseArgs({
       args: withNegativeNumbers(args, options),
+      allowPositionals: takesArgument,
       options: { help: { type: 'boolean', short: 'h' }, ...Object.fromEntries(types) },
-    }).values;
+    });
+    return { ...values, ...(takesArgument && { argument: positionals.join(' ').trim() }) };
   } catch (cause) {
     throw new Error(`${inOurWords(cause, options)}. \`${command} -- --help\` lists the options`, { cause });
   }

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import * as z from 'zod';
+import { DEFAULT_NO_NEWS_HOURS } from '../../lambda/mail/story.ts';
 import { sendGridRegion } from '../../lib/settings.ts';
 import { isErrorWithCode, messageOf } from '../../local/files.ts';
 import { jsonOrUndefined } from '../../local/json.ts';
@@ -20,6 +21,7 @@ const stackOutputsSchema = z.object({
   /** A stack that was deployed before these were added has none until the next deployment. */
   CustomersMailCloudTimeZone: z.string().optional(),
   SendGridRegion: sendGridRegion.default('global'),
+  NoNewsHours: z.coerce.number().default(DEFAULT_NO_NEWS_HOURS),
   EventQueueUrl: z.string().optional(),
   FailureQueueUrl: z.string().optional(),
   ConsoleUrl: z.string().optional(),
@@ -27,6 +29,8 @@ const stackOutputsSchema = z.object({
   AwsApiEndpoint: z.string().optional(),
   SendGridApiUrl: z.string().optional(),
   SmtpUrl: z.string().optional(),
+  /** Of the authority that vouches for local mode's SMTP server. */
+  SmtpCaFile: z.string().optional(),
 });
 export type StackOutputs = z.infer<typeof stackOutputsSchema>;
 

@@ -3,28 +3,30 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Session } from '../shared/api.ts';
 import { messageOf, server } from './call.ts';
 import { Notice } from './parts.tsx';
-import { hashOf, useRoute, VIEWS, type View } from './route.ts';
-import { useSettings } from './settings.tsx';
+import { hashOf, type Query, useRoute, VIEWS, type View } from './route.ts';
+import { Search } from './search.tsx';
+import { type Say, useSettings } from './settings.tsx';
 import { whenTokenIsRefused } from './token.ts';
 import { BouncesView } from './views/bounces.tsx';
 import { MailView } from './views/mail.tsx';
 import { OverviewView } from './views/overview.tsx';
+import { RecipientView } from './views/recipient.tsx';
 import { SendView } from './views/send.tsx';
 import { TryView } from './views/try.tsx';
 
 export function App() {
   const { say } = useSettings();
-  const { view, open } = useRoute();
+  const { view, open, query } = useRoute();
   const [session, setSession] = useState<Session>();
   const [failure, setFailure] = useState<string>();
   const [locked, setLocked] = useState(false);
   useEffect(() => {
     whenTokenIsRefused(() => setLocked(true));
-    server.session().then(setSession, (error) => setFailure(messageOf(error)));
+    server.session().then(setSession, (error) => setFailure(messageOf(error, say)));
   }, []);
   useEffect(() => {
-    document.title = `${say(view)} · ${say('title')}`;
-  }, [say, view]);
+    document.title = `${titleOf(view, open, say)} · ${say('title')}`;
+  }, [say, view, open]);
   const views = VIEWS.filter(
     (name) => (name !== 'send' || session?.canSend !== false) && (name !== 'try' || session?.canTry !== false),
   );
@@ -42,7 +44,14 @@ export function App() {
           </>
         )}
         {!locked && failure !== undefined && <Notice tone="bad">{say('cannotRead', { message: failure })}</Notice>}
-        {!locked && session && <Content view={views.includes(view) ? view : 'mail'} open={open} session={session} />}
+        {!locked && session && (
+          <Content
+            view={view === 'recipient' || views.includes(view) ? view : 'mail'}
+            open={open}
+            query={query}
+            session={session}
+          />
+        )}
       </main>
       {session && <Footer session={session} />}
     </>
@@ -53,12 +62,24 @@ function focusContent() {
   document.getElementById('content')?.focus();
 }
 
-function Content({ view, open, session }: { view: View; open: readonly string[]; session: Session }) {
+const titleOf = (view: View, [first = '']: readonly string[], say: Say): string =>
+  view === 'recipient' ? first : say(view);
+
+interface ContentProps {
+  readonly view: View;
+  readonly open: readonly string[];
+  readonly query: Query;
+  readonly session: Session;
+}
+
+function Content({ view, open, query, session }: ContentProps) {
   switch (view) {
+    case 'recipient':
+      return <RecipientView session={session} open={open} />;
     case 'send':
       return <SendView session={session} />;
     case 'mail':
-      return <MailView session={session} open={open} />;
+      return <MailView session={session} open={open} query={query} />;
     case 'bounces':
       return <BouncesView session={session} open={open} />;
     case 'overview':
@@ -68,7 +89,7 @@ function Content({ view, open, session }: { view: View; open: readonly string[];
   }
 }
 
-function Header({ views, view }: { views: readonly View[]; view: View }) {
+function Header({ views, view }: { views: readonly (typeof VIEWS)[number][]; view: View }) {
   const { say, theme, setTheme, language, setLanguage } = useSettings();
   const other = language === 'ja' ? 'en' : 'ja';
   return (
@@ -87,6 +108,7 @@ function Header({ views, view }: { views: readonly View[]; view: View }) {
           </a>
         ))}
       </nav>
+      <Search />
       <div class="switches">
         <button type="button" class="quiet" lang={other} onClick={() => setLanguage(other)}>
           {say('otherLanguage')}

@@ -1,7 +1,18 @@
 /** The server's calls, as functions. */
 import type * as z from 'zod/mini';
 import { type Asked, CALLS, type CallName, CONSOLE_HEADER } from '../shared/api.ts';
+import type { Say } from './settings.tsx';
 import { tokenHeader, tokenIsRefused } from './token.ts';
+
+/** A call that was not answered as asked, in words of the page. */
+class CallError extends Error {
+  readonly inWords: (say: Say) => string;
+
+  constructor(inWords: (say: Say) => string, options?: ErrorOptions) {
+    super('The call failed', options);
+    this.inWords = inWords;
+  }
+}
 
 async function ask<Asks, Answers>(
   name: CallName,
@@ -14,20 +25,30 @@ async function ask<Asks, Answers>(
     headers: { 'Content-Type': 'application/json', [CONSOLE_HEADER]: '1', ...tokenHeader() },
     body: JSON.stringify(asked),
     ...(signal && { signal }),
+  }).catch((cause: unknown) => {
+    if (signal?.aborted) throw cause;
+    throw new CallError((say) => say('errorOffline'), { cause });
   });
-  const body: unknown = await answer.json();
-  if (answer.ok) return response.parse(body);
-  if (answer.status === 401) tokenIsRefused();
-  const isObject = typeof body === 'object' && body !== null && 'error' in body;
-  throw new Error(isObject ? String(body.error) : `Cannot ask for ${name}: the answer is ${answer.status}`);
+  const { status } = answer;
+  const body: unknown = await answer.json().catch(() => undefined);
+  const read = answer.ok ? response.safeParse(body) : undefined;
+  if (read?.success) return read.data;
+  if (status === 401) tokenIsRefused();
+  const detail = typeof body === 'object' && body !== null && 'error' in body ? String(body.error) : '';
+  // The server's own sentence is English, as those of AWS in it are.
+  throw new CallError((say) =>
+    answer.ok ? say('errorUnreadable') : say(status === 403 ? 'errorRefused' : 'errorServer', { status, detail }),
+  );
 }
 
-/** The server, call by call. @throws Error in the server's words */
+/** The server, call by call. What they throw is read by messageOf. */
 export const server = {
   session: () => ask('session', CALLS.session, {}),
   mails: (asked: Asked<'mails'>) => ask('mails', CALLS.mails, asked),
   states: (asked: Asked<'states'>) => ask('states', CALLS.states, asked),
   unsent: (asked: Asked<'unsent'>) => ask('unsent', CALLS.unsent, asked),
+  recipient: (asked: Asked<'recipient'>, signal?: AbortSignal) => ask('recipient', CALLS.recipient, asked, signal),
+  search: (asked: Asked<'search'>) => ask('search', CALLS.search, asked),
   story: (asked: Asked<'story'>, signal: AbortSignal) => ask('story', CALLS.story, asked, signal),
   bounces: (asked: Asked<'bounces'>) => ask('bounces', CALLS.bounces, asked),
   overview: (asked: Asked<'overview'>, signal: AbortSignal) => ask('overview', CALLS.overview, asked, signal),
@@ -38,5 +59,8 @@ export const server = {
   rowsOf: (asked: Asked<'rowsOf'>) => ask('rowsOf', CALLS.rowsOf, asked),
 };
 
-/** What an unknown thrown value says. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** What a thrown value says, in the language of the page. */
+export function messageOf(error: unknown, say: Say): string {
+  if (error instanceof CallError) return error.inWords(say);
+  return error instanceof Error ? error.message : String(error);
+}

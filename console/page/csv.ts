@@ -1,5 +1,5 @@
-/** Bounces as CSV. */
-import type { Bounce } from '../shared/api.ts';
+/** Lists as CSV. */
+import type { Bounce, ListedMail } from '../shared/api.ts';
 
 const COLUMNS = [
   'occurredAt',
@@ -8,6 +8,7 @@ const COLUMNS = [
   'toName',
   'outcome',
   'bounceClass',
+  'cause',
   'smtpCode',
   'enhancedStatusCode',
   'reason',
@@ -24,9 +25,35 @@ const COLUMNS = [
   'eventId',
 ];
 
+export const toCsv = (rows: readonly Bounce[]): string => csv(COLUMNS, rows);
+
+const MAIL_COLUMNS = [
+  'sentAt',
+  'subject',
+  'recipient',
+  'name',
+  'field',
+  'state',
+  'from',
+  'provider',
+  'messageId',
+  'mailId',
+];
+
+/** A line for each recipient of each mail. */
+export function mailsToCsv(mails: readonly ListedMail[]): string {
+  const lines = mails.flatMap(({ states, from, sentAt, subject, provider, messageId, mailId }) =>
+    states.map(({ email, name, field, state }) => {
+      const mail = { sentAt, subject, provider, messageId, mailId, from: from?.email };
+      return { ...mail, recipient: email, name, field, state };
+    }),
+  );
+  return csv(MAIL_COLUMNS, lines);
+}
+
 /** RFC 4180, with a byte order mark, by which spreadsheets know UTF-8. */
-export function toCsv(rows: readonly Bounce[]): string {
-  const lines = [COLUMNS, ...rows.map((row) => COLUMNS.map((name) => row[name] ?? ''))];
+function csv(columns: readonly string[], rows: readonly Readonly<Record<string, unknown>>[]): string {
+  const lines = [columns, ...rows.map((row) => columns.map((name) => row[name] ?? ''))];
   return `\ufeff${lines.map((cells) => cells.map(cell).join(',')).join('\r\n')}\r\n`;
 }
 

@@ -4,6 +4,7 @@ import { type Cursor, LOOK_ROWS, type Look } from '../shared/api.ts';
 import { messageOf } from './call.ts';
 import { add, emptyPages, type Pages, type RowKind, rowsFrom } from './pages.ts';
 import { usePolling } from './polling.ts';
+import { useSay } from './settings.tsx';
 
 interface Loaded<Row> {
   readonly rows: readonly Row[];
@@ -39,12 +40,16 @@ export interface Feed<Row> {
   /** How many rows appeared by themselves. */
   readonly arrived: number;
   more(): void;
-  merge(rows: readonly Row[]): void;
+  /** Puts newer copies in place of rows. A row that the list does not have, or no longer has, is left out. */
+  update(rows: readonly Row[]): void;
 }
 
 /** A list, newest first: loaded page by page, with what is new put where it belongs. */
 export function useFeed<Row extends object>(source: Source<Row>): Feed<Row> {
   const { about } = source;
+  const say = useSay();
+  const saying = useRef(say);
+  saying.current = say;
   const [pages, setPages] = useState<Pages<Row>>(emptyPages);
   const [end, setEnd] = useState<{
     about: string;
@@ -79,7 +84,7 @@ export function useFeed<Row extends object>(source: Source<Row>): Feed<Row> {
         setEnd({ about: asked, cursor: loaded.cursor, back: loaded.back, none: loaded.rows.length === 0 });
         setFailure(undefined);
       } catch (error) {
-        if (now.current.about === asked) setFailure(messageOf(error));
+        if (now.current.about === asked) setFailure(messageOf(error, saying.current));
       }
       if (now.current.about === asked) setLoading(false);
     },
@@ -140,6 +145,9 @@ export function useFeed<Row extends object>(source: Source<Row>): Feed<Row> {
     more: () => {
       if (!loading) load(end?.cursor);
     },
-    merge,
+    update: (rows) => {
+      const { pages: current, source: own } = now.current;
+      merge(rows.filter((row) => current.known.has(own.key(row))));
+    },
   };
 }

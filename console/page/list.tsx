@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Feed } from './feed.ts';
-import { Empty, Notice, timeText } from './parts.tsx';
+import { Empty, type EmptyProps, Notice, timeText } from './parts.tsx';
 import { useSettings } from './settings.tsx';
 
 /** How far beyond the window rows are kept ready. */
@@ -60,7 +60,7 @@ interface ListProps<Row> {
   readonly rowKey: (row: Row) => string;
   /** The same function as long as it draws the same. */
   readonly drawRow: (row: Row, isOpen: boolean) => ComponentChildren;
-  readonly empty: { readonly title: string; readonly hint: string };
+  readonly empty: EmptyProps;
 }
 
 /** A table that goes on as one scrolls, and shows no more rows at a time than are near. */

@@ -15,6 +15,14 @@ const PAGE_ROWS = 60;
 
 export const emptyPages = <Row>(): Pages<Row> => ({ pages: [], known: new Map(), count: 0 });
 
+/** The pages with only some of their rows. A page that keeps all of them stays the same object. */
+export function filterPages<Row>(all: Pages<Row>, keep: (row: Row) => boolean): Pages<Row> {
+  const pages = all.pages
+    .map((page) => (page.every(keep) ? page : page.filter(keep)))
+    .filter((page) => page.length > 0);
+  return { ...all, pages, count: pages.reduce((sum, page) => sum + page.length, 0) };
+}
+
 /** The newest rows, or those of a time and the ones below them. */
 export function rowsFrom<Row>(
   { pages }: Pages<Row>,

@@ -8,6 +8,7 @@ const SHAPES: Readonly<Record<string, ComponentChildren>> = {
   waiting: <circle cx="8" cy="8" r="5.5" stroke-dasharray="2.4 2.2" />,
   sending: <path d="M3 8h9M8.500 4.500 12 8l-3.500 3.500" />,
   sent: <circle cx="8" cy="8" r="5.5" />,
+  'no-news': <path d="M2.500 8a5.500 5.500 0 1 0 11 0 5.500 5.500 0 1 0-11 0M5.500 8h5" />,
   queued: <path d="M2.500 8a5.500 5.500 0 1 0 11 0 5.500 5.500 0 1 0-11 0M8 8h.01" />,
   deferred: <path d="M2.500 8a5.500 5.500 0 1 0 11 0 5.500 5.500 0 1 0-11 0M8 4.800V8l2.200 1.600" />,
   delivered: <path d="m3 8.500 3.400 3.400L13 4.600" />,
@@ -15,6 +16,7 @@ const SHAPES: Readonly<Record<string, ComponentChildren>> = {
   dropped: <path d="M2.500 8a5.500 5.500 0 1 0 11 0 5.500 5.500 0 1 0-11 0M4.200 4.200l7.600 7.600" />,
   failed: <path d="M8 2.500 14.200 13H1.800ZM8 6.500v3M8 11.300h.01" />,
   complained: <path d="M4 14V2.500h8L9.800 5.500 12 8.500H4" />,
+  blocklisted: <path d="M3 4h10M3 8h6M3 12h4M11 9.500l3 3M14 9.500l-3 3" />,
   unrecognized: <path d="M5.500 6a2.500 2.500 0 1 1 3.600 2.200C8.300 8.600 8 9.100 8 10M8 13h.01" />,
 };
 
@@ -35,7 +37,17 @@ export function Mark({ state, count }: { state: string; count?: number }) {
 }
 
 /** The worst first: what somebody must see to. */
-const WORST_FIRST = ['complained', 'bounced', 'dropped', 'failed', 'deferred', 'sent', 'queued', 'delivered'];
+const WORST_FIRST = [
+  'complained',
+  'bounced',
+  'dropped',
+  'failed',
+  'no-news',
+  'deferred',
+  'sent',
+  'queued',
+  'delivered',
+];
 
 /** The states of all recipients of a mail, at a glance. */
 export function Glance({ states, more }: { states: readonly RecipientState[]; more: boolean }) {
@@ -85,8 +97,15 @@ export function Text({ children }: { children: string | undefined }) {
   return <bdi class="text">{children}</bdi>;
 }
 
+interface MailboxProps {
+  readonly email: string;
+  readonly name?: string | undefined;
+  /** The field of the mail that names it: cc and bcc are marked. */
+  readonly field?: 'to' | 'cc' | 'bcc' | undefined;
+}
+
 /** A mailbox: the name, where there is one, and the address. */
-export function Mailbox({ email, name }: { email: string; name?: string | undefined }) {
+export function Mailbox({ email, name, field }: MailboxProps) {
   return (
     <span class="mailbox">
       {name && (
@@ -95,6 +114,7 @@ export function Mailbox({ email, name }: { email: string; name?: string | undefi
         </>
       )}
       <bdi class={name ? 'text faint' : 'text'}>{email}</bdi>
+      {field && field !== 'to' && <span class="tag copy">{field}</span>}
     </span>
   );
 }
@@ -108,13 +128,24 @@ export function Notice({ tone, children }: { tone: 'bad' | 'plain'; children: Co
   );
 }
 
+export interface EmptyProps {
+  readonly title: string;
+  readonly hint: string;
+  readonly link?: { readonly href: string; readonly text: string } | undefined;
+}
+
 /** Where there is nothing: says what to do. */
-export function Empty({ title, hint }: { title: string; hint: string }) {
+export function Empty({ title, hint, link }: EmptyProps) {
   return (
     <div class="empty">
       <img src="/icon.svg" alt="" width="44" height="44" />
       <p class="empty-title">{title}</p>
       <p>{hint}</p>
+      {link && (
+        <p>
+          <a href={link.href}>{link.text}</a>
+        </p>
+      )}
     </div>
   );
 }

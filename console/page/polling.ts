@@ -1,6 +1,7 @@
 /** Asks again and again. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { messageOf } from './call.ts';
+import { useSay } from './settings.tsx';
 
 /** So that what is new is seen within two seconds. */
 const POLL_MS = 1_200;
@@ -18,6 +19,9 @@ export function usePolling(
   about: string,
 ): string | undefined {
   const [error, setError] = useState<string>();
+  const say = useSay();
+  const saying = useRef(say);
+  saying.current = say;
   const latest = useRef(work);
   latest.current = work;
   useEffect(() => {
@@ -36,7 +40,7 @@ export function usePolling(
         if (!signal.aborted) setError(undefined);
       } catch (failure) {
         waitMs = POLL_MS * 3;
-        if (!signal.aborted) setError(messageOf(failure));
+        if (!signal.aborted) setError(messageOf(failure, saying.current));
       }
       running = false;
       if (!signal.aborted) timer = setTimeout(run, waitMs ?? POLL_MS);

@@ -77,7 +77,7 @@ const pick = (name: string | null): Language | undefined => (name === 'en' || na
 /** A word whose name comes from data; the data itself where there is no such word. */
 export function wordFor(
   say: Say,
-  prefix: 'state' | 'class' | 'provider' | 'classHint',
+  prefix: 'state' | 'class' | 'cause' | 'provider' | 'classHint',
   name: string | undefined,
 ): string {
   const word = `${prefix}_${name}`;

@@ -3,13 +3,13 @@ import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../lambda/aws/dynamodb.ts';
 import { mailboxKey } from '../../lambda/mail/address.ts';
 import { sendGridMessageId } from '../../lambda/mail/message-id.ts';
+import { readBounces } from '../../lambda/recipients/story.ts';
+import { bounceByDay, queryPartition, type Tables } from '../../lambda/recipients/tables.ts';
+import { newestFirst } from '../../lambda/recording/day-index.ts';
 import { failuresInStory } from '../../lambda/recording/late-join.ts';
 import { type Answered, type Asked, type BounceFilter, bounce, type Cursor, LOOK_ROWS } from '../shared/api.ts';
 import { bounceKey, versionOfBounce } from '../shared/versions.ts';
-import { newestFirst } from './day-index.ts';
-import { LOOK, unknownOf } from './look.ts';
-import { bouncesOf } from './mails.ts';
-import { bounceByDay, queryPartition, type Tables } from './tables.ts';
+import { dayCursor, LOOK, latest, unknownOf } from './look.ts';
 
 const PAGE_ROWS = 100;
 /** Of one recipient, whose rows lie together. */
@@ -20,16 +20,17 @@ const MAX_OF_ONE_MAIL = 1_000;
 export async function bounces(tables: Tables, asked: Asked<'bounces'>): Promise<Answered<'bounces'>> {
   const { filter, cursor, look } = asked;
   const search = filter.search?.trim() ?? '';
-  const from = [filter.from, look?.from]
-    .filter((time) => time !== undefined)
-    .sort()
-    .at(-1);
+  const from = latest(filter.from, look?.from);
   // DynamoDB refuses a range that ends before it starts.
   if (from !== undefined && filter.to !== undefined && from > filter.to) return { rows: [] };
   const bounds = { from, to: filter.to, cursor, keep: (row: Row) => isWanted(row, filter) };
   const page =
     search === ''
-      ? await newestFirst(bounceByDay(tables), { ...bounds, ...(look ? LOOK : { limit: PAGE_ROWS }) })
+      ? await newestFirst(bounceByDay(tables), {
+          ...bounds,
+          cursor: dayCursor(cursor),
+          ...(look ? LOOK : { limit: PAGE_ROWS }),
+        })
       : isAddress(search)
         ? await ofRecipient(tables, mailboxKey(search), bounds, look ? LOOK_ROWS : RECIPIENT_PAGE_ROWS)
         : await ofMail(tables, search, bounds);
@@ -38,13 +39,17 @@ export async function bounces(tables: Tables, asked: Asked<'bounces'>): Promise<
   return { ...page, ...(look ? unknownOf(rows, look.known, versionOfBounce) : { rows }) };
 }
 
-/** Message ids of SMTP have an `@`, too, and stand in angle brackets. */
-const isAddress = (search: string) => search.includes('@') && !/^<|#/.test(search);
+/**
+ * Message ids of SMTP have an `@`, too, and stand in angle brackets; with `#` and a recipient behind them they are full
+ * message ids. In an address a `#` stands before the `@` only.
+ */
+const isAddress = (search: string) => /^(?:"[^<]*"|[^@<]+)@[^@#]+$/.test(search);
 
-function isWanted(row: Row, { outcome, bounceClass, provider }: BounceFilter): boolean {
+function isWanted(row: Row, { outcome, bounceClass, cause, provider }: BounceFilter): boolean {
   return (
     (outcome === undefined || row['outcome'] === outcome) &&
     (bounceClass === undefined || row['bounceClass'] === bounceClass) &&
+    (cause === undefined || row['cause'] === cause) &&
     (provider === undefined || row['provider'] === provider)
   );
 }
@@ -81,7 +86,9 @@ async function ofMail(tables: Tables, id: string, { from = '0', to = '9', keep }
   for (const messageId of ids) {
     const own = await queryPartition(tables.client, tables.bounce, ['fullMessageId', messageId], MAX_OF_ONE_MAIL);
     const failures = await failuresInStory(messageId, store);
-    for (const row of [...own.rows, ...(await bouncesOf(tables, failures))]) found.set(bounceKey(row), row);
+    const keys = new Map(failures.map((failure) => [bounceKey(failure), failure]));
+    const joined = await readBounces(tables, [...keys.values()]);
+    for (const row of [...own.rows, ...joined]) found.set(bounceKey(row), row);
   }
   const time = (row: Row) => String(row['occurredAt']);
   const rows = [...found.values()].filter((row) => keep(row) && time(row) >= from && time(row) <= to);

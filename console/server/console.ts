@@ -1,18 +1,17 @@
 /** The HTTP server of the console: its files and its calls. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type * as z from 'zod/mini';
+import type { Tables } from '../../lambda/recipients/tables.ts';
 import { type Answered, CALLS, type CallName, type SamplePost } from '../shared/api.ts';
 import { bounces } from './bounces.ts';
 import { mails, states, story, unsent } from './mails.ts';
 import { overview } from './overview.ts';
 import { bundlePage, type PageFiles } from './page-files.ts';
+import { recipient, search } from './recipients.ts';
 import { Refused, readCall, refuseStrangers, refuseWithoutToken, respond, respondWithError } from './requests.ts';
 import { readSamples } from './samples.ts';
 import { resendMail, sendMail } from './sending.ts';
-import type { Tables } from './tables.ts';
 import { rowsOf } from './tried.ts';
-
-export type { Tables } from './tables.ts';
 
 export interface ConsoleOptions {
   readonly mode: 'local' | 'deployed';
@@ -87,6 +86,8 @@ function handlers({ mode, tables, canSend, post }: ConsoleOptions): Handlers {
     on('unsent', CALLS.unsent, (asked) => unsent(tables, asked)),
     on('story', CALLS.story, (asked) => story(tables, asked)),
     on('bounces', CALLS.bounces, (asked) => bounces(tables, asked)),
+    on('recipient', CALLS.recipient, (asked) => recipient(tables, asked)),
+    on('search', CALLS.search, (asked) => search(tables, asked)),
     on('overview', CALLS.overview, (asked) => overview(tables, asked)),
     on('send', CALLS.send, async (asked) => {
       maySend();

@@ -1,5 +1,6 @@
 /** Looks again at a list that is shown already. */
-import { LOOK_ROWS } from '../shared/api.ts';
+import type { DayCursor } from '../../lambda/recording/day-index.ts';
+import { type Cursor, LOOK_ROWS } from '../shared/api.ts';
 
 /**
  * How much of what a list shows is read at a time, to see what came into it: late failures, too, which lie under the
@@ -18,3 +19,14 @@ export function unknownOf<Row>(
   const unknown = rows.filter((row) => !has.has(version(row)));
   return { rows: unknown, same: rows.length - unknown.length };
 }
+
+/** The cursor of a list that is read by day. */
+export const dayCursor = (cursor: Cursor | undefined): DayCursor | undefined =>
+  cursor && 'day' in cursor ? cursor : undefined;
+
+/** The later of two times in ISO 8601; undefined is before all. */
+export const latest = (...times: readonly (string | undefined)[]): string | undefined =>
+  times
+    .filter((time) => time !== undefined)
+    .sort()
+    .at(-1);

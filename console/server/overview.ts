@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto';
 import type { Row } from '../../lambda/aws/dynamodb.ts';
 import { mailboxKey, readAddresses } from '../../lambda/mail/address.ts';
-import { type Answered, type Asked, type Rate, ROW_OUTCOMES, type RowOutcome } from '../shared/api.ts';
-import { newestFirst } from './day-index.ts';
+import { bounceByDay, sentLogByDay, type Tables } from '../../lambda/recipients/tables.ts';
+import { newestFirst } from '../../lambda/recording/day-index.ts';
+import { type Answered, type Asked, COUNTED_OUTCOMES, type CountedOutcome, type Rate } from '../shared/api.ts';
+import { withoutFirstNotices } from '../shared/first-notices.ts';
 import { LOOK } from './look.ts';
-import { bounceByDay, sentLogByDay, type Tables } from './tables.ts';
 
 /** Of each table: some seconds, and some cents a thousand times. */
 const MAX_READ = 5_000;
@@ -79,7 +80,7 @@ export function figures(sentRows: readonly Row[], failedRows: readonly Row[], ed
       rateOf(providers, provider).sent++;
     }
   }
-  const outcomes: Record<RowOutcome, number[]> = {
+  const outcomes: Record<CountedOutcome, number[]> = {
     bounced: zeros(),
     dropped: zeros(),
     failed: zeros(),
@@ -88,12 +89,13 @@ export function figures(sentRows: readonly Row[], failedRows: readonly Row[], ed
   };
   const seen = new Set<string>();
   let unmatched = 0;
-  for (const row of failedRows) {
-    const outcome = ROW_OUTCOMES.find((name) => name === row['outcome']);
-    if (outcome !== undefined) count(outcomes[outcome], columnOf(row['occurredAt']));
+  for (const row of withoutFirstNotices(failedRows)) {
+    const outcome = COUNTED_OUTCOMES.find((name) => name === row['outcome']);
+    if (outcome === undefined) continue;
+    count(outcomes[outcome], columnOf(row['occurredAt']));
     if (row['matched'] !== true) unmatched++;
     const kind = rateKind(row);
-    const recipient = String(row['toEmail'] ?? '');
+    const recipient = mailboxKey(String(row['toEmail'] ?? ''));
     const mail = mails.get(String(row['messageId']));
     // A recipient whose mail bounced twice is one that did not get it.
     const once = JSON.stringify([row['messageId'], recipient, kind]);
@@ -107,9 +109,9 @@ export function figures(sentRows: readonly Row[], failedRows: readonly Row[], ed
   return { sent, outcomes, domains: most(domains).slice(0, MAX_DOMAINS), providers: most(providers), unmatched };
 }
 
-/** A first notice counts where nothing follows it: at the handover. */
-function rateKind({ outcome, type }: Row): 'bounced' | 'dropped' | 'complained' | undefined {
-  if (outcome === 'failed') return type === 'handover' ? 'bounced' : undefined;
+/** A failure of which the provider said no more than that it failed bounced. */
+function rateKind({ outcome }: Row): 'bounced' | 'dropped' | 'complained' | undefined {
+  if (outcome === 'failed') return 'bounced';
   return outcome === 'bounced' || outcome === 'dropped' || outcome === 'complained' ? outcome : undefined;
 }
 

@@ -1,12 +1,12 @@
 /** Sends, and sends again. */
 import { randomBytes } from 'node:crypto';
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import type { Tables } from '../../lambda/recipients/tables.ts';
 import { sendAgain } from '../../lambda/sending/send-again.ts';
-import { whyStuck } from '../../lambda/sending/stuck.ts';
+import { isWaiting, whyStuck } from '../../lambda/sending/stuck.ts';
 import type { Answered, Asked } from '../shared/api.ts';
 import { problemsOf } from '../shared/new-mail.ts';
 import { Refused } from './requests.ts';
-import type { Tables } from './tables.ts';
 
 /** Puts a mail into the Mail table. */
 export async function sendMail({ client, mail }: Tables, asked: Asked<'send'>): Promise<Answered<'send'>> {
@@ -25,9 +25,9 @@ export async function sendMail({ client, mail }: Tables, asked: Asked<'send'>): 
   return { id };
 }
 
-/** Sends an item again that failed or is stuck. */
+/** Sends an item again that failed, is stuck, or has no status. Where the latter is only about to be sent, it is sent once. */
 export async function resendMail({ client, mail }: Tables, { id }: Asked<'resend'>): Promise<Answered<'resend'>> {
   const { Item } = await client.send(new GetCommand({ TableName: mail, Key: { id }, ConsistentRead: true }));
-  if (!Item || whyStuck(Item, Date.now()) === undefined) return { again: false };
+  if (!Item || (!isWaiting(Item['status']) && whyStuck(Item, Date.now()) === undefined)) return { again: false };
   return { again: await sendAgain(client, mail, Item, Date.now()) };
 }

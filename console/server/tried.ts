@@ -2,10 +2,10 @@
 import { batchGet } from '../../lambda/aws/dynamodb.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import { PROVIDER_EVENTS } from '../../lambda/providers/events.ts';
+import { queryPartition, type Tables } from '../../lambda/recipients/tables.ts';
 import { withStorableKeys } from '../../lambda/recording/keys.ts';
 import { type Answered, type Asked, bounce, type SamplePost, triedEvent } from '../shared/api.ts';
 import { bounceKey } from '../shared/versions.ts';
-import { queryPartition, type Tables } from './tables.ts';
 
 /** No row is found by time, so that any zone does. */
 const ANY_TIME_ZONE = 'UTC';
@@ -25,7 +25,7 @@ export async function rowsOf(tables: Tables, post: Asked<'rowsOf'>): Promise<Ans
     consistent: true,
     signal: AbortSignal.timeout(10_000),
   });
-  const ids = new Set(kept.flatMap((event) => (event.kind === 'unrecognized' ? [] : event.messageIds)));
+  const ids = new Set(kept.flatMap((event) => ('messageIds' in event ? event.messageIds : [])));
   const eventIds = new Set(kept.map(({ eventId }) => eventId));
   const stories = await Promise.all(
     [...ids]

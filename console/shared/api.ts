@@ -1,15 +1,18 @@
 /** What the page asks, and what it is answered: both ends check by these schemas. */
 import * as z from 'zod/mini';
-import { BOUNCE_CLASSES, OUTCOMES } from '../../lambda/mail/classification.ts';
 import { PROVIDERS } from '../../lambda/mail/provider.ts';
+import { BOUNCE_CLASSES, CAUSES, OUTCOMES } from '../../lambda/mail/verdict.ts';
 
 /** Rows that other programs wrote may have anything in any attribute: what is no text counts as missing. */
 const text = z.catch(z.optional(z.string()), undefined);
 const isoTime = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/));
 
 /** What `outcome` a Bounce row may have. */
-export const ROW_OUTCOMES = [...OUTCOMES, 'unrecognized'] as const;
-export type RowOutcome = (typeof ROW_OUTCOMES)[number];
+export const ROW_OUTCOMES = [...OUTCOMES, 'blocklisted', 'unrecognized'] as const;
+
+/** Of these, what the overview counts: a change to a block list is about no mail. */
+export const COUNTED_OUTCOMES = [...OUTCOMES, 'unrecognized'] as const;
+export type CountedOutcome = (typeof COUNTED_OUTCOMES)[number];
 
 const address = z.object({ email: z.string(), name: z.exactOptional(z.string()) });
 
@@ -35,7 +38,12 @@ export const storyEvent = z.looseObject({
 export type StoryEvent = z.infer<typeof storyEvent>;
 
 /** A recipient of a mail and how far it got with them. */
-const recipientState = z.object({ recipient: z.string(), name: z.exactOptional(z.string()), state: z.string() });
+const recipientState = z.object({
+  email: z.string(),
+  name: z.exactOptional(z.string()),
+  field: z.exactOptional(z.enum(['to', 'cc', 'bcc'])),
+  state: z.string(),
+});
 export type RecipientState = z.infer<typeof recipientState>;
 
 /** A mail that was sent: its log row, and its recipients' states. `more`: it has more events than were read. */
@@ -52,7 +60,25 @@ const listedMail = z.object({
 });
 export type ListedMail = z.infer<typeof listedMail>;
 
-/** An item of the Mail table. `stuck`: why it will not be sent unless somebody sees to it. */
+/** A mail to one recipient, and how far it got with them. */
+const recipientMail = z.extend(listedMail, {
+  occurredAt: text,
+  reason: text,
+  bounceClass: text,
+});
+export type RecipientMail = z.infer<typeof recipientMail>;
+
+export const mailFilter = z.object({
+  provider: z.optional(z.enum(PROVIDERS)),
+  from: z.optional(isoTime),
+  to: z.optional(isoTime),
+});
+export type MailFilter = z.infer<typeof mailFilter>;
+
+/**
+ * An item of the Mail table. `stuck`: why it will not be sent unless somebody sees to it; `nextAttemptAt`: when a
+ * deferred item is tried again; `odd`: what is odd about a status that Todoke never writes.
+ */
 const mailItem = z.object({
   id: z.string(),
   status: z.string(),
@@ -66,6 +92,8 @@ const mailItem = z.object({
   /** When it was last sent again, by the page or by `npm run resend`. */
   resentAt: text,
   stuck: text,
+  nextAttemptAt: text,
+  odd: text,
 });
 export type MailItem = z.infer<typeof mailItem>;
 
@@ -82,6 +110,7 @@ export const bounce = z.looseObject({
   type: text,
   outcome: text,
   bounceClass: text,
+  cause: text,
   smtpCode: text,
   enhancedStatusCode: text,
   reason: text,
@@ -98,6 +127,7 @@ export type Bounce = z.infer<typeof bounce>;
 export const bounceFilter = z.object({
   outcome: z.optional(z.enum(ROW_OUTCOMES)),
   bounceClass: z.optional(z.enum(BOUNCE_CLASSES)),
+  cause: z.optional(z.enum(CAUSES)),
   provider: z.optional(z.enum(PROVIDERS)),
   /** An address, a message id, or a full message id. */
   search: z.optional(z.string().check(z.maxLength(2_100))),
@@ -163,8 +193,30 @@ export const CALLS = {
     }),
   },
   mails: {
-    request: z.object(listStart),
+    /** `many`: a longer page, of which the page shows only some rows. */
+    request: z.object({ filter: z.optional(mailFilter), many: z.optional(z.boolean()), ...listStart }),
     response: z.object({ rows: z.array(listedMail), ...listEnd }),
+  },
+  /** The mails to an address, newest first. */
+  recipient: {
+    request: z.object({
+      email: z.string().check(z.maxLength(2_100)),
+      cursor: z.optional(z.array(z.union([z.null(), z.literal('end'), z.record(z.string(), z.string())]))),
+    }),
+    response: z.object({
+      /** As it is compared and looked up. */
+      email: z.string(),
+      suppressed: z.nullable(
+        z.object({ since: z.string(), reason: z.string(), by: z.enum(['bounce', 'complaint', 'decision']) }),
+      ),
+      mails: z.array(recipientMail),
+      cursor: z.optional(z.array(z.union([z.null(), z.literal('end'), z.record(z.string(), z.string())]))),
+    }),
+  },
+  /** What an address, a message id or an item's id leads to: a view, and what is open in it. */
+  search: {
+    request: z.object({ text: z.string().check(z.maxLength(2_100)) }),
+    response: z.object({ view: z.enum(['recipient', 'mail']), open: z.array(z.string()) }),
   },
   states: {
     request: z.object({ messageIds: z.array(z.string()).check(z.maxLength(MAX_WATCHED)) }),
@@ -202,7 +254,7 @@ export const CALLS = {
       figures: z.optional(
         z.object({
           sent: z.array(z.number()),
-          outcomes: z.record(z.enum(ROW_OUTCOMES), z.array(z.number())),
+          outcomes: z.record(z.enum(COUNTED_OUTCOMES), z.array(z.number())),
           domains: z.array(rate),
           providers: z.array(rate),
           unmatched: z.number(),

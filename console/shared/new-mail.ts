@@ -1,42 +1,38 @@
-/** What is to be mended in a mail before it is sent. */
-import { parseAddresses } from '../../lambda/mail/address.ts';
-import { MAX_RECIPIENTS, outgoingMail } from '../../lambda/mail/outgoing-mail.ts';
-import { PROVIDERS } from '../../lambda/mail/provider.ts';
+/** What to correct in a mail before it is sent. */
+import { checkAddresses, withInvisibleNamed } from '../../lambda/mail/address.ts';
+import { type ItemProblem, MAX_RECIPIENTS, readItem } from '../../lambda/mail/outgoing-mail.ts';
 import type { Asked } from './api.ts';
 
 export type NewMail = Asked<'send'>;
 export type Field = keyof NewMail;
 
+const CODES = ['missing', 'notAddress', 'oneAddress', 'tooMany', 'unknown'] as const;
+
 /** What is wrong with a field: a word of the dictionaries, and what is quoted in it. */
 export interface Problem {
-  readonly code: 'missing' | 'notAddress' | 'oneAddress' | 'tooMany' | 'unknown';
+  readonly code: (typeof CODES)[number];
   readonly value?: string;
 }
 
-/** What is to be mended before a mail can be sent, by field. The page and the server ask the same. */
+/** What to correct before a mail can be sent, by field. The page, the server and the sender ask the same function. */
 export function problemsOf(mail: NewMail): Partial<Record<Field, Problem>> {
-  const problems: Partial<Record<Field, Problem>> = {
-    ...addressProblem('from', [mail.from]),
-    ...addressProblem('to', mail.to),
-  };
-  if (!PROVIDERS.some((name) => name === mail.provider)) problems.provider = { code: 'unknown', value: mail.provider };
-  if (mail.subject.trim() === '') problems.subject = { code: 'missing' };
-  if (mail.content.trim() === '') problems.content = { code: 'missing' };
-  if (Object.keys(problems).length === 0) outgoingMail({ id: 'any', ...mail });
+  const read = readItem({ id: 'any', ...mail });
+  if ('mail' in read) return {};
+  const problems: Partial<Record<Field, Problem>> = {};
+  for (const found of read.problems) {
+    const field = Object.keys(mail).find((name): name is Field => name === found.attribute);
+    const code = CODES.find((known) => known === found.kind);
+    if (field === undefined || code === undefined) throw new Error(`Cannot show in the form: ${found.says}`);
+    problems[field] ??= { code, ...quotedIn(found, mail) };
+  }
   return problems;
 }
 
-function addressProblem(field: 'from' | 'to', given: readonly string[]): Partial<Record<Field, Problem>> {
-  let count = 0;
-  for (const part of given) {
-    try {
-      count += parseAddresses(part).length;
-    } catch {
-      return { [field]: { code: 'notAddress', value: part.trim() } };
-    }
-  }
-  if (count === 0) return { [field]: { code: 'missing' } };
-  if (field === 'from' && count > 1) return { from: { code: 'oneAddress' } };
-  if (count > MAX_RECIPIENTS) return { to: { code: 'tooMany', value: String(MAX_RECIPIENTS) } };
-  return {};
+function quotedIn({ attribute, kind }: ItemProblem, { from, to, provider }: NewMail): { value?: string } {
+  if (kind === 'tooMany') return { value: String(MAX_RECIPIENTS) };
+  if (kind === 'unknown') return { value: provider };
+  if (kind !== 'notAddress') return {};
+  const typed = attribute === 'from' ? [from] : to;
+  const wrong = typed.find((part) => checkAddresses(part).refusals.length > 0) ?? '';
+  return { value: withInvisibleNamed(wrong.trim()) };
 }

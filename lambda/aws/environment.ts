@@ -7,6 +7,7 @@ export type EnvironmentVariable =
   | 'WEBHOOK_SECRET'
   | 'SENDER_SECRET'
   | 'EVENT_QUEUE_URL'
+  | 'RETRY_QUEUE_URL'
   | 'RETENTION_DAYS'
   | 'CUSTOMERS_MAIL_CLOUD_TIME_ZONE'
   | 'SENDGRID_API_URL';

@@ -4,8 +4,9 @@ export const METRIC_NAMESPACE = 'Todoke';
 /**
  * Of events, when they are recorded: `Received` is all of them, and of these `Delivered`, the four outcomes, failures whose
  * mail is not logged yet (`Unmatched`) and what is not understood (`Unrecognized`). Of posts: `Refused` (answered 4xx), and
- * `Unrecorded` (an attempt to record one from the queue failed). Of mails: `Sent`, `NotSent` (the item is `failed`), of these `UnauthorizedHandovers`, and
- * `Retried` (the stream delivers it again).
+ * `Unrecorded` (an attempt to record one from the queue failed). Of mails: `Sent`, `NotSent` (the item is `failed`), of these `UnauthorizedHandovers`.
+ * Of attempts to send: `Retried` (it was put off, and another one follows), of these `RetriedLate` (the item was put more
+ * than an hour ago).
  */
 export const METRIC_NAMES = [
   'Received',
@@ -22,6 +23,7 @@ export const METRIC_NAMES = [
   'NotSent',
   'UnauthorizedHandovers',
   'Retried',
+  'RetriedLate',
 ] as const;
 export type MetricName = (typeof METRIC_NAMES)[number];
 

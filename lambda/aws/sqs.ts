@@ -9,14 +9,16 @@ export function sqsClient(settings: SQSClientConfig = {}): SQSClient {
 /**
  * Resolves when SQS has stored the message.
  *
- * @param signal ends the call, with its reason or the SDK's AbortError
+ * @param options.signal ends the call, with its reason or the SDK's AbortError
+ * @param options.delaySeconds before which it is not received, 0 to 900; 0 if left out
  * @throws whatever the SDK throws after its own retries
  */
 export async function sendMessage(
   client: SQSClient,
   queueUrl: string,
   body: string,
-  signal: AbortSignal,
+  { signal, delaySeconds }: { readonly signal: AbortSignal; readonly delaySeconds?: number },
 ): Promise<void> {
-  await client.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body }), { abortSignal: signal });
+  const command = new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body, DelaySeconds: delaySeconds });
+  await client.send(command, { abortSignal: signal });
 }

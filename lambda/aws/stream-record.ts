@@ -20,27 +20,23 @@ export interface StreamRecord {
  * One that fails keeps no other from being done.
  *
  * @param work throws where its record must be delivered again
- * @param retryFields what else the log says of such a record
  */
 export async function forEachRecord(
   event: DynamoDBStreamEvent,
   concurrency: number,
   work: (record: StreamRecord) => Promise<void>,
-  retryFields: (record: StreamRecord) => Readonly<Record<string, unknown>> = () => ({}),
 ): Promise<DynamoDBBatchResponse> {
   const batchItemFailures: DynamoDBBatchResponse['batchItemFailures'] = [];
   await forEachConcurrently(
     event.Records,
     async (record) => {
-      let streamRecord: StreamRecord | undefined;
       try {
-        streamRecord = readRecord(record);
+        const streamRecord = readRecord(record);
         if (streamRecord) await work(streamRecord);
       } catch (error) {
         log('warn', 'Cannot finish a stream record: it will be delivered again', {
           sequenceNumber: record.dynamodb?.SequenceNumber,
           ...errorFields(error),
-          ...(streamRecord && retryFields(streamRecord)),
         });
         batchItemFailures.push({ itemIdentifier: record.dynamodb?.SequenceNumber ?? '' });
       }
@@ -50,7 +46,8 @@ export async function forEachRecord(
   return { batchItemFailures };
 }
 
-function readRecord({ eventID, dynamodb }: DynamoDBRecord): StreamRecord | undefined {
+/** The record with its row; undefined if the row was removed. */
+export function readRecord({ eventID, dynamodb }: DynamoDBRecord): StreamRecord | undefined {
   if (!dynamodb?.NewImage) return undefined;
   return {
     eventId: eventID ?? '',

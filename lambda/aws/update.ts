@@ -5,6 +5,8 @@ interface Update {
   /** New values; undefined ones are left as they are. */
   readonly set: Readonly<Record<string, unknown>>;
   readonly remove?: readonly string[];
+  /** Numbers to add to attributes; one that is missing counts as 0. */
+  readonly add?: Readonly<Record<string, number>>;
   /** Attribute names as `#name`, values as `:name`. */
   readonly condition: string;
   /** Names in the condition. */
@@ -17,23 +19,26 @@ interface Update {
  * The expression of a conditional UpdateItem. Every attribute is written `#name`: many of ours are reserved words of
  * DynamoDB's.
  */
-export function updateExpression({ set, remove = [], condition, names, values = {} }: Update) {
+export function updateExpression({ set, remove = [], add = {}, condition, names, values = {} }: Update) {
   const assigned = Object.entries(set).filter(([, value]) => value !== undefined);
   const assignments = assigned.map(([name]) => `#${name} = :set_${name}`);
+  const additions = Object.keys(add).map((name) => `#${name} :add_${name}`);
   const removals = remove.map((name) => `#${name}`);
   return {
     UpdateExpression: [
       assignments.length > 0 && `SET ${assignments.join(', ')}`,
       removals.length > 0 && `REMOVE ${removals.join(', ')}`,
+      additions.length > 0 && `ADD ${additions.join(', ')}`,
     ]
       .filter(Boolean)
       .join(' '),
     ConditionExpression: condition,
     ExpressionAttributeNames: Object.fromEntries(
-      [...assigned.map(([name]) => name), ...remove, ...names].map((name) => [`#${name}`, name]),
+      [...assigned.map(([name]) => name), ...remove, ...Object.keys(add), ...names].map((name) => [`#${name}`, name]),
     ),
     ExpressionAttributeValues: Object.fromEntries([
       ...assigned.map(([name, value]) => [`:set_${name}`, value]),
+      ...Object.entries(add).map(([name, value]) => [`:add_${name}`, value]),
       ...Object.entries(values).map(([name, value]) => [`:${name}`, value]),
     ]),
   };

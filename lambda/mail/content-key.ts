@@ -1,5 +1,5 @@
 /** Keys that are derived from content. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { canonicalJson } from './json.ts';
 
 /** The key of an event that carries none: the same event has the same key whenever it comes. */
@@ -9,5 +9,5 @@ export function keyOfContent(event: unknown): string {
 
 /** The first 32 hex digits of a text's SHA-256. */
 export function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+  return hash('sha256', text).slice(0, 32);
 }

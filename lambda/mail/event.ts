@@ -1,6 +1,7 @@
 /** What happened to a mail, in Todoke's terms. */
-import type { Classification, Outcome } from './classification.ts';
+import type { Classification } from './classification.ts';
 import type { Provider } from './provider.ts';
+import type { Outcome } from './verdict.ts';
 
 /** How far a mail got with one recipient. */
 export type ProgressState = 'queued' | 'deferred' | 'delivered';
@@ -43,6 +44,15 @@ export interface FailureEvent extends EventBase {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
+/** A change to the provider's block list. It is about an address, and about no mail. */
+export interface BlocklistedEvent extends Omit<EventBase, 'messageIds'> {
+  readonly kind: 'blocklisted';
+  /** As in a failure. */
+  readonly event: string;
+  readonly type: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
 /** Something that is not understood. It is kept as it came, to be read and replayed. */
 export interface UnrecognizedEvent extends Pick<EventBase, 'provider' | 'fullMessageId' | 'eventId'> {
   readonly kind: 'unrecognized';
@@ -55,4 +65,4 @@ export interface IgnoredEvent {
   readonly kind: 'ignored';
 }
 
-export type MailEvent = ProgressEvent | FailureEvent | UnrecognizedEvent | IgnoredEvent;
+export type MailEvent = ProgressEvent | FailureEvent | BlocklistedEvent | UnrecognizedEvent | IgnoredEvent;

@@ -24,6 +24,17 @@ export function sendGridMessageId(sgMessageId: string): string {
 }
 
 /**
+ * The local part of `smtp-id`, which is the `X-Message-Id` of a mail that SendGrid's API took:
+ * `<LRzXl_NHStOGhQ4kofSm_A@ismtpd0039p1iad1.sendgrid.net>` → `LRzXl_NHStOGhQ4kofSm_A` (samples of sendgrid-nodejs,
+ * docs/examples/webhooks-docker). Of a mail that SendGrid took by SMTP it is the sender's own Message-ID.
+ *
+ * @returns `""` where there is none
+ */
+export function smtpIdLocalPart(smtpId: string): string {
+  return /^<?([^<>@\s]+)@/.exec(smtpId)?.[1] ?? '';
+}
+
+/**
  * A Message-ID with its angle brackets (RFC 5322, 3.6.4). Customers Mail Cloud escapes them as `\u003C` and `\u003E`,
  * and in form posts sometimes once more, so that the escapes are still there after the JSON was parsed.
  */
@@ -33,6 +44,14 @@ export function customersMailCloudMessageId(messageId: string): string {
     .replace(/(?<!\\)\\+u003c/gi, '<')
     .replace(/(?<!\\)\\+u003e/gi, '>')
     .trim();
+}
+
+/**
+ * The ids under which a mail of Customers Mail Cloud may be logged: its Message-ID, and what its sender put into the
+ * header X-Api-Data.
+ */
+export function customersMailCloudMessageIds(messageId: string, apiData: string): string[] {
+  return [...new Set([messageId, apiData].map(customersMailCloudMessageId))].filter((id) => id !== '');
 }
 
 /**

@@ -1,6 +1,8 @@
-/** An item of the Mail table as a mail that can be sent, or what to mend in it. */
+/** An item of the Mail table as a mail that can be sent, or what to correct in it. */
 import * as z from 'zod/mini';
-import { type Address, mailboxKey, parseAddresses } from './address.ts';
+import { type Address, checkAddresses, mailboxKey } from './address.ts';
+import { type Attribute, adviceOn } from './attribute-names.ts';
+import { type Headers, readHeaders } from './headers.ts';
 import { PROVIDERS, type Provider, readProvider } from './provider.ts';
 
 /** SendGrid's limit on one request ("Mail Send", limitations); kept for both providers. */
@@ -19,6 +21,16 @@ export interface OutgoingMail {
   /** text/plain and text/html; at least one is not empty. */
   readonly content: string;
   readonly html: string;
+  readonly headers: Headers;
+}
+
+/** A mistake in an item. */
+export interface ItemProblem {
+  /** Where it is: one that Todoke reads, or one that it does not know. */
+  readonly attribute: string;
+  readonly kind: 'missing' | 'notAddress' | 'oneAddress' | 'tooMany' | 'unknown' | 'notText' | 'header' | 'attribute';
+  /** What to correct: a sentence without an end. */
+  readonly says: string;
 }
 
 /** A recipient that the provider refused when the mail was handed over, and what it replied. */
@@ -35,67 +47,101 @@ const text = z._default(
   ),
   '',
 );
+const provider = z.optional(z.nullable(z.string()));
 
-const itemSchema = z.object({
-  id: z.string(),
-  provider: z.optional(z.nullable(z.string())),
-  subject: text,
-  content: text,
-  html: text,
-});
-
-const ATTRIBUTES = ['provider', 'from', 'to', 'cc', 'bcc', 'replyTo', 'subject', 'content', 'html'];
+/** The refusals of an attribute's addresses that are named. A thousand would hide the item's other mistakes. */
+const MAX_REFUSALS = 5;
 
 /**
- * Reads an item of the Mail table. What it does not know is somebody's own, but for `BCC` and its like: a copy that
- * nobody gets is missed by nobody.
+ * Reads an item of the Mail table.
  *
- * @throws Error whose message says, in one sentence, what to mend
+ * @throws Error whose message names every mistake, in one sentence
  */
 export function outgoingMail(item: Readonly<Record<string, unknown>>): OutgoingMail {
-  for (const name of Object.keys(item)) {
-    const meant = ATTRIBUTES.find((attribute) => attribute.toLowerCase() === name.toLowerCase());
-    if (meant !== undefined && meant !== name) throw new Error(`Cannot send: write ${meant}, not ${name}`);
-  }
-  const parsed = itemSchema.safeParse(item);
-  if (!parsed.success) {
-    throw new Error(
-      `Cannot send: ${parsed.error.issues.map(({ path: [attribute] }) => attribute).join(', ')} is not text`,
-    );
-  }
-  const { id, subject, content, html } = parsed.data;
-  const provider = readProvider(parsed.data.provider);
-  if (provider === undefined) {
-    throw new Error(
-      `Cannot send: provider is ${JSON.stringify(parsed.data.provider)}, it must be ${PROVIDERS.join(' or ')}`,
-    );
-  }
-  const from = addresses(item, 'from');
-  const [sender, ...others] = from;
-  if (sender === undefined) throw new Error('Cannot send: from is missing');
-  if (others.length > 0) {
-    throw new Error(`Cannot send: from has ${from.length} addresses, it must have one`);
-  }
-  const { to, cc, bcc } = eachOnce(addresses(item, 'to'), addresses(item, 'cc'), addresses(item, 'bcc'));
-  if (to.length === 0) throw new Error('Cannot send: to has no recipient');
-  const recipients = to.length + cc.length + bcc.length;
-  if (recipients > MAX_RECIPIENTS) {
-    throw new Error(
-      `Cannot send: it has ${recipients} recipients, at most ${MAX_RECIPIENTS} are taken; split it into several items`,
-    );
-  }
-  if (subject.trim() === '') throw new Error('Cannot send: subject is missing');
-  if (content === '' && html === '') throw new Error('Cannot send: content (or html) is missing');
-  return { id, provider, from: sender, to, cc, bcc, replyTo: addresses(item, 'replyTo'), subject, content, html };
+  const read = readItem(item);
+  if ('mail' in read) return read.mail;
+  throw new Error(`Cannot send: ${read.problems.map(({ says }) => says).join('; ')}`);
 }
 
-function addresses(item: Readonly<Record<string, unknown>>, attribute: string): Address[] {
-  try {
-    return parseAddresses(item[attribute]);
-  } catch (cause) {
-    const problem = cause instanceof Error ? cause.message.replace('Cannot', 'cannot') : String(cause);
-    throw new Error(`Cannot send: ${attribute}: ${problem}`, { cause });
+/**
+ * Reads an item of the Mail table, or says all that is wrong with it. An attribute that a sender would expect to work,
+ * such as `attachments` or `BCC`, is a mistake; other attributes are the user's own.
+ */
+export function readItem(
+  item: Readonly<Record<string, unknown>>,
+): { readonly mail: OutgoingMail } | { readonly problems: readonly ItemProblem[] } {
+  const problems: ItemProblem[] = [];
+  const report = (attribute: string, kind: ItemProblem['kind'], says: string) =>
+    void problems.push({ attribute, kind, says });
+
+  for (const name of Object.keys(item)) {
+    const advice = adviceOn(name);
+    if (advice !== undefined && !isEmpty(item[name])) report(name, 'attribute', advice);
   }
+
+  const givenProvider = provider.safeParse(item['provider']);
+  const chosenProvider = readProvider(givenProvider.data);
+  if (!givenProvider.success) report('provider', 'notText', 'provider is not text');
+  else if (chosenProvider === undefined) {
+    const shown = JSON.stringify(givenProvider.data?.slice(0, 80));
+    report('provider', 'unknown', `provider is ${shown}, it must be ${PROVIDERS.join(' or ')}`);
+  }
+
+  const [sender, ...otherSenders] = addressesIn('from');
+  if (otherSenders.length > 0) {
+    report('from', 'oneAddress', `from has ${otherSenders.length + 1} addresses, it must have one`);
+  }
+  const { to, cc, bcc } = eachOnce(addressesIn('to'), addressesIn('cc'), addressesIn('bcc'));
+  const recipients = to.length + cc.length + bcc.length;
+  if (recipients > MAX_RECIPIENTS) {
+    const says = `it has ${recipients} recipients, at most ${MAX_RECIPIENTS} are taken; split it into several items`;
+    report('to', 'tooMany', says);
+  }
+  const replyTo = addressesIn('replyTo');
+  if (sender === undefined && isRight('from')) report('from', 'missing', 'from is missing');
+  if (to.length === 0 && isRight('to')) report('to', 'missing', 'to has no recipient');
+
+  const subject = textIn('subject');
+  if (subject.trim() === '' && isRight('subject')) report('subject', 'missing', 'subject is missing');
+  const content = textIn('content');
+  const html = textIn('html');
+  if (content.trim() === '' && html.trim() === '' && isRight('content') && isRight('html')) {
+    report('content', 'missing', 'content (or html) is missing');
+  }
+  const { headers, problems: headerProblems } = readHeaders(item['headers']);
+  for (const says of headerProblems) report('headers', 'header', says);
+
+  if (problems.length > 0 || sender === undefined || chosenProvider === undefined) return { problems };
+  const id = String(item['id']);
+  return {
+    mail: { id, provider: chosenProvider, from: sender, to, cc, bcc, replyTo, subject, content, html, headers },
+  };
+
+  function isRight(attribute: Attribute): boolean {
+    return problems.every((problem) => problem.attribute !== attribute);
+  }
+
+  function textIn(attribute: Attribute): string {
+    const parsed = text.safeParse(item[attribute]);
+    if (!parsed.success) report(attribute, 'notText', `${attribute} is not text`);
+    return parsed.data ?? '';
+  }
+
+  function addressesIn(attribute: Attribute): Address[] {
+    const { addresses, refusals } = checkAddresses(item[attribute]);
+    for (const { message } of refusals.slice(0, MAX_REFUSALS)) {
+      report(attribute, 'notAddress', `${attribute}: ${message.replace('Cannot', 'cannot')}`);
+    }
+    const others = refusals.length - MAX_REFUSALS;
+    if (others > 0) report(attribute, 'notAddress', `${attribute}: cannot use ${others} more`);
+    return addresses;
+  }
+}
+
+/** Programs write attributes that ask for nothing, such as an empty list of attachments. */
+function isEmpty(value: unknown): boolean {
+  if (value === undefined || value === null || value === '') return true;
+  return typeof value === 'object' && Object.keys(value).length === 0 && !(value instanceof Set);
 }
 
 /** SendGrid refuses a mail in which an address stands twice; a person who typed it twice means it once. */

@@ -1,7 +1,7 @@
 /** The sender of each provider. */
 import { ofEachProvider, type Provider } from '../mail/provider.ts';
 import { customersMailCloudSender, type SmtpAccount } from './customers-mail-cloud/sender.ts';
-import { HandoverError, type Sender } from './sender.ts';
+import type { NotSent, Sender } from './sender.ts';
 import { sendGridSender } from './sendgrid/sender.ts';
 
 /** What the senders sign in with; an empty key or host means that the provider is not set up. */
@@ -12,18 +12,18 @@ export interface SenderCredentials {
 
 export type Senders = Readonly<Record<Provider, Sender>>;
 
-/** In place of senders that cannot be opened: every handover fails with this. */
-export function unavailableSenders(kind: HandoverError['kind'], message: string): Senders {
+/** In place of senders that cannot be opened: every handover ends with this. */
+export function unavailableSenders(handover: NotSent): Senders {
   return ofEachProvider((provider) => ({
-    // As the sender in whose place it is: a mail that was logged before its last try must be told of in its story.
+    // As the sender that it stands in for: a message that was logged before must get its end into its story.
     choosesMessageId: provider === 'customers-mail-cloud',
     handoversAtOneTime: 25,
-    send: () => Promise.reject(new HandoverError(kind, message)),
+    send: () => Promise.resolve(handover),
     close() {},
   }));
 }
 
-/** A sender for each provider. Close them: connections are kept open between mails. */
+/** A sender for each provider. Close them: connections are kept open between messages. */
 export function openSenders(credentials: SenderCredentials, sendGridApiUrl: string): Senders {
   return {
     sendgrid: sendGridSender({ apiKey: credentials.sendgridApiKey, apiUrl: sendGridApiUrl }),

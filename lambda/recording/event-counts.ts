@@ -1,8 +1,8 @@
 /** Counts of recorded events, for the log and for the metrics. */
 import type { Counts } from '../aws/metric.ts';
 import type { MetricName } from '../aws/metric-names.ts';
-import type { Outcome } from '../mail/classification.ts';
 import type { MailEvent } from '../mail/event.ts';
+import type { Outcome } from '../mail/verdict.ts';
 
 const FAILURE_METRICS: Record<Outcome, MetricName> = {
   bounced: 'Bounced',
@@ -20,6 +20,8 @@ export function kindCounts(events: readonly MailEvent[]) {
     recorded: count('failure'),
     /** Queued, deferred, delivered: each is in the story of its mail. */
     progressed: count('progress'),
+    /** Changes to a block list: each has a Bounce row, and is about no mail. */
+    blocklisted: count('blocklisted'),
     ignored: count('ignored'),
     unrecognized: count('unrecognized'),
   };

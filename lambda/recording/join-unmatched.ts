@@ -1,8 +1,11 @@
 /** Joins what was unmatched when it was recorded. */
-
+import * as z from 'zod/mini';
 import type { Row } from '../aws/dynamodb.ts';
 import { forEachConcurrently } from '../aws/for-each-concurrently.ts';
+import { customersMailCloudMessageIds, smtpIdLocalPart } from '../mail/message-id.ts';
+import { providerOf } from '../mail/provider.ts';
 import type { EventStore } from './event-store.ts';
+import { storableMessageId } from './keys.ts';
 import { joinBounceRow } from './late-join.ts';
 import { findMails, mailOf } from './record-events.ts';
 
@@ -10,9 +13,15 @@ import { findMails, mailOf } from './record-events.ts';
  * Joins unmatched Bounce rows with what is in the sent log by now.
  *
  * @param dryRun whether to change nothing
- * @returns how many of them have a mail there
+ * @param onError gets a row that could not be joined; the others are joined all the same
+ * @returns how many of them are joined now, or would be
  */
-export async function joinUnmatched(rows: readonly Row[], store: EventStore, dryRun: boolean): Promise<number> {
+export async function joinUnmatched(
+  rows: readonly Row[],
+  store: EventStore,
+  dryRun: boolean,
+  onError: (row: Row, error: unknown) => void,
+): Promise<number> {
   const mails = await findMails(
     rows.map((row) => ({ messageIds: messageIdsOf(row) })),
     { consistent: true },
@@ -24,20 +33,36 @@ export async function joinUnmatched(rows: readonly Row[], store: EventStore, dry
     return mail ? [{ row, mail }] : [];
   });
   if (dryRun) return matched.length;
+  let joined = 0;
   await forEachConcurrently(matched, async ({ row, mail }) => {
     const recipient = typeof row['toEmail'] === 'string' ? row['toEmail'] : undefined;
-    await joinBounceRow(
-      { fullMessageId: String(row['fullMessageId']), eventId: String(row['eventId']), recipient },
-      mail,
-      store,
-    );
+    const failure = { fullMessageId: String(row['fullMessageId']), eventId: String(row['eventId']), recipient };
+    try {
+      await joinBounceRow(failure, mail, store);
+      joined++;
+    } catch (error) {
+      onError(row, error);
+    }
   });
-  return matched.length;
+  return joined;
 }
 
-/** Under which ids the mail may be logged: as the recorder looked for it. */
+/** By these the providers name the mail a second time. */
+const detailsSchema = z.object({
+  apiData: z.catch(z.optional(z.string()), undefined),
+  'smtp-id': z.catch(z.optional(z.string()), undefined),
+});
+
+/** Under which ids the mail may be logged: as the recorder would look for it today. */
 function messageIdsOf(row: Row): string[] {
-  const details = row['details'];
-  const apiData = typeof details === 'object' && details !== null && 'apiData' in details ? details.apiData : undefined;
-  return [...new Set([row['messageId'], apiData])].filter((id) => typeof id === 'string').filter((id) => id !== '');
+  const details = detailsSchema.safeParse(row['details']).data ?? {};
+  const messageId = textOf(row['messageId']);
+  // Of SendGrid, `apiData` would be somebody's custom argument.
+  const ids =
+    providerOf(row) === 'customers-mail-cloud'
+      ? customersMailCloudMessageIds(messageId, details.apiData ?? '')
+      : [messageId || smtpIdLocalPart(details['smtp-id'] ?? '')];
+  return ids.filter((id) => id !== '').map(storableMessageId);
 }
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');

@@ -17,6 +17,9 @@ export function boundedKey(value: string, maxBytes: number): string {
   return utf8Beginning(key, maxBytes - Buffer.byteLength(mark)) + mark;
 }
 
+/** A message id as the key of a story. */
+export const storableMessageId = (id: string): string => boundedKey(id, PARTITION_KEY_MAX_BYTES);
+
 /** The event with ids and a recipient that fit into keys. */
 export function withStorableKeys<Event extends MailEvent>(event: Event): Event {
   if (event.kind === 'ignored') return event;
@@ -25,12 +28,10 @@ export function withStorableKeys<Event extends MailEvent>(event: Event): Event {
     eventId: boundedKey(event.eventId, SORT_KEY_MAX_BYTES),
   };
   if (event.kind === 'unrecognized') return { ...event, ...ids };
-  return {
-    ...event,
-    ...ids,
-    messageIds: event.messageIds.map((id) => boundedKey(id, PARTITION_KEY_MAX_BYTES)),
-    recipient: event.recipient === undefined ? undefined : boundedKey(event.recipient, PARTITION_KEY_MAX_BYTES),
-  };
+  const recipient = event.recipient === undefined ? undefined : boundedKey(event.recipient, PARTITION_KEY_MAX_BYTES);
+  if (event.kind === 'blocklisted') return { ...event, ...ids, recipient };
+  const messageIds = event.messageIds.map(storableMessageId);
+  return { ...event, ...ids, recipient, messageIds };
 }
 
 /** The beginning of a text that takes at most `maxBytes` in UTF-8, no character of it divided. */

@@ -6,7 +6,7 @@ import { forEachConcurrently } from '../aws/for-each-concurrently.ts';
 import { errorFields, log } from '../aws/log.ts';
 import type { StreamRecord } from '../aws/stream-record.ts';
 import { isConditionFailure, updateExpression } from '../aws/update.ts';
-import { OUTCOMES } from '../mail/classification.ts';
+import { OUTCOMES } from '../mail/verdict.ts';
 import { EVENT_ENTRY_PREFIX, LOG_ROW_ENTRY } from './entries.ts';
 import type { EventStore } from './event-store.ts';
 import { joinedAttributes, type LoggedMail, loggedMail, logRowDefaults } from './rows.ts';

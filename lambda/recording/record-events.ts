@@ -3,13 +3,21 @@ import { setMaxListeners } from 'node:events';
 import { batchGet, batchPut, type Put, type Row } from '../aws/dynamodb.ts';
 import { log } from '../aws/log.ts';
 import { keyOfContent } from '../mail/content-key.ts';
-import type { FailureEvent, MailEvent, ProgressEvent, UnrecognizedEvent } from '../mail/event.ts';
+import type { FailureEvent, MailEvent, ProgressEvent } from '../mail/event.ts';
 import { jsonText } from '../mail/json.ts';
 import { providerOf } from '../mail/provider.ts';
 import { LOG_ROW_ENTRY } from './entries.ts';
 import type { EventStore } from './event-store.ts';
 import { withStorableKeys } from './keys.ts';
-import { bounceRow, type LoggedMail, loggedMail, type RecordingTime, storyRow, unrecognizedRow } from './rows.ts';
+import {
+  blocklistedRow,
+  bounceRow,
+  type LoggedMail,
+  loggedMail,
+  type RecordingTime,
+  storyRow,
+  unrecognizedRow,
+} from './rows.ts';
 
 /** Events that came in one post. */
 export interface ReceivedEvents {
@@ -51,14 +59,13 @@ export async function recordEvents(
   const events = [...times.keys()];
   const failures = events.filter((event) => event.kind === 'failure');
   const progress = events.filter((event) => event.kind === 'progress');
-  const unrecognized = events.filter((event) => event.kind === 'unrecognized');
 
   // If a provider names a mail in two ways, only a look tells to which story the event belongs.
   const toFind = [...failures, ...progress.filter(({ messageIds }) => messageIds.length > 1)];
   const mails = await findMails(toFind, { consistent: false }, store, signal);
   await put([
     ...failures.map((event) => bouncePut(event, mailOf(event, mails))),
-    ...unrecognized.map(unrecognizedPut),
+    ...events.flatMap(mailLessPut),
     ...[...failures, ...progress].flatMap((event) => storyPuts(event, mails)),
   ]);
 
@@ -83,9 +90,11 @@ export async function recordEvents(
     return { table: store.bounceTable, row: bounceRow(event, mail, time), time };
   }
 
-  function unrecognizedPut(event: UnrecognizedEvent): TimedPut {
+  /** The row of what is about no mail. */
+  function mailLessPut(event: MailEvent): TimedPut[] {
     const time = timeOf(event);
-    return { table: store.bounceTable, row: unrecognizedRow(event, time), time };
+    if (event.kind === 'unrecognized') return [{ table: store.bounceTable, row: unrecognizedRow(event, time), time }];
+    return event.kind === 'blocklisted' ? [{ table: store.bounceTable, row: blocklistedRow(event, time), time }] : [];
   }
 
   function storyPuts(event: FailureEvent | ProgressEvent, found: Mails): TimedPut[] {

@@ -1,7 +1,7 @@
 /** The rows of SentLog and Bounce, made of events and mails. */
 import { type Address, mailboxKey, readAddresses } from '../mail/address.ts';
 import { classifyRefusal } from '../mail/classification.ts';
-import type { FailureEvent, ProgressEvent, UnrecognizedEvent } from '../mail/event.ts';
+import type { BlocklistedEvent, FailureEvent, ProgressEvent, UnrecognizedEvent } from '../mail/event.ts';
 import type { OutgoingMail, RefusedRecipient } from '../mail/outgoing-mail.ts';
 import { EVENT_ENTRY_PREFIX, LOG_ROW_ENTRY } from './entries.ts';
 import { boundedKey, dayKey, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from './keys.ts';
@@ -67,7 +67,7 @@ export function joinedAttributes(mail: LoggedMail, recipient: string | undefined
 
 /** The Bounce row of a failure, joined with its mail where that is known. */
 export function bounceRow(event: FailureEvent, mail: LoggedMail | undefined, time: RecordingTime) {
-  const { outcome, bounceClass, smtpCode, enhancedStatusCode } = event.classification;
+  const { outcome, bounceClass, cause, smtpCode, enhancedStatusCode } = event.classification;
   const { value: details, shortened } = storable(event.details);
   const reason = storableText(event.reason);
   const { occurredAt, expiresAt } = times(event.timestamp, time);
@@ -80,6 +80,7 @@ export function bounceRow(event: FailureEvent, mail: LoggedMail | undefined, tim
     type: storableLine(event.type),
     outcome,
     bounceClass,
+    cause,
     smtpCode,
     enhancedStatusCode,
     reason: reason.value,
@@ -90,6 +91,30 @@ export function bounceRow(event: FailureEvent, mail: LoggedMail | undefined, tim
     mailId: storableLine(event.mailId),
     matched: false,
     ...(mail && withoutUndefined(joinedAttributes(mail, event.recipient))),
+    occurredAt,
+    receivedAt: new Date(time.receivedAtMs).toISOString(),
+    expiresAt,
+    day: dayKey(occurredAt, event.fullMessageId + event.eventId),
+    details,
+    ...((shortened || reason.shortened) && { shortened: true }),
+  };
+}
+
+/** The Bounce row of a change to a block list. It has no `matched`: there is no mail to join it with. */
+export function blocklistedRow(event: BlocklistedEvent, time: RecordingTime) {
+  const { value: details, shortened } = storable(event.details);
+  const reason = storableText(event.reason);
+  const { occurredAt, expiresAt } = times(event.timestamp, time);
+  return {
+    fullMessageId: event.fullMessageId,
+    eventId: event.eventId,
+    provider: event.provider,
+    event: storableLine(event.event),
+    type: storableLine(event.type),
+    outcome: 'blocklisted',
+    reason: reason.value,
+    timestamp: event.timestamp,
+    toEmail: event.recipient,
     occurredAt,
     receivedAt: new Date(time.receivedAtMs).toISOString(),
     expiresAt,

@@ -1,105 +1,91 @@
-/** Hands a claimed mail to its provider, and logs it. */
-
+/** One attempt to hand a claimed item's message to its provider, with its rows in SentLog and Bounce. */
 import { isInvalidItem } from '../aws/dynamodb.ts';
 import { errorFields, errorName, log } from '../aws/log.ts';
-import type { StreamRecord } from '../aws/stream-record.ts';
+import { mailboxKey } from '../mail/address.ts';
 import { messageIdFor } from '../mail/message-id.ts';
-import type { OutgoingMail } from '../mail/outgoing-mail.ts';
-import { HandoverError } from '../providers/sender.ts';
+import type { OutgoingMail, RefusedRecipient } from '../mail/outgoing-mail.ts';
+import { type Handover, type NotSent, notSent, type Sent } from '../providers/sender.ts';
 import { type Invocation, RESERVE_MS } from './invocation.ts';
-import type { Claim, SendingResult } from './mail-table.ts';
-import type { Pause } from './places.ts';
-import { persist, retryHandover } from './retry.ts';
-import type { SentLog } from './sent-log.ts';
+import { retryUntil } from './retry.ts';
+import type { Sending } from './sending.ts';
 
-/** A mail whose sending was begun this often without coming to an end is given up; so is one that its mailboxes put off. */
-export const MAX_ATTEMPTS = 5;
-/** What waited too long is tried for so long, once: in a long outage all that waits behind it must have its turn in time. */
-const LAST_TRY_FOR_MS = 5_000;
-
-/** A delivery of an item's record that has claimed the item. */
-export interface Beginning {
-  readonly record: StreamRecord;
-  readonly claim: Claim;
-  /** The provider has had its time: what it does not take now ends as failed. */
-  readonly isLast: boolean;
+/** How an attempt ended, and the sending as it goes on from there. */
+export interface AttemptResult {
+  readonly handover: Handover;
+  readonly sending: Sending;
 }
 
-/** Whether a handover that failed is worth another delivery. */
-export function mayPass({ kind, ofMailboxes }: HandoverError, { claim, isLast }: Beginning): boolean {
-  return kind === 'temporary' && !isLast && (!ofMailboxes || claim.attempts < MAX_ATTEMPTS);
+/** Logs the message if its sender chooses the Message-ID, then hands it over. Throws nothing that is expected. */
+export async function handOver(
+  before: Sending,
+  mail: OutgoingMail,
+  { senders, sent }: Invocation,
+): Promise<AttemptResult> {
+  const sender = senders[mail.provider];
+  const { id, recordId, putAtMs } = before;
+  // The same record gives the same Message-ID, also after a crash.
+  const messageId = before.messageId ?? messageIdFor(`${recordId} ${putAtMs} ${id}`, domainOf(mail.from.email));
+  let sending: Sending = { ...before, messageId };
+  // No event can come before its log row: the row is written before the message leaves.
+  if (sender.choosesMessageId && !sending.isLogged) {
+    try {
+      await sent.logMail(mail, messageId, Date.now());
+    } catch (error) {
+      const reason = `Cannot log the mail, so it was not sent: ${errorName(error)}`;
+      return { sending, handover: notSent(isInvalidItem(error) ? 'refused' : 'deferred', 'account', reason) };
+    }
+    sending = { ...sending, isLogged: true };
+  }
+  return { sending, handover: await sender.send(mail, messageId) };
 }
 
 /**
- * Hands a mail over, tried again while that is worth it, and writes its log row and who was refused.
+ * Writes the rows of a message that was sent. The message must not go out again, whatever fails here.
  *
- * @returns that it was sent, and what of it could not be logged
- * @throws HandoverError where it was not sent
+ * @returns what could not be done, each as a part of a sentence
  */
-export async function handOver(
-  beginning: Beginning,
+export async function recordSent(
+  { messageId, refused }: Sent,
+  { messageId: chosenId, isLogged, putAtMs }: Sending,
   mail: OutgoingMail,
-  { senders, sent, endsAtMs }: Invocation,
-  pause: Pause,
-): Promise<SendingResult> {
-  const { record, isLast } = beginning;
-  const chosenId = messageIdFor(`${record.eventId} ${record.writtenAtMs} ${mail.id}`, domainOf(mail.from.email));
-  const sender = senders[mail.provider];
-  const deadlineMs = endsAtMs - RESERVE_MS;
-
-  // Not now: a record that comes again after a crash must tell of a refusal in the place where it was told of.
-  const refusedAtMs = record.writtenAtMs;
-  let isLogged = false;
-  const handOverOnce = async () => {
-    // Where the sender chooses the Message-ID, the mail is logged before it leaves: no event can come before its log row.
-    if (sender.choosesMessageId && !isLogged) {
-      await logBeforehand(mail, chosenId, sent);
-      isLogged = true;
-    }
-    return sender.send(mail, chosenId);
-  };
-  const triedUntilMs = isLast ? Math.min(deadlineMs, Date.now() + LAST_TRY_FOR_MS) : deadlineMs;
-  const { messageId, refused } = await retryHandover(handOverOnce, triedUntilMs, pause).catch(async (error) => {
-    if (isLogged && error instanceof HandoverError && !mayPass(error, beginning)) {
-      const isOurFault = error.kind === 'unauthorized';
-      await sent.logRefusals(mail, chosenId, refusalsOfAll(mail, error.message), refusedAtMs, { isOurFault });
-    }
-    throw error;
-  });
-
-  // The mail is out. Whatever happens now, it must be written down and must not go out again.
-  const sentAtMs = Date.now();
+  sentAtMs: number,
+  { sent, endsAtMs }: Invocation,
+): Promise<string[]> {
   const problems = refused.map(({ recipient, reply }) => `${recipient} was refused: ${reply}`);
   if (messageId === undefined) {
     log('error', 'Cannot log a mail that was sent: its provider named no message id', { mailId: mail.id });
-    problems.push('its provider named no message id: its events cannot be joined');
-  } else {
-    try {
-      await persist(deadlineMs + RESERVE_MS / 2, async () => {
-        if (!isLogged) await sent.logMail(mail, messageId, sentAtMs);
-        await sent.logRefusals(mail, messageId, refused, refusedAtMs);
-      });
-    } catch (error) {
-      log('error', 'Cannot log a mail that was sent', { mailId: mail.id, messageId, ...errorFields(error) });
-      problems.push('it could not be logged: its events will be unmatched');
-    }
+    return [...problems, 'its provider named no message id: its events cannot be joined'];
   }
-  const error = problems.length === 0 ? undefined : `Sent, but ${problems.join('; ')}`;
-  return { status: 'sent', messageId, sentAt: new Date(sentAtMs).toISOString(), error };
-}
-
-/** @throws HandoverError where storage does not take it: it is waited for as a provider is, or has refused the mail */
-async function logBeforehand(mail: OutgoingMail, messageId: string, sent: SentLog): Promise<void> {
   try {
-    await sent.logMail(mail, messageId, Date.now());
+    await retryUntil(endsAtMs - RESERVE_MS / 2, async () => {
+      // Somebody may have changed the item's provider since it was logged.
+      if (!isLogged || messageId !== chosenId) await sent.logMail(mail, messageId, sentAtMs);
+      await sent.logRefusals(mail, messageId, refused, putAtMs);
+    });
+    return problems;
   } catch (error) {
-    const kind = isInvalidItem(error) ? 'refused' : 'temporary';
-    throw new HandoverError(kind, `Cannot log the mail, so it was not sent: ${errorName(error)}`, { cause: error });
+    log('error', 'Cannot log a mail that was sent', { mailId: mail.id, messageId, ...errorFields(error) });
+    return [...problems, 'it could not be logged: its events will be unmatched'];
   }
 }
 
-function refusalsOfAll({ to, cc, bcc }: OutgoingMail, reply: string) {
-  return [...to, ...cc, ...bcc].map(({ email }) => ({ recipient: email, reply }));
+/** Writes the rows of the recipients of a logged message that will not be sent. */
+export async function recordNotSent(
+  { blames, replies, reply }: NotSent,
+  { messageId, isLogged, putAtMs }: Sending,
+  mail: OutgoingMail,
+  { sent }: Invocation,
+): Promise<void> {
+  if (!isLogged || messageId === undefined) return;
+  const own = new Map(replies.map((refused) => [mailboxKey(refused.recipient), refused.reply]));
+  const refused: RefusedRecipient[] = [...mail.to, ...mail.cc, ...mail.bcc].map(({ email }) => ({
+    recipient: email,
+    reply: own.get(mailboxKey(email)) ?? reply,
+  }));
+  // The time when the item was put: after a crash, the same row is written again.
+  await sent.logRefusals(mail, messageId, refused, putAtMs, {
+    saysNothingOfRecipients: blames === 'account' || blames === 'sender',
+  });
 }
 
 function domainOf(email: string): string {

@@ -24,7 +24,7 @@ export async function sendAgain(
         Key: { id: item['id'] },
         ...updateExpression({
           set: { resentAt: new Date(nowMs).toISOString() },
-          remove: ['status'],
+          remove: item['nextAttemptAt'] === undefined ? ['status'] : ['status', 'nextAttemptAt'],
           ...stillAsFound(item),
         }),
       }),
@@ -36,13 +36,17 @@ export async function sendAgain(
   }
 }
 
-function stillAsFound({ status, sendingUntil }: Row) {
+function stillAsFound({ status, sendingUntil, nextAttemptAt }: Row) {
   if (isWaiting(status)) return WAITING;
   if (status !== 'sending') return { condition: '#status = :found', names: ['status'], values: { found: status } };
-  // Not only the status: it is the same while another claim is live.
+  // Not only the status: it is the same while another claim is live, and while the next attempt is waited for.
+  const times = Object.entries({ sendingUntil, nextAttemptAt });
   return {
-    condition: '#status = :found AND #sendingUntil = :until',
-    names: ['status', 'sendingUntil'],
-    values: { found: status, until: sendingUntil },
+    condition: [
+      '#status = :found',
+      ...times.map(([name, value]) => (value === undefined ? `attribute_not_exists(#${name})` : `#${name} = :${name}`)),
+    ].join(' AND '),
+    names: ['status', ...times.map(([name]) => name)],
+    values: { found: status, ...Object.fromEntries(times.filter(([, value]) => value !== undefined)) },
   };
 }

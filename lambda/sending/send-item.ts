@@ -1,81 +1,114 @@
-/** Claims an item, has it handed over, and writes down what became of it. */
-import { LoggableError, log } from '../aws/log.ts';
+/** One attempt of a sending: claim the item, hand it over, write what follows. */
+import { errorFields, log } from '../aws/log.ts';
 import { type Counts, metricFields } from '../aws/metric.ts';
-import type { StreamRecord } from '../aws/stream-record.ts';
 import { type OutgoingMail, outgoingMail } from '../mail/outgoing-mail.ts';
 import { providerOf } from '../mail/provider.ts';
-import { HandoverError } from '../providers/sender.ts';
+import type { NotSent, Sent } from '../providers/sender.ts';
 import { expirySeconds } from '../recording/rows.ts';
-import { type Beginning, handOver, MAX_ATTEMPTS, mayPass } from './hand-over.ts';
-import { CLAIM_MARGIN_MS, type Invocation, RESERVE_MS, RETRY_FOR_MS } from './invocation.ts';
-import type { Claim, SendingResult } from './mail-table.ts';
-import type { Pause } from './places.ts';
-import { persist } from './retry.ts';
+import { handOver, recordNotSent, recordSent } from './hand-over.ts';
+import { CLAIM_MARGIN_MS, type Invocation, RESERVE_MS } from './invocation.ts';
+import { type Claim, type SendingResult, ticket } from './mail-table.ts';
+import { backoffMs, MAX_ATTEMPTS, type NextStep, nextStep, retryTime } from './next-step.ts';
+import { retryUntil } from './retry.ts';
+import type { Sending } from './sending.ts';
 
-/** Between two looks at a claim that another invocation holds. */
-const LONGEST_CLAIM_WAIT_MS = 5_000;
-const HOW_TO_SEND_AGAIN = 'To send it again, mend this and delete status';
+const HOW_TO_SEND_AGAIN = 'To send it again, fix this and delete status';
+
+/** Nobody claims an item for longer. */
+const LONGEST_CLAIM_MS = 15 * 60_000;
+/** From this long after the item was put, a sending that comes to no decision is left to the failure queue. */
+const GIVE_UP_AFTER_MS = 12 * 3_600_000;
+/** An attempt of a mail that was put longer ago counts as late: a person should know. */
+const LATE_AFTER_MS = 3_600_000;
 
 /**
- * Sends an item, unless it was sent already.
+ * Makes the next attempt of a sending, unless the item was sent already. If the item cannot be sent now, the sending is put
+ * into RetryQueue.
  *
- * @throws Error where the record is to be delivered again
+ * @throws Error only if RetryQueue does not take it: its record or message must be delivered again
  */
-export async function sendItem(record: StreamRecord, invocation: Invocation, pause: Pause): Promise<void> {
-  const id = String(record.row['id']);
-  const result = await claimWhenFree(id, invocation, pause);
-  if (result.kind === 'unclaimable') {
-    // Nothing can be written into the item, and trying again would hold up those behind it.
-    log('error', 'Cannot send: the item leaves no room for a status; make it smaller', { mailId: id });
-    return;
-  }
-  if (result.kind === 'done') return;
+export async function sendItem(sending: Sending, invocation: Invocation): Promise<void> {
+  const { mails, retries, breakers, endsAtMs } = invocation;
+  const nowMs = Date.now();
+  if (sending.nextAttemptAtMs > nowMs) return retries.put(sending);
+  if (nowMs > endsAtMs - RESERVE_MS) return retries.put({ ...sending, nextAttemptAtMs: nowMs });
+  const deferral = breakers?.[sending.provider].open(nowMs);
+  if (deferral) return postpone(sending, deferral, invocation);
 
-  const { claim } = result;
-  const beginning: Beginning = { record, claim, isLast: Date.now() >= record.writtenAtMs + RETRY_FOR_MS };
-  const mail = readItem(claim);
-  if (mail instanceof Error) return fail(mail, claim, invocation);
-  let sent: SendingResult;
+  const sendingUntil = ticket(endsAtMs + CLAIM_MARGIN_MS);
   try {
-    sent = await handOver(beginning, mail, invocation, pause);
-  } catch (error) {
-    if (!(error instanceof HandoverError)) throw error;
-    if (mayPass(error, beginning)) {
-      await invocation.mails.release(claim, Date.now(), {
-        error: `${error.message}; it will be tried again`,
-        // What the provider puts off is no beginning that came to no end.
-        attempts: error.ofMailboxes ? claim.attempts : claim.attempts - 1,
+    const result = await mails.claim(sending, nowMs, sendingUntil);
+    if (result.kind === 'busy') return await waitForClaim(sending, result.untilMs, invocation);
+    if (result.kind === 'unclaimable') {
+      log('error', 'Cannot send: the item leaves no room for a status; make it smaller', {
+        mailId: sending.id,
+        ...metricFields(sending.provider, { NotSent: 1 }),
       });
-      // Not in the provider's words: these may quote the mail.
-      throw new LoggableError(`Cannot send the item ${claim.id} now: its error says why`, { cause: error });
     }
-    // A key that was revoked stops all mail: that is for an alarm, not for an item.
-    return fail(error, claim, invocation, error.kind === 'unauthorized' ? { UnauthorizedHandovers: 1 } : {});
+    if (result.kind !== 'claimed') return;
+    await attempt({ ...sending, wasClaimed: true }, result.claim, invocation);
+  } catch (error) {
+    // Longer than an item may take to become failed: now a person must look.
+    if (Date.now() > sending.putAtMs + GIVE_UP_AFTER_MS) throw error;
+    log('warn', 'Cannot finish an attempt: it will be made again', {
+      mailId: sending.id,
+      ...errorFields(error),
+      ...metricFields(sending.provider, retried(sending)),
+    });
+    // If the claim was made all the same, it has the ticket of this sending.
+    await retries.put({ ...sending, ...next(sending) });
   }
-  await persist(invocation.endsAtMs, () => finish(claim, sent, invocation, { Sent: 1 }));
 }
 
-/**
- * Claims an item, where another invocation holds it as soon as its claim lapses. Lambda delivers what failed again at
- * once: so the waiting is done here, or it would call for nothing again and again.
- *
- * @throws LoggableError where too little of the invocation is left to begin
- */
-async function claimWhenFree(id: string, { mails, endsAtMs }: Invocation, pause: Pause) {
-  let why = `Cannot begin with the item ${id}: too little of the invocation is left`;
-  for (let waitMs = 250; ; waitMs = Math.min(waitMs * 2, LONGEST_CLAIM_WAIT_MS)) {
-    const nowMs = Date.now();
-    if (nowMs > endsAtMs - RESERVE_MS) throw new LoggableError(why);
-    const result = await mails.claim(id, nowMs, endsAtMs + CLAIM_MARGIN_MS);
-    if (result.kind !== 'busy') return result;
-    why = `Cannot begin with the item ${id}: another invocation holds it until ${new Date(result.untilMs).toISOString()}`;
-    await pause(Math.min(waitMs, Math.max(0, result.untilMs - nowMs) + 1));
+/** Another invocation has the item: once its claim has lapsed, the sending looks again whether the item is sent. */
+async function waitForClaim(sending: Sending, untilMs: number, { retries, endsAtMs }: Invocation): Promise<void> {
+  if (untilMs > endsAtMs + LONGEST_CLAIM_MS) {
+    log('error', 'Cannot send: sendingUntil of the item is later than any claim; delete status', {
+      mailId: sending.id,
+      ...metricFields(sending.provider, { NotSent: 1 }),
+    });
+    return;
   }
+  await retries.put({ ...sending, nextAttemptAtMs: untilMs + 1 });
+}
+
+/** The provider takes nothing now: the item is not tried, and says why. */
+async function postpone(sending: Sending, deferral: NotSent, { mails, retries }: Invocation): Promise<void> {
+  const atMs = retryTime(sending, deferral.retryAtMs, Date.now(), Math.random());
+  const nextAttemptAt = ticket(atMs);
+  // The message first. If the item cannot be written, the message finds it as it is now.
+  await retries.put({ ...sending, tickets: [nextAttemptAt], nextAttemptAtMs: atMs, deferrals: sending.deferrals + 1 });
+  try {
+    await mails.postpone(sending.id, { nextAttemptAt, error: `${deferral.reason}; it will be tried again` });
+  } catch (error) {
+    log('warn', 'Cannot write the time of the next attempt', { mailId: sending.id, ...errorFields(error) });
+  }
+  log('info', 'mail', { mailId: sending.id, nextAttemptAt, ...metricFields(sending.provider, retried(sending)) });
+}
+
+async function attempt(before: Sending, claim: Claim, invocation: Invocation): Promise<void> {
+  const mail = readItem(claim);
+  if (mail instanceof Error) return fail(mail.message, claim, invocation);
+  const { handover, sending } = await handOver(before, mail, invocation);
+  reportTo(invocation, sending, mail, handover);
+  if (handover.kind === 'sent') return finishSent(handover, sending, mail, claim, invocation);
+  const step = nextStep(handover, { ...sending, attempts: claim.attempts }, Date.now(), Math.random());
+  if (step.kind === 'retry') return defer(handover, step, sending, claim, invocation);
+  await recordNotSent(handover, sending, mail, invocation);
+  // A key that was revoked stops all mail: that is for an alarm, not for an item.
+  const isUnauthorized = handover.kind === 'refused' && handover.blames === 'account';
+  await fail(handover.reason, claim, invocation, isUnauthorized ? { UnauthorizedHandovers: 1 } : {});
+}
+
+function reportTo({ breakers }: Invocation, { id }: Sending, { provider }: OutgoingMail, handover: NotSent | Sent) {
+  const breaker = breakers?.[provider];
+  if (handover.kind !== 'deferred') breaker?.answered();
+  else if (handover.blames === 'provider') breaker?.deferred(id, handover, Date.now());
 }
 
 function readItem(claim: Claim): OutgoingMail | Error {
   if (claim.attempts > MAX_ATTEMPTS) {
-    return new Error(`Cannot send: it was begun ${MAX_ATTEMPTS} times and never came to an end`);
+    return new Error(`Cannot send: it was tried ${MAX_ATTEMPTS} times without an answer`);
   }
   try {
     return outgoingMail(claim.item);
@@ -84,9 +117,61 @@ function readItem(claim: Claim): OutgoingMail | Error {
   }
 }
 
-function fail({ message }: Error, claim: Claim, invocation: Invocation, counts: Counts = {}): Promise<void> {
-  const error = `${message}. ${HOW_TO_SEND_AGAIN}`;
-  // The claim counts a beginning, also where all of them are used up.
+async function finishSent(handover: Sent, sending: Sending, mail: OutgoingMail, claim: Claim, invocation: Invocation) {
+  const sentAtMs = Date.now();
+  const problems = await recordSent(handover, sending, mail, sentAtMs, invocation);
+  const error = problems.length === 0 ? undefined : `Sent, but ${problems.join('; ')}`;
+  const sentAt = new Date(sentAtMs).toISOString();
+  const result = { status: 'sent', messageId: handover.messageId, sentAt, error } as const;
+  await retryUntil(invocation.endsAtMs, () => finish(claim, result, invocation, { Sent: 1 }));
+}
+
+/** Puts the sending into RetryQueue, then gives the claim back. */
+async function defer(
+  { reason }: NotSent,
+  { atMs, attempts }: Extract<NextStep, { kind: 'retry' }>,
+  sending: Sending,
+  claim: Claim,
+  { mails, retries }: Invocation,
+): Promise<void> {
+  const nextAttemptAt = ticket(atMs);
+  // The message first, or a crash between the two would lose the sending. Until the claim is given back, or lapses, the
+  // message finds the item busy.
+  await retries.put({
+    ...sending,
+    tickets: [nextAttemptAt, claim.sendingUntil],
+    nextAttemptAtMs: atMs,
+    deferrals: sending.deferrals + 1,
+  });
+  try {
+    await mails.defer(claim, { nextAttemptAt, attempts, error: `${reason}; it will be tried again` });
+  } catch (error) {
+    log('warn', 'Cannot give a claim back: it lapses by itself', { mailId: claim.id, ...errorFields(error) });
+  }
+  // Without the provider's words: these may quote the mail.
+  log('info', 'mail', {
+    mailId: claim.id,
+    status: 'sending',
+    attempts,
+    nextAttemptAt,
+    ...metricFields(sending.provider, retried(sending)),
+  });
+}
+
+const retried = ({ putAtMs }: Sending): Counts => ({
+  Retried: 1,
+  RetriedLate: Date.now() > putAtMs + LATE_AFTER_MS ? 1 : 0,
+});
+
+/** The next attempt after one that came to no decision. */
+const next = ({ deferrals }: Sending) => ({
+  deferrals: deferrals + 1,
+  nextAttemptAtMs: Math.round(Date.now() + backoffMs(deferrals, Math.random())),
+});
+
+function fail(reason: string, claim: Claim, invocation: Invocation, counts: Counts = {}): Promise<void> {
+  const error = `${reason}. ${HOW_TO_SEND_AGAIN}`;
+  // The claim counts an attempt, also if all of them are used up.
   const attempts = Math.min(claim.attempts, MAX_ATTEMPTS);
   return finish(claim, { status: 'failed', error, attempts }, invocation, { NotSent: 1, ...counts });
 }

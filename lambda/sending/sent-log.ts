@@ -20,14 +20,14 @@ export function sentLog({ client, sentLogTable, bounceTable }: EventStore, reten
     /**
      * Writes a `failed` event for each refused recipient into the mail's story and, joined, into Bounce.
      *
-     * @param isOurFault leaves Bounce alone: it says nothing of the recipients that nobody could be asked for
+     * @param saysNothingOfRecipients leaves Bounce alone: our account or sender address was refused, not a recipient
      */
     async logRefusals(
       mail: OutgoingMail,
       messageId: string,
       refused: readonly RefusedRecipient[],
       atMs: number,
-      { isOurFault = false } = {},
+      { saysNothingOfRecipients = false } = {},
     ): Promise<void> {
       const time = { receivedAtMs: atMs, retentionDays };
       const { from, to, cc, bcc, subject } = mail;
@@ -35,7 +35,7 @@ export function sentLog({ client, sentLogTable, bounceTable }: EventStore, reten
       await forEachConcurrently(refused, async (recipient) => {
         const event = refusalEvent(recipient, { provider: mail.provider, messageId }, atMs);
         await put(sentLogTable, storyRow(event, messageId, time));
-        if (!isOurFault) await put(bounceTable, bounceRow(event, logged, time));
+        if (!saysNothingOfRecipients) await put(bounceTable, bounceRow(event, logged, time));
       });
     },
   };

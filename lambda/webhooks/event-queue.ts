@@ -35,7 +35,7 @@ export function eventQueue(queueUrl: string, client = sqsClient(), maxMessageByt
   return {
     async put(post, signal) {
       await Promise.all(
-        queueMessages(post, maxMessageBytes).map((body) => sendMessage(client, queueUrl, body, signal)),
+        queueMessages(post, maxMessageBytes).map((body) => sendMessage(client, queueUrl, body, { signal })),
       );
     },
   };

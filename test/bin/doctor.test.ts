@@ -1,3 +1,6 @@
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
 /** The doctor's checks of what local mode does not have (Lambda, CloudWatch, backups, a long queue), with canned answers. */
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -10,10 +13,17 @@ import { alarmVerdict } from '../../bin/support/doctor/alarms.ts';
 import { queueChecks } from '../../bin/support/doctor/queues.ts';
 import { rowCheck, stuckCheck } from '../../bin/support/doctor/rows.ts';
 import { secretChecks } from '../../bin/support/doctor/secrets.ts';
+import { smtpVerdict } from '../../bin/support/doctor/smtp.ts';
 import { streamProblems } from '../../bin/support/doctor/streams.ts';
 import { tableChecks } from '../../bin/support/doctor/tables.ts';
 import { webhookChecks } from '../../bin/support/doctor/webhooks.ts';
 import { DAY_PARTITIONS } from '../../lambda/recording/keys.ts';
+import { listen } from '../../local/ports.ts';
+import { issueLocalCertificate } from '../../local/simulators/certificate.ts';
+import { ACCOUNT, startMailServer, startScriptedServer } from '../lambda/providers/smtp.ts';
+import { temporaryFolder } from '../temporary.ts';
+
+const certificate = await issueLocalCertificate();
 
 const settings = { region: 'ap-northeast-1', credentials: { accessKeyId: 'tests', secretAccessKey: 'tests' } };
 
@@ -64,6 +74,7 @@ function patient(answers: Readonly<Record<string, object>>) {
     WebhookSecretName: name,
     SenderSecretName: name,
     SendGridRegion: 'global' as const,
+    NoNewsHours: 4,
   };
   const client = DynamoDBDocumentClient.from(dynamo);
   return { name, outputs, local: false, dynamo, client, sendGrid: undefined, days: 0 };
@@ -131,6 +142,83 @@ describe('streams', () => {
     expect(await problems(mapping({}), [], table({ LatestStreamArn: undefined }))).toEqual([
       'Mail has no stream: deploy again',
     ]);
+  });
+});
+
+describe('the SMTP account', () => {
+  const verdictAt = async (port: number, account: Partial<typeof ACCOUNT> = {}) => {
+    const outputs = { ...patient({}).outputs, SendGridApiUrl: 'http://127.0.0.1', SmtpUrl: `smtp://127.0.0.1:${port}` };
+    const SmtpCaFile = join(temporaryFolder(), 'ca.pem');
+    await writeFile(SmtpCaFile, certificate.ca);
+    return smtpVerdict({ host: '127.0.0.1', port, ...ACCOUNT, ...account }, { ...outputs, SmtpCaFile });
+  };
+
+  test('signs in by TLS, and nothing is sent', async () => {
+    const server = await startMailServer(certificate);
+    onTestFinished(() => server.close());
+    expect(await verdictAt(server.port)).toEqual({ state: 'ok', says: `signed in at 127.0.0.1:${server.port}` });
+    expect([server.logins(), server.messages]).toEqual([1, []]);
+  });
+
+  test('that the server refuses', async () => {
+    const server = await startMailServer(certificate);
+    onTestFinished(() => server.close());
+    const { state, says } = await verdictAt(server.port, { password: 'wrong' });
+    expect(state).toBe('mend');
+    expect(says).toMatch(/refuses the SMTP user or its password \(535 .*npm run setup -- --replace/);
+    expect(says).not.toContain('wrong');
+  });
+
+  test('whose server offers no TLS gets no password', async () => {
+    const server = await startScriptedServer({ EHLO: '250 mail.example.com', QUIT: 'end' });
+    onTestFinished(() => server.close());
+    expect(await verdictAt(server.port)).toMatchObject({
+      state: 'mend',
+      says: expect.stringMatching(/check host and port/),
+    });
+    expect(server.heard()).not.toContain('AUTH');
+  });
+
+  test('whose certificate nobody vouches for', async () => {
+    const server = await startMailServer(await issueLocalCertificate());
+    onTestFinished(() => server.close());
+    expect(await verdictAt(server.port)).toMatchObject({ state: 'mend', says: expect.stringMatching(/certificate/) });
+    expect(server.logins()).toBe(0);
+  });
+
+  test('of another server than local mode’s is not asked', async () => {
+    const outputs = { ...patient({}).outputs, SendGridApiUrl: 'http://127.0.0.1', SmtpUrl: 'smtp://127.0.0.1:25' };
+    for (const account of [
+      { host: 'smtp.example', port: 25 },
+      { host: 'localhost', port: 587 },
+    ]) {
+      expect(await smtpVerdict({ ...ACCOUNT, ...account }, outputs)).toMatchObject({ state: 'skipped' });
+    }
+  });
+});
+
+test('an API key that SendGrid does not take', async () => {
+  const value = { sendgridApiKey: 'SG.revoked.key' };
+  vi.spyOn(SecretsManagerClient.prototype, 'send').mockImplementation(async () => ({
+    SecretString: JSON.stringify(value),
+  }));
+  const server = createServer((_, response) => {
+    response
+      .writeHead(401)
+      .end(JSON.stringify({ errors: [{ message: 'The provided authorization grant is invalid' }] }));
+  });
+  onTestFinished(() => {
+    vi.restoreAllMocks();
+    server.close();
+  });
+  const SendGridApiUrl = `http://127.0.0.1:${await listen(server, 0, 'the API of the tests')}`;
+  const outputs = { ...patient({}).outputs, SendGridApiUrl, AwsApiEndpoint: 'http://127.0.0.1' };
+  const check = secretChecks({ ...patient({}), outputs }).find(({ name }) => name === 'SendGrid, sending');
+  expect(await check?.look()).toMatchObject({
+    state: 'mend',
+    says: expect.stringMatching(
+      /^the API key is not taken: .*401 The provided authorization grant is invalid.*--replace/,
+    ),
   });
 });
 

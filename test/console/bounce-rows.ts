@@ -16,6 +16,7 @@ export function bounceOf(id: string, occurredMs: number, change: Readonly<Record
     provider: 'sendgrid',
     outcome: 'bounced',
     bounceClass: 'hard',
+    cause: 'address-unknown',
     reason: '550 5.1.1 User unknown',
     toEmail: `${id}@example.jp`,
     subject: `Subject of ${id}`,

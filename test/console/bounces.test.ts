@@ -21,10 +21,11 @@ function row(index: number, change: Readonly<Record<string, unknown>> = {}) {
 
 const SPECIAL = [
   row(-9, { outcome: 'dropped', bounceClass: 'undetermined', provider: 'customers-mail-cloud' }),
-  row(-8, { bounceClass: 'soft', matched: false, toEmail: 'full@example.com' }),
+  row(-8, { bounceClass: 'soft', cause: 'mailbox-full', matched: false, toEmail: 'full@example.com' }),
   row(-7, {
     outcome: 'unrecognized',
     bounceClass: undefined,
+    cause: undefined,
     toEmail: undefined,
     matched: false,
     rawEvent: '{"new":1}',
@@ -118,6 +119,10 @@ describePage('Bounces', () => {
     await page.getByLabel('Class').selectOption('soft');
     await only('full@example.com');
     await page.getByLabel('Class').selectOption('all');
+    await page.getByLabel('Cause').selectOption('mailbox full');
+    await only('full@example.com');
+    await shown(page).getByText('mailbox full').waitFor();
+    await page.getByLabel('Cause').selectOption('all');
     await page.getByLabel('Provider').selectOption('Customers Mail Cloud');
     await only('someone--9@example.jp');
     await page.getByRole('button', { name: 'Clear the filter' }).click();

@@ -1,12 +1,12 @@
 import { beforeAll, expect, test } from 'vitest';
 import { parseOutputs } from '../../bin/support/outputs.ts';
-import { consoleTables } from '../../bin/support/tables.ts';
+import { tablesOf } from '../../bin/support/tables.ts';
 import { bounces } from '../../console/server/bounces.ts';
 import { story } from '../../console/server/mails.ts';
-import type { Tables } from '../../console/server/tables.ts';
 import { LOOK_ROWS } from '../../console/shared/api.ts';
 import { versionOfBounce } from '../../console/shared/versions.ts';
 import { batchPut } from '../../lambda/aws/dynamodb.ts';
+import type { Tables } from '../../lambda/recipients/tables.ts';
 import { runningStack } from '../end-to-end/running-stack.ts';
 import { whenFinished } from '../temporary.ts';
 import { bounceOf, writeBounces } from './bounce-rows.ts';
@@ -30,7 +30,7 @@ const bounce = bounceOf(`${messageId}.7`, SENT_MS + 3_600_000, { eventId: 'bounc
 const stack = runningStack();
 let tables: Tables;
 beforeAll(async () => {
-  tables = consoleTables(parseOutputs(stack().local.outputs));
+  tables = tablesOf(parseOutputs(stack().local.outputs));
   whenFinished(() => tables.client.destroy());
   const log = { messageId, entry: 'mail', from: 'a@example.com', to: 'someone-7@example.jp', subject: 'News' };
   const told = [
@@ -47,6 +47,19 @@ beforeAll(async () => {
 test('the bounce of a mail to a thousand recipients is found by the message id', async () => {
   const found = await bounces(tables, { filter: { search: messageId } });
   expect(found.rows).toMatchObject([{ fullMessageId: bounce.fullMessageId, toEmail: bounce.toEmail }]);
+});
+
+test.each([
+  ['Sales#1@example.jp', 'sales#1@example.jp'],
+  ['"a..b"@docomo.ne.jp', 'a..b@docomo.ne.jp'],
+  ['taro@例え.jp', 'taro@xn--r8jz45g.jp'],
+  ['taro@xn--r8jz45g.jp', 'taro@xn--r8jz45g.jp'],
+  ['<m-sales#1@example.com>#sales#1@example.jp', 'sales#1@example.jp'],
+])('the bounces of a recipient, or of a full message id, are found by %s', async (search, toEmail) => {
+  const fullMessageId = `<m-${toEmail.split('@')[0]}@example.com>#${toEmail}`;
+  await writeBounces(stack(), [bounceOf(fullMessageId, SENT_MS, { toEmail })]);
+  const found = await bounces(tables, { filter: { search } });
+  expect(found.rows).toMatchObject([{ fullMessageId, toEmail }]);
 });
 
 test('a look at more bounces of one mail than the page can name answers none of those that it has', async () => {

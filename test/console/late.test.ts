@@ -36,7 +36,10 @@ describePage('what comes late', () => {
   const { stack, open } = consoleUnderTest(browser);
   beforeAll(async () => {
     // Two days of rows, 20 minutes apart: more than a page of the list.
-    const rows = Array.from({ length: 144 }, (_, n) => bounceOf(`row-${n}`, START_MS - n * 1_200_000));
+    // Unmatched as the late one will be: the columns keep their widths.
+    const rows = Array.from({ length: 144 }, (_, n) =>
+      bounceOf(`row-${n}`, START_MS - n * 1_200_000, { matched: false }),
+    );
     await writeBounces(stack(), rows);
   });
 

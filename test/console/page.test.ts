@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { Route } from 'playwright-core';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { parseOutputs, readOutputs } from '../../bin/support/outputs.ts';
-import { consoleTables } from '../../bin/support/tables.ts';
+import { tablesOf } from '../../bin/support/tables.ts';
 import { createConsole } from '../../console/server/console.ts';
 import { listen } from '../../local/ports.ts';
 import { until } from '../end-to-end/running-stack.ts';
@@ -92,6 +92,36 @@ describePage('the page', () => {
     await unsent.waitFor({ state: 'detached' });
   });
 
+  test('a deferred mail says when it is tried again, and one of an odd status what to do', async () => {
+    const { page } = await open('#/mail');
+    const letter = { from: 'shop@example.com', to: 'taro@example.jp', content: 'Hello' };
+    const nextAttemptAt = '2999-01-01T00:00:00.000123Z';
+    await stack().insert({ id: 'deferred', ...letter, subject: 'Later', status: 'sending', nextAttemptAt });
+    await stack().insert({ id: 'held back', ...letter, subject: 'Held back', status: 'hold' });
+    const unsent = page.getByRole('region', { name: 'Not sent' });
+    // One item is shown at once, more of them when they are asked for.
+    await unsent.getByRole('button', { name: 'Show' }).click();
+    await unsent
+      .getByRole('listitem')
+      .filter({ hasText: 'Later' })
+      .getByText(/Next attempt at .*2999/)
+      .waitFor();
+    await unsent.getByRole('link', { name: 'Held back' }).click();
+    const story = page.getByRole('region', { name: 'Story of a mail' });
+    await story.getByText('To send it, delete its status.').waitFor();
+    expect(await story.getByRole('button', { name: 'Send again' }).count()).toBe(0);
+    await expectAccessible(page);
+    for (const id of ['deferred', 'held back']) {
+      await stack().edit(
+        id,
+        'SET #s = :sent, #m = :m',
+        { '#s': 'status', '#m': 'messageId' },
+        { ':sent': 'sent', ':m': 'm' },
+      );
+    }
+    await unsent.waitFor({ state: 'detached' });
+  });
+
   test('hostile text is shown as text, at a phone’s width as well', async () => {
     const { page } = await open('#/mail', { viewport: { width: 360, height: 740 } });
     for (const [id, subject] of Object.entries(HOSTILE)) {
@@ -162,7 +192,7 @@ describePage('the page', () => {
   });
 
   test('over a deployed stack it opens by the address with the token, and stays open when it is loaded again', async () => {
-    const tables = consoleTables(parseOutputs(stack().local.outputs));
+    const tables = tablesOf(parseOutputs(stack().local.outputs));
     const reported: string[] = [];
     const server = createServer(
       createConsole({

@@ -21,7 +21,7 @@ const reported: string[] = [];
 const server = createServer(
   createConsole({
     mode: 'deployed',
-    tables: { client, mail: 'Mail', sentLog: 'SentLog', bounce: 'Bounce' },
+    tables: { client, noNewsHours: 4, mail: 'Mail', sentLog: 'SentLog', bounce: 'Bounce' },
     canSend: false,
     token: 'token-of-the-tests',
     report: (line) => reported.push(line),

@@ -5,9 +5,11 @@ import { en } from '../../console/page/words/en.ts';
 import { fill } from '../../console/page/words/fill.ts';
 import { ja } from '../../console/page/words/ja.ts';
 import { figures } from '../../console/server/overview.ts';
+import { WaitingItems } from '../../console/server/waiting.ts';
 import { bounce } from '../../console/shared/api.ts';
+import { withoutFirstNotices } from '../../console/shared/first-notices.ts';
 import { problemsOf } from '../../console/shared/new-mail.ts';
-import { statesOf } from '../../console/shared/states.ts';
+import { CAUSES } from '../../lambda/mail/verdict.ts';
 
 const blanks = (text: string) => text.match(/\{\w+/g)?.toSorted() ?? [];
 
@@ -27,6 +29,10 @@ test('both languages have the same words, with the same blanks, and none is empt
   }
 });
 
+test('each cause has a word in both languages', () => {
+  for (const words of [en, ja]) for (const cause of CAUSES) expect(words).toHaveProperty(`cause_${cause}`);
+});
+
 describe('what a new mail lacks', () => {
   const mail = { provider: 'sendgrid', from: 'a@example.com', to: ['b@example.jp'], subject: 's', content: 'c' };
 
@@ -39,6 +45,9 @@ describe('what a new mail lacks', () => {
     expect(problemsOf({ ...mail, to: [''] })).toEqual({ to: { code: 'missing' } });
     expect(problemsOf({ ...mail, to: ['b@example.jp', 'c'] })).toEqual({ to: { code: 'notAddress', value: 'c' } });
     expect(problemsOf({ ...mail, from: 'a@example.com, b@example.com' })).toEqual({ from: { code: 'oneAddress' } });
+    expect(problemsOf({ ...mail, to: ['b\u200b@example.jp'] })).toEqual({
+      to: { code: 'notAddress', value: 'b<U+200B>@example.jp' },
+    });
     const many = Array.from({ length: 1_001 }, (_, n) => `${n}@example.jp`);
     expect(problemsOf({ ...mail, to: many })).toEqual({ to: { code: 'tooMany', value: '1000' } });
     expect(problemsOf({ ...mail, provider: 'x', subject: ' ', content: '' })).toEqual({
@@ -49,19 +58,38 @@ describe('what a new mail lacks', () => {
   });
 });
 
-test('a recipient’s state is the most telling one, in whichever order the events came', () => {
-  const event = (state: string, recipient: string) => ({ entry: `event#t#${state}`, state, recipient });
-  const events = [
-    event('complained', 'a@x.jp'),
-    event('delivered', 'A@x.jp'),
-    event('bounced', 'c@x.jp'),
-    event('failed', 'c@x.jp'),
-  ];
-  expect(statesOf([{ email: 'A@x.jp', name: 'A' }, { email: 'b@x.jp' }], events)).toEqual([
-    { recipient: 'A@x.jp', name: 'A', state: 'complained' },
-    { recipient: 'b@x.jp', state: 'sent' },
-    { recipient: 'c@x.jp', state: 'bounced' },
+test('an item is stuck when it has been seen without a status for a minute', () => {
+  const items = new WaitingItems();
+  const see = (nowMs: number, isWaiting = true, resentAt?: string) =>
+    items.see('order', { isWaiting, resentAt }, nowMs);
+  expect([see(0), see(59_999), see(60_000), see(90_000)]).toEqual([false, false, true, true]);
+  // Sent again, it waits from the start; and so it does when its status was deleted.
+  expect([see(91_000, true, 'now'), see(150_999, true, 'now'), see(151_000, true, 'now')]).toEqual([
+    false,
+    false,
+    true,
   ]);
+  expect([see(152_000, false, 'now'), see(300_000, true, 'now'), see(359_999, true, 'now')]).toEqual([
+    false,
+    false,
+    false,
+  ]);
+});
+
+test('items that nobody looks at any more are forgotten', () => {
+  const items = new WaitingItems();
+  items.see('kept', { isWaiting: true }, 0);
+  items.see('forgotten', { isWaiting: true }, 0);
+  items.see('kept', { isWaiting: true }, 1);
+  for (let n = 0; n < 9_999; n++) items.see(`other-${n}`, { isWaiting: true }, 1);
+  expect(items.see('kept', { isWaiting: true }, 60_000)).toBe(true);
+  expect(items.see('forgotten', { isWaiting: true }, 60_000)).toBe(false);
+});
+
+test('the first notice of a failure is left out where a bounce explains it, and only there', () => {
+  const bounced = { fullMessageId: 'm#a', outcome: 'bounced' };
+  const alone = { fullMessageId: 'm#b', outcome: 'failed' };
+  expect(withoutFirstNotices([bounced, { fullMessageId: 'm#a', outcome: 'failed' }, alone])).toEqual([bounced, alone]);
 });
 
 describe('the list', () => {
@@ -103,9 +131,13 @@ test('a cell that a spreadsheet would run is text', () => {
   );
   for (const line of toCsv(rows).split('\r\n').slice(1, -1)) expect(line).toMatch(/"'[^"]*"/);
   expect(toCsv([bounce.parse({ fullMessageId: 'f', eventId: 'e', reason: 'a "b", c' })])).toContain('"a ""b"", c"');
+  const [head = '', line = ''] = toCsv([bounce.parse({ fullMessageId: 'f', eventId: 'e', cause: 'spam' })]).split(
+    '\r\n',
+  );
+  expect(line.split(',')[head.split(',').indexOf('"cause"')]).toBe('"spam"');
 });
 
-test('rates count a recipient once, a refusal at the handover, and no first notice and nothing unmatched', () => {
+test('a failure that is reported twice counts once, a recipient once, and nothing unmatched in a rate', () => {
   const edges = ['2026-01-01', '2026-01-02', '2026-01-03'].map((day) => `${day}T00:00:00.000Z`);
   const sentAt = '2026-01-01T10:00:00.000Z';
   const failure = { provider: 'sendgrid', matched: true, messageId: 'm', occurredAt: '2026-01-02T10:00:00.000Z' };
@@ -116,28 +148,33 @@ test('rates count a recipient once, a refusal at the handover, and no first noti
         // As the application logged it, whoever reports of it.
         provider: 'customers-mail-cloud',
         sentAt,
-        to: '[{"email":"a@x.jp"},{"email":"b@x.jp"},{"email":"c@y.jp"}]',
+        to: '[{"email":"a@x.jp"},{"email":"b@x.jp"},{"email":"c@y.jp"},{"email":"d@y.jp"}]',
       },
     ],
     [
       { ...failure, outcome: 'bounced', toEmail: 'a@x.jp' },
       { ...failure, outcome: 'bounced', toEmail: 'a@x.jp' },
-      { ...failure, outcome: 'failed', type: '', toEmail: 'b@x.jp' },
-      { ...failure, outcome: 'failed', type: 'handover', toEmail: 'c@y.jp' },
+      // Reported twice, once, and refused at the handover.
+      { ...failure, outcome: 'failed', type: '', toEmail: 'b@x.jp', fullMessageId: 'm#b@x.jp' },
+      { ...failure, outcome: 'bounced', type: '2', toEmail: 'b@x.jp', fullMessageId: 'm#b@x.jp' },
+      { ...failure, outcome: 'failed', type: '', toEmail: 'd@y.jp', fullMessageId: 'm#d@y.jp' },
+      { ...failure, outcome: 'failed', type: 'handover', toEmail: 'c@y.jp', fullMessageId: 'm#c@y.jp' },
       { ...failure, outcome: 'bounced', toEmail: 'z@x.jp', matched: false },
       { ...failure, outcome: 'bounced', toEmail: 'in-cc@x.jp' },
       { ...failure, outcome: 'bounced', toEmail: 'a@x.jp', messageId: 'of-an-earlier-time' },
+      // A change to a block list is about no mail.
+      { outcome: 'blocklisted', provider: 'customers-mail-cloud', toEmail: 'a@x.jp', occurredAt: failure.occurredAt },
     ],
     edges,
   );
   expect(counted).toMatchObject({
     sent: [1, 0],
-    outcomes: { bounced: [0, 5], failed: [0, 2] },
+    outcomes: { bounced: [0, 6], dropped: [0, 0], failed: [0, 2] },
     domains: [
-      { name: 'x.jp', sent: 2, bounced: 1 },
-      { name: 'y.jp', sent: 1, bounced: 1 },
+      { name: 'x.jp', sent: 2, bounced: 2 },
+      { name: 'y.jp', sent: 2, bounced: 2 },
     ],
-    providers: [{ name: 'customers-mail-cloud', sent: 3, bounced: 2 }],
+    providers: [{ name: 'customers-mail-cloud', sent: 4, bounced: 4 }],
     unmatched: 1,
   });
 });

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
-import { bounceClassOfReply, ENHANCED_STATUS_CLASSES } from '../../lambda/mail/classification.ts';
+import { weigh } from '../../lambda/mail/classification.ts';
+import { GENERIC_CODES, GENERIC_SUBJECTS, readReply, SMTP_CODES, SPECIFIC_CODES } from '../../lambda/mail/reply.ts';
+import { COMMON_PHRASES, KNOWN_TEXTS, type KnownText } from '../../lambda/mail/reply-texts.ts';
+import { BOUNCE_CLASSES, CAUSES, type Verdict } from '../../lambda/mail/verdict.ts';
 import {
   CUSTOMERS_MAIL_CLOUD_STATUSES,
   classifyCustomersMailCloud,
@@ -10,99 +13,146 @@ import {
   SENDGRID_BOUNCE_TYPES,
   SENDGRID_DROP_REASONS,
 } from '../../lambda/providers/sendgrid/classification.ts';
+import {
+  accuracy,
+  confusion,
+  isHeldOut,
+  LABELS,
+  PROVIDERS_VERDICTS,
+  SAMPLE,
+  type SampleReply,
+} from '../lambda/mail/reply-sample.ts';
+import { readPage } from './pages.ts';
 
-/** The page is made here, from the code: `npx vitest run test/docs --update` writes it anew. */
+const MARK = /(<!-- made: (?<name>[a-z-]+) -->\n).*?(<!-- end -->)/gs;
+
+/** What is between the marks is made here, from the code: `npx vitest run test/docs --update` writes it anew. */
 test('docs/classification.md says what the code does', async () => {
-  await expect(page()).toMatchFileSnapshot('../../docs/classification.md');
+  const page = await readPage('docs/classification.md');
+  const names = [...page.matchAll(MARK)].map(({ groups }) => groups?.['name']);
+  expect(names).toEqual(Object.keys(MADE));
+  const made = page.replaceAll(MARK, (_, start: string, name: string, end: string) => {
+    return `${start}\n${MADE[name]?.()}\n\n${end}`;
+  });
+  await expect(made).toMatchFileSnapshot('../../docs/classification.md');
 });
 
-function page(): string {
-  const sendGrid = { event: 'bounce', type: 'bounce', status: '', bounceClassification: '', reason: '' } as const;
-  return `# Classification
-
-Made by \`test/docs/classification.test.ts\` from \`lambda/mail/classification.ts\` and from \`classification.ts\` of each folder in
-\`lambda/providers/\`. These files name the sources.
-
-## SendGrid
-
-A \`bounce\` has the outcome \`bounced\`, whatever its type. The first row that fits gives its class:
-
-${table(
-  ['what decides', 'value', 'bounceClass'],
-  [
-    ...Object.keys(SENDGRID_BOUNCE_TYPES).map((type) => [
-      '`type`',
-      `\`${type}\``,
-      classifySendGrid({ ...sendGrid, type }).bounceClass,
-    ]),
-    ['codes of `status` and `reason`', 'the table of codes below', 'hard or soft'],
-    ...Object.keys(SENDGRID_BOUNCE_CLASSIFICATIONS).map((bounceClassification) => [
-      '`bounce_classification`',
-      `\`${bounceClassification}\``,
-      classifySendGrid({ ...sendGrid, bounceClassification }).bounceClass,
-    ]),
-    ['`type`', '`bounce`', classifySendGrid(sendGrid).bounceClass],
-    ['nothing of this', '', classifySendGrid({ ...sendGrid, type: '' }).bounceClass],
-  ],
-)}
-
-A \`dropped\` has the outcome \`dropped\`:
-
-${table(
-  ['`reason`', 'bounceClass'],
-  [
-    ...Object.keys(SENDGRID_DROP_REASONS).map((reason) => [
-      `\`${reason}\``,
-      classifySendGrid({ ...sendGrid, event: 'dropped', reason }).bounceClass,
-    ]),
-    ['any other', classifySendGrid({ ...sendGrid, event: 'dropped', reason: 'other' }).bounceClass],
-  ],
-)}
-
-A \`spamreport\` has the outcome \`${classifySendGrid({ ...sendGrid, event: 'spamreport' }).outcome}\` and the class \`${classifySendGrid({ ...sendGrid, event: 'spamreport' }).bounceClass}\`.
-
-## Customers Mail Cloud
-
-\`deliveries\` of status \`failed\`, and a refusal at the handover, have the outcome \`${classifyCustomersMailCloud('deliveries', 'failed', '').outcome}\`, \`blocks\` the outcome \`${classifyCustomersMailCloud('blocks', '', '').outcome}\`; their class is that of the reply. \`bounces\`:
-
-${table(
-  ['`status`', 'meaning', 'outcome', 'bounceClass'],
-  [
-    ...Object.entries(CUSTOMERS_MAIL_CLOUD_STATUSES)
-      .sort(([a], [b]) => Number(a) - Number(b))
-      .map(([status, { meaning, bounceClass }]) => [
-        `\`${status}\``,
-        meaning,
-        classifyCustomersMailCloud('bounces', status, '').outcome,
-        bounceClass === 'byReply' ? 'that of the reply' : bounceClass,
+/** Every part of the page that is made, in the order in which the parts stand there. */
+const MADE: Readonly<Record<string, () => string>> = {
+  causes: () => CAUSES.map((cause) => `\`${cause}\``).join(', '),
+  'specific-codes': () =>
+    table(
+      ['code', 'bounceClass', 'cause'],
+      Object.keys(SPECIFIC_CODES).map((code) => row(code, weigh(readReply(code)))),
+    ),
+  'generic-codes': () =>
+    table(
+      ['code', 'bounceClass', 'cause'],
+      [
+        ...Object.keys(GENERIC_CODES).map((code) => row(code, weigh(readReply(code)))),
+        ...Object.keys(GENERIC_SUBJECTS).map((subject) =>
+          row(`5.${subject}.x`, weigh(readReply(`5.${subject}.999`)), 'any other '),
+        ),
+        row('', weigh(readReply('5.9.9')), 'any other'),
+      ],
+    ),
+  'smtp-codes': () =>
+    table(
+      ['code', 'bounceClass', 'cause'],
+      [
+        ...Object.keys(SMTP_CODES).map((code) => row(code, weigh(readReply(code)))),
+        row('', weigh(readReply('554')), 'any other'),
+      ],
+    ),
+  'sendgrid-words': () =>
+    table(
+      ['what', 'value', 'bounceClass', 'cause'],
+      [
+        ...Object.entries(SENDGRID_BOUNCE_TYPES).map(([type, verdict]) => ['`type`', ...row(type, verdict)]),
+        ...Object.entries(SENDGRID_BOUNCE_CLASSIFICATIONS).map(([classification, verdict]) => [
+          '`bounce_classification`',
+          ...row(classification, verdict),
+        ]),
+        ['`type`', ...row('bounce', sendGrid('bounce', 'bounce', ''))],
+        ['`dropped`', ...row('', sendGrid('dropped', '', 'other'), 'any other `reason`')],
+        ...Object.keys(SENDGRID_DROP_REASONS).map((reason) => [
+          '`dropped`',
+          ...row(reason, sendGrid('dropped', '', reason)),
+        ]),
+        ['`spamreport`', ...row('', sendGrid('spamreport', '', ''))],
+      ],
+    ),
+  'customers-mail-cloud-words': () =>
+    table(
+      ['`status`', 'meaning', 'outcome', 'bounceClass', 'cause'],
+      Object.entries(CUSTOMERS_MAIL_CLOUD_STATUSES)
+        .sort(([a], [b]) => Number(a) - Number(b))
+        .map(([status, { meaning, verdict }]) => {
+          const { outcome, bounceClass, cause } = classifyCustomersMailCloud('bounces', status, '');
+          const [ofClass, ofCause] = verdict
+            ? [bounceClass, `\`${cause}\``]
+            : ['that of the reply', 'that of the reply'];
+          return [`\`${status}\``, meaning, outcome, ofClass, ofCause];
+        }),
+    ),
+  texts: () => texts(KNOWN_TEXTS),
+  'common-phrases': () => texts(COMMON_PHRASES),
+  labels: () =>
+    table(
+      ['label', 'bounceClass', 'cause'],
+      Object.entries(LABELS).map(([label, { bounceClass, cause }]) => [
+        `\`${label}\``,
+        bounceClass,
+        cause ? `\`${cause}\`` : '—',
       ]),
-    ['any other', '', classifyCustomersMailCloud('bounces', 'other', '').outcome, 'that of the reply'],
-  ],
-)}
+    ),
+  confusion: () => {
+    const parts: [string, SampleReply[]][] = [
+      ['all', SAMPLE],
+      ['development', SAMPLE.filter((reply) => !isHeldOut(reply))],
+      ['held out', SAMPLE.filter(isHeldOut)],
+    ];
+    return table(
+      ['provider', 'part', 'replies', 'right class', ...BOUNCE_CLASSES, 'class right', 'cause right'],
+      Object.entries(PROVIDERS_VERDICTS).flatMap(([provider, classify]) =>
+        parts.flatMap(([part, replies]) => {
+          const counts = confusion(replies, classify);
+          const { bounceClass, cause } = accuracy(replies, classify);
+          return BOUNCE_CLASSES.map((right, index) => [
+            ...(index === 0 ? [provider, part, String(replies.length)] : ['', '', '']),
+            right,
+            ...BOUNCE_CLASSES.map((name) => String(counts[right][name])),
+            ...(index === 0 ? [percent(bounceClass), percent(cause)] : ['', '']),
+          ]);
+        }),
+      ),
+    );
+  },
+};
 
-## Codes of a reply
-
-Enhanced status codes (RFC 3463) of class 4 are soft. Of class 5:
-
-${table(
-  ['code', 'bounceClass'],
-  [
-    ...Object.keys(ENHANCED_STATUS_CLASSES).map((code) => [
-      `\`${code}\``,
-      bounceClassOfReply({ enhancedStatusCode: code, smtpCode: undefined }),
-    ]),
-    ...['3', '4', '6', '7'].map((subject) => [
-      `any other \`5.${subject}.x\``,
-      bounceClassOfReply({ enhancedStatusCode: `5.${subject}.99`, smtpCode: undefined }),
-    ]),
-    ['any other', bounceClassOfReply({ enhancedStatusCode: '5.9.9', smtpCode: undefined })],
-  ],
-)}
-
-Without one, an SMTP reply code (RFC 5321) of class 4 is ${bounceClassOfReply({ enhancedStatusCode: undefined, smtpCode: '450' })}, and one of class 5 ${bounceClassOfReply({ enhancedStatusCode: undefined, smtpCode: '550' })}.
-`;
+function sendGrid(event: 'bounce' | 'dropped' | 'spamreport', type: string, reason: string): Verdict {
+  return classifySendGrid({ event, type, status: '', bounceClassification: '', reason });
 }
 
+function row(word: string, { bounceClass, cause }: Verdict, before = ''): string[] {
+  return [`${before}${word === '' ? '' : `\`${word}\``}`, bounceClass, `\`${cause}\``];
+}
+
+/** In the order in which they are looked for. */
+function texts(known: readonly KnownText[]): string {
+  return table(
+    ['bounceClass', 'cause', 'phrases', 'who writes them'],
+    known.map(({ verdict, phrases, source }) => [
+      verdict.bounceClass,
+      `\`${verdict.cause}\``,
+      phrases.map((phrase) => `\`${phrase.replaceAll('|', '\\|')}\``).join(', '),
+      source,
+    ]),
+  );
+}
+
+const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
+
 function table(head: string[], rows: string[][]): string {
-  return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }

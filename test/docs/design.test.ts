@@ -6,9 +6,10 @@ import * as z from 'zod';
 import { documentClient } from '../../lambda/aws/dynamodb.ts';
 import type { FailureEvent } from '../../lambda/mail/event.ts';
 import { outgoingMail } from '../../lambda/mail/outgoing-mail.ts';
-import { bounceRow, logRow, storyRow, unrecognizedRow } from '../../lambda/recording/rows.ts';
-import { mailTable } from '../../lambda/sending/mail-table.ts';
+import { blocklistedRow, bounceRow, logRow, storyRow, unrecognizedRow } from '../../lambda/recording/rows.ts';
+import { mailTable, ticket } from '../../lambda/sending/mail-table.ts';
 import { sendAgain } from '../../lambda/sending/send-again.ts';
+import { newSending } from '../../lambda/sending/sending.ts';
 import { assemblyDir } from '../prepared.ts';
 import { blocks, codes, firstTable, readPage, section } from './pages.ts';
 
@@ -30,7 +31,13 @@ const failure: FailureEvent = {
   timestamp: 1_795_534_193,
   event: 'bounce',
   type: 'bounce',
-  classification: { outcome: 'bounced', bounceClass: 'hard', smtpCode: '550', enhancedStatusCode: '5.1.1' },
+  classification: {
+    outcome: 'bounced',
+    bounceClass: 'hard',
+    cause: 'address-unknown',
+    smtpCode: '550',
+    enhancedStatusCode: '5.1.1',
+  },
   details: {},
 };
 const joined = { messageId: 'id', mailId: 'mail', from: address, recipients: [address], subject: 'Subject' };
@@ -70,8 +77,9 @@ describe('the reference of the tables in docs/design.md has the attributes of th
       { kind: 'unrecognized', provider: 'sendgrid', fullMessageId: 'id', eventId: 'event', rawEvent: '{}' },
       time,
     );
+    const blocklisted = blocklistedRow({ ...failure, kind: 'blocklisted' }, time);
     expect(set(rows.flatMap(([attribute]) => codes(attribute)))).toEqual(
-      set([bounceRow(failure, joined, time), unrecognized].flatMap(attributesOf)),
+      set([bounceRow(failure, joined, time), blocklisted, unrecognized].flatMap(attributesOf)),
     );
   });
 
@@ -137,9 +145,10 @@ async function attributesWritten(
 const updateSchema = z.object({ UpdateExpression: z.string() });
 
 async function writeEverything(table: MailTable): Promise<void> {
-  const result = await table.claim('mail', Date.now(), Date.now() + 60_000);
+  const sending = newSending({ eventId: 'event', writtenAtMs: Date.now(), row: { id: 'mail' } });
+  const result = await table.claim(sending, Date.now(), ticket(Date.now() + 60_000));
   if (result.kind !== 'claimed') throw new Error(`The item is ${result.kind}, it should be claimed`);
-  await table.release(result.claim, Date.now(), { error: 'not now', attempts: 0 });
+  await table.defer(result.claim, { nextAttemptAt: 'later', error: 'not now', attempts: 0 });
   await table.finish(result.claim, { status: 'failed', error: 'refused', attempts: 1 }, 1);
   await table.finish(result.claim, { status: 'sent', messageId: 'id', sentAt: 'now' }, 1);
 }

@@ -176,6 +176,15 @@ describe('npm run try', () => {
     });
   });
 
+  test.each([
+    ['that is given after -- as well', 'replay', ['--dry-run'], 'npm_config_dry_run'],
+    ['without which nothing is changed', 'forget', ['taro@example.jp', '--yes'], 'npm_config_yes'],
+    ['without which nothing is changed, and which is not given', 'forget', ['taro@example.jp'], 'npm_config_yes'],
+  ])('an .npmrc may set an option %s', async (_, command, args, variable) => {
+    const { stderr } = await ran(outputsFile(), command, args, { environment: { [variable]: 'true' } });
+    expect(stderr).toContain(`Cannot read ${outputsFile()}: it is not there`);
+  });
+
   test('beside a stack that is gone without a stop it says so', async () => {
     const gone = { Todoke: await outputsOfNobody() };
     await writeFile(outputsFile(), JSON.stringify(gone));
@@ -345,6 +354,7 @@ async function outputsOfNobody(): Promise<StackOutputs> {
     WebhookSecretName: 'WebhookSecret',
     SenderSecretName: 'SenderSecret',
     SendGridRegion: 'global',
+    NoNewsHours: 4,
     DynamoDbEndpoint: url,
   };
 }

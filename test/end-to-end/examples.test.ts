@@ -21,6 +21,7 @@ import { unusedGrants } from '../iam/unused-grants.ts';
 import { type Row, runningStack, until } from './running-stack.ts';
 
 /** The access key id with which a client signs is the identity that IAM is asked about. */
+const SEND_MAIL = 'SendMailPolicy';
 const LOG_MAIL = 'LogMailPolicy';
 const READ_BOUNCES = 'ReadBouncesPolicy';
 const BOTH = `${LOG_MAIL}${READ_BOUNCES}`;
@@ -29,7 +30,7 @@ const root = join(import.meta.dirname, '../..');
 const stack = runningStack();
 
 test('with both policies it sends, logs, and finds the bounce', async () => {
-  const { stdout } = await runExample(BOTH, 'Bounce@example.jp');
+  const { stdout } = await runExample(BOTH, 'send-and-log', 'Bounce@example.jp');
   expect(stdout).toMatch(/"Your order" bounced \(hard\) at .*: 550 5\.1\.1/);
   const messageId = messageIdIn(stdout);
 
@@ -54,16 +55,9 @@ test('with both policies it sends, logs, and finds the bounce', async () => {
 });
 
 test.skipIf(!hasBoto3())('the Python version in the documentation does the same', async () => {
-  const page = await readFile(join(root, 'docs/applications.md'), 'utf8');
-  const script = /```python\n([\s\S]*?)```/.exec(page)?.[1] ?? 'no script';
   const { outputs, outputsFile } = stack().local;
   const secret = await readFile(join(dirname(outputsFile), 'sender-secret.json'), 'utf8');
-  const { stdout } = await run('python3', ['-c', script, 'bounce@example.jp'], {
-    AWS_ACCESS_KEY_ID: BOTH,
-    AWS_SECRET_ACCESS_KEY: 'tests',
-    AWS_REGION: 'ap-northeast-1',
-    AWS_DEFAULT_REGION: 'ap-northeast-1',
-    AWS_ENDPOINT_URL_DYNAMODB: outputs['DynamoDbEndpoint'],
+  const { stdout } = await runPython(BOTH, 'send_and_log', ['bounce@example.jp'], {
     SENT_LOG_TABLE: outputs['SentLogTableName'],
     BOUNCE_TABLE: outputs['BounceTableName'],
     SENDGRID_API_URL: outputs['SendGridApiUrl'],
@@ -75,12 +69,32 @@ test.skipIf(!hasBoto3())('the Python version in the documentation does the same'
   ]);
 });
 
+const putters: [language: string, put: (caller: string, id: string) => Promise<{ stdout: string }>][] = [
+  ['TypeScript', (caller, id) => runExample(caller, 'send-mail', id, 'ann@example.jp')],
+  [
+    'Python',
+    (caller, id) =>
+      runPython(caller, 'send_once', [id, 'ann@example.jp'], { MAIL_TABLE: stack().local.outputs['MailTableName'] }),
+  ],
+];
+
+const runnable = putters.filter(([language]) => language !== 'Python' || hasBoto3());
+
+test.each(runnable)('in %s a repeated put of one item sends one mail', async (language, put) => {
+  const id = `order-${language}`;
+  await expect(put(SEND_MAIL, id)).resolves.toMatchObject({ stdout: expect.stringMatching(/^Put order-.* goes out/) });
+  const sent = await stack().settled(id);
+  expect(sent).toMatchObject({ status: 'sent', attempts: 1 });
+  await expect(put(SEND_MAIL, id)).resolves.toMatchObject({ stdout: expect.stringMatching(/nothing is sent again/) });
+  expect(await stack().mail(id)).toEqual(sent);
+});
+
 test('with one policy only it logs and cannot look, or cannot log', async () => {
-  await expect(runExample(LOG_MAIL, 'ann@example.jp')).rejects.toMatchObject({
+  await expect(runExample(LOG_MAIL, 'send-and-log', 'ann@example.jp')).rejects.toMatchObject({
     stdout: expect.stringContaining('logged as'),
     stderr: expect.stringMatching(/LogMailPolicy is not authorized to perform: dynamodb:Query .*Bounce.*byRecipient/),
   });
-  await expect(runExample(READ_BOUNCES, 'ann@example.jp')).rejects.toMatchObject({
+  await expect(runExample(READ_BOUNCES, 'send-and-log', 'ann@example.jp')).rejects.toMatchObject({
     stdout: '',
     stderr: expect.stringMatching(/ReadBouncesPolicy is not authorized to perform: dynamodb:PutItem .*SentLog/),
   });
@@ -111,7 +125,7 @@ test('with both policies an application can do nothing else', async () => {
   const { send, mail, sentLog, bounce } = clientOf(BOTH);
   const logKey = { messageId: 'm', entry: 'mail' };
   const bounceKey = { fullMessageId: 'm', eventId: 'e' };
-  const attempts: [what: string, attempt: () => Promise<unknown>][] = [
+  await expectDenied([
     ['GetItem on .*SentLog', () => send(new GetCommand({ TableName: sentLog, Key: logKey }))],
     ['Query on .*SentLog', () => send(queryOf(sentLog, 'messageId', 'm'))],
     ['Query on .*SentLog.*/index/byDay', () => send(queryOf(sentLog, 'day', 'd', 'byDay'))],
@@ -126,7 +140,36 @@ test('with both policies an application can do nothing else', async () => {
     ['DeleteItem on .*Bounce', () => send(new DeleteCommand({ TableName: bounce, Key: bounceKey }))],
     ['BatchWriteItem on .*Bounce', () => send(batchOf(bounce, bounceKey))],
     ['Scan on .*Bounce', () => send(new ScanCommand({ TableName: bounce }))],
-  ];
+  ]);
+});
+
+test('with the policy for sending an application can put items into Mail, and do nothing else', async () => {
+  const { send, mail, sentLog, bounce } = clientOf(SEND_MAIL);
+  const Key = { id: 'order' };
+  await expectDenied([
+    ['GetItem on .*Mail', () => send(new GetCommand({ TableName: mail, Key }))],
+    ['Query on .*Mail', () => send(queryOf(mail, 'id', 'order'))],
+    ['Scan on .*Mail', () => send(new ScanCommand({ TableName: mail }))],
+    ['UpdateItem on .*Mail', () => send(new UpdateCommand({ TableName: mail, Key }))],
+    ['DeleteItem on .*Mail', () => send(new DeleteCommand({ TableName: mail, Key }))],
+    ['BatchWriteItem on .*Mail', () => send(batchOf(mail, Key))],
+    [
+      'PutItem on .*SentLog',
+      () => send(new PutCommand({ TableName: sentLog, Item: { messageId: 'm', entry: 'mail' } })),
+    ],
+    ['Query on .*Bounce', () => send(queryOf(bounce, 'fullMessageId', 'm'))],
+  ]);
+});
+
+// When all was done that these tests do, in whichever order: applications need each grant of the policies.
+afterAll(async () => {
+  const { access, policies } = stack();
+  const grants = grantsOf(policies).filter(({ holder }) => [SEND_MAIL, LOG_MAIL, READ_BOUNCES].includes(holder));
+  expect(grants.length).toBeGreaterThan(10);
+  expect(await unusedGrants(grants, access.allowed.values(), policies), 'grants that nothing needs').toEqual([]);
+});
+
+async function expectDenied(attempts: readonly [what: string, attempt: () => Promise<unknown>][]): Promise<void> {
   for (const [what, attempt] of attempts) {
     await expect(attempt(), what).rejects.toMatchObject({
       name: 'AccessDeniedException',
@@ -136,20 +179,27 @@ test('with both policies an application can do nothing else', async () => {
     });
   }
   expect(stack().access.refusals.splice(0)).toHaveLength(attempts.length);
-});
+}
 
-// When all was done that these tests do, in whichever order: applications need each grant of both policies.
-afterAll(async () => {
-  const { access, policies } = stack();
-  const grants = grantsOf(policies).filter(({ holder }) => [LOG_MAIL, READ_BOUNCES].includes(holder));
-  expect(grants.length).toBeGreaterThan(10);
-  expect(await unusedGrants(grants, access.allowed.values(), policies), 'grants that nothing needs').toEqual([]);
-});
-
-/** Runs the example as a developer does, but on the stack of this test, with `caller` for its credentials. */
-function runExample(caller: string, to: string) {
-  const args = ['--import', 'tsx', 'examples/send-and-log.ts', '--outputs', stack().local.outputsFile, to];
+/** Runs an example as a developer does, but on the stack of this test, with `caller` for its credentials. */
+function runExample(caller: string, name: string, ...positionals: string[]) {
+  const args = ['--import', 'tsx', `examples/${name}.ts`, '--outputs', stack().local.outputsFile, ...positionals];
   return run(process.execPath, args, { AWS_ACCESS_KEY_ID: caller });
+}
+
+/** Runs the script of the documentation that has the function `name`. */
+async function runPython(caller: string, name: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+  const page = await readFile(join(root, 'docs/applications.md'), 'utf8');
+  const scripts = Array.from(page.matchAll(/```python\n([\s\S]*?)```/g), ([, script]) => script ?? '');
+  const script = scripts.find((text) => text.includes(`def ${name}(`)) ?? 'no script';
+  return run('python3', ['-c', script, ...args], {
+    AWS_ACCESS_KEY_ID: caller,
+    AWS_SECRET_ACCESS_KEY: 'tests',
+    AWS_REGION: 'ap-northeast-1',
+    AWS_DEFAULT_REGION: 'ap-northeast-1',
+    AWS_ENDPOINT_URL_DYNAMODB: stack().local.outputs['DynamoDbEndpoint'],
+    ...env,
+  });
 }
 
 /** Not synchronously: the stack's storage answers from this process. */

@@ -5,6 +5,7 @@ import { afterAll, afterEach, describe, expect, onTestFinished, test } from 'vit
 import * as z from 'zod';
 import { METRIC_NAMES } from '../../lambda/aws/metric-names.ts';
 import { PROVIDERS } from '../../lambda/mail/provider.ts';
+import { newSending } from '../../lambda/sending/sending.ts';
 import { metricKey } from '../lib/alarm-evaluator.ts';
 import { alarmMetrics, dashboardMetrics } from '../lib/watched-metrics.ts';
 import { type EmittedMetric, emittedMetrics } from './emf.ts';
@@ -78,6 +79,17 @@ describe('in the lines of the logs', () => {
       Dropped: 1,
       Unmatched: 2,
     });
+  });
+
+  test('a change to a block list is counted as received, and as nothing that became of a mail', async () => {
+    const blocks = [{ created: '2026-11-01 10:00:00', email: 'blocked@example.jp', status: '2' }, 'other@example.jp'];
+    const line = await expectRecorded(
+      () => stack().postCustomersMailCloud({ event_type: 'blocks', event: { blocks } }),
+      { Provider: 'customers-mail-cloud', Received: 2, blocklisted: 2, recorded: 0 },
+    );
+    for (const name of ['Dropped', 'Unmatched', 'Unrecognized']) expect(line).not.toHaveProperty(name);
+    const rows = (await stack().allBounces()).filter(({ outcome }) => outcome === 'blocklisted');
+    expect(rows.map(({ toEmail }) => toEmail).toSorted()).toEqual(['blocked@example.jp', 'other@example.jp']);
   });
 
   test('a failure whose mail is logged is not unmatched', async () => {
@@ -179,7 +191,13 @@ describe('in the lines of the logs', () => {
         caller === 'SendMail' && action === 'UpdateItem' ? 'error 500' : undefined;
       await stack().insert(mail(`again by ${provider}`, provider));
       const ofProvider = async () => (await countsOf('SendMail')).filter(({ Provider }) => Provider === provider);
-      await until('the stream to deliver it again', async () => (await ofProvider()).find(({ Retried }) => Retried));
+      await until('an attempt that fails', async () => (await ofProvider()).find(({ Retried }) => Retried));
+      const late = mail(`late by ${provider}`, provider);
+      await stack().insert({ ...late, status: 'on hold' });
+      await stack()
+        .local.queues.get('RetryQueue')
+        ?.send(JSON.stringify(waitingForTwoHours(late)));
+      await soon(ofProvider).toContainEqual(expect.objectContaining({ RetriedLate: 1 }));
       stack().storage.plan = () => undefined;
       await expect(stack().settled(`again by ${provider}`)).resolves.toMatchObject({ status: 'sent' });
 
@@ -220,6 +238,11 @@ describe('in the lines of the logs', () => {
     for (const line of lines) expect(line).not.toMatch(/example\.jp|shop@|Subject of|Content of/);
   });
 });
+
+/** A message of RetryQueue. */
+function waitingForTwoHours(item: { readonly id: string }) {
+  return newSending({ eventId: 'event', writtenAtMs: Date.now() - 2 * 3_600_000, row: item });
+}
 
 /** A line is written a little after what it is about. */
 function soon<Found>(look: () => Promise<Found>) {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { grantsOf } from '../iam/policies.ts';
 import { serviceRequests } from '../iam/services.ts';
 import { unusedGrants } from '../iam/unused-grants.ts';
@@ -67,6 +67,15 @@ describe('a stack whose every path was walked', () => {
     }
   });
 
+  test('a mail that cannot be sent at once waits in RetryQueue', async () => {
+    let failures = 3;
+    stack().storage.plan = ({ caller, action }) =>
+      caller === 'SendMail' && action === 'UpdateItem' && failures-- > 0 ? 'error 500' : undefined;
+    await stack().insert(mail('waits', 'sendgrid'));
+    await expect(stack().settled('waits')).resolves.toMatchObject({ status: 'sent' });
+    await until('an empty queue', async () => queueLength(stack(), 'RetryQueue') === 0 || undefined);
+  });
+
   test('a recipient that is refused at the handover is recorded', async () => {
     await stack().insert({ ...mail('refused', 'customers-mail-cloud'), to: 'ann@example.jp, あん@example.jp' });
     await expect(stack().settled('refused')).resolves.toMatchObject({ error: expect.stringMatching(/was refused/) });
@@ -83,6 +92,10 @@ describe('a stack whose every path was walked', () => {
     const before = queueLength(stack(), 'FailureQueue');
     stack().storage.plan = ({ caller, action }) =>
       caller === functionId && ['Query', 'UpdateItem'].includes(action) ? 'error 500' : undefined;
+    // If RetryQueue takes nothing either, the stream is all that is left.
+    const retries = stack().local.queues.get('RetryQueue') ?? expect.unreachable();
+    const refusal = vi.spyOn(retries, 'send').mockRejectedValue(new Error('refused by the test'));
+    onTestFinished(() => refusal.mockRestore());
     await stack().insert(mail(`given-up-by-${functionId}`, 'sendgrid'));
     await until('a report', async () => queueLength(stack(), 'FailureQueue') > before || undefined);
   });
@@ -92,7 +105,7 @@ describe('a stack whose every path was walked', () => {
     const { access, policies, template } = stack();
     for (const request of serviceRequests(template, policies, REGION)) await access.ask(request);
     // What applications may do, examples.test.ts walks.
-    const applications = ['LogMailPolicy', 'ReadBouncesPolicy'];
+    const applications = ['SendMailPolicy', 'LogMailPolicy', 'ReadBouncesPolicy'];
     const grants = grantsOf(policies).filter(({ holder }) => !applications.includes(holder));
     expect(grants.length).toBeGreaterThan(80);
     expect(await unusedGrants(grants, access.allowed.values(), policies), 'grants that nothing needs').toEqual([]);

@@ -86,7 +86,7 @@ test('a post of 10,000 events is taken, and one of 1,000 deliveries is recorded 
     sg_message_id: 'many.recvd-1',
     sg_event_id: `many-${i}`,
     timestamp: 1_790_000_000,
-    email: 'a@b',
+    email: `a-${i}@b`,
   }));
   const opens = Array.from({ length: 10_000 }, () => ({ event: 'open' }));
   await expect(stack().postSendGrid(opens)).resolves.toEqual({ status: 200, body: { received: 10_000 } });

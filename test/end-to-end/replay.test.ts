@@ -5,8 +5,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { readOutputs } from '../../bin/support/outputs.ts';
 import { documentClientOf } from '../../bin/support/tables.ts';
+import { storableMessageId } from '../../lambda/recording/keys.ts';
 import { temporaryFolder } from '../temporary.ts';
-import { ranHere, runOn } from './command.ts';
+import { ran, ranHere, runOn } from './command.ts';
 import { runningStack } from './running-stack.ts';
 
 const stack = runningStack();
@@ -66,6 +67,17 @@ test('what is understood by now becomes a proper row, what is logged by now is j
       toEmail: 'taro@example.jp',
       receivedAt,
     },
+    // As an older version left what it could not join by sg_message_id.
+    {
+      fullMessageId: 'filter0093p1las1.9128.5717FB8127.0',
+      eventId: 'e',
+      provider: 'sendgrid',
+      outcome: 'dropped',
+      matched: false,
+      toEmail: 'taro@example.jp',
+      receivedAt,
+      details: { 'smtp-id': '<logged@ismtpd0006p1sjc2.sendgrid.net>' },
+    },
     {
       fullMessageId: 'g',
       eventId: 'e',
@@ -93,12 +105,12 @@ test('what is understood by now becomes a proper row, what is logged by now is j
 
   const dry = await replay('--dry-run');
   expect(dry).toMatch(
-    /2 would now be recognized, 4 still unrecognized\n *3 of these a person must read[\s\S]*1 would now be joined with the mail, 1 whose mail is not[\s\S]*Nothing was changed/,
+    /2 would now be recognized, 4 still unrecognized\n *3 of these a person must read[\s\S]*2 would now be joined with the mail, 1 whose mail is not[\s\S]*Nothing was changed/,
   );
   expect(await stack().allBounces()).toEqual(before);
 
   expect(await replay()).toMatch(
-    /2 now recognized, 4 still unrecognized\n *3 of these a person must read[\s\S]*1 now joined with the mail, 1 whose mail is not/,
+    /2 now recognized, 4 still unrecognized\n *3 of these a person must read[\s\S]*2 now joined with the mail, 1 whose mail is not/,
   );
   const rows = new Map((await stack().allBounces()).map((row) => [row['fullMessageId'], row]));
   expect([...rows.keys()].toSorted()).toEqual([
@@ -106,6 +118,7 @@ test('what is understood by now becomes a proper row, what is logged by now is j
     'cmc-row',
     'cut',
     'f',
+    'filter0093p1las1.9128.5717FB8127.0',
     'g',
     'replayed.recvd-1',
     'row',
@@ -124,11 +137,62 @@ test('what is understood by now becomes a proper row, what is logged by now is j
     timestamp: 1793491200,
   });
   expect(rows.get('f')).toMatchObject({ matched: true, toName: '山田太郎', fromEmail: 'shop@example.com' });
+  expect(rows.get('filter0093p1las1.9128.5717FB8127.0')).toMatchObject({ matched: true, messageId: 'logged' });
   expect((await stack().story('replayed')).map((row) => row['state'])).toEqual(['bounced', undefined]);
 
   const again = await stack().allBounces();
   expect(await replay()).toMatch(/0 now recognized, 4 still unrecognized[\s\S]*0 now joined/);
   expect(await stack().allBounces()).toEqual(again);
+});
+
+test('a mail is found by its X-Api-Data as the recorder finds it: escaped, and too long for a key', async () => {
+  const long = `<${'a'.repeat(3_000)}@example.com>`;
+  const mail = { entry: 'mail', from: 'shop@example.com', to: 'taro@example.jp', subject: 's' };
+  await stack().log({ ...mail, messageId: '<api-data@example.com>' });
+  await stack().log({ ...mail, messageId: storableMessageId(long) });
+  await stack().log({ ...mail, messageId: 'of-somebody-else' });
+  const failed = {
+    occurredAt: receivedAt,
+    receivedAt,
+    outcome: 'bounced',
+    matched: false,
+    messageId: '<other@example.com>',
+  };
+  const outputs = await readOutputs(stack().local.outputsFile);
+  const TableName = outputs.BounceTableName;
+  const client = documentClientOf(outputs);
+  const rows = {
+    escaped: { provider: 'customers-mail-cloud', details: { apiData: '\\u003Capi-data@example.com\\u003E' } },
+    long: { provider: 'customers-mail-cloud', details: { apiData: long } },
+    'custom argument': { provider: 'sendgrid', details: { apiData: 'of-somebody-else' } },
+  };
+  for (const [fullMessageId, row] of Object.entries(rows)) {
+    await client.send(new PutCommand({ TableName, Item: { ...failed, ...row, fullMessageId, eventId: 'e' } }));
+  }
+  expect(await replay()).toMatch(/2 now joined with the mail, 1 whose mail is not/);
+  const matched = (await stack().allBounces()).filter((row) => row['matched']).map((row) => row['fullMessageId']);
+  expect(matched.toSorted()).toEqual(['escaped', 'long']);
+});
+
+test('a row that cannot be replayed is named, and the others are', async () => {
+  const outputs = await readOutputs(stack().local.outputsFile);
+  const TableName = outputs.BounceTableName;
+  const client = documentClientOf(outputs);
+  const unrecognized = { eventId: 'e', provider: 'sendgrid', outcome: 'unrecognized', matched: false };
+  for (const [fullMessageId, time] of Object.entries({ a: receivedAt, bad: 'no time', c: receivedAt })) {
+    const rawEvent = JSON.stringify({
+      ...bounce,
+      sg_event_id: fullMessageId,
+      sg_message_id: `kept-${fullMessageId}.recvd-1`,
+    });
+    await client.send(
+      new PutCommand({ TableName, Item: { ...unrecognized, fullMessageId, receivedAt: time, rawEvent } }),
+    );
+  }
+  const { stdout, stderr, status } = await ran(stack().local.outputsFile, 'replay');
+  expect(stdout).toMatch(/CANNOT replay {"fullMessageId":"bad","eventId":"e"}: /);
+  expect(stdout).toMatch(/2 now recognized, 1 still unrecognized/);
+  expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(/Cannot replay 1 row:/), status: 1 });
 });
 
 describe('the time zone of Customers Mail Cloud', () => {

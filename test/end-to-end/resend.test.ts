@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest';
-import { ranHere, runOn } from './command.ts';
+import { describe, expect, test } from 'vitest';
+import { readOutputs } from '../../bin/support/outputs.ts';
+import { tablesOf } from '../../bin/support/tables.ts';
+import { unsent } from '../../console/server/mails.ts';
+import { ran, ranHere, runOn } from './command.ts';
 import { runningStack } from './running-stack.ts';
 
 const stack = runningStack();
@@ -48,4 +51,78 @@ test('what failed, and what was begun and never ended, is sent again: all of it,
   });
   expect(await stack().mail('held')).toMatchObject({ status: 'sending' });
   expect(await stack().mail('done')).toMatchObject({ messageId: 'm' });
+});
+
+describe('beside the items that can be sent again', () => {
+  const deferred = { status: 'sending', nextAttemptAt: '2999-01-01T00:00:00.000123Z', error: 'SendGrid … (503)' };
+  const done = (id: string) =>
+    stack().edit(
+      id,
+      'SET #s = :sent, #m = :m REMOVE #note',
+      { '#s': 'status', '#m': 'messageId', '#note': 'note' },
+      { ':sent': 'sent', ':m': 'm' },
+    );
+  const stuck = { id: 'whole', ...letter, to: 'nobody', status: 'failed', error: 'cannot use' };
+
+  test('one that cannot be updated is named, the others are sent, and the command fails', async () => {
+    // Less than the attribute resentAt is left of the 400 KB that DynamoDB takes.
+    await stack().insert({ id: 'full', ...letter, status: 'failed', note: 'x'.repeat(400 * 1024 - 115) });
+    await stack().insert(stuck);
+    const { stdout, stderr, status } = await ran(stack().local.outputsFile, 'resend', ['--all']);
+    expect(stdout).toMatch(/^full: CANNOT be sent again: .*size/m);
+    expect(stdout).toMatch(/stuck, \d+ sent again/);
+    expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(/Cannot send 1 item again/), status: 1 });
+    expect(await stack().settled('whole')).toHaveProperty('resentAt');
+    await done('full');
+  });
+
+  test('those that are deferred, and those whose status Todoke never writes, are shown and left alone', async () => {
+    const items = {
+      deferred,
+      foo: { status: 'foo' },
+      one: { status: 1 },
+      'sent without a trace': { status: 'sent' },
+      'sending without end': { status: 'sending' },
+    };
+    for (const [id, item] of Object.entries(items)) await stack().insert({ id, ...letter, ...item });
+    for (const args of [['--dry-run'], ['--all']]) {
+      const printed = await resend(...args);
+      for (const line of [
+        /^deferred: next attempt at 2999-01-01T00:00:00.000123Z: SendGrid … \(503\)$/m,
+        /^foo: has the status "foo", which Todoke never writes$/m,
+        /^one: has the status 1, which Todoke never writes$/m,
+        /^sent without a trace: is sent, but has neither messageId nor error, which Todoke never writes$/m,
+        /^sending without end: is sending, but has neither sendingUntil nor nextAttemptAt, which Todoke never writes$/m,
+        /^1 deferred: tried again/m,
+        /^4 with a status that Todoke never writes/m,
+      ])
+        expect(printed).toMatch(line);
+    }
+    const shown = await unsent(tablesOf(await readOutputs(stack().local.outputsFile)), {});
+    for (const [id, item] of Object.entries(items)) {
+      expect(await stack().mail(id)).toEqual({ id, ...letter, ...item });
+      const inConsole = shown.items.find((listed) => listed.id === id);
+      expect(inConsole).toMatchObject({ status: String(item.status), stuck: undefined });
+      const { nextAttemptAt, odd } = inConsole ?? {};
+      expect(id === 'deferred' ? nextAttemptAt : odd).toMatch(id === 'deferred' ? /^2999/ : /status|neither/);
+      await done(id);
+    }
+  });
+
+  test('one that was just put is not stuck; one that still has no status a while later is', async () => {
+    let isHeld = true;
+    stack().storage.plan = ({ caller, action }) => {
+      // Released when the command has looked for the first time.
+      if (action === 'Scan' && !isHeld) stack().storage.plan = () => undefined;
+      return caller === 'SendMail' ? 'error 500' : undefined;
+    };
+    await stack().insert({ id: 'just put', ...letter });
+    const stuckFor = (seconds: number) => resend('--dry-run', '--wait', String(seconds));
+    expect(await stuckFor(1)).toMatch(
+      /^1 item without status\. Looking again in 1 second …\njust put: has no status$/m,
+    );
+    isHeld = false;
+    expect(await stuckFor(5)).not.toMatch(/just put: has no status/);
+    expect(await stack().settled('just put')).toMatchObject({ status: 'sent' });
+  });
 });

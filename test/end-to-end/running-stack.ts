@@ -10,8 +10,8 @@ import {
   DynamoDBDocumentClient,
   GetCommand,
   PutCommand,
+  paginateScan,
   QueryCommand,
-  ScanCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, expect } from 'vitest';
@@ -179,8 +179,12 @@ async function start(options: StackOptions): Promise<RunningStack> {
     );
     return Items ?? [];
   };
-  const allBounces = async () =>
-    (await db.send(new ScanCommand({ TableName: output('BounceTableName'), ConsistentRead: true }))).Items ?? [];
+  const allBounces = async () => {
+    const rows: Row[] = [];
+    const scan = { TableName: output('BounceTableName'), ConsistentRead: true };
+    for await (const page of paginateScan({ client: db }, scan)) rows.push(...(page.Items ?? []));
+    return rows;
+  };
 
   return {
     local,

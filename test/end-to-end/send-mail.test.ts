@@ -96,7 +96,7 @@ describe('a bad item fails once, with words that a person can act on, and the it
     await stack().insert({ id: `behind: ${name}`, ...letter, to: 'a@example.jp' });
     const bad = await stack().settled(`bad: ${name}`);
     expect(bad).toMatchObject({ status: 'failed', attempts: 1, error: expect.stringContaining(words) });
-    expect(bad['error']).toMatch(/To send it again, mend this and delete status$/);
+    expect(bad['error']).toMatch(/To send it again, fix this and delete status$/);
     expect(bad).not.toHaveProperty('sendingUntil');
     expect(await stack().settled(`behind: ${name}`)).toMatchObject({ status: 'sent' });
     expect(await stack().mail(`bad: ${name}`)).toEqual(bad);
@@ -138,16 +138,23 @@ test("what SendGrid refuses ends as failed, in SendGrid's own words", async () =
 });
 
 test.each(['sendgrid', 'customers-mail-cloud'])(
-  'an old address of a Japanese carrier is sent to by %s, and found again',
+  'an old address of a Japanese carrier, and one of a Japanese domain, are sent to by %s, and found again',
   async (provider) => {
-    await stack().insert({ id: `carrier ${provider}`, provider, ...letter, to: '花子 <bounce+..a.@docomo.ne.jp>' });
+    const to = ['花子　佐藤 <"bounce+..a."@docomo.ne.jp>', '太郎 <bounce@例え.jp>'];
+    await stack().insert({ id: `carrier ${provider}`, provider, ...letter, to });
     const messageId = String((await stack().settled(`carrier ${provider}`))['messageId']);
     await stack().event(messageId, 'bounced');
-    const [row] = await until('the joined row', async () => {
-      const rows = await stack().bounces(messageId);
-      return rows.some(({ matched }) => matched) ? rows : undefined;
+    const joined = await until('the joined rows', async () => {
+      const rows = (await stack().bounces(messageId)).filter(({ matched }) => matched);
+      const names = new Map(rows.map(({ toEmail, toName }) => [toEmail, toName]));
+      return names.size === 2 ? names : undefined;
     });
-    expect(row).toMatchObject({ toEmail: 'bounce+..a.@docomo.ne.jp', toName: '花子' });
+    expect(joined).toEqual(
+      new Map([
+        ['bounce+..a.@docomo.ne.jp', '花子　佐藤'],
+        ['bounce@xn--r8jz45g.jp', '太郎'],
+      ]),
+    );
   },
 );
 
@@ -208,7 +215,7 @@ describe('without its secret a mail says why it was not sent', () => {
       expect(await broken().settled(provider)).toMatchObject({
         status: 'failed',
         error:
-          'Cannot send: the sender secret cannot be read: its value is not JSON. To send it again, mend this and delete status',
+          'Cannot send: the sender secret cannot be read: its value is not JSON. To send it again, fix this and delete status',
       });
     }
   });

@@ -2,7 +2,7 @@ import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import * as z from 'zod';
-import { senderSecretSchema } from '../../lambda/sending/sender-secret.ts';
+import { EMPTY_SENDER_SECRET, senderSecretSchema } from '../../lambda/sending/sender-secret.ts';
 import { webhookSecretSchema } from '../../lambda/webhooks/webhook-secret.ts';
 import { type Ran, ran, ranHere } from './command.ts';
 import { killProcessesOf, post, runningStack, signatureHeaders } from './running-stack.ts';
@@ -225,6 +225,68 @@ describe('npm run setup', () => {
   ])('%s %s is refused', async (name, value, words) => {
     const { stderr, status } = await setup([name, value]);
     expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(words), status: 1 });
+  });
+});
+
+describe('a malformed secret', () => {
+  const account = { host: 'smtp.example.jp', port: 587, user: 'user', password: PASSWORD };
+  const malformed = async (name: string, value: string, args: readonly string[] = []) => {
+    const file = secretFile(name);
+    const before = await readFile(file, 'utf8');
+    onTestFinished(() => writeFile(file, before));
+    await writeFile(file, value);
+    return ran(stack().local.outputsFile, 'setup', ['--skip-doctor', ...args]);
+  };
+
+  test('stops the setup, which says what repairs it', async () => {
+    const { stderr, status } = await malformed('sender-secret', 'hunter2');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/SenderSecret-local: its value is not a JSON object\. `npm run setup -- --replace` keeps/);
+    expect(stderr).not.toContain('hunter2');
+  });
+
+  test.each([
+    ['hunter2', {}, /Removed: the whole value\./],
+    ['["hunter2"]', {}, /Removed: the whole value\./],
+    [
+      JSON.stringify({ sendgridApiKey: FULL_KEY, customersMailCloudSmtp: { ...account, port: '25' }, own: 1 }),
+      { sendgridApiKey: FULL_KEY, customersMailCloudSmtp: account, own: 1 },
+      /Removed: customersMailCloudSmtp\.port\./,
+    ],
+    [
+      JSON.stringify({ sendgridApiKey: 7, customersMailCloudSmtp: 'hunter2' }),
+      {},
+      /Removed: sendgridApiKey, customersMailCloudSmtp\./,
+    ],
+    [
+      JSON.stringify({ sendgridApiKey: FULL_KEY, customersMailCloudSmtp: { host: 'smtp.example.jp' } }),
+      {
+        sendgridApiKey: FULL_KEY,
+        customersMailCloudSmtp: { ...EMPTY_SENDER_SECRET.customersMailCloudSmtp, host: 'smtp.example.jp' },
+      },
+      /is well-formed now\n {2}Secrets Manager keeps/,
+    ],
+  ])('of sending is repaired by --replace, which keeps what is well-formed: %s', async (value, kept, words) => {
+    const said = await malformed('sender-secret', value, ['--replace']);
+    expect(said).toMatchObject({ stderr: '', status: 0, stdout: expect.stringMatching(words) });
+    expect(said.stdout).not.toContain('hunter2');
+    expect(JSON.parse(await readFile(secretFile('sender-secret'), 'utf8'))).toEqual({
+      ...EMPTY_SENDER_SECRET,
+      ...kept,
+    });
+  });
+
+  test('of the webhooks keeps its keys, but those that are none', async () => {
+    const whole = {
+      sendgridPublicKeys: [stack().publicKey, 7, null],
+      customersMailCloud: { apiKeys: ['of the tests'], basic: [{ user: 'u' }, { user: 'v', password: 'w' }] },
+    };
+    const said = await malformed('webhook-secret', JSON.stringify(whole), ['--replace']);
+    expect(said).toMatchObject({ stderr: '', status: 0 });
+    expect(await webhookSecret()).toEqual({
+      sendgridPublicKeys: [stack().publicKey],
+      customersMailCloud: { apiKeys: ['of the tests'], basic: [{ user: 'v', password: 'w' }], bearerTokens: [] },
+    });
   });
 });
 

@@ -19,7 +19,7 @@ declare module 'vitest' {
 }
 
 const ROOT = join(import.meta.dirname, '../..');
-const COMMANDS = ['console', 'doctor', 'replay', 'resend', 'setup', 'start', 'try'];
+const COMMANDS = ['console', 'doctor', 'find', 'forget', 'replay', 'resend', 'setup', 'start', 'try'];
 
 /** Bundling takes longer than starting the stack, and a bundled command starts five times as fast. Most files need neither. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

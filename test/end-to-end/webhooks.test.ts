@@ -58,7 +58,7 @@ describe("SendGrid's webhook", () => {
   });
 
   test('verifies the bytes as they were sent: CRLF, escapes and spaces as SendGrid writes them', async () => {
-    const body = `[${JSON.stringify(bounce('raw')).replaceAll('@', '\\u0040')},\r\n ${JSON.stringify(bounce('raw', { sg_event_id: 'raw-2', 'smtp-id': '\\u003ca\\u003e' }))}]\r\n`;
+    const body = `[${JSON.stringify(bounce('raw')).replaceAll('@', '\\u0040')},\r\n ${JSON.stringify(bounce('raw', { reason: '550 5.1.1 gone', 'smtp-id': '\\u003ca\\u003e' }))}]\r\n`;
     await expect(stack().postSendGrid(undefined, { body })).resolves.toEqual(accepted(2));
     await stack().recorded();
     expect(await stack().bounces('raw')).toMatchObject([{ outcome: 'bounced' }, { outcome: 'bounced' }]);
@@ -152,6 +152,13 @@ describe("SendGrid's webhook", () => {
     await Promise.all([stack().postSendGrid(events), stack().postSendGrid(events)]);
     await stack().recorded();
     expect(await rows()).toEqual(before);
+    expect(await stack().story('again')).toEqual(storyBefore);
+
+    await stack().postSendGrid(events.map((event) => ({ ...event, sg_event_id: 'of-a-copy' })));
+    await stack().recorded();
+    expect(await rows()).toEqual(
+      before.map((row) => ({ ...row, details: expect.objectContaining({ sg_event_id: 'of-a-copy' }) })),
+    );
     expect(await stack().story('again')).toEqual(storyBefore);
   });
 

@@ -2,7 +2,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Row } from '../../lambda/aws/dynamodb.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
-import { bounceRow, loggedMail, logRowDefaults, storyRow, unrecognizedRow } from '../../lambda/recording/rows.ts';
+import {
+  blocklistedRow,
+  bounceRow,
+  loggedMail,
+  logRowDefaults,
+  storyRow,
+  unrecognizedRow,
+} from '../../lambda/recording/rows.ts';
 import { RETENTION_DAYS, type RefusalRows, SENT_AT } from './posts.ts';
 import type { StoredRow } from './storage.ts';
 
@@ -60,6 +67,12 @@ function expectedRows(facts: Facts): Map<string, Expected> {
       expect(
         'Bounce',
         times.map((time) => unrecognizedRow(event, time)),
+      );
+    }
+    if (event.kind === 'blocklisted') {
+      expect(
+        'Bounce',
+        times.map((time) => blocklistedRow(event, time)),
       );
     }
     if (event.kind !== 'failure' && event.kind !== 'progress') continue;

@@ -197,7 +197,8 @@ class Run {
       return whats.map((what) => ({ actor: name, what }));
     });
     // What differs between two schedules only because each has a mail of its own.
-    return { state: state.replaceAll(this.#tag, 'mail').replaceAll(DAY_SHARD, 'day'), steps };
+    const own = state.replaceAll(this.#event.eventId, 'event').replaceAll(this.#tag, 'mail');
+    return { state: own.replaceAll(DAY_SHARD, 'day'), steps };
   }
 
   async take({ actor: name, what }: Step): Promise<void> {

@@ -101,6 +101,8 @@ export function sendGridEventsOf(messageId: string): Record<string, unknown>[] {
     email: 'ann@example.com',
     timestamp: SENT_AT + n,
     sg_event_id: `${messageId}-${n}`,
+    // Tells those without a message id from those of another scenario.
+    of: messageId,
     ...('sg_message_id' in event && { sg_message_id: `${messageId}.filter0001.16648.5515E0B88.0` }),
   }));
 }

@@ -1,21 +1,28 @@
 /** SendGrid and Customers Mail Cloud as a sender meets them when they fail, in every way in which they do. */
 import { text } from 'node:stream/consumers';
 import type { Provider } from '../../lambda/mail/provider.ts';
+import { readSending } from '../../lambda/sending/retry-queue.ts';
 import type { LocalCertificate } from '../../local/simulators/certificate.ts';
 import { ACCOUNT, reply, startMailServer } from '../lambda/providers/smtp.ts';
-import { type ApiAnswer, type SendRequest, startMailApi, startSecretServer } from '../lambda/sending/sender-servers.ts';
+import { type ApiAnswer, type SendRequest, startAwsServer, startMailApi } from '../lambda/sending/sender-servers.ts';
 
-/** Where in a handover something can happen; of SendGrid's there is only `mail`. */
-export const STAGES = ['connection', 'from', 'recipient', 'mail'] as const;
+/**
+ * Where in a handover something can happen; of SendGrid's there is only `mail`. `queue`: when the mail is put into
+ * RetryQueue, because the provider deferred it.
+ */
+export const STAGES = ['connection', 'from', 'recipient', 'mail', 'queue'] as const;
 export type Stage = (typeof STAGES)[number];
 
 export type HandoverFault =
   | `answer ${400 | 401 | 429 | 500 | 503}`
   | `reply ${421 | 450 | 451 | 550 | 554}`
   | 'cut off'
+  | 'refused'
   | 'lost answer'
   | 'killed before'
   | 'killed after';
+
+const QUEUE_FAULTS = ['refused', 'lost answer', 'killed before', 'killed after'] as const;
 
 /**
  * What a provider does instead of taking a mail, by where that is. `lost answer`: the mail is taken, and nobody hears of
@@ -34,12 +41,14 @@ export const HANDOVER_FAULTS: Readonly<Record<Provider, Partial<Record<Stage, re
       'killed before',
       'killed after',
     ],
+    queue: QUEUE_FAULTS,
   },
   'customers-mail-cloud': {
     connection: ['cut off', 'reply 421'],
     from: ['reply 451'],
     recipient: ['reply 450', 'reply 550'],
     mail: ['reply 451', 'reply 554', 'cut off', 'lost answer', 'killed before', 'killed after'],
+    queue: QUEUE_FAULTS,
   },
 };
 
@@ -76,8 +85,8 @@ export interface Refused {
 
 export interface Providers {
   readonly sendGridUrl: string;
-  /** Secrets Manager. It tells each process who it is: its access key id comes back as its user name. */
-  readonly secretsUrl: string;
+  /** Secrets Manager and SQS. The secret tells each process who it is: its access key id comes back as its user name. */
+  readonly awsUrl: string;
   plan: HandoverPlan;
   /** Where processes that start now look for SMTP. */
   smtpPort: number;
@@ -87,6 +96,8 @@ export interface Providers {
 }
 
 export interface Listener {
+  /** RetryQueue has taken a message. */
+  queued(body: string): void;
   taken(mail: Taken): void;
   refused(refusal: Refused): void;
   kill(process: string): Promise<void>;
@@ -169,7 +180,7 @@ export async function startProviders(
       callback(outcome.startsWith('reply') ? replyOf(outcome) : null);
     },
   });
-  const secrets = await startSecretServer((caller) => ({
+  const secretFor = (caller: string) => ({
     sendgridApiKey: 'SG.key',
     customersMailCloudSmtp: {
       host: 'localhost',
@@ -177,17 +188,25 @@ export async function startProviders(
       user: caller,
       password: ACCOUNT.password,
     },
-  }));
+  });
+  const aws = await startAwsServer(secretFor, async ({ body, caller, socket }) => {
+    const { id, provider } = readSending(body);
+    const fault = planned({ provider, stage: 'queue', recipient: `${id}@example.jp` });
+    if (fault !== 'refused' && fault !== 'killed before') listener.queued(body);
+    if (fault === 'killed before' || fault === 'killed after') await listener.kill(caller);
+    if (fault !== undefined && fault !== 'refused') socket.destroy();
+    return fault === undefined;
+  });
 
   const providers: Providers = {
     sendGridUrl: api.url,
-    secretsUrl: secrets.url,
+    awsUrl: aws.url,
     plan: () => undefined,
     smtpPort: smtp.port,
     realSmtpPort: smtp.port,
     injected: () => injected,
     close() {
-      for (const server of [api, smtp, secrets]) server.close();
+      for (const server of [api, smtp, aws]) server.close();
     },
   };
   return providers;

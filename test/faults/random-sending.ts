@@ -1,15 +1,14 @@
 /**
  * Random schedules of the sender: several mails of both providers in batches that overlap, delivered to two processes at
- * one time while storage and providers fail and processes are killed, until all is acknowledged; then once more. One seed
+ * one time while storage, providers and RetryQueue fail and processes are killed, until nothing waits; then once more. One seed
  * makes one schedule, but for the order in which the machine does what goes on at one time.
  */
-import type { DynamoDBRecord } from 'aws-lambda';
 import { pick, type Random, randomFrom } from '../fuzz/mutate.ts';
 import { recordOf } from '../lambda/sending/sender-servers.ts';
 import type { Plan } from './fault-proxy.ts';
 import { newTag } from './posts.ts';
 import { HANDOVER_FAULTS, type HandoverPlan } from './providers.ts';
-import type { SenderLane } from './sender-lane.ts';
+import { batchesOf, type Delivery, type SenderLane } from './sender-lane.ts';
 import { itemOf, refusalsByName, type SendingOutcome, trouble, watchOf } from './sending.ts';
 import { LETTER_NAMES, type StorageTrouble } from './sending-cases.ts';
 
@@ -34,20 +33,17 @@ export async function playRandomSending(seed: number, lane: SenderLane): Promise
   lane.providers.plan = randomHandovers(random, random() * 0.25, spent);
 
   for (const item of items) await lane.put(item);
-  let left: readonly DynamoDBRecord[] = records;
+  let left: readonly Delivery[] = records;
   for (let n = 0; left.length > 0 && n < MAX_DELIVERIES; n++) {
-    // The stream delivers at least once, and may be read twice.
-    const again = records.filter(() => chance(0.2));
-    const batches = chance(0.5) ? [[...left, ...again], left.filter(() => chance(0.5))] : [[...left, ...again]];
-    left = await lane.deliver(
-      batches.filter(({ length }) => length > 0),
-      { retryMs: chance(0.1) ? 2_000 : 300 },
-    );
+    // Stream and queue deliver at least once, and may deliver something to two at one time.
+    const again = [...records, ...lane.messages].filter((delivery) => !left.includes(delivery) && chance(0.15));
+    const batches = batchesOf([...left, ...again]);
+    left = await lane.deliver(chance(0.5) ? [...batches, ...batchesOf(left.filter(() => chance(0.5)))] : batches);
   }
   await watch.acknowledged();
   lane.proxy.plan = () => undefined;
   lane.providers.plan = refusalsByName;
-  await lane.deliver([records, records]);
+  await lane.deliver([records, records, ...batchesOf(lane.messages)]);
   return { label: `random schedule of sending ${seed}`, ...watch.facts() };
 }
 

@@ -232,7 +232,7 @@ test('a write that was given up and takes effect late puts an unmatched row back
   const unmatched = await row();
   expect(unmatched).toMatchObject({ row: { matched: false } });
 
-  expect(await joinUnmatched(unmatched ? [unmatched.row] : [], store, false)).toBe(1);
+  expect(await joinUnmatched(unmatched ? [unmatched.row] : [], store, false, () => expect.unreachable())).toBe(1);
   const facts = { events, logRows: [mail.row], receivedAtMs: [FIRST_TIME] };
   expect(await troublesOf([{ label: 'late', tag, events: 1, facts }])).toEqual([]);
 });
@@ -377,7 +377,7 @@ describe('between the receiver and the recorder', () => {
     const [good, bad] = posts;
     if (!good || !bad) return expect.unreachable();
     for (const post of posts) await postTo(queue, post, { client: queue.patient, ...TIME });
-    await sendMessage(queue.patient, queue.url, 'no post', NEVER);
+    await sendMessage(queue.patient, queue.url, 'no post', { signal: NEVER });
     const messages = queue.size();
     proxy.plan = ({ body }) => (JSON.stringify(body).includes(bad.tag) ? 'error 500' : undefined);
     let recorded = 0;

@@ -4,11 +4,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GetCommand, PutCommand, paginateScan, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import type { DynamoDBRecord } from 'aws-lambda';
+import type { DynamoDBRecord, SQSRecord } from 'aws-lambda';
 import * as z from 'zod';
 import type { Row } from '../../lambda/aws/dynamodb.ts';
 import { isConditionFailure } from '../../lambda/aws/update.ts';
 import { RESERVE_MS } from '../../lambda/sending/invocation.ts';
+import { readSending } from '../../lambda/sending/retry-queue.ts';
 import { type Cleanup, startOrUndo } from '../../local/cleanup.ts';
 import { functionEnvironment } from '../../local/functions/function-environment.ts';
 import { FUNCTION_WORKER, functionProperties } from '../../local/functions/functions.ts';
@@ -21,9 +22,10 @@ import { type Providers, startProviders } from './providers.ts';
 import { type InRound, type Refusal, type Round, type SentRows, sentRows, type Taking } from './sending-verdict.ts';
 import { REGION, type TestStorage } from './storage.ts';
 
+/** What Lambda delivers: a record of the stream, or a message of RetryQueue. */
+export type Delivery = DynamoDBRecord | SQSRecord;
+
 export interface RoundOptions {
-  /** How long a delivery may try again what fails. */
-  readonly retryMs?: number;
   readonly outage?: boolean;
 }
 
@@ -41,12 +43,19 @@ export interface SenderLane {
   /** The processes that start from now on are new ones. */
   restart(): Promise<void>;
   /**
-   * Delivers batches, all at one time and each to a process of its own; after them all claims lapse.
+   * Delivers batches, each either of records or of messages, all at one time and each to a process of its own. After them
+   * all claims lapse, and all that waits in RetryQueue is due.
    *
-   * @returns what is to be delivered again: as Lambda does, all from the first record of a batch that failed
+   * @returns what is to be delivered: what failed (as Lambda does, all from a batch's first record that failed), and what
+   * came into RetryQueue
    */
-  deliver(batches: readonly (readonly DynamoDBRecord[])[], options?: RoundOptions): Promise<DynamoDBRecord[]>;
+  deliver(batches: readonly (readonly Delivery[])[], options?: RoundOptions): Promise<Delivery[]>;
+  /** Every message that came into RetryQueue since it was emptied. */
+  readonly messages: SQSRecord[];
 }
+
+/** Before the last attempt of a delivery must begin. */
+const TIME_MS = 2_000;
 
 /** Small pages: see the post of 5 MB in recording.test.ts. */
 const PAGE_ROWS = 500;
@@ -97,6 +106,9 @@ async function start(stack: SynthesizedStack, storage: TestStorage, cleanup: Cle
     const takings: Taking[] = [];
     const refusals: Refusal[] = [];
     const crashes: string[] = [];
+    const messages: SQSRecord[] = [];
+    /** The values of claims that lapsed, by what they were before. */
+    const lapsed = new Map<string, string>();
     const processes = new Map<string, { worker: WorkerProcess; round: Round | undefined }>();
     const slots: string[] = [];
     const inRound = <Fact extends { process: string }>(fact: Fact, add: (fact: InRound<Fact>) => void) => {
@@ -107,11 +119,12 @@ async function start(stack: SynthesizedStack, storage: TestStorage, cleanup: Cle
       taken: (mail) => inRound(mail, (taking) => takings.push(taking)),
       refused: (refused) => inRound(refused, (refusal) => refusals.push(refusal)),
       kill,
+      queued: (body) => messages.push({ messageId: randomUUID(), body, eventSource: 'aws:sqs' } as SQSRecord),
     });
     cleanup.defer('stop the providers', providers.close);
     cleanup.defer('end the processes', restart);
 
-    return { proxy, providers, takings, refusals, crashes, put, mail, kill, restart, deliver };
+    return { proxy, providers, takings, refusals, crashes, messages, put, mail, kill, restart, deliver };
 
     async function put(item: Row): Promise<void> {
       await store.client.send(new PutCommand({ TableName: mailTable, Item: item }));
@@ -134,24 +147,26 @@ async function start(stack: SynthesizedStack, storage: TestStorage, cleanup: Cle
     }
 
     async function deliver(
-      batches: readonly (readonly DynamoDBRecord[])[],
-      { retryMs = 300, outage = false }: RoundOptions = {},
-    ): Promise<DynamoDBRecord[]> {
+      batches: readonly (readonly Delivery[])[],
+      { outage = false }: RoundOptions = {},
+    ): Promise<Delivery[]> {
       const round: Round = { outage, killed: new Set(), ended: new Set() };
-      const failed = await Promise.all(batches.map((batch, slot) => invoke(slot, batch, round, retryMs)));
+      const queuedBefore = messages.length;
+      const failed = await Promise.all(batches.map((batch, slot) => invoke(slot, batch, round)));
       await proxy.settled();
       for (const id of new Set(batches.flat().map(idOf))) {
         const item = await mail(id);
         if (item?.['status'] === 'sending') await lapse(id, item);
         else if (item?.['status'] !== undefined) round.ended.add(id);
       }
-      return [...new Set(failed.flat())];
+      return [...new Set(failed.flat()), ...messages.slice(queuedBefore)];
     }
 
     /** Time passes, and a claim is over; but for one that a killed process's last write has just ended. */
     async function lapse(id: string, { sendingUntil }: Row): Promise<void> {
-      const past = new Date(Date.now() - 1).toISOString();
-      if (String(sendingUntil) <= past) return;
+      if (typeof sendingUntil !== 'string' || sendingUntil <= new Date().toISOString()) return;
+      const past = `2026-01-01T00:00:00.${String(lapsed.size).padStart(9, '0')}Z`;
+      lapsed.set(sendingUntil, past);
       const update = new UpdateCommand({
         TableName: mailTable,
         Key: { id },
@@ -164,14 +179,14 @@ async function start(stack: SynthesizedStack, storage: TestStorage, cleanup: Cle
       });
     }
 
-    async function invoke(slot: number, batch: readonly DynamoDBRecord[], round: Round, retryMs: number) {
+    async function invoke(slot: number, batch: readonly Delivery[], round: Round): Promise<Delivery[]> {
       const name = processAt(slot);
       const process = processes.get(name);
       if (!process) return [...batch];
       process.round = round;
-      const event = JSON.stringify({ Records: batch });
+      const event = JSON.stringify({ Records: batch.map(due) });
       const message = { requestId: randomUUID(), event, functionArn: template.attribute('SendMail', 'Arn') };
-      const outcome = await process.worker.invoke(message, RESERVE_MS + retryMs);
+      const outcome = await process.worker.invoke(message, RESERVE_MS + TIME_MS);
       if ('error' in outcome) {
         // One that ran out of time may not even have been loaded, on a busy machine: what it did decides.
         const { errorType, errorMessage } = outcome.error;
@@ -179,6 +194,14 @@ async function start(stack: SynthesizedStack, storage: TestStorage, cleanup: Cle
         return [...batch];
       }
       return failuresOf(outcome, batch);
+    }
+
+    /** A message as it is found when its time has come, and claims that its sending had have lapsed. */
+    function due(delivery: Delivery): Delivery {
+      if (!('body' in delivery)) return delivery;
+      const sending = readSending(delivery.body);
+      const tickets = sending.tickets.flatMap((value) => [value, ...(lapsed.has(value) ? [lapsed.get(value)] : [])]);
+      return { ...delivery, body: JSON.stringify({ ...sending, tickets, nextAttemptAtMs: 0 }) };
     }
 
     function processAt(slot: number): string {
@@ -209,9 +232,12 @@ async function start(stack: SynthesizedStack, storage: TestStorage, cleanup: Cle
         wiring: {
           region: REGION,
           dynamoDbEndpoint: proxy.endpoint,
-          awsApiOrigin: providers.secretsUrl,
+          awsApiOrigin: providers.awsUrl,
           extraCaCertificates,
-          overrides: { SENDGRID_API_URL: `${providers.sendGridUrl}/${name}` },
+          overrides: {
+            SENDGRID_API_URL: `${providers.sendGridUrl}/${name}`,
+            RETRY_QUEUE_URL: `${providers.awsUrl}/000000000000/RetryQueue`,
+          },
         },
       });
     }
@@ -223,15 +249,28 @@ async function end(worker: WorkerProcess): Promise<void> {
   await worker.exited;
 }
 
-function failuresOf(outcome: Extract<InvocationOutcome, { payload: string }>, batch: readonly DynamoDBRecord[]) {
+function failuresOf(outcome: Extract<InvocationOutcome, { payload: string }>, batch: readonly Delivery[]): Delivery[] {
   const { batchItemFailures } = batchResponse.parse(JSON.parse(outcome.payload));
   const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
-  const first = batch.findIndex(({ dynamodb }) => failed.has(dynamodb?.SequenceNumber ?? ''));
-  return first === -1 ? [] : batch.slice(first);
+  const hasFailed = (delivery: Delivery) =>
+    failed.has(isMessage(delivery) ? delivery.messageId : (delivery.dynamodb?.SequenceNumber ?? ''));
+  const first = batch.findIndex(hasFailed);
+  if (first === -1) return [];
+  return batch.filter((delivery, index) => (isMessage(delivery) ? hasFailed(delivery) : index >= first));
 }
 
-function idOf({ dynamodb }: DynamoDBRecord): string {
-  return dynamodb?.NewImage?.['id']?.S ?? '';
+const isMessage = (delivery: Delivery): delivery is SQSRecord => 'body' in delivery;
+
+function idOf(delivery: Delivery): string {
+  return isMessage(delivery) ? readSending(delivery.body).id : (delivery.dynamodb?.NewImage?.['id']?.S ?? '');
+}
+
+/** Batches as Lambda makes them of what is to be delivered: of records, and of up to ten messages. */
+export function batchesOf(left: readonly Delivery[]): Delivery[][] {
+  const batches = [left.filter((delivery) => !isMessage(delivery))];
+  const messages = left.filter(isMessage);
+  for (let start = 0; start < messages.length; start += 10) batches.push(messages.slice(start, start + 10));
+  return batches.filter(({ length }) => length > 0);
 }
 
 /** The mail that a call to the Mail table is about. */

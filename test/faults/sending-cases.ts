@@ -50,14 +50,9 @@ export interface SendingCase {
   readonly trouble: AtStorage | AtHandover | AtConnection;
   /** Each delivery goes to two processes at one time. */
   readonly together: boolean;
-  /** How long a delivery tries again by itself. */
-  readonly retryMs: number;
 }
 
 export const EVER = Number.POSITIVE_INFINITY;
-/** Enough for one more try, or not for one. */
-const SOME_TIME_MS = 3_000;
-const NO_TIME_MS = 300;
 /** More than a mail may be begun without coming to an end. */
 const OUTAGE_ROUNDS = 8;
 
@@ -86,11 +81,10 @@ function storageCases(letter: Letter, calls: number): SendingCase[] {
       letter,
       trouble,
       together,
-      retryMs: NO_TIME_MS,
     })),
   );
   const noLog: AtStorage = { at: 'storage', fault: 'error 500', k: 1, rounds: EVER, only: 'PutItem' };
-  return [...cases, { letter, trouble: noLog, together: false, retryMs: NO_TIME_MS }];
+  return [...cases, { letter, trouble: noLog, together: false }];
 }
 
 function handoverCases(letter: Letter): SendingCase[] {
@@ -99,15 +93,9 @@ function handoverCases(letter: Letter): SendingCase[] {
     (HANDOVER_FAULTS[provider][stage] ?? []).map((fault) => ({ at: 'handover', stage, fault }) as const),
   );
   const closed = provider === 'sendgrid' ? [] : [{ at: 'connection', fault: 'no connection' } as const];
-  const times = [
-    { rounds: 1, retryMs: NO_TIME_MS },
-    { rounds: 1, retryMs: SOME_TIME_MS },
-    { rounds: OUTAGE_ROUNDS, retryMs: NO_TIME_MS },
-    { rounds: EVER, retryMs: NO_TIME_MS },
-  ];
   return [...faults, ...closed].flatMap((where) =>
-    times.flatMap(({ rounds, retryMs }) =>
-      [false, true].map((together) => ({ letter, trouble: { ...where, rounds }, together, retryMs })),
+    [1, OUTAGE_ROUNDS, ...(where.at === 'handover' && where.stage === 'queue' ? [] : [EVER])].flatMap((rounds) =>
+      [false, true].map((together) => ({ letter, trouble: { ...where, rounds }, together })),
     ),
   );
 }
@@ -117,13 +105,13 @@ export function sampleOfSending(cases: readonly SendingCase[]): SendingCase[] {
   const short = cases.filter(
     ({ trouble }) => trouble.fault !== 'hang' && (trouble.at !== 'storage' || trouble.rounds !== EVER),
   );
-  const isPlain = ({ letter, trouble, together, retryMs }: SendingCase) =>
-    (letter === 'sendgrid' || letter === 'smtp') && trouble.rounds === 1 && !together && retryMs === NO_TIME_MS;
+  const isPlain = ({ letter, trouble, together }: SendingCase) =>
+    (letter === 'sendgrid' || letter === 'smtp') && trouble.rounds === 1 && !together;
   const others = short.filter((kase) => !isPlain(kase));
   return [...short.filter(isPlain), ...others.filter((_, n) => n % 31 === 0)];
 }
 
-export function labelOfSending({ letter, trouble, together, retryMs }: SendingCase): string {
+export function labelOfSending({ letter, trouble, together }: SendingCase): string {
   const where =
     trouble.at === 'storage'
       ? `call ${trouble.k}${trouble.only ? ` of ${trouble.only}` : ''}`
@@ -131,5 +119,5 @@ export function labelOfSending({ letter, trouble, together, retryMs }: SendingCa
         ? trouble.stage
         : 'SMTP';
   const lasts = trouble.rounds === 1 ? 'once' : trouble.rounds === EVER ? 'for ever' : `${trouble.rounds} times`;
-  return `${letter}: ${trouble.fault} at ${where}, ${lasts}${together ? ', two at once' : ''}, ${retryMs} ms`;
+  return `${letter}: ${trouble.fault} at ${where}, ${lasts}${together ? ', two at once' : ''}`;
 }

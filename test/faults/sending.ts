@@ -1,13 +1,13 @@
 /**
  * The matrix of the sender: every storage call and every step of a handover fails in every way, and its process is killed
- * at each; the record comes again until it is acknowledged, and once more after that.
+ * at each; its record and its messages of RetryQueue come again until nothing waits, and once more after that.
  */
-import { RETRY_FOR_MS } from '../../lambda/sending/invocation.ts';
+import { RETRY_FOR_MS } from '../../lambda/sending/next-step.ts';
 import { recordOf } from '../lambda/sending/sender-servers.ts';
 import type { Fault, Plan } from './fault-proxy.ts';
 import { newTag } from './posts.ts';
 import type { HandoverFault, HandoverPlan, Moment } from './providers.ts';
-import { mailIdOf, mailOfCall, type SenderLane } from './sender-lane.ts';
+import { batchesOf, type Delivery, mailIdOf, mailOfCall, type SenderLane } from './sender-lane.ts';
 import {
   type AtHandover,
   type AtStorage,
@@ -34,7 +34,7 @@ const CLOSED_PORT = 1;
 
 /** Plays a case to its end. What it leaves in the tables is judged by sendingVerdict(). */
 export async function playSending(kase: SendingCase, lane: SenderLane): Promise<SendingOutcome> {
-  const { trouble, together, retryMs } = kase;
+  const { trouble, together } = kase;
   const item = itemOf(kase.letter, `${newTag()}-1`);
   const watch = watchOf(lane, [item]);
   lane.providers.plan = trouble.at === 'handover' ? failingHandover(trouble) : refusalsByName;
@@ -46,16 +46,17 @@ export async function playSending(kase: SendingCase, lane: SenderLane): Promise<
   const inVain = trouble.at !== 'storage' && trouble.rounds === EVER;
   const record = recordOf(item, inVain ? Date.now() - RETRY_FOR_MS : Date.now());
   const outage = trouble.at === 'storage' && trouble.rounds === EVER;
-  let left = [record];
+  let left: Delivery[] = [record];
   for (let n = 0; left.length > 0 && n < MAX_DELIVERIES; n++) {
-    left = await lane.deliver(together ? [left, left] : [left], { retryMs, outage: outage && n === 0 });
+    const batches = batchesOf(left);
+    left = await lane.deliver(together ? [...batches, ...batches] : batches, { outage: outage && n === 0 });
     if (outage) lane.proxy.plan = watch.plan(() => undefined);
     if (trouble.fault === 'no connection' && trouble.rounds === n + 1)
       await connectTo(lane.providers.realSmtpPort, lane);
   }
   await watch.acknowledged();
   lane.proxy.plan = () => undefined;
-  await lane.deliver([[record], [record]]);
+  await lane.deliver([[record], [record], ...batchesOf(lane.messages)]);
   if (trouble.fault === 'no connection') await connectTo(lane.providers.realSmtpPort, lane);
   return { label: labelOfSending(kase), ...watch.facts() };
 }
@@ -85,6 +86,7 @@ export function watchOf(lane: SenderLane, items: readonly ReturnType<typeof item
   lane.takings.length = 0;
   lane.refusals.length = 0;
   lane.crashes.length = 0;
+  lane.messages.length = 0;
   lane.proxy.whenLost = () => undefined;
   return {
     /** The plan, with an eye on what DynamoDB says of items. */
@@ -152,9 +154,18 @@ export async function trouble(
   return 'lost answer';
 }
 
+const DEFERRED = { sendgrid: 'answer 500', 'customers-mail-cloud': 'reply 451' } as const;
+
 function failingHandover({ stage, fault, rounds }: AtHandover): HandoverPlan {
   let left = rounds;
-  return (moment) => refusalsByName(moment) ?? (moment.stage === stage && left-- > 0 ? fault : undefined);
+  let deferrals = rounds;
+  return (moment) => {
+    const byName = refusalsByName(moment);
+    if (byName) return byName;
+    // Something is put into the queue only if the provider defers it.
+    if (stage === 'queue' && moment.stage === 'mail' && deferrals-- > 0) return DEFERRED[moment.provider];
+    return moment.stage === stage && left-- > 0 ? fault : undefined;
+  };
 }
 
 /** What the SMTP server always says to some recipients. */

@@ -2,15 +2,15 @@
 import { Script } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { mailboxKey, parseAddresses, quotedIfNeeded, readAddresses } from '../../lambda/mail/address.ts';
-import { replyCodes } from '../../lambda/mail/classification.ts';
 import { customersMailCloudMessageId, sendGridMessageId } from '../../lambda/mail/message-id.ts';
+import { readReply } from '../../lambda/mail/reply.ts';
 import { usableTimestamp, zonedTimestamp } from '../../lambda/mail/timestamp.ts';
 import { normalizeCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud/events.ts';
 import { acceptCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud/webhook.ts';
 import { normalizeSendGrid } from '../../lambda/providers/sendgrid/events.ts';
 import { verifySendGrid } from '../../lambda/providers/sendgrid/webhook.ts';
 import { boundedKey, withStorableKeys } from '../../lambda/recording/keys.ts';
-import { bounceRow, loggedMail, storyRow, unrecognizedRow } from '../../lambda/recording/rows.ts';
+import { blocklistedRow, bounceRow, loggedMail, storyRow, unrecognizedRow } from '../../lambda/recording/rows.ts';
 import { mediaType } from '../../lambda/webhooks/request.ts';
 
 const LENGTH = 1_000_000;
@@ -75,6 +75,7 @@ function rows(normalize: () => ReturnType<typeof normalizeSendGrid>): void {
   const event = withStorableKeys(normalize());
   if (event.kind === 'ignored') return;
   if (event.kind === 'unrecognized') return void unrecognizedRow(event, TIME);
+  if (event.kind === 'blocklisted') return void blocklistedRow(event, TIME);
   if (event.kind === 'failure') bounceRow(event, undefined, TIME);
   storyRow(event, 'id', TIME);
 }
@@ -87,8 +88,8 @@ const WORK: Readonly<Record<string, (text: string) => unknown>> = {
   'a local part': quotedIfNeeded,
   addresses: readAddresses,
   'an address that is refused': (text) => expect(() => parseAddresses(`a${text}@`)).toThrow(),
-  'a reply': replyCodes,
-  'a status': (text) => replyCodes('', text),
+  'a reply': readReply,
+  'a status': (text) => readReply('', text),
   'a time': usableTimestamp,
   'a wall-clock time': (text) => zonedTimestamp(text, 'Asia/Tokyo'),
   'a key': (text) => boundedKey(text, 1024),

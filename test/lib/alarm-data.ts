@@ -97,6 +97,8 @@ export const TROUBLES: Readonly<Record<string, readonly (readonly Point[])[]>> =
     [...every(ours('Sent', 'customers-mail-cloud'), HOUR), ...every(ours('Received', 'sendgrid'), HOUR)],
   ],
   SilentProviders: [every(lambda('Invocations', 'JoinLateEvents'), DAY, 1, NOW - 2 * DAY)],
+  // What waits for long is tried every quarter of an hour.
+  LateMails: ['sendgrid', 'customers-mail-cloud'].map((it) => every(ours('RetriedLate', it), 15, 1, NOW - HOUR)),
   DeadKey: [
     once(ours('UnauthorizedHandovers', 'sendgrid'), NOW - 2),
     once(ours('UnauthorizedHandovers', 'customers-mail-cloud'), NOW - 2),
@@ -134,6 +136,7 @@ export const TROUBLES: Readonly<Record<string, readonly (readonly Point[])[]>> =
     [name('Mail')],
     [name('SentLog')],
     ['byDay', name('SentLog')],
+    ['byRecipient', name('SentLog')],
     [name('Bounce')],
     ['byRecipient', name('Bounce')],
     ['byDay', name('Bounce')],
@@ -144,6 +147,8 @@ export const TROUBLES: Readonly<Record<string, readonly (readonly Point[])[]>> =
 export const NEAR_MISSES: Readonly<Record<string, readonly Point[]>> = {
   RefusedPosts: every(ours('Refused', 'sendgrid'), 15, 1, NOW - HOUR),
   FailedMails: once(ours('NotSent', 'sendgrid'), NOW - 2, 2),
+  // One mail that waits a little more than an hour.
+  LateMails: once(ours('RetriedLate', 'sendgrid'), NOW - 2, 3),
   UnrecordedPosts: every(ours('Unrecorded', 'sendgrid'), 3, 5, NOW - 15),
   LatePosts: every(OLDEST_POST, 5, 899, NOW - HOUR),
   // One of two, and a half of 49.

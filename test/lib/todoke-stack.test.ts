@@ -9,7 +9,7 @@ const template = synthesized();
 describe('tables', () => {
   test.each([
     ['Mail', ['id HASH'], 'NEW_IMAGE', []],
-    ['SentLog', ['messageId HASH', 'entry RANGE'], 'NEW_IMAGE', ['byDay day sentAt']],
+    ['SentLog', ['messageId HASH', 'entry RANGE'], 'NEW_IMAGE', ['byDay day sentAt', 'byRecipient recipient entry']],
     [
       'Bounce',
       ['fullMessageId HASH', 'eventId RANGE'],
@@ -140,6 +140,7 @@ describe('least privilege: the role of a function may do just this', () => {
       SentLog: 'PutItem',
       Bounce: 'PutItem',
       SenderSecret: 'GetSecretValue',
+      RetryQueue: 'SendMessage ReceiveMessage DeleteMessage GetQueueAttributes',
       FailureQueue: 'SendMessage',
       'Key through dynamodb': KEY_FOR_WRITES,
       'Key through secretsmanager': 'Decrypt',
@@ -177,10 +178,13 @@ describe('least privilege: the role of a function may do just this', () => {
 });
 
 describe('streams and queues', () => {
+  const mappings = (functionId: string, stack = template) =>
+    Object.values(resources(stack, 'AWS::Lambda::EventSourceMapping')).flatMap(({ Properties }) =>
+      JSON.stringify(Properties['FunctionName']) === JSON.stringify({ Ref: functionId }) ? [Properties] : [],
+    );
+  /** The first one: of a stream, if the function reads a stream. */
   const mapping = (functionId: string, stack = template) =>
-    Object.values(resources(stack, 'AWS::Lambda::EventSourceMapping')).find(
-      ({ Properties }) => JSON.stringify(Properties['FunctionName']) === JSON.stringify({ Ref: functionId }),
-    )?.Properties;
+    mappings(functionId, stack).toSorted((a) => ('StartingPosition' in a ? -1 : 1))[0];
 
   test('send-mail gets items that are put or changed and have no status, or an empty one; none that is deleted', () => {
     expect(mapping('SendMail')).toMatchObject({ EventSourceArn: { 'Fn::GetAtt': ['Mail', 'StreamArn'] } });
@@ -259,7 +263,24 @@ describe('streams and queues', () => {
     expect(triedForDays).toBeLessThan(7);
   });
 
-  test.each(['EventQueue', 'FailureQueue'])(
+  test('send-mail gets what waits in RetryQueue, and a message that fails there is received again for six hours', () => {
+    const [, retries] = mappings('SendMail').toSorted((a) => ('StartingPosition' in a ? -1 : 1));
+    expect(retries).toMatchObject({
+      EventSourceArn: { 'Fn::GetAtt': ['RetryQueue', 'Arn'] },
+      BatchSize: 10,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      ScalingConfig: { MaximumConcurrency: 5 },
+    });
+    const { VisibilityTimeout, RedrivePolicy } = queueSchema.parse(queue('RetryQueue'));
+    const { Timeout } = z
+      .object({ Timeout: z.number() })
+      .parse(resources(template, 'AWS::Lambda::Function')['SendMail']?.Properties);
+    expect(VisibilityTimeout).toBe(6 * Timeout);
+    expect(VisibilityTimeout * RedrivePolicy.maxReceiveCount).toBe(6 * 3_600);
+    expect(RedrivePolicy.deadLetterTargetArn).toEqual({ 'Fn::GetAtt': ['FailureQueue', 'Arn'] });
+  });
+
+  test.each(['EventQueue', 'RetryQueue', 'FailureQueue'])(
     '%s takes 1 MiB, is encrypted with the key, and by TLS only',
     (logicalId) => {
       expect(queue(logicalId)).toMatchObject({
@@ -285,7 +306,7 @@ describe('streams and queues', () => {
   );
 
   test('there is no other queue', () => {
-    template.resourceCountIs('AWS::SQS::Queue', 2);
+    template.resourceCountIs('AWS::SQS::Queue', 3);
   });
 
   function queue(logicalId: string) {
@@ -418,9 +439,12 @@ test('the outputs are those of the design', () => {
     'FailureQueueUrl',
     'LogMailPolicyArn',
     'MailTableName',
+    'NoNewsHours',
     'ReadBouncesPolicyArn',
+    'RetryQueueUrl',
     'SendGridRegion',
     'SendGridWebhookUrl',
+    'SendMailPolicyArn',
     'SenderSecretName',
     'SentLogTableName',
     'WebhookSecretName',

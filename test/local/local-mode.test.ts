@@ -139,6 +139,7 @@ describe('local mode', () => {
       AwsApiEndpoint: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
       SendGridApiUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
       SmtpUrl: expect.stringMatching(/^smtp:\/\/127\.0\.0\.1:\d+$/),
+      SmtpCaFile: expect.stringMatching(/ca\.pem$/),
     });
     const response = await fetch(`${outputs['SendGridWebhookUrl']}below`);
     expect(await response.text()).toBe('/below');

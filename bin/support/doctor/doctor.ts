@@ -1,15 +1,16 @@
 /** The doctor: every check, a line each. */
 import type { Stack } from '../outputs.ts';
+import { MalformedSecret } from '../secrets.ts';
 import { bad, faint, good, sentenceOf } from '../talk.ts';
 import { alarmCheck } from './alarms.ts';
 import { type DoctorOptions, patientOf } from './patient.ts';
 import { queueChecks } from './queues.ts';
-import { rowCheck, stuckCheck } from './rows.ts';
+import { noNewsCheck, rowCheck, stuckCheck } from './rows.ts';
 import { secretChecks } from './secrets.ts';
 import { sendGridWebhookCheck, testPostCheck } from './sendgrid-webhook.ts';
 import { streamCheck } from './streams.ts';
 import { tableChecks } from './tables.ts';
-import { type Check, mend, ok, type Verdict } from './verdict.ts';
+import { type Check, mend, ok, skipped, type Verdict } from './verdict.ts';
 import { webhookChecks } from './webhooks.ts';
 
 export const DOCTOR_OPTIONS = {
@@ -35,7 +36,14 @@ export async function runDoctor(stack: Stack, options: DoctorOptions): Promise<b
     webhookChecks(patient),
     [sendGridWebhookCheck(patient)],
     [testPostCheck(patient)],
-    [streamCheck(patient), ...queueChecks(patient), rowCheck(patient), stuckCheck(patient), alarmCheck(patient)],
+    [
+      streamCheck(patient),
+      ...queueChecks(patient),
+      rowCheck(patient),
+      noNewsCheck(patient),
+      stuckCheck(patient),
+      alarmCheck(patient),
+    ],
   ];
   const counts = { ok: 0, skipped: 0, mend: 0 };
   for (const group of groups) {
@@ -55,6 +63,8 @@ export async function runDoctor(stack: Stack, options: DoctorOptions): Promise<b
 }
 
 function failed(error: unknown): Verdict {
+  if (error instanceof MalformedSecret)
+    return skipped('needs a secret that is malformed; the line on secrets says which');
   const name = error instanceof Error && error.name !== 'Error' ? `${error.name}: ` : '';
   return mend(`cannot look: ${name}${sentenceOf(error)}`);
 }

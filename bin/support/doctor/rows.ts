@@ -1,10 +1,12 @@
 /** Checks: Bounce rows and mails that wait for a person. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { GetCommand, paginateQuery, paginateScan } from '@aws-sdk/lib-dynamodb';
+import { paginateQuery } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../../lambda/aws/dynamodb.ts';
+import { readNoNews } from '../../../lambda/recipients/no-news.ts';
 import { DAY_PARTITIONS } from '../../../lambda/recording/keys.ts';
-import { isWaiting, whyStuck } from '../../../lambda/sending/stuck.ts';
+import { isWaiting, NORMAL_WAIT_MS, nextAttemptOf, oddStatusOf, whyStuck } from '../../../lambda/sending/stuck.ts';
 import { counted } from '../../../local/counted.ts';
+import { itemPages, stillWaiting } from '../mail-items.ts';
+import { tablesWith } from '../tables.ts';
 import type { Patient } from './patient.ts';
 import { SAMPLE_FULL_MESSAGE_ID } from './sendgrid-webhook.ts';
 import { type Check, mend, ok, skipped } from './verdict.ts';
@@ -12,8 +14,6 @@ import { type Check, mend, ok, skipped } from './verdict.ts';
 const DAY_MS = 86_400_000;
 /** A page is 1 MB: what a look costs stays under a cent. */
 const MAX_PAGES = 20;
-/** Longer than it takes to begin with an item that was just put. */
-const BEGIN_MS = 5_000;
 
 /** Failures of the last days that were not understood, or joined no mail: by the index byDay, without a scan. */
 export function rowCheck({ outputs, client, days }: Patient): Check {
@@ -61,57 +61,55 @@ export function rowCheck({ outputs, client, days }: Patient): Check {
   };
 }
 
-/**
- * Mails that will not go out unless somebody sees to it. Mail has no index: a scan, of bounded cost.
- *
- * @param beginMs how long an item without status is given to be begun with
- */
-export function stuckCheck({ outputs, client }: Patient, beginMs = BEGIN_MS): Check {
+/** Messages of which nothing was reported: this is what a lost webhook looks like. By the index byDay, without a scan. */
+export function noNewsCheck({ outputs, client }: Pick<Patient, 'outputs' | 'client'>): Check {
   return {
-    name: 'mails',
+    name: 'no news',
     look: async () => {
-      const suspects: Row[] = [];
-      let looked = 0;
-      let pages = 0;
-      let partial = false;
-      for await (const page of paginateScan(
-        { client },
-        {
-          TableName: outputs.MailTableName,
-          FilterExpression: 'attribute_not_exists(#status) OR #status <> :sent',
-          ProjectionExpression: '#id, #status, #sendingUntil, #resentAt',
-          ExpressionAttributeNames: {
-            '#id': 'id',
-            '#status': 'status',
-            '#sendingUntil': 'sendingUntil',
-            '#resentAt': 'resentAt',
-          },
-          ExpressionAttributeValues: { ':sent': 'sent' },
-        },
-      )) {
-        suspects.push(...(page.Items ?? []).filter((item) => whyStuck(item, Date.now()) !== undefined));
-        looked += page.ScannedCount ?? 0;
-        partial = ++pages === MAX_PAGES && page.LastEvaluatedKey !== undefined;
-        if (partial) break;
-      }
-      const of = `of ${counted(looked, 'item')}${partial ? ', which are not all' : ''}`;
-      const stuck = await stillStuck(suspects);
-      if (stuck === 0) return ok(`none stuck, ${of}`);
+      const hours = outputs.NoNewsHours;
+      const { silent, looked, more } = await readNoNews(tablesWith(outputs, client), Date.now());
+      const of = `of ${more ? 'the newest ' : ''}${counted(looked, 'message')} of the day that ended ${counted(hours, 'hour')} ago`;
+      if (silent.length === 0) return ok(`none ${of} without an event`);
+      const [first] = silent;
       return mend(
-        `${stuck} stuck, ${of}: \`npm run resend -- --dry-run\` says why of each; when that is mended, --all in its place sends them again`,
+        `${silent.length} ${of} without any event, such as ${String(first?.['messageId'])}: is the webhook on, with the events that the README names? See docs/operations.md#no-news`,
       );
     },
   };
+}
 
-  /** An item that was put a moment ago has no status yet. */
-  async function stillStuck(suspects: readonly Row[]): Promise<number> {
-    const waiting = suspects.filter(({ status }) => isWaiting(status));
-    if (waiting.length === 0 || waiting.length > 100) return suspects.length;
-    await sleep(beginMs);
-    const again = await Promise.all(
-      waiting.map(({ id }) => client.send(new GetCommand({ TableName: outputs.MailTableName, Key: { id } }))),
-    );
-    const gone = again.filter(({ Item }) => Item === undefined || whyStuck(Item, Date.now()) === undefined).length;
-    return suspects.length - gone;
-  }
+/**
+ * Mails that will not go out unless somebody sees to it.
+ *
+ * @param waitMs how long an item may normally be without a status
+ */
+export function stuckCheck({ outputs, client }: Patient, waitMs = NORMAL_WAIT_MS): Check {
+  const table = outputs.MailTableName;
+  return {
+    name: 'mails',
+    look: async () => {
+      const waiting: Row[] = [];
+      const counts = { looked: 0, stuck: 0, odd: 0, deferred: 0 };
+      let pages = 0;
+      let partial = false;
+      for await (const { items, looked, isLast } of itemPages(client, table, { consistent: false })) {
+        const nowMs = Date.now();
+        counts.looked += looked;
+        counts.stuck += items.filter((item) => whyStuck(item, nowMs) !== undefined).length;
+        counts.odd += items.filter((item) => oddStatusOf(item) !== undefined).length;
+        counts.deferred += items.filter((item) => nextAttemptOf(item, nowMs) !== undefined).length;
+        waiting.push(...items.filter(({ status }) => isWaiting(status)));
+        partial = ++pages === MAX_PAGES && !isLast;
+        if (partial) break;
+      }
+      counts.stuck += (await stillWaiting(client, table, waiting, waitMs)).length;
+      const of = `of ${counted(counts.looked, 'item')}${partial ? ', which are not all' : ''}`;
+      const deferred = counts.deferred === 0 ? '' : `; ${counts.deferred} deferred, and tried again by themselves`;
+      if (counts.stuck + counts.odd === 0) return ok(`none stuck, ${of}${deferred}`);
+      const odd = counts.odd === 0 ? '' : `; ${counts.odd} with a status that Todoke never writes: they are not sent`;
+      return mend(
+        `${counts.stuck} stuck, ${of}${odd}${deferred}: \`npm run resend -- --dry-run\` says why of each; when that is fixed, --all in its place sends those that are stuck again`,
+      );
+    },
+  };
 }

@@ -1,24 +1,38 @@
-/** Checks: what the two secrets hold. */
-
+/** Checks: what the two secrets hold, and whether the providers take it. */
 import { parsePublicKey } from '../../../lambda/providers/sendgrid/webhook.ts';
 import type { SenderSecret } from '../../../lambda/sending/sender-secret.ts';
 import type { WebhookSecret } from '../../../lambda/webhooks/webhook-secret.ts';
 import { counted } from '../../../local/counted.ts';
-import { senderSecretOf, webhookSecretOf } from '../secrets.ts';
+import { messageOf } from '../../../local/files.ts';
+import type { StackOutputs } from '../outputs.ts';
+import { MalformedSecret, senderSecretOf, webhookSecretOf } from '../secrets.ts';
+import { moreThanSending, SendGridApi } from '../sendgrid-api.ts';
 import type { Patient } from './patient.ts';
+import { smtpVerdict } from './smtp.ts';
 import { type Check, mend, NOT_RECEIVED, ok, skipped, type Verdict } from './verdict.ts';
 
 const SETUP = 'run `npm run setup`';
 const SETUP_REPLACE = 'run `npm run setup -- --replace`';
 
-/** A line for each provider and way: whether the secrets are filled in, and well-formed. */
+/** One line on their shape; then one for each provider and way: whether they are filled in, and taken. */
 export function secretChecks({ outputs }: Patient): Check[] {
   const webhook = webhookSecretOf(outputs).read();
   const sender = senderSecretOf(outputs).read();
   // Each check that looks says what is wrong.
   for (const secret of [webhook, sender]) secret.catch(() => undefined);
   return [
-    { name: 'SendGrid, sending', look: async () => sendGridSending((await sender).value) },
+    {
+      name: 'secrets',
+      look: async () => {
+        const reads = await Promise.allSettled([webhook, sender]);
+        const errors = reads.flatMap((read) => (read.status === 'rejected' ? [read.reason] : []));
+        const malformed = errors.filter((error) => error instanceof MalformedSecret);
+        if (malformed.length > 0) return mend(malformed.map(messageOf).join('; '));
+        if (errors.length > 0) throw errors[0];
+        return ok('both have their documented shape');
+      },
+    },
+    { name: 'SendGrid, sending', look: async () => sendGridSending((await sender).value, outputs) },
     {
       name: 'SendGrid, events',
       look: async () =>
@@ -26,7 +40,7 @@ export function secretChecks({ outputs }: Patient): Check[] {
           ? skipped(NOT_RECEIVED)
           : sendGridEvents((await webhook).value, (await sender).value.sendgridApiKey !== ''),
     },
-    { name: 'Customers Mail Cloud, sending', look: async () => smtp((await sender).value) },
+    { name: 'Customers Mail Cloud, sending', look: async () => smtp((await sender).value, outputs) },
     {
       name: 'Customers Mail Cloud, events',
       look: async () =>
@@ -37,10 +51,18 @@ export function secretChecks({ outputs }: Patient): Check[] {
   ];
 }
 
-function sendGridSending({ sendgridApiKey: key }: SenderSecret): Verdict {
+async function sendGridSending({ sendgridApiKey: key }: SenderSecret, outputs: StackOutputs): Promise<Verdict> {
   if (key === '') return skipped('not set up; applications may still send by themselves');
   if (!/^SG\.[\w-]+\.[\w-]+$/.test(key)) return mend(`the API key does not look like one (SG.….…): ${SETUP_REPLACE}`);
-  return ok('the API key is set');
+  const scopes = await new SendGridApi(outputs, key).scopes().catch((error: unknown) => messageOf(error));
+  if (typeof scopes === 'string') {
+    return mend(
+      `the API key is not taken: ${scopes}. ${SETUP_REPLACE} with another; an account in the EU needs the setting sendgridRegion eu`,
+    );
+  }
+  if (!scopes.includes('mail.send')) return mend(`the API key may not send mail (mail.send): ${SETUP_REPLACE}`);
+  const more = moreThanSending(scopes);
+  return ok(more.length === 0 ? 'the API key may send mail' : 'the API key may send mail, and more than that');
 }
 
 function sendGridEvents({ sendgridPublicKeys: keys }: WebhookSecret, sends: boolean): Verdict {
@@ -57,14 +79,15 @@ function sendGridEvents({ sendgridPublicKeys: keys }: WebhookSecret, sends: bool
   return ok(`${counted(keys.length, 'public key')} set`);
 }
 
-function smtp({ customersMailCloudSmtp: { host, port, user, password } }: SenderSecret): Verdict {
+async function smtp({ customersMailCloudSmtp: account }: SenderSecret, outputs: StackOutputs): Promise<Verdict> {
+  const { host, port, user, password } = account;
   if (host === '' && user === '' && password === '') {
     return skipped('not set up; applications may still send by themselves');
   }
   const missing = Object.entries({ host, user, password }).flatMap(([name, value]) => (value === '' ? [name] : []));
   if (missing.length > 0) return mend(`the SMTP account lacks ${missing.join(', ')}: ${SETUP}`);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) return mend(`the SMTP port is ${port}: ${SETUP_REPLACE}`);
-  return ok('the SMTP account is set');
+  return smtpVerdict(account, outputs);
 }
 
 function customersMailCloudEvents({ customersMailCloud }: WebhookSecret, sends: boolean): Verdict {

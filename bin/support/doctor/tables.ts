@@ -24,7 +24,7 @@ export function tableChecks({ outputs, dynamo, local }: Patient): Check[] {
     SentLog: {
       name: outputs.SentLogTableName,
       key: 'messageId+entry',
-      indexes: { byDay: 'day+sentAt' },
+      indexes: { byDay: 'day+sentAt', byRecipient: 'recipient+entry' },
       stream: 'NEW_IMAGE',
     },
     Bounce: {

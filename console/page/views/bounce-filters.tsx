@@ -1,7 +1,7 @@
 /** The filters above the bounces. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { BOUNCE_CLASSES } from '../../../lambda/mail/classification.ts';
 import { PROVIDERS } from '../../../lambda/mail/provider.ts';
+import { BOUNCE_CLASSES, CAUSES } from '../../../lambda/mail/verdict.ts';
 import { type BounceFilter, ROW_OUTCOMES } from '../../shared/api.ts';
 import { useSay, wordFor } from '../settings.tsx';
 
@@ -62,6 +62,13 @@ export function BounceFilters({ filter, onChange }: Props) {
         onChange={(bounceClass) => change({ bounceClass })}
       />
       <Choice
+        label={say('cause')}
+        options={CAUSES}
+        value={filter.cause}
+        text={(name) => wordFor(say, 'cause', name)}
+        onChange={(cause) => change({ cause })}
+      />
+      <Choice
         label={say('provider')}
         options={PROVIDERS}
         value={filter.provider}
@@ -86,7 +93,7 @@ export function BounceFilters({ filter, onChange }: Props) {
   );
 }
 
-function Choice<Name extends string>(props: {
+export function Choice<Name extends string>(props: {
   label: string;
   options: readonly Name[];
   value: Name | undefined;
@@ -114,7 +121,11 @@ function Choice<Name extends string>(props: {
 }
 
 /** A moment in the person's zone. */
-function Moment(props: { label: string; value: string | undefined; onChange: (iso: string | undefined) => void }) {
+export function Moment(props: {
+  label: string;
+  value: string | undefined;
+  onChange: (iso: string | undefined) => void;
+}) {
   const { label, value, onChange } = props;
   return (
     <label>

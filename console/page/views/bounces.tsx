@@ -1,16 +1,19 @@
 /** The view Bounces. */
 import { useMemo, useState } from 'preact/hooks';
+import { readAddresses } from '../../../lambda/mail/address.ts';
 import type { Bounce, BounceFilter, Session } from '../../shared/api.ts';
+import { explainedIn, isFirstNotice } from '../../shared/first-notices.ts';
 import { bounceKey, versionOfBounce } from '../../shared/versions.ts';
 import { server } from '../call.ts';
 import { toCsv } from '../csv.ts';
-import { download } from '../download.ts';
+import { Exports } from '../exports.tsx';
 import { type Source, useFeed } from '../feed.ts';
 import { List } from '../list.tsx';
+import { filterPages, type Pages } from '../pages.ts';
 import { ListAndPanel, Panel } from '../panel.tsx';
-import { Mailbox, Notice, numberText, Text, Time } from '../parts.tsx';
+import { Mailbox, Notice, Text, Time } from '../parts.tsx';
 import { hashOf } from '../route.ts';
-import { useSettings, wordFor } from '../settings.tsx';
+import { type Say, useSettings, wordFor } from '../settings.tsx';
 import { BounceFilters } from './bounce-filters.tsx';
 import { AllAttributes, Verdict } from './details.tsx';
 import { StoryOf } from './story.tsx';
@@ -31,7 +34,8 @@ export function BouncesView({ session, open }: { session: Session; open: readonl
     }),
     [filter],
   );
-  const feed = useFeed(source);
+  const loaded = useFeed(source);
+  const feed = useMemo(() => ({ ...loaded, pages: withoutFirstNotices(loaded.pages) }), [loaded]);
   const [fullMessageId, eventId] = open;
   const openKey = eventId === undefined ? undefined : bounceKey({ fullMessageId, eventId });
   const heads = [
@@ -47,7 +51,7 @@ export function BouncesView({ session, open }: { session: Session; open: readonl
     <>
       <div class="title-row">
         <h1>{say('bouncesTitle')}</h1>
-        <Exports rows={rows} />
+        <Exports name="bounces" rows={rows} toCsv={toCsv} />
       </div>
       <BounceFilters filter={filter} onChange={setFilter} />
       <List
@@ -60,11 +64,12 @@ export function BouncesView({ session, open }: { session: Session; open: readonl
         empty={{
           title: say(filtered ? 'bouncesNone' : 'bouncesEmpty'),
           hint: say(filtered ? 'bouncesNoneHint' : 'bouncesEmptyHint'),
+          link: recipientLink(filter.search, say),
         }}
       />
     </>
   );
-  const bounce = rows.find((row) => bounceKey(row) === openKey);
+  const bounce = loaded.pages.pages.flat().find((row) => bounceKey(row) === openKey);
   const panel =
     openKey === undefined ? undefined : (
       <Panel title={say('bounceTitle')} backTo={hashOf('bounces')} opened={hashOf('bounces', ...open)}>
@@ -76,6 +81,19 @@ export function BouncesView({ session, open }: { session: Session; open: readonl
       </Panel>
     );
   return <ListAndPanel list={list} panel={panel} />;
+}
+
+/** An address without a bounce may have mail that arrived. */
+function recipientLink(search: string | undefined, say: Say) {
+  const [address] = search === undefined || /^<|#/.test(search) ? [] : readAddresses(search);
+  if (address === undefined) return undefined;
+  return { href: hashOf('recipient', address.email), text: say('recipientLink', { email: address.email }) };
+}
+
+/** A failure that is reported twice has one row. */
+function withoutFirstNotices(pages: Pages<Bounce>): Pages<Bounce> {
+  const explained = explainedIn(pages.pages.flat());
+  return filterPages(pages, (row) => !isFirstNotice(row, explained));
 }
 
 const drawRow = (bounce: Bounce, isOpen: boolean) => <Row key={bounceKey(bounce)} bounce={bounce} isOpen={isOpen} />;
@@ -133,31 +151,5 @@ function Opened({ bounce, session }: { bounce: Bounce; session: Session }) {
         </>
       )}
     </>
-  );
-}
-
-function Exports({ rows }: { rows: readonly Bounce[] }) {
-  const { say, language } = useSettings();
-  if (rows.length === 0) return null;
-  const name = `bounces-${new Date().toISOString().slice(0, 10)}`;
-  return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for a form's fields
-    <div class="exports" role="group" aria-label={say('export')}>
-      <span class="faint">{say('exportRows', { n: numberText(rows.length, language) })}</span>
-      <button
-        type="button"
-        class="quiet"
-        onClick={() => download(`${name}.csv`, 'text/csv;charset=utf-8', toCsv(rows))}
-      >
-        CSV
-      </button>
-      <button
-        type="button"
-        class="quiet"
-        onClick={() => download(`${name}.json`, 'application/json', `${JSON.stringify(rows, null, 2)}\n`)}
-      >
-        JSON
-      </button>
-    </div>
   );
 }

@@ -1,13 +1,13 @@
 /** Outcomes over time, as a chart. */
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { ROW_OUTCOMES, type RowOutcome } from '../../shared/api.ts';
+import { COUNTED_OUTCOMES, type CountedOutcome } from '../../shared/api.ts';
 import { Mark, numberText } from '../parts.tsx';
 import { useSettings, wordFor } from '../settings.tsx';
 
 interface Props {
   readonly edges: readonly string[];
-  readonly outcomes: Readonly<Partial<Record<RowOutcome, readonly number[]>>>;
+  readonly outcomes: Readonly<Partial<Record<CountedOutcome, readonly number[]>>>;
   readonly hours: boolean;
 }
 
@@ -17,7 +17,7 @@ const HEIGHT = 240;
 export function Chart({ edges, outcomes, hours }: Props) {
   const { say, language, theme } = useSettings();
   const place = useRef<HTMLDivElement>(null);
-  const shown = ROW_OUTCOMES.filter((name) => (outcomes[name] ?? []).some((count) => count > 0));
+  const shown = COUNTED_OUTCOMES.filter((name) => (outcomes[name] ?? []).some((count) => count > 0));
   const columns = edges.length - 1;
   const text = JSON.stringify([edges, outcomes]);
   useEffect(() => {
@@ -56,7 +56,7 @@ export function Chart({ edges, outcomes, hours }: Props) {
             <thead>
               <tr>
                 <th scope="col">{say('when')}</th>
-                {ROW_OUTCOMES.map((name) => (
+                {COUNTED_OUTCOMES.map((name) => (
                   <th key={name} scope="col">
                     {wordFor(say, 'state', name)}
                   </th>
@@ -67,7 +67,7 @@ export function Chart({ edges, outcomes, hours }: Props) {
               {Array.from({ length: columns }, (_, index) => columns - 1 - index).map((index) => (
                 <tr key={edges[index]}>
                   <th scope="row">{columnText(index)}</th>
-                  {ROW_OUTCOMES.map((name) => (
+                  {COUNTED_OUTCOMES.map((name) => (
                     <td key={name}>{numberText(outcomes[name]?.[index] ?? 0, language)}</td>
                   ))}
                 </tr>
@@ -98,7 +98,7 @@ function stacked(edges: readonly string[], series: readonly (readonly number[])[
 
 function options(
   element: HTMLElement,
-  shown: { names: readonly RowOutcome[]; language: string; hours: boolean; columns: number },
+  shown: { names: readonly CountedOutcome[]; language: string; hours: boolean; columns: number },
 ): uPlot.Options {
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(`--${name}`).trim();

@@ -3,10 +3,10 @@ import type { Bounce } from '../../shared/api.ts';
 import { Mark, Text, Time } from '../parts.tsx';
 import { useSay, wordFor } from '../settings.tsx';
 
-/** Outcome and class of a bounce, and whether its mail was found. */
+/** Outcome, class and cause of a bounce, and whether its mail was found. */
 export function Verdict({ bounce }: { bounce: Bounce }) {
   const say = useSay();
-  const { outcome = 'unrecognized', bounceClass, smtpCode, enhancedStatusCode, matched } = bounce;
+  const { outcome = 'unrecognized', bounceClass, cause, smtpCode, enhancedStatusCode, matched } = bounce;
   const codes = [smtpCode, enhancedStatusCode].filter(Boolean).join(' ');
   return (
     <span class="verdict">
@@ -16,8 +16,9 @@ export function Verdict({ bounce }: { bounce: Bounce }) {
           {wordFor(say, 'class', bounceClass)}
         </span>
       )}
+      {cause && cause !== 'unknown' && <span class="cause">{wordFor(say, 'cause', cause)}</span>}
       {codes && <code>{codes}</code>}
-      {!matched && (
+      {!matched && outcome !== 'blocklisted' && (
         <span class="tag tag-unmatched" title={say('unmatchedHint')}>
           {say('unmatched')}
         </span>

@@ -1,68 +1,100 @@
 /** The view Mail. */
-import { useMemo, useRef, useState } from 'preact/hooks';
+import { useCallback, useMemo, useRef, useState } from 'preact/hooks';
 import { type Answered, type ListedMail, MAX_WATCHED, type MailItem, type Session } from '../../shared/api.ts';
 import { versionOfMail } from '../../shared/versions.ts';
 import { server } from '../call.ts';
+import { mailsToCsv } from '../csv.ts';
+import { Exports } from '../exports.tsx';
 import { type Feed, type Source, useFeed } from '../feed.ts';
 import { List } from '../list.tsx';
+import { filterPages } from '../pages.ts';
 import { ListAndPanel, Panel } from '../panel.tsx';
 import { Glance, Mailbox, Mark, Notice, Text, Time } from '../parts.tsx';
 import { usePolling } from '../polling.ts';
-import { hashOf } from '../route.ts';
+import { hashOf, hashWith, type Query } from '../route.ts';
 import { useSay } from '../settings.tsx';
+import { filtersLoaded, isShown, MailFilters, serverFilter } from './mail-filters.tsx';
 import { SendAgain } from './send-again.tsx';
+import { Standing } from './standing.tsx';
 import { StoryOf } from './story.tsx';
 
-const SOURCE: Source<ListedMail> = {
-  about: 'mails',
-  load: (asked) => server.mails(asked),
-  key: ({ messageId }) => messageId,
-  time: ({ sentAt }) => sentAt,
-  version: versionOfMail,
-};
+const keyOf = ({ messageId }: ListedMail) => messageId;
 
-/** Every mail: what is not sent, then what was, newest first. `open`: `sent` and a message id, or `item` and an id. */
-export function MailView({ session, open }: { session: Session; open: readonly string[] }) {
+interface MailProps {
+  readonly session: Session;
+  /** `sent` and a message id, or `item` and an id. */
+  readonly open: readonly string[];
+  /** The filters of the list. */
+  readonly query: Query;
+}
+
+/** Every mail: what is not sent, then what was, newest first. */
+export function MailView({ session, open, query }: MailProps) {
   const say = useSay();
-  const feed = useFeed(SOURCE);
-  useStates(feed);
+  const queryText = JSON.stringify(query);
+  const source = useMemo<Source<ListedMail>>(() => {
+    const filter = serverFilter(query);
+    const many = filtersLoaded(query);
+    return {
+      about: `mails ${JSON.stringify(filter)}`,
+      load: (asked) => server.mails({ filter, many, ...asked }),
+      key: keyOf,
+      time: ({ sentAt }) => sentAt,
+      version: versionOfMail,
+    };
+  }, [queryText]);
+  const loaded = useFeed(source);
+  useStates(loaded);
+  const feed = filtersLoaded(query)
+    ? // Looking further back for what fits is for the person to decide.
+      { ...loaded, pages: filterPages(loaded.pages, (mail) => isShown(mail, query)), foundNone: true }
+    : loaded;
   const [kind, id = ''] = open;
   const openKey = kind === 'sent' ? id : undefined;
   const heads = [{ text: say('when'), column: 'wide when' }, { text: say('fromTo') }, { text: say('states') }];
+  const drawRow = useCallback(
+    (mail: ListedMail, isOpen: boolean) => (
+      <Row key={mail.messageId} mail={mail} isOpen={isOpen} href={hashWith(query, 'mail', 'sent', mail.messageId)} />
+    ),
+    [queryText],
+  );
+  const filtered = Object.keys(query).length > 0;
   const list = (
     <>
-      <h1>{say('mailTitle')}</h1>
+      <div class="title-row">
+        <h1>{say('mailTitle')}</h1>
+        <Exports name="mail" rows={feed.pages.pages.flat()} toCsv={mailsToCsv} />
+      </div>
       <Unsent session={session} />
+      <MailFilters query={query} />
       <List
         feed={feed}
         caption={say('sentTitle')}
         heads={heads}
         openKey={openKey}
-        rowKey={SOURCE.key}
+        rowKey={keyOf}
         drawRow={drawRow}
-        empty={{ title: say('mailEmpty'), hint: say('mailEmptyHint') }}
+        empty={{
+          title: say(filtered ? 'mailNone' : 'mailEmpty'),
+          hint: say(filtered ? 'mailNoneHint' : 'mailEmptyHint'),
+        }}
       />
     </>
   );
   const asked = useMemo(() => (kind === 'item' ? { id } : { messageId: id }), [kind, id]);
   const panel =
     id === '' ? undefined : (
-      <Panel title={say('storyTitle')} backTo={hashOf('mail')} opened={hashOf('mail', ...open)}>
+      <Panel title={say('storyTitle')} backTo={hashWith(query, 'mail')} opened={hashWith(query, 'mail', ...open)}>
         <StoryOf asked={asked} session={session} />
       </Panel>
     );
   return <ListAndPanel list={list} panel={panel} />;
 }
 
-const drawRow = (mail: ListedMail, isOpen: boolean) => <Row key={mail.messageId} mail={mail} isOpen={isOpen} />;
-
-function Row({ mail, isOpen }: { mail: ListedMail; isOpen: boolean }) {
+function Row({ mail, isOpen, href }: { mail: ListedMail; isOpen: boolean; href: string }) {
   const say = useSay();
-  const { messageId, sentAt, subject, states, to } = mail;
-  const shown = (states.length > 0 ? states.map(({ recipient, name }) => ({ email: recipient, name })) : to).slice(
-    0,
-    2,
-  );
+  const { sentAt, subject, states, to } = mail;
+  const shown = (states.length > 0 ? states : to.map((address) => ({ ...address, field: undefined }))).slice(0, 2);
   const hidden = Math.max(states.length, to.length) - shown.length;
   return (
     <tr class={isOpen ? 'open' : undefined}>
@@ -70,15 +102,15 @@ function Row({ mail, isOpen }: { mail: ListedMail; isOpen: boolean }) {
         <Time iso={sentAt} />
       </td>
       <td class="main">
-        <a href={hashOf('mail', 'sent', messageId)} aria-current={isOpen ? 'true' : undefined}>
+        <a href={href} aria-current={isOpen ? 'true' : undefined}>
           <Text>{subject || say('noSubject')}</Text>
         </a>
         <span class="under">
           <span class="narrow">
             <Time iso={sentAt} />{' '}
           </span>
-          {shown.map(({ email, name }) => (
-            <Mailbox key={email} email={email} name={name} />
+          {shown.map(({ email, name, field }) => (
+            <Mailbox key={email} email={email} name={name} field={field} />
           ))}
           {hidden > 0 && <span>{say('andMore', { n: hidden })}</span>}
         </span>
@@ -116,7 +148,7 @@ function useStates(feed: Feed<ListedMail>): void {
     if (watched.length === 0) return undefined;
     const { mails } = await server.states({ messageIds: watched.map(({ messageId }) => messageId) });
     const now = new Map(mails.map((mail) => [mail.messageId, mail]));
-    feed.merge(watched.map((mail) => ({ ...mail, ...now.get(mail.messageId) })));
+    feed.update(watched.map((mail) => ({ ...mail, ...now.get(mail.messageId) })));
     return undefined;
   }, 'states');
 }
@@ -145,17 +177,32 @@ function Unsent({ session }: { session: Session }) {
     setFound((old) => (JSON.stringify(old) === JSON.stringify(now) ? old : now));
     return looks === 1 && now.cursor === undefined ? undefined : looks * REREAD_MS;
   }, `unsent ${looks}`);
+  const [chosen, setChosen] = useState<boolean>();
   const { items = [], looked = 0, cursor } = found ?? {};
   if (items.length === 0 && cursor === undefined && error === undefined) return null;
+  // Many of them would push the list off the screen.
+  const expanded = chosen ?? items.length <= 1;
   return (
     <section class="unsent" aria-label={say('unsentTitle')}>
-      <h2>{say('unsentTitle')}</h2>
+      <div class="unsent-head">
+        <h2>
+          {say('unsentTitle')}{' '}
+          {items.length > 0 && <span class="count">{say('unsentCount', { n: items.length })}</span>}
+        </h2>
+        {items.length > 1 && (
+          <button type="button" class="quiet" aria-expanded={expanded} onClick={() => setChosen(!expanded)}>
+            {say(expanded ? 'unsentHide' : 'unsentShow')}
+          </button>
+        )}
+      </div>
       {error !== undefined && <Notice tone="bad">{say('cannotRead', { message: error })}</Notice>}
-      <ul>
-        {items.map((item) => (
-          <UnsentItem key={item.id} item={item} session={session} />
-        ))}
-      </ul>
+      {expanded && items.length > 0 && (
+        <ul>
+          {items.map((item) => (
+            <UnsentItem key={item.id} item={item} session={session} />
+          ))}
+        </ul>
+      )}
       {cursor !== undefined && (
         <p>
           <span class="faint">{say('unsentPartial', { n: looked })}</span>{' '}
@@ -188,6 +235,7 @@ function UnsentItem({ item, session }: { item: MailItem; session: Session }) {
             <Text>{item.error}</Text>
           </p>
         )}
+        <Standing item={item} />
         <SendAgain item={item} session={session} />
       </div>
     </li>

@@ -1,6 +1,6 @@
 /** The view Overview. */
 import { useState } from 'preact/hooks';
-import { type Answered, type Rate, ROW_OUTCOMES } from '../../shared/api.ts';
+import { type Answered, COUNTED_OUTCOMES, type Rate } from '../../shared/api.ts';
 import { server } from '../call.ts';
 import { Empty, Mark, Notice, numberText, timeText } from '../parts.tsx';
 import { usePolling } from '../polling.ts';
@@ -66,7 +66,7 @@ export function OverviewView() {
 
 function Shown({ known: { figures, edges, period } }: { known: Known }) {
   const { say, language } = useSettings();
-  const totals = ROW_OUTCOMES.map((outcome) => ({ outcome, total: sum(figures.outcomes[outcome] ?? []) }));
+  const totals = COUNTED_OUTCOMES.map((outcome) => ({ outcome, total: sum(figures.outcomes[outcome] ?? []) }));
   const sent = sum(figures.sent);
   const all = total(figures.providers);
   if (sent === 0 && totals.every(({ total: count }) => count === 0)) {

@@ -20,7 +20,7 @@ export function SendAgain({ item, session }: { item: MailItem; session: Session 
       const answer = await server.resend({ id: item.id });
       setSaid(say(answer.again ? 'sentAgain' : 'notAgain'));
     } catch (error) {
-      setSaid(messageOf(error));
+      setSaid(messageOf(error, say));
     }
     setBusy(false);
   };

@@ -75,7 +75,7 @@ export function SendView({ session }: { session: Session }) {
       setSent([{ id, subject: mail.subject }, ...sent]);
       setFailure(undefined);
     } catch (error) {
-      setFailure(messageOf(error));
+      setFailure(messageOf(error, say));
     }
     setBusy(false);
   };

@@ -37,9 +37,9 @@ function Sent({ id, subject }: { id: string; subject: string }) {
       )}
       {story?.log && (
         <ul class="recipient-states">
-          {story.log.states.map(({ recipient, name, state }) => (
-            <li key={recipient}>
-              <Mailbox email={recipient} name={name} />
+          {story.log.states.map(({ email, name, state }) => (
+            <li key={email}>
+              <Mailbox email={email} name={name} />
               <Mark state={state} />
             </li>
           ))}

@@ -1,15 +1,17 @@
 /** A mail's story. */
 import { useState } from 'preact/hooks';
 import { mailboxKey } from '../../../lambda/mail/address.ts';
-import type { Answered, Bounce, Session, StoryEvent } from '../../shared/api.ts';
-import { inOrder, statesOf, timeOf } from '../../shared/states.ts';
+import { handedOverAt, inOrder, statesOf, timeOf } from '../../../lambda/mail/story.ts';
+import type { Answered, Bounce, RecipientState, Session, StoryEvent } from '../../shared/api.ts';
 import { bounceKey } from '../../shared/versions.ts';
 import { server } from '../call.ts';
 import { Empty, Mailbox, Mark, Notice, Text, Time } from '../parts.tsx';
 import { usePolling } from '../polling.ts';
+import { hashOf } from '../route.ts';
 import { useSay, wordFor } from '../settings.tsx';
 import { AllAttributes, Verdict } from './details.tsx';
 import { SendAgain } from './send-again.tsx';
+import { Standing } from './standing.tsx';
 
 export type Story = Answered<'story'>;
 
@@ -29,8 +31,15 @@ export function useStory(asked: { messageId?: string; id?: string }): {
   return { story: known?.about === about ? known.story : undefined, error };
 }
 
+interface StoryProps {
+  readonly asked: { messageId?: string; id?: string };
+  readonly session: Session;
+  /** The mailbox whose timeline stands first. */
+  readonly first?: string;
+}
+
 /** A mail's story: what is known of the whole, then a timeline for each recipient. */
-export function StoryOf({ asked, session }: { asked: { messageId?: string; id?: string }; session: Session }) {
+export function StoryOf({ asked, session, first }: StoryProps) {
   const say = useSay();
   const { story, error } = useStory(asked);
   if (story === undefined) {
@@ -50,11 +59,12 @@ export function StoryOf({ asked, session }: { asked: { messageId?: string; id?: 
         <Text>{subject || say('noSubject')}</Text>
       </h3>
       <Facts story={story} />
-      {item && item.status !== 'sent' && (
+      {item && (item.status !== 'sent' || item.odd !== undefined) && (
         <div class="standing">
           <Mark state={item.status} />
           {item.error && <Text>{item.error}</Text>}
-          {!item.stuck && item.status !== 'sending' && <p class="faint">{say('waitingHint')}</p>}
+          {!item.stuck && item.status === 'waiting' && <p class="faint">{say('waitingHint')}</p>}
+          <Standing item={item} />
           <SendAgain item={item} session={session} />
         </div>
       )}
@@ -65,7 +75,7 @@ export function StoryOf({ asked, session }: { asked: { messageId?: string; id?: 
       )}
       {!log && events.length > 0 && <Notice tone="plain">{say('notLogged')}</Notice>}
       {more && <Notice tone="plain">{say('storyMore')}</Notice>}
-      <Timelines story={story} />
+      <Timelines story={story} first={first} />
     </>
   );
 }
@@ -121,37 +131,89 @@ function Facts({ story: { log, item, events } }: { story: Story }) {
   );
 }
 
-function Timelines({ story: { log, item, events, bounces } }: { story: Story }) {
+/** More timelines than these make a page slow. */
+const SHOWN_RECIPIENTS = 50;
+
+function Timelines({ story, first }: { story: Story; first: string | undefined }) {
   const say = useSay();
+  const [shown, setShown] = useState(SHOWN_RECIPIENTS);
+  const { log, item, events, bounces } = story;
   if (!log && events.length === 0) return null;
-  const recipients = log?.states ?? statesOf(item?.to ?? [], events);
+  const states =
+    log?.states ??
+    statesOf(
+      (item?.to ?? []).map((to) => ({ ...to, field: 'to' as const })),
+      events,
+    );
+  const isFirst = ({ email }: RecipientState) => first !== undefined && mailboxKey(email) === mailboxKey(first);
+  const recipients = [...states.filter(isFirst), ...states.filter((recipient) => !isFirst(recipient))];
   const rows = new Map(bounces.map((row) => [bounceKey(row), row]));
+  const ordered = new Map<string, StoryEvent[]>();
+  for (const event of inOrder(events)) {
+    const key = mailboxKey(event.recipient ?? '');
+    ordered.set(key, [...(ordered.get(key) ?? []), event]);
+  }
+  const hidden = recipients.length - shown;
   return (
     <>
       <h3 class="part">{say('recipients')}</h3>
-      {recipients.map(({ recipient, name, state }) => (
-        <section key={recipient} class="recipient" aria-label={recipient || say('unknownRecipient')}>
-          <h4>
-            <Mailbox email={recipient || say('unknownRecipient')} name={name} />
-            <Mark state={state} />
-          </h4>
-          <ol class="timeline">
-            {log && (
-              <li class="mark-sent">
-                <Time iso={log.sentAt} />
-                <div>{say('entrySent', { provider: wordFor(say, 'provider', log.provider) })}</div>
-              </li>
-            )}
-            {inOrder(events)
-              .filter((event) => mailboxKey(event.recipient ?? '') === mailboxKey(recipient))
-              .map((event) => (
-                <Entry key={event.entry} event={event} bounce={rows.get(bounceKey(event))} />
-              ))}
-          </ol>
-        </section>
+      {recipients.slice(0, shown).map((recipient) => (
+        <Timeline
+          key={recipient.email}
+          recipient={recipient}
+          log={log}
+          events={ordered.get(mailboxKey(recipient.email)) ?? []}
+          rows={rows}
+        />
       ))}
+      {hidden > 0 && (
+        <p class="list-end">
+          {say('moreRecipients', { n: hidden })}{' '}
+          <button type="button" class="quiet" onClick={() => setShown(shown + 4 * SHOWN_RECIPIENTS)}>
+            {say('more')}
+          </button>
+        </p>
+      )}
       {events.length === 0 && <p class="faint">{say('noEvents')}</p>}
     </>
+  );
+}
+
+interface TimelineProps {
+  readonly recipient: RecipientState;
+  readonly log: Story['log'];
+  /** Of this recipient, in their order. */
+  readonly events: readonly StoryEvent[];
+  readonly rows: ReadonlyMap<string, Bounce>;
+}
+
+function Timeline({ recipient: { email, name, field, state }, log, events, rows }: TimelineProps) {
+  const say = useSay();
+  return (
+    <section class="recipient" aria-label={email || say('unknownRecipient')}>
+      <h4>
+        {email === '' ? (
+          say('unknownRecipient')
+        ) : (
+          <a href={hashOf('recipient', email)}>
+            <Mailbox email={email} name={name} field={field} />
+          </a>
+        )}
+        <Mark state={state} />
+      </h4>
+      {state === 'no-news' && <p class="faint">{say('noNewsHint')}</p>}
+      <ol class="timeline">
+        {log && (
+          <li class="mark-sent">
+            <Time iso={handedOverAt(log.sentAt, events)} />
+            <div>{say('entrySent', { provider: wordFor(say, 'provider', log.provider) })}</div>
+          </li>
+        )}
+        {events.map((event) => (
+          <Entry key={event.entry} event={event} bounce={rows.get(bounceKey(event))} />
+        ))}
+      </ol>
+    </section>
   );
 }
 

@@ -1,8 +1,8 @@
 /** The view Try. */
 import { useEffect, useState } from 'preact/hooks';
 import { PROVIDERS } from '../../../lambda/mail/provider.ts';
+import { timeOf } from '../../../lambda/mail/story.ts';
 import type { Answered, Sample, SamplePost } from '../../shared/api.ts';
-import { timeOf } from '../../shared/states.ts';
 import { bounceKey } from '../../shared/versions.ts';
 import { messageOf, server } from '../call.ts';
 import { Mark, Notice, Text, Time } from '../parts.tsx';
@@ -37,7 +37,7 @@ export function TryView() {
         const [first] = answer.samples;
         if (first) choose(first);
       },
-      (error) => setFailure(messageOf(error)),
+      (error) => setFailure(messageOf(error, say)),
     );
   }, []);
   function choose({ name, provider, contentType, body }: Sample) {
@@ -54,7 +54,7 @@ export function TryView() {
       setPosted({ ...answer, post, number: (posted?.number ?? 0) + 1 });
       setFailure(undefined);
     } catch (error) {
-      setFailure(messageOf(error));
+      setFailure(messageOf(error, say));
     }
     setBusy(false);
   };

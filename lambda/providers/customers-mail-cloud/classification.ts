@@ -3,44 +3,55 @@
  *
  * Source: Customers Mail Cloud's documentation (smtps.jp), "Webhook" and "Bounce status".
  */
-import {
-  type BounceClass,
-  bounceClassOfReply,
-  type Classification,
-  lookUp,
-  type Outcome,
-  replyCodes,
-} from '../../mail/classification.ts';
+import { type Classification, firstCause, weigh } from '../../mail/classification.ts';
+import { type Reply, readReply } from '../../mail/reply.ts';
+import { hard, lookUp, type Outcome, soft, UNKNOWN, undetermined, type Verdict } from '../../mail/verdict.ts';
 
-/** Customers Mail Cloud's bounce statuses. `byReply`: the receiving server's reply decides. */
+/** Customers Mail Cloud's bounce statuses. Where one has no verdict, the receiving server's reply decides. */
 export const CUSTOMERS_MAIL_CLOUD_STATUSES: Readonly<
-  Record<string, { readonly meaning: string; readonly outcome: Outcome; readonly bounceClass: BounceClass | 'byReply' }>
+  Record<string, { readonly meaning: string; readonly outcome: Outcome; readonly verdict?: Verdict }>
 > = {
-  '1': { meaning: 'unknown host', outcome: 'bounced', bounceClass: 'hard' },
-  '2': { meaning: 'unknown user', outcome: 'bounced', bounceClass: 'hard' },
-  '3': { meaning: 'retransmission timeout', outcome: 'bounced', bounceClass: 'soft' },
-  '4': { meaning: 'rejected', outcome: 'bounced', bounceClass: 'byReply' },
-  '5': { meaning: 'mailbox full', outcome: 'bounced', bounceClass: 'soft' },
-  '6': { meaning: 'failure at a forwarded address', outcome: 'bounced', bounceClass: 'byReply' },
-  '7': { meaning: 'receiving server error', outcome: 'bounced', bounceClass: 'soft' },
-  '8': { meaning: 'message too large', outcome: 'bounced', bounceClass: 'soft' },
-  '9': { meaning: 'address format', outcome: 'bounced', bounceClass: 'hard' },
-  '10': { meaning: 'blocked for an earlier error', outcome: 'dropped', bounceClass: 'hard' },
-  '11': { meaning: 'unsubscribed', outcome: 'dropped', bounceClass: 'undetermined' },
-  '99': { meaning: 'other permanent error', outcome: 'bounced', bounceClass: 'byReply' },
+  '1': { meaning: 'unknown host', outcome: 'bounced', verdict: hard('domain-unknown') },
+  '2': { meaning: 'unknown user', outcome: 'bounced', verdict: hard('address-unknown') },
+  '3': { meaning: 'retransmission timeout', outcome: 'bounced', verdict: soft('temporary') },
+  '4': { meaning: 'rejected', outcome: 'bounced' },
+  '5': { meaning: 'mailbox full', outcome: 'bounced', verdict: soft('mailbox-full') },
+  '6': { meaning: 'failure at a forwarded address', outcome: 'bounced' },
+  '7': { meaning: 'receiving server error', outcome: 'bounced', verdict: soft('temporary') },
+  '8': { meaning: 'message too large', outcome: 'bounced', verdict: soft('too-large') },
+  '9': { meaning: 'address format', outcome: 'bounced', verdict: hard('address-unknown') },
+  '10': { meaning: 'blocked for an earlier error', outcome: 'dropped', verdict: hard('suppressed') },
+  '11': { meaning: 'unsubscribed', outcome: 'dropped', verdict: undetermined('unsubscribed') },
+  '99': { meaning: 'other permanent error', outcome: 'bounced' },
 };
 
-/** Customers Mail Cloud's `bounces`, `blocks`, and `deliveries` of status `failed`. */
+/**
+ * The reply to a mail whose recipient is on Customers Mail Cloud's block list, in `deliveries` of status `failed`: nobody
+ * tried to deliver it (blog.smtps.jp).
+ */
+const SUPPRESSED = /\bRecipient address .{1,400}? is suppressed to send mail\b/i;
+
+/** Customers Mail Cloud's `bounces`, and `deliveries` of status `failed`. */
 export function classifyCustomersMailCloud(
-  eventType: 'bounces' | 'blocks' | 'deliveries',
+  eventType: 'bounces' | 'deliveries',
   status: string,
   reason: string,
 ): Classification {
-  const codes = replyCodes(reason);
-  const byReply = bounceClassOfReply(codes);
-  if (eventType === 'deliveries') return { outcome: 'failed', bounceClass: byReply, ...codes };
+  const reply = readReply(reason);
+  if (eventType === 'deliveries') {
+    return SUPPRESSED.test(reason)
+      ? { outcome: 'dropped', ...hard('suppressed'), ...reply.codes }
+      : { outcome: 'failed', ...weigh(reply), ...reply.codes };
+  }
   const known = lookUp(CUSTOMERS_MAIL_CLOUD_STATUSES, status);
-  const bounceClass = known === undefined || known.bounceClass === 'byReply' ? byReply : known.bounceClass;
-  const outcome = eventType === 'blocks' ? 'dropped' : (known?.outcome ?? 'bounced');
-  return { outcome, bounceClass, ...codes };
+  const verdict = known?.outcome === 'dropped' ? known.verdict : customersMailCloudBounce(reply, known?.verdict);
+  return { outcome: known?.outcome ?? 'bounced', ...(verdict ?? UNKNOWN), ...reply.codes };
+}
+
+/** The status decides, except that it makes no hard bounce of a reply that is temporary or names a soft problem. */
+function customersMailCloudBounce(reply: Reply, byStatus: Verdict | undefined): Verdict {
+  const { specific, text, generic, phrase } = reply;
+  const saysSoft = [specific, text].some((verdict) => verdict?.bounceClass === 'soft');
+  if (byStatus === undefined || (byStatus.bounceClass === 'hard' && saysSoft)) return weigh(reply);
+  return { ...byStatus, cause: firstCause(byStatus.bounceClass, [byStatus, text, phrase, specific, generic]) };
 }

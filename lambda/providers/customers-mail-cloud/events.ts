@@ -9,7 +9,7 @@ import { keyOfContent } from '../../mail/content-key.ts';
 import type { MailEvent, ProgressState } from '../../mail/event.ts';
 import { type Fields, otherFields, textField } from '../../mail/fields.ts';
 import { jsonText } from '../../mail/json.ts';
-import { customersMailCloudMessageId } from '../../mail/message-id.ts';
+import { customersMailCloudMessageId, customersMailCloudMessageIds } from '../../mail/message-id.ts';
 import { zonedTimestamp } from '../../mail/timestamp.ts';
 import { classifyCustomersMailCloud } from './classification.ts';
 
@@ -49,7 +49,10 @@ const PROGRESS: Readonly<Record<string, ProgressState>> = {
 };
 
 /** The provider's word for a failure by event type; a first notice (`deliveries`) only where its status is `failed`. */
-const FAILURES = { bounces: 'bounced', blocks: 'blocks', deliveries: 'failed' } as const;
+const FAILURES = { bounces: 'bounced', deliveries: 'failed' } as const;
+
+/** Operations on the block list. `blocks/cancel` and `blocks/delete` are calls of its API. */
+const BLOCK_LIST = /^blocks(?:\/|$)/;
 
 /**
  * One entry of a post in Todoke's terms. Whatever it is: this never throws.
@@ -58,6 +61,7 @@ const FAILURES = { bounces: 'bounced', blocks: 'blocks', deliveries: 'failed' } 
  */
 export function normalizeCustomersMailCloud(received: CustomersMailCloudEntry, timeZone: string): MailEvent {
   const { eventType, entry } = received;
+  if (BLOCK_LIST.test(eventType)) return blocklisted(received, timeZone);
   if (!isFields(entry) || !isKnownEventType(eventType)) return unrecognized(received);
   const facts = common(entry, received, timeZone);
   const status = textField(entry, 'status');
@@ -79,7 +83,7 @@ export function normalizeCustomersMailCloud(received: CustomersMailCloudEntry, t
     // Version 2 has `from` and `to`, version 1 the envelope's.
     fromEmail: textField(entry, 'from') || textField(entry, 'envelopeFrom') || undefined,
     subject: textField(entry, 'subject') || undefined,
-    details: otherFields(entry, (name, value) => OWN_ATTRIBUTES.has(name) && typeof value === 'string'),
+    details: otherFields(entry, isOwnAttribute),
   };
 }
 
@@ -89,14 +93,12 @@ function isKnownEventType(eventType: string): eventType is keyof typeof FAILURES
 
 function common(entry: Fields, received: CustomersMailCloudEntry, timeZone: string) {
   const messageId = customersMailCloudMessageId(textField(entry, 'messageId'));
-  const apiData = customersMailCloudMessageId(textField(entry, 'apiData'));
-  // Versions 2 and 1; `blocks` is known from its list API.
+  // Versions 2 and 1; `email` is of the block list's API.
   const recipient = mailboxKey(textField(entry, 'to') || textField(entry, 'envelopeTo') || textField(entry, 'email'));
   const created = textField(entry, 'created');
-  const ids = messageId === apiData ? [messageId] : [messageId, apiData];
   return {
     provider: 'customers-mail-cloud',
-    messageIds: ids.filter((id) => id !== ''),
+    messageIds: customersMailCloudMessageIds(messageId, textField(entry, 'apiData')),
     fullMessageId: messageId === '' ? keyOfContent(received) : `${messageId}#${recipient}`,
     // There is no event id: when, what kind and which status tell one event of a mail and recipient from another.
     eventId: `${created}#${received.eventType}#${textField(entry, 'status')}`,
@@ -104,6 +106,22 @@ function common(entry: Fields, received: CustomersMailCloudEntry, timeZone: stri
     reason: textField(entry, 'reason'),
     timestamp: zonedTimestamp(created, timeZone),
   } as const;
+}
+
+/** The shape of these entries is not documented: whatever it is, the entry is kept. */
+function blocklisted(received: CustomersMailCloudEntry, timeZone: string): MailEvent {
+  const { eventType, entry } = received;
+  const fields =
+    isFields(entry) && !Array.isArray(entry) ? entry : typeof entry === 'string' ? { email: entry } : { entry };
+  const { messageIds, ...facts } = common(fields, received, timeZone);
+  return {
+    kind: 'blocklisted',
+    ...facts,
+    fullMessageId: keyOfContent(received),
+    event: eventType,
+    type: textField(fields, 'status'),
+    details: otherFields(fields, (name, value) => name !== 'messageId' && isOwnAttribute(name, value)),
+  };
 }
 
 function unrecognized(received: CustomersMailCloudEntry): MailEvent {
@@ -119,3 +137,5 @@ function unrecognized(received: CustomersMailCloudEntry): MailEvent {
 
 /** These stand in the Bounce row under names of their own; of another type than documented they stay among the details. */
 const OWN_ATTRIBUTES = new Set(['messageId', 'reason', 'to', 'envelopeTo', 'email']);
+
+const isOwnAttribute = (name: string, value: unknown) => OWN_ATTRIBUTES.has(name) && typeof value === 'string';

@@ -2,7 +2,8 @@
 import { createTransport } from 'nodemailer';
 import * as z from 'zod/mini';
 import type { Address } from '../../mail/address.ts';
-import { HandoverError, type Sender } from '../sender.ts';
+import type { RefusedRecipient } from '../../mail/outgoing-mail.ts';
+import { type Handover, type NotSent, notSent, type Sender } from '../sender.ts';
 
 /** The account at Customers Mail Cloud; an empty host means that there is none. */
 export interface SmtpAccount {
@@ -24,14 +25,23 @@ const LIMIT_MS = 25_000;
 /** The custom header that Customers Mail Cloud gives back as `apiData` with every event. */
 const API_DATA_HEADER = 'X-Api-Data';
 
-/** What nodemailer's errors carry: its own code, and the server's reply where there was one. */
-const smtpErrorSchema = z.object({
-  code: z.optional(z.string()),
-  response: z.optional(z.string()),
-  responseCode: z.optional(z.number()),
-  message: z.string(),
+const rejectedSchema = z.object({
+  recipient: z._default(z.string(), ''),
+  response: z._default(z.string(), ''),
+  responseCode: z._default(z.number(), 0),
 });
-const rejectedSchema = z.object({ recipient: z.optional(z.string()), response: z.optional(z.string()) });
+type Rejected = z.infer<typeof rejectedSchema>;
+
+/** What nodemailer's errors carry: its own code, the SMTP command, and the server's reply if there was one. */
+const smtpErrorSchema = z.object({
+  code: z._default(z.string(), ''),
+  command: z._default(z.string(), ''),
+  response: z.optional(z.string()),
+  responseCode: z._default(z.number(), 0),
+  message: z.string(),
+  /** The replies to the recipients, if all were rejected. */
+  rejectedErrors: z._default(z.array(rejectedSchema), []),
+});
 
 /** A server whose encryption or identity cannot be relied on. Of a certificate that does not verify, only words remain. */
 function isUntrusted(code: string, replyCode: number, message: string): boolean {
@@ -39,17 +49,24 @@ function isUntrusted(code: string, replyCode: number, message: string): boolean 
   return code === 'ESOCKET' && /certificate/i.test(message);
 }
 
-const UNAUTHORIZED = new Set(['EAUTH', 'ENOAUTH']);
-/** EABORT is our own limit. */
+/** Nodemailer's codes of a network that failed. EABORT is our own limit. */
 const NETWORK = new Set(['ECONNECTION', 'ETIMEDOUT', 'ESOCKET', 'EDNS', 'EPROTOCOL', 'EMAXLIMIT', 'EABORT']);
 
 /** RFC 5321, 4.2.3: "mailbox unavailable"; all other 4yz replies are about the server. */
 const MAILBOX_UNAVAILABLE = 450;
 
-/** RFC 5321, 4.2.1: 4yz is transient; 503 blames the order of commands, not the mail. Without a reply the network decides. */
-function isTemporary(code: string, replyCode: number): boolean {
-  return replyCode === 0 ? NETWORK.has(code) : replyCode < 500 || replyCode === 503;
-}
+/** RFC 5321, 4.2.1: 4yz is transient; 503 blames the order of commands, not the mail. */
+const isTransient = (replyCode: number) => (replyCode > 0 && replyCode < 500) || replyCode === 503;
+
+/** Nodemailer's codes of a sign-in that failed, and the replies that ask for one (RFC 4954, section 6). */
+const ofSignIn = (code: string, replyCode: number) =>
+  code === 'EAUTH' || code === 'ENOAUTH' || [530, 534, 535, 538].includes(replyCode);
+
+/**
+ * Whether a reply is about the sender address. RFC 3463 has x.1.7 and x.1.8 for it. Postfix says so only at RCPT TO, with
+ * 5.7.1 (its `smtpd_delay_reject`).
+ */
+const isOfSender = (reply: string) => /^\d{3}[ -][45]\.1\.[78]\b|sender address rejected/i.test(reply);
 
 /** Each takes one mail at a time. */
 const CONNECTIONS = 10;
@@ -75,19 +92,21 @@ export function customersMailCloudSender({ smtp, limitMs = LIMIT_MS }: Customers
   return {
     choosesMessageId: true,
     handoversAtOneTime: CONNECTIONS,
-    async send(mail, messageId) {
+    async send(mail, messageId): Promise<Handover> {
       if (smtp.host === '') {
-        throw new HandoverError(
-          'unauthorized',
-          `Cannot send: put the SMTP account into customersMailCloudSmtp of the sender secret`,
-        );
+        const advice = 'put the SMTP account into customersMailCloudSmtp of the sender secret';
+        return notSent('refused', 'account', `Cannot send: ${advice}`);
       }
       try {
         const info = await transport.sendMail({
           // Closes the connection. The mail may have been taken all the same, as where a connection breaks.
           signal: AbortSignal.timeout(limitMs),
           messageId,
-          headers: { [API_DATA_HEADER]: messageId },
+          // A list, not a map: nodemailer takes a map with the names `key` and `value` for one header.
+          headers: Object.entries({ ...mail.headers, [API_DATA_HEADER]: messageId }).map(([key, value]) => ({
+            key,
+            value,
+          })),
           from: mailbox(mail.from),
           to: mail.to.map(mailbox),
           cc: mail.cc.map(mailbox),
@@ -97,9 +116,10 @@ export function customersMailCloudSender({ smtp, limitMs = LIMIT_MS }: Customers
           ...(mail.content !== '' && { text: mail.content }),
           ...(mail.html !== '' && { html: mail.html }),
         });
-        return { messageId, refused: refusedRecipients(info.rejectedErrors) };
+        const rejected = z.array(rejectedSchema).safeParse(info.rejectedErrors);
+        return { kind: 'sent', messageId, refused: rejected.success ? rejected.data.map(refusedRecipient) : [] };
       } catch (error) {
-        throw handoverError(error);
+        return failedHandover(error, mail.from.email);
       }
     },
     close() {
@@ -112,34 +132,55 @@ function mailbox({ email, name }: Address) {
   return { address: email, name: name ?? '' };
 }
 
-function refusedRecipients(errors: unknown) {
-  const parsed = z.array(rejectedSchema).safeParse(errors ?? []);
-  return (parsed.data ?? []).map(({ recipient, response }) => ({ recipient: recipient ?? '', reply: response ?? '' }));
+const refusedRecipient = ({ recipient, response }: Rejected): RefusedRecipient => ({ recipient, reply: response });
+
+function failedHandover(error: unknown, from: string): NotSent {
+  const parsed = smtpErrorSchema.safeParse(error);
+  if (!parsed.success) return notSent('refused', 'message', `The mail could not be sent by SMTP (${String(error)})`);
+  const { code, command, responseCode, message, rejectedErrors } = parsed.data;
+  const words = code === 'EABORT' ? 'it took too long' : (parsed.data.response ?? message);
+  const reply = parsed.data.response ?? words;
+  if (isUntrusted(code, responseCode, message)) {
+    const advice = 'check host and port in customersMailCloudSmtp of the sender secret';
+    return notSent('refused', 'account', `The SMTP server did not prove itself by TLS (${words}): ${advice}`);
+  }
+  if (rejectedErrors.length > 0) return allRejected(rejectedErrors, from);
+  if (isTransient(responseCode) || (responseCode === 0 && NETWORK.has(code))) {
+    if (isOfSender(reply)) return refusedSender('deferred', from, words);
+    const ofMailboxes = responseCode === MAILBOX_UNAVAILABLE && command !== 'MAIL FROM';
+    const blames = ofMailboxes ? 'mailboxes' : 'provider';
+    return notSent('deferred', blames, `Customers Mail Cloud could not take the mail now (${words})`, { reply });
+  }
+  if (ofSignIn(code, responseCode)) return refusedAccount(words);
+  if ((command === 'MAIL FROM' && !isOfSize(reply)) || isOfSender(reply)) return refusedSender('refused', from, words);
+  return notSent('refused', 'message', `Customers Mail Cloud refused the mail (${words})`, { reply });
 }
 
-function handoverError(error: unknown): HandoverError {
-  const parsed = smtpErrorSchema.safeParse(error);
-  const { code = '', response, responseCode = 0, message } = parsed.success ? parsed.data : { message: String(error) };
-  const words = code === 'EABORT' ? 'it took too long' : (response ?? message);
-  if (isUntrusted(code, responseCode, message)) {
-    return new HandoverError(
-      'unauthorized',
-      `The SMTP server did not prove itself by TLS (${words}): check host and port in customersMailCloudSmtp of the sender secret`,
-      { cause: error },
-    );
+/** RFC 1870: a server refuses a message that is too large already at MAIL FROM. */
+const isOfSize = (reply: string) => /^552\b|\b5\.3\.4\b/.test(reply);
+
+/** RCPT TO was answered for each recipient, and accepted for none. */
+function allRejected(rejected: readonly Rejected[], from: string): NotSent {
+  const words = Array.from(new Set(rejected.map(({ response }) => response))).join('; ');
+  const transient = rejected.filter(({ responseCode }) => isTransient(responseCode));
+  if (rejected.every(({ response }) => isOfSender(response))) {
+    return refusedSender(transient.length === 0 ? 'refused' : 'deferred', from, words);
   }
-  if (isTemporary(code, responseCode)) {
-    return new HandoverError('temporary', `Customers Mail Cloud could not take the mail now (${words})`, {
-      cause: error,
-      ofMailboxes: responseCode === MAILBOX_UNAVAILABLE,
-    });
+  if (rejected.every(({ responseCode }) => ofSignIn('', responseCode))) return refusedAccount(words);
+  const replies = rejected.map(refusedRecipient);
+  if (transient.length === 0) {
+    return notSent('refused', 'recipients', `Customers Mail Cloud refused the mail (${words})`, { replies });
   }
-  if (UNAUTHORIZED.has(code)) {
-    return new HandoverError(
-      'unauthorized',
-      `Customers Mail Cloud refused the SMTP account (${words}): check customersMailCloudSmtp of the sender secret`,
-      { cause: error },
-    );
-  }
-  return new HandoverError('refused', `Customers Mail Cloud refused the mail (${words})`, { cause: error });
+  const blames = transient.every(({ responseCode }) => responseCode === MAILBOX_UNAVAILABLE) ? 'mailboxes' : 'provider';
+  return notSent('deferred', blames, `Customers Mail Cloud could not take the mail now (${words})`, { replies });
+}
+
+function refusedSender(kind: NotSent['kind'], from: string, words: string): NotSent {
+  const advice = `change from, or let the account send as ${from}`;
+  return notSent(kind, 'sender', `Customers Mail Cloud refused the sender address (${words}): ${advice}`);
+}
+
+function refusedAccount(words: string): NotSent {
+  const advice = 'check customersMailCloudSmtp of the sender secret';
+  return notSent('refused', 'account', `Customers Mail Cloud refused the SMTP account (${words}): ${advice}`);
 }

@@ -1,44 +1,40 @@
 /**
  * What SendGrid's failures mean.
  *
- * Source: SendGrid's documentation, "Event Webhook Reference", "Bounce Classifications" and "Dropped events".
+ * Source: SendGrid's documentation, "Event Webhook Reference", "Bounce and Block Classifications" and "Dropped events".
  */
-import {
-  type BounceClass,
-  bounceClassOfReply,
-  type Classification,
-  lookUp,
-  type ReplyCodes,
-  replyCodes,
-} from '../../mail/classification.ts';
+import { type Classification, firstCause, weigh } from '../../mail/classification.ts';
+import { type Reply, readReply } from '../../mail/reply.ts';
+import { hard, lookUp, soft, UNKNOWN, undetermined, type Verdict } from '../../mail/verdict.ts';
 
 /** SendGrid's types of a `bounce` that are soft. Only its type `bounce`, which is not here, suppresses the address. */
-export const SENDGRID_BOUNCE_TYPES: Readonly<Record<string, BounceClass>> = {
-  blocked: 'soft',
-  expired: 'soft',
+export const SENDGRID_BOUNCE_TYPES: Readonly<Record<string, Verdict>> = {
+  blocked: soft('unknown'),
+  expired: soft('temporary'),
 };
 
 /** SendGrid's `bounce_classification`, in lower case. What is not here decides nothing. */
-export const SENDGRID_BOUNCE_CLASSIFICATIONS: Readonly<Record<string, BounceClass>> = {
-  'invalid address': 'hard',
-  technical: 'soft',
-  'technical failure': 'soft',
-  content: 'soft',
-  reputation: 'soft',
-  'frequency or volume too high': 'soft',
-  'mailbox unavailable': 'soft',
+export const SENDGRID_BOUNCE_CLASSIFICATIONS: Readonly<Record<string, Verdict>> = {
+  'invalid address': hard('address-unknown'),
+  technical: soft('temporary'),
+  'technical failure': soft('temporary'),
+  content: soft('spam'),
+  reputation: soft('blocklisted'),
+  'frequency or volume too high': soft('rate-limited'),
+  'frequency/volume too high': soft('rate-limited'),
+  'mailbox unavailable': soft('mailbox-disabled'),
 };
 
 /** SendGrid's reasons for a `dropped`, in lower case: hard where the address itself is the reason. */
-export const SENDGRID_DROP_REASONS: Readonly<Record<string, BounceClass>> = {
-  'bounced address': 'hard',
-  invalid: 'hard',
-  'invalid address': 'hard',
-  'unsubscribed address': 'undetermined',
-  'spam reporting address': 'undetermined',
-  'spam content': 'undetermined',
-  'invalid smtpapi header': 'undetermined',
-  'recipient list over package quota': 'undetermined',
+export const SENDGRID_DROP_REASONS: Readonly<Record<string, Verdict>> = {
+  'bounced address': hard('suppressed'),
+  invalid: hard('address-unknown'),
+  'invalid address': hard('address-unknown'),
+  'unsubscribed address': undetermined('unsubscribed'),
+  'spam reporting address': undetermined('complaint'),
+  'spam content': undetermined('spam'),
+  'invalid smtpapi header': undetermined('invalid-mail'),
+  'recipient list over package quota': undetermined('rate-limited'),
 };
 
 /** What of a SendGrid event decides. Empty where it says nothing. */
@@ -53,30 +49,29 @@ export interface SendGridFailure {
 /**
  * SendGrid's `bounce` of either type, `dropped` and `spamreport`.
  *
- * A bounce is soft by its type (`blocked`, `expired`); else its codes decide, then its classification; a `bounce` of
- * type `bounce` about which neither says anything is hard, because SendGrid itself will not try that address again.
+ * A bounce is soft by its type (`blocked`, `expired`); else its reply and its classification decide. A `bounce` of type
+ * `bounce` that has neither is hard, because SendGrid itself will not try that address again.
  */
 export function classifySendGrid(failure: SendGridFailure): Classification {
-  const codes = replyCodes(failure.reason, failure.status);
+  const reply = readReply(failure.reason, failure.status);
   switch (failure.event) {
     case 'bounce':
-      return { outcome: 'bounced', bounceClass: sendGridBounceClass(failure, codes), ...codes };
+      return { outcome: 'bounced', ...sendGridBounce(failure, reply), ...reply.codes };
     case 'dropped': {
-      const bounceClass = lookUp(SENDGRID_DROP_REASONS, failure.reason.trim().toLowerCase()) ?? 'undetermined';
-      return { outcome: 'dropped', bounceClass, ...codes };
+      const verdict = lookUp(SENDGRID_DROP_REASONS, failure.reason.trim().toLowerCase()) ?? UNKNOWN;
+      return { outcome: 'dropped', ...verdict, ...reply.codes };
     }
     case 'spamreport':
-      return { outcome: 'complained', bounceClass: 'undetermined', ...codes };
+      return { outcome: 'complained', ...undetermined('complaint'), ...reply.codes };
   }
 }
 
-function sendGridBounceClass(failure: SendGridFailure, codes: ReplyCodes): BounceClass {
+function sendGridBounce(failure: SendGridFailure, reply: Reply): Verdict {
   const type = failure.type.toLowerCase();
+  const classification = lookUp(SENDGRID_BOUNCE_CLASSIFICATIONS, failure.bounceClassification.toLowerCase());
+  const verdict = weigh(reply, classification);
   const byType = lookUp(SENDGRID_BOUNCE_TYPES, type);
-  if (byType !== undefined) return byType;
-  const byReply = bounceClassOfReply(codes);
-  if (byReply !== 'undetermined') return byReply;
-  const byClassification = lookUp(SENDGRID_BOUNCE_CLASSIFICATIONS, failure.bounceClassification.toLowerCase());
-  if (byClassification !== undefined) return byClassification;
-  return type === 'bounce' ? 'hard' : 'undetermined';
+  if (byType !== undefined) return { bounceClass: byType.bounceClass, cause: firstCause('soft', [verdict, byType]) };
+  const saysNothing = failure.reason.trim() === '' && (reply.codes.enhancedStatusCode ?? '5.0.0') === '5.0.0';
+  return type === 'bounce' && saysNothing && verdict.bounceClass === 'undetermined' ? hard('unknown') : verdict;
 }

@@ -5,11 +5,11 @@
  */
 import * as z from 'zod/mini';
 import { mailboxKey } from '../../mail/address.ts';
-import { keyOfContent } from '../../mail/content-key.ts';
+import { keyOfContent, sha256 } from '../../mail/content-key.ts';
 import type { MailEvent, ProgressState } from '../../mail/event.ts';
 import { type Fields, otherFields, textField } from '../../mail/fields.ts';
 import { jsonText } from '../../mail/json.ts';
-import { MAIL_ID_ARGUMENT, sendGridMessageId } from '../../mail/message-id.ts';
+import { MAIL_ID_ARGUMENT, sendGridMessageId, smtpIdLocalPart } from '../../mail/message-id.ts';
 import { usableTimestamp } from '../../mail/timestamp.ts';
 import { classifySendGrid } from './classification.ts';
 
@@ -45,21 +45,21 @@ export function normalizeSendGrid(received: unknown): MailEvent {
     case 'group_resubscribe':
       return { kind: 'ignored' };
     default:
-      return unrecognized(received, keysOf(received));
+      return unrecognized(received);
   }
 }
 
 function progress(event: SendGridEvent, state: ProgressState): MailEvent {
-  const facts = common(event);
+  const facts = common(event, textField(event, 'response') || textField(event, 'reason'));
   // Progress is kept in the story of its mail; without a message id there is no story.
-  if (facts.messageIds.length === 0) return unrecognized(event, facts);
-  return { kind: 'progress', state, ...facts, reason: textField(event, 'response') || textField(event, 'reason') };
+  if (facts.messageIds.length === 0) return unrecognized(event);
+  return { kind: 'progress', state, ...facts };
 }
 
 function failure(event: SendGridEvent, name: 'bounce' | 'dropped' | 'spamreport'): MailEvent {
-  const facts = common(event);
-  const type = textField(event, 'type');
   const reason = textField(event, 'reason');
+  const facts = common(event, reason);
+  const type = textField(event, 'type');
   const classification = classifySendGrid({
     event: name,
     type,
@@ -71,7 +71,6 @@ function failure(event: SendGridEvent, name: 'bounce' | 'dropped' | 'spamreport'
     kind: 'failure',
     state: classification.outcome,
     ...facts,
-    reason,
     event: name,
     type,
     classification,
@@ -83,22 +82,28 @@ function failure(event: SendGridEvent, name: 'bounce' | 'dropped' | 'spamreport'
 }
 
 /** These have attributes of their own in the Bounce row. A value of another type than documented stays in `details`. */
-const OWN_ATTRIBUTES = new Set(['event', 'email', 'sg_event_id', 'sg_message_id', 'reason', 'type']);
+const OWN_ATTRIBUTES = new Set(['event', 'email', 'sg_message_id', 'reason', 'type']);
 
 /** What progress and failures have in common. */
-function common(event: SendGridEvent) {
+function common(event: SendGridEvent, reason: string) {
+  const recipient = recipientOf(event);
+  const message = textField(event, 'sg_message_id') || textField(event, 'smtp-id');
+  const eventId = eventIdOf(event, message, recipient ?? '', reason);
   return {
     provider: 'sendgrid',
     messageIds: messageIdsOf(event),
-    ...keysOf(event),
-    recipient: recipientOf(event),
+    fullMessageId: message || eventId,
+    eventId,
+    recipient,
+    reason,
     timestamp: usableTimestamp(event['timestamp']),
   } as const;
 }
 
 /** Under which the event's mail may be logged: one, or none. */
 function messageIdsOf(event: SendGridEvent): string[] {
-  const messageId = sendGridMessageId(textField(event, 'sg_message_id'));
+  const messageId =
+    sendGridMessageId(textField(event, 'sg_message_id')) || smtpIdLocalPart(textField(event, 'smtp-id'));
   return messageId === '' ? [] : [messageId];
 }
 
@@ -107,23 +112,24 @@ function recipientOf(event: SendGridEvent): string | undefined {
   return email === '' ? undefined : mailboxKey(email);
 }
 
-interface Keys {
-  readonly fullMessageId: string;
-  readonly eventId: string;
+/**
+ * Tells an event from others: when, what, of which message, to whom, and the reply. Not `sg_event_id`: a user got copies
+ * of events that had the same content and different ids (https://github.com/sendgrid/sendgrid-nodejs/issues/1435).
+ */
+function eventIdOf(event: SendGridEvent, message: string, recipient: string, reply: string): string {
+  const time = event['timestamp'];
+  const when = typeof time === 'number' || typeof time === 'string' ? time : '';
+  return `sha256:${sha256(`${when}\n${event.event}\n${message}\n${recipient}\n${reply}`)}`;
 }
 
-function keysOf(event: SendGridEvent): Keys {
-  const fullMessageId = textField(event, 'sg_message_id');
-  const eventId = textField(event, 'sg_event_id');
-  const derived = fullMessageId === '' || eventId === '' ? keyOfContent(event) : '';
-  return { fullMessageId: fullMessageId || derived, eventId: eventId || derived };
-}
-
-function unrecognized(received: unknown, { fullMessageId, eventId } = keysOfContent(received)): MailEvent {
-  return { kind: 'unrecognized', provider: 'sendgrid', fullMessageId, eventId, rawEvent: jsonText(received) };
-}
-
-function keysOfContent(received: unknown): Keys {
-  const key = keyOfContent(received);
-  return { fullMessageId: key, eventId: key };
+function unrecognized(received: unknown): MailEvent {
+  // What tells it from others is not known, so all of it does, except an id that differs from copy to copy.
+  const eventId = keyOfContent(isEvent(received) ? otherFields(received, (name) => name === 'sg_event_id') : received);
+  return {
+    kind: 'unrecognized',
+    provider: 'sendgrid',
+    fullMessageId: (isEvent(received) && textField(received, 'sg_message_id')) || eventId,
+    eventId,
+    rawEvent: jsonText(received),
+  };
 }

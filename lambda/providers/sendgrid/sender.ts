@@ -5,7 +5,7 @@ import * as z from 'zod/mini';
 import { type Address, quotedIfNeeded } from '../../mail/address.ts';
 import { MAIL_ID_ARGUMENT, sendGridMessageId } from '../../mail/message-id.ts';
 import type { OutgoingMail } from '../../mail/outgoing-mail.ts';
-import { HandoverError, type Sender } from '../sender.ts';
+import { type Handover, type NotSent, notSent, type Sender } from '../sender.ts';
 
 // Both packages export the class beside its singleton, which their types hide. The singletons are for everybody.
 const { MailService } = sendGridMail as unknown as { MailService: new () => typeof sendGridMail };
@@ -46,9 +46,9 @@ export function sendGridSender(options: SendGridSenderOptions): Sender {
   return {
     choosesMessageId: false,
     handoversAtOneTime: 25,
-    async send(mail) {
+    async send(mail): Promise<Handover> {
       if (options.apiKey === '') {
-        throw new HandoverError('unauthorized', `Cannot send: put an API key into sendgridApiKey of the sender secret`);
+        return notSent('refused', 'account', 'Cannot send: put an API key into sendgridApiKey of the sender secret');
       }
       try {
         const [answer] = await service.send({
@@ -59,13 +59,14 @@ export function sendGridSender(options: SendGridSenderOptions): Sender {
           ...(mail.replyTo.length > 0 && { replyToList: mail.replyTo.map(emailData) }),
           subject: mail.subject,
           content: contentOf(mail),
+          headers: { ...mail.headers },
           customArgs: { [MAIL_ID_ARGUMENT]: mail.id },
         });
         // Whatever it says of the id: the mail is out, and must not go out again.
         const { data: id = '' } = z.string().safeParse(answer.headers['x-message-id']);
-        return { messageId: sendGridMessageId(id) || undefined, refused: [] };
+        return { kind: 'sent', messageId: sendGridMessageId(id) || undefined, refused: [] };
       } catch (error) {
-        throw handoverError(error);
+        return failedHandover(error);
       }
     },
     close() {},
@@ -89,39 +90,37 @@ function contentOf({
   return html === '' ? [plainPart] : [plainPart, htmlPart];
 }
 
-function handoverError(error: unknown): HandoverError {
+function failedHandover(error: unknown): NotSent {
   const parsed = responseErrorSchema.safeParse(error);
   if (!parsed.success) {
     const words = error instanceof Error ? error.message : String(error);
     return networkErrorSchema.safeParse(error).success
-      ? new HandoverError('temporary', `SendGrid could not be reached (${words})`, { cause: error })
-      : new HandoverError('refused', `The mail could not be made into a request to SendGrid (${words})`, {
-          cause: error,
-        });
+      ? notSent('deferred', 'provider', `SendGrid could not be reached (${words})`)
+      : notSent('refused', 'message', `The mail could not be made into a request to SendGrid (${words})`);
   }
   const { code, response } = parsed.data;
-  const words = providerWords(response.body);
-  if (code === 401 || (code === 403 && !isOfSender(response.body))) {
-    return new HandoverError(
-      'unauthorized',
-      `SendGrid refused the API key (${code}${words}): check sendgridApiKey of the sender secret, and that it may send mail`,
-      { cause: error },
-    );
+  const answer = `${code}${providerWords(response.body)}`;
+  if (isOfSender(code, response.body)) {
+    const advice = 'verify this address as a Sender Identity at SendGrid, or change from';
+    return notSent('refused', 'sender', `SendGrid refused the mail (${answer}): ${advice}`);
   }
-  if (code === 429 || code >= 500) {
+  if (code === 401 || code === 403) {
+    const advice = 'check sendgridApiKey of the sender secret, and that it may send mail';
+    return notSent('refused', 'account', `SendGrid refused the API key (${answer}): ${advice}`);
+  }
+  if (code === 408 || code === 429 || code >= 500) {
     const reset = Number(response.headers?.['x-ratelimit-reset']);
     const retryAtMs = Number.isFinite(reset) && reset > 0 ? reset * 1000 : undefined;
-    return new HandoverError('temporary', `SendGrid could not take the mail now (${code}${words})`, {
-      cause: error,
-      retryAtMs,
-    });
+    return notSent('deferred', 'provider', `SendGrid could not take the mail now (${answer})`, { retryAtMs });
   }
-  return new HandoverError('refused', `SendGrid refused the mail (${code}${words})`, { cause: error });
+  return notSent('refused', 'message', `SendGrid refused the mail (${answer})`);
 }
 
-/** No verified Sender Identity has the address: that is the mail's fault, and not the key's. */
-function isOfSender(body: unknown): boolean {
-  return errorBodySchema.safeParse(body).data?.errors.some(({ field }) => field === 'from') ?? false;
+/** The answer is about the sender address, for example because no verified Sender Identity has it. */
+function isOfSender(code: number, body: unknown): boolean {
+  const fields = errorBodySchema.safeParse(body).data?.errors.map(({ field }) => field) ?? [];
+  if (code === 403) return fields.includes('from');
+  return code === 400 && fields.length > 0 && fields.every((field) => field === 'from');
 }
 
 function providerWords(body: unknown): string {

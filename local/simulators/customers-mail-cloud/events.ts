@@ -36,11 +36,15 @@ const delayed = (delayMs: number) => delayMs;
 const delayedTwice = (delayMs: number) => 2 * delayMs;
 const afterFailure = (delayMs: number) => delayMs + Math.min(delayMs, BOUNCE_LAG_MS);
 
+/** Stands for the recipient's address in a reason. */
+const RECIPIENT = '{to}';
 const SENDER_IP = '100.100.100.3';
 const NO_SUCH_USER =
   "550 5.1.1 The email account that you tried to reach does not exist. Please try 5.1.1 double-checking the recipient's email address for typos or 5.1.1 unnecessary spaces. Learn more at 5.1.1  <https://support.google.com/mail/?p=NoSuchUser> - gsmtp (in reply to RCPT TO)";
 const MAILBOX_FULL =
   '452 4.2.2 The email account that you tried to reach is over quota. Please direct 4.2.2 the recipient to 4.2.2  <https://support.google.com/mail/?p=OverQuotaTemp> - gsmtp (in reply to RCPT TO)';
+/** Of an address on the block list: in the same second and post as `queued`, and no `bounces` follows (blog.smtps.jp). */
+const SUPPRESSED = `Recipient address <${RECIPIENT}> is suppressed to send mail. (in reply to RCPT TO)`;
 const TRY_LATER = '421 4.7.0 Try again later, closing connection. (in reply to RCPT TO)';
 
 const QUEUED: Step = { at: atOnce, ...delivery('queued', { sourceIp: '100.100.100.1' }) };
@@ -51,7 +55,7 @@ const STEPS: Readonly<Record<Fate, readonly Step[]>> = {
   delivered: [QUEUED, SUCCEEDED],
   bounce: [QUEUED, failed(NO_SUCH_USER), { at: afterFailure, ...bounce('2', NO_SUCH_USER) }],
   blocked: [QUEUED, failed(MAILBOX_FULL), { at: afterFailure, ...bounce('5', MAILBOX_FULL) }],
-  dropped: [{ at: atOnce, ...bounce('10', 'blocked because of an earlier error') }],
+  dropped: [QUEUED, { at: atOnce, ...delivery('failed', { reason: SUPPRESSED }) }],
   deferred: [
     QUEUED,
     { at: delayed, ...delivery('deferred', { senderIp: SENDER_IP, reason: TRY_LATER }) },
@@ -77,7 +81,8 @@ export function eventsOf(
   return recipients.flatMap((to) =>
     STEPS[fateOf(to)].map(({ at, type, entry }) => {
       const dueAt = acceptedAt + at(delayMs);
-      return { dueAt, event: { type, entry: { ...mail, to, created: localTime(dueAt, timeZone), ...entry } } };
+      const reason = entry['reason']?.replace(RECIPIENT, () => to) ?? '';
+      return { dueAt, event: { type, entry: { ...mail, to, created: localTime(dueAt, timeZone), ...entry, reason } } };
     }),
   );
 }

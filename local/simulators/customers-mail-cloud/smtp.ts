@@ -1,5 +1,6 @@
 /** The SMTP server. */
 import { buffer } from 'node:stream/consumers';
+import { domainToASCII } from 'node:url';
 import {
   SMTPServer,
   type SMTPServerAuthentication,
@@ -77,8 +78,14 @@ async function receive(stream: SMTPServerDataStream, session: SMTPServerSession)
   return readMessage(
     source,
     mailFrom ? mailFrom.address : '',
-    rcptTo.map(({ address }) => address),
+    rcptTo.map(({ address }) => withAsciiDomain(address)),
   );
+}
+
+/** The recipient as it came: smtp-server shows a domain `xn--…` in Unicode. */
+function withAsciiDomain(address: string): string {
+  const domainAt = address.lastIndexOf('@') + 1;
+  return address.slice(0, domainAt) + (domainToASCII(address.slice(domainAt)) || address.slice(domainAt));
 }
 
 /** What the server answers a command with. */

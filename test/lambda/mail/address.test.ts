@@ -60,6 +60,51 @@ describe('an address is read', () => {
     expect(parseAddresses(typed)).toEqual(expected);
   });
 
+  // Many Japanese carriers gave out such addresses: https://support.sendgrid.kke.co.jp/hc/ja/articles/360000019762
+  test.each<[string, unknown, string?]>([
+    ['alone', '"ab..cde"@docomo.ne.jp'],
+    ['behind a name', '佐藤 <"ab..cde"@docomo.ne.jp>', '佐藤'],
+    ['behind a name in quotation marks', '"佐藤, 花" <"ab..cde"@docomo.ne.jp>', '佐藤, 花'],
+    ['in an object', { email: '"ab..cde"@docomo.ne.jp', name: '佐藤' }, '佐藤'],
+    ['in JSON', '{"email":"\\"ab..cde\\"@docomo.ne.jp","name":"佐藤"}', '佐藤'],
+    ['in a list of texts', ['佐藤 <"ab..cde"@docomo.ne.jp>'], '佐藤'],
+    ['with an escape that needs none', String.raw`"ab\..cde"@docomo.ne.jp`],
+  ])('with a quoted local part, %s: without its quotation marks', (_, typed, name) => {
+    expect(parseAddresses(typed)).toEqual([{ email: 'ab..cde@docomo.ne.jp', ...(name !== undefined && { name }) }]);
+  });
+
+  test('with a quoted local part among others', () => {
+    expect(parseAddresses('"ab..cde"@docomo.ne.jp, ".a"@docomo.ne.jp,bob@example.com')).toEqual([
+      { email: 'ab..cde@docomo.ne.jp' },
+      { email: '.a@docomo.ne.jp' },
+      bob,
+    ]);
+  });
+
+  test.each([
+    ['山田　太郎 <bounce@example.com>', '山田　太郎'],
+    ['株式会社　さくら <shop@example.com>', '株式会社　さくら'],
+    ['"Ann\u00a0Doe" <ann@example.com>', 'Ann\u00a0Doe'],
+    ['👩‍👧 <ann@example.com>', '👩‍👧'],
+  ])('with the spaces of its name as they were typed: %s', (typed, name) => {
+    expect(parseAddresses(typed)[0]?.name).toBe(name);
+  });
+
+  test.each([
+    ['ガ'.normalize('NFD'), 'ガ'],
+    ['cafe\u0301', 'caf\u00e9'],
+    ['ｅｘａｍｐｌｅ', 'example'],
+  ])('with a domain in the form in which it is looked up: %j as %j', (written, domain) => {
+    expect(parseAddresses(`taro@${written}.jp`)).toEqual([{ email: `taro@${domain}.jp` }]);
+  });
+
+  test.each(['उदाहरण.परीक्षा', 'ตัวอย่าง.ไทย', 'உதாரணம்.இந்தியா', 'မြန်မာ.com'])(
+    'with a domain whose script has combining marks: %s',
+    (domain) => {
+      expect(parseAddresses(`a@${domain}`)).toEqual([{ email: `a@${domain.normalize('NFC')}` }]);
+    },
+  );
+
   test.each([undefined, null, '', '   ', [], '[]', [[], '', null], new Set()])('not from %j', (typed) => {
     expect(parseAddresses(typed)).toEqual([]);
   });
@@ -114,6 +159,21 @@ describe('what is no address is refused with a quotation', () => {
     [[['ann@example.com'], false], 'Cannot read "false" as an address: it has no email'],
   ])('%j', (typed, message) => {
     expect(() => parseAddresses(typed)).toThrow(new Error(message));
+  });
+
+  test.each([
+    ['taro\u200b@example.jp', 'taro<U+200B>@example.jp', 'U+200B'],
+    ['taro@example.jp\u200b', 'taro@example.jp<U+200B>', 'U+200B'],
+    ['taro@exam\u00adple.jp', 'taro@exam<U+00AD>ple.jp', 'U+00AD'],
+    ['Taro <\u202ataro@example.jp\u202c>', '<U+202A>taro@example.jp<U+202C>', 'U+202A'],
+    ['ta\ufeffro@example.jp', 'ta<U+FEFF>ro@example.jp', 'U+FEFF'],
+    [{ email: 'taro@\u2060example.jp' }, 'taro@<U+2060>example.jp', 'U+2060'],
+    ['"ta..\u200dro"@example.jp', 'ta..<U+200D>ro@example.jp', 'U+200D'],
+    ['taro\u{e0041}@example.jp', 'taro<U+E0041>@example.jp', 'U+E0041'],
+  ])('an invisible character, which is named: %j', (typed, quoted, name) => {
+    expect(() => parseAddresses(typed)).toThrow(
+      new Error(`Cannot use "${quoted}": it has an invisible character, ${name}; type the address again`),
+    );
   });
 
   test('a number that DynamoDB holds and JavaScript cannot', () => {
@@ -232,6 +292,10 @@ describe('rows of other programs', () => {
     expect(readAddresses(value)).toEqual([]);
   });
 
+  test('keep an address with an invisible character: the mail went there', () => {
+    expect(readAddresses('太郎 <taro\u200b@example.jp>')).toEqual([{ email: 'taro\u200b@example.jp', name: '太郎' }]);
+  });
+
   test('keep their good addresses beside a bad one', () => {
     expect(readAddresses([ann, { email: 'ann' }, bob])).toEqual([ann, bob]);
   });
@@ -245,8 +309,29 @@ describe('a mailbox has one key', () => {
     [String.raw`"a\"b"@example.jp`, 'a"b@example.jp'],
     ['', ''],
     ['no address', 'no address'],
+    ['taro@例え.jp', 'taro@xn--r8jz45g.jp'],
+    ['taro@xn--r8jz45g.jp', 'taro@xn--r8jz45g.jp'],
+    ['Taro@XN--R8JZ45G.JP', 'taro@xn--r8jz45g.jp'],
+    ['"ta..ro"@例え.jp', 'ta..ro@xn--r8jz45g.jp'],
+    ['ユーザー@例え.jp', 'ユーザー@xn--r8jz45g.jp'],
+    [`${'ガ'.normalize('NFD')}@example.jp`, 'ガ@example.jp'],
+    [`a@${'ガ'.normalize('NFD')}.jp`, 'a@xn--mck.jp'],
+    ['a@ガ.jp', 'a@xn--mck.jp'],
+    ['a@उदाहरण.परीक्षा', 'a@xn--p1b6ci4b4b3a.xn--11b5bs3a9aj6g'],
+    // What is no domain stays as it came: events may say anything.
+    ['a@例え.jp/x@y', 'a@例え.jp/x@y'],
+    ['a@例え:80', 'a@例え:80'],
+    ['a@例え\u200b.jp', 'a@例え\u200b.jp'],
+    ['\ud800@\ud800', '\ud800@\ud800'],
   ])('%j is looked up as %j', (email, key) => {
     expect(mailboxKey(email)).toBe(key);
+  });
+
+  test('and the key is its own key, whatever it is of', () => {
+    holdsForAll(anyText, (text) => {
+      const key = mailboxKey(text);
+      if (!key.startsWith('"')) expect(mailboxKey(key)).toBe(key);
+    });
   });
 
   test('whether quotation marks were put around it for a provider or not', () => {

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { customersMailCloudMessageId, messageIdFor, sendGridMessageId } from '../../../lambda/mail/message-id.ts';
+import {
+  customersMailCloudMessageId,
+  messageIdFor,
+  sendGridMessageId,
+  smtpIdLocalPart,
+} from '../../../lambda/mail/message-id.ts';
 import { holdsForAll } from './property.ts';
 
 describe("SendGrid's message id", () => {
@@ -31,6 +36,20 @@ describe("SendGrid's message id", () => {
       expect(sendGridMessageId(id)).toBe(id);
       expect(sendGridMessageId(id + recipient)).toBe(id);
     });
+  });
+});
+
+describe("the local part of SendGrid's smtp-id", () => {
+  test.each([
+    ['<LRzXl_NHStOGhQ4kofSm_A@ismtpd0039p1iad1.sendgrid.net>', 'LRzXl_NHStOGhQ4kofSm_A'],
+    ['<14c5d75ce93.dfd.64b469@ismtpd-555>', '14c5d75ce93.dfd.64b469'],
+    ['14c5d75ce93.dfd.64b469@ismtpd-555', '14c5d75ce93.dfd.64b469'],
+    ['<sendgrid.internal>', ''],
+    ['<>', ''],
+    ['<@example.com>', ''],
+    ['', ''],
+  ])('of %j is %j', (smtpId, localPart) => {
+    expect(smtpIdLocalPart(smtpId)).toBe(localPart);
   });
 });
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import * as z from 'zod/mini';
 
 /** Whole payloads, each with its source: see the README of each folder. */
-function fixture<Schema extends z.ZodMiniType>(path: string, schema: Schema): z.infer<Schema> {
+export function readFixture<Schema extends z.ZodMiniType>(path: string, schema: Schema): z.infer<Schema> {
   return schema.parse(JSON.parse(readFileSync(new URL(`../../fixtures/${path}`, import.meta.url), 'utf8')));
 }
 
@@ -11,7 +11,16 @@ const eventsSchema = z.object({ events: z.array(z.record(z.string(), z.unknown()
 
 /** Events of SendGrid's, as they are after the JSON was parsed. */
 export function sendGridEvents(name: string): Record<string, unknown>[] {
-  return fixture(`sendgrid/${name}.json`, eventsSchema).events;
+  return readFixture(`sendgrid/${name}.json`, eventsSchema).events;
+}
+
+const payloadsSchema = z.object({
+  payloads: z.array(z.object({ name: z.string(), peer: z.string(), event: z.record(z.string(), z.unknown()) })),
+});
+
+/** Events in the test suite of another receiver, each with what that one takes it for. */
+export function peerPayloads(peer: string): z.infer<typeof payloadsSchema>['payloads'] {
+  return readFixture(`peers/${peer}.json`, payloadsSchema).payloads;
 }
 
 const vectorSchema = z.object({
@@ -24,7 +33,7 @@ export type SignatureVector = z.infer<typeof vectorSchema>;
 
 /** A published signature with what was signed. */
 export function signatureVector(name: string): SignatureVector {
-  return fixture(`sendgrid/signed-${name}.json`, vectorSchema);
+  return readFixture(`sendgrid/signed-${name}.json`, vectorSchema);
 }
 
 const postsSchema = z.array(
@@ -37,12 +46,12 @@ const postsSchema = z.array(
 
 /** The five posts that Customers Mail Cloud published. */
 export function customersMailCloudPosts(): z.infer<typeof postsSchema> {
-  return fixture('customers-mail-cloud/deliveries-and-bounces.json', postsSchema);
+  return readFixture('customers-mail-cloud/deliveries-and-bounces.json', postsSchema);
 }
 
 const formSchema = z.object({ contentType: z.string(), body: z.string() });
 
 /** A form post of Customers Mail Cloud's, as it is on the wire. */
 export function customersMailCloudForm(name: string): z.infer<typeof formSchema> {
-  return fixture(`customers-mail-cloud/form-${name}.json`, formSchema);
+  return readFixture(`customers-mail-cloud/form-${name}.json`, formSchema);
 }

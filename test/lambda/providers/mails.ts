@@ -1,7 +1,7 @@
 /** Mails to hand over. */
 import { expect } from 'vitest';
 import type { OutgoingMail } from '../../../lambda/mail/outgoing-mail.ts';
-import { HandoverError } from '../../../lambda/providers/sender.ts';
+import type { Handover, NotSent } from '../../../lambda/providers/sender.ts';
 
 /** A mail that can be handed over. */
 export function mail(fields: Partial<OutgoingMail> = {}): OutgoingMail {
@@ -16,15 +16,13 @@ export function mail(fields: Partial<OutgoingMail> = {}): OutgoingMail {
     subject: 'Hello',
     content: 'Hello Ann',
     html: '',
+    headers: {},
     ...fields,
   };
 }
 
-/** The error with which a handover failed; fails where it did not. */
-export async function failureOf(handover: Promise<unknown>): Promise<HandoverError> {
-  const error = await handover.then(
-    () => expect.fail('was handed over'),
-    (reason: unknown) => reason,
-  );
-  return error instanceof HandoverError ? error : expect.fail(`was not a HandoverError: ${error}`);
+/** How a handover failed; fails if the mail was sent. */
+export async function failureOf(handover: Promise<Handover>): Promise<NotSent> {
+  const result = await handover;
+  return result.kind === 'sent' ? expect.fail('was handed over') : result;
 }

@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { PROVIDERS } from '../../../lambda/mail/provider.ts';
+import { notSent } from '../../../lambda/providers/sender.ts';
 import { openSenders, unavailableSenders } from '../../../lambda/providers/senders.ts';
 import { failureOf, mail } from './mails.ts';
 
@@ -17,7 +18,7 @@ test('every provider has a sender', () => {
 test('in place of each sender stands one that mails are logged for as for that one', () => {
   vi.spyOn(console, 'warn').mockReturnValue();
   const senders = openSenders(nothingSetUp, 'https://api.sendgrid.com');
-  const inTheirPlace = unavailableSenders('temporary', 'Cannot send');
+  const inTheirPlace = unavailableSenders(notSent('deferred', 'account', 'Cannot send'));
   for (const provider of PROVIDERS) {
     expect(inTheirPlace[provider].choosesMessageId).toBe(senders[provider].choosesMessageId);
   }
@@ -28,8 +29,8 @@ test('a provider that is not set up refuses, and says what to set', async () => 
   const senders = openSenders(nothingSetUp, 'https://api.sendgrid.com');
   for (const sender of Object.values(senders)) {
     const error = await failureOf(sender.send(mail(), '<id@example.com>'));
-    expect(error.kind).toBe('unauthorized');
-    expect(error.message).toMatch(/^Cannot send: put .* of the sender secret$/);
+    expect(error).toMatchObject({ kind: 'refused', blames: 'account' });
+    expect(error.reason).toMatch(/^Cannot send: put .* of the sender secret$/);
     sender.close();
   }
 });

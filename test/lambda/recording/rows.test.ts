@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { FailureEvent, ProgressEvent, UnrecognizedEvent } from '../../../lambda/mail/event.ts';
+import { mailboxKey } from '../../../lambda/mail/address.ts';
+import type { BlocklistedEvent, FailureEvent, ProgressEvent, UnrecognizedEvent } from '../../../lambda/mail/event.ts';
 import { dayKey } from '../../../lambda/recording/keys.ts';
 import {
+  blocklistedRow,
   bounceRow,
   expirySeconds,
   joinedAttributes,
@@ -36,7 +38,13 @@ const sendGridBounce: FailureEvent = {
   timestamp: OCCURRED_AT,
   event: 'bounce',
   type: 'bounce',
-  classification: { outcome: 'bounced', bounceClass: 'hard', smtpCode: '550', enhancedStatusCode: '5.1.1' },
+  classification: {
+    outcome: 'bounced',
+    bounceClass: 'hard',
+    cause: 'address-unknown',
+    smtpCode: '550',
+    enhancedStatusCode: '5.1.1',
+  },
   mailId: 'welcome-1',
   details: { status: '5.1.1', tls: 1, ip: '192.0.2.1' },
 };
@@ -53,7 +61,13 @@ const customersMailCloudBounce: FailureEvent = {
   timestamp: OCCURRED_AT,
   event: 'bounced',
   type: '1',
-  classification: { outcome: 'bounced', bounceClass: 'hard', smtpCode: undefined, enhancedStatusCode: undefined },
+  classification: {
+    outcome: 'bounced',
+    bounceClass: 'hard',
+    cause: 'domain-unknown',
+    smtpCode: undefined,
+    enhancedStatusCode: undefined,
+  },
   fromEmail: 'return@example.com',
   subject: 'Subject of the event',
   details: { created: '2023-01-25 14:05:15', apiData: '', status: '1' },
@@ -86,6 +100,7 @@ describe('a Bounce row', () => {
       provider: 'sendgrid',
       outcome: 'bounced',
       bounceClass: 'hard',
+      cause: 'address-unknown',
       smtpCode: '550',
       enhancedStatusCode: '5.1.1',
       matched: false,
@@ -124,6 +139,7 @@ describe('a Bounce row', () => {
       provider: 'customers-mail-cloud',
       outcome: 'bounced',
       bounceClass: 'hard',
+      cause: 'domain-unknown',
       matched: false,
       occurredAt: '2023-01-25T05:05:15.000Z',
       receivedAt: '2023-01-25T05:06:15.000Z',
@@ -319,6 +335,47 @@ describe('something that is not understood', () => {
   });
 });
 
+describe('a change to a block list', () => {
+  const event: BlocklistedEvent = {
+    kind: 'blocklisted',
+    provider: 'customers-mail-cloud',
+    fullMessageId: 'sha256:0123456789abcdef0123456789abcdef',
+    eventId: '2023-01-25 14:05:15#blocks#2',
+    recipient: 'ann@example.com',
+    reason: '',
+    timestamp: OCCURRED_AT,
+    event: 'blocks',
+    type: '2',
+    details: { created: '2023-01-25 14:05:15', id: 'cp0ihzuyl3445', status: '2' },
+  };
+
+  test('is a Bounce row about an address: of no class, and neither matched nor unmatched', () => {
+    expect(blocklistedRow(event, time)).toEqual({
+      fullMessageId: event.fullMessageId,
+      eventId: event.eventId,
+      provider: 'customers-mail-cloud',
+      event: 'blocks',
+      type: '2',
+      outcome: 'blocklisted',
+      reason: '',
+      timestamp: OCCURRED_AT,
+      toEmail: 'ann@example.com',
+      occurredAt: '2023-01-25T05:05:15.000Z',
+      receivedAt: '2023-01-25T05:06:15.000Z',
+      expiresAt: OCCURRED_AT + 180 * DAY_S,
+      day: dayKey('2023-01-25T05:05:15.000Z', event.fullMessageId + event.eventId),
+      details: event.details,
+    });
+  });
+
+  test('is shortened where it is too large for a row, with a mark', () => {
+    const row = blocklistedRow({ ...event, details: { entry: 'あ'.repeat(1_000_000) } }, time);
+    expect(row.shortened).toBe(true);
+    expectStorable(row);
+    expect(blocklistedRow({ ...event, reason: 'あ'.repeat(1_000_000) }, time).shortened).toBe(true);
+  });
+});
+
 describe("an event in its mail's story", () => {
   const delivered: ProgressEvent = {
     kind: 'progress',
@@ -422,6 +479,7 @@ describe('a recipient that was refused at the handover', () => {
       type: 'handover',
       outcome: 'failed',
       bounceClass: 'hard',
+      cause: 'address-unknown',
       smtpCode: '550',
       enhancedStatusCode: '5.1.1',
       toEmail: 'ann@example.com',
@@ -552,6 +610,17 @@ describe('what a mail adds to its failures', () => {
       fromName: 'Shop',
       subject: 'Subject of the mail',
     });
+  });
+
+  test.each([
+    ['太郎 <taro@例え.jp>', '太郎', 'taro@xn--r8jz45g.jp'],
+    ['太郎 <taro@xn--r8jz45g.jp>', '太郎', 'taro@例え.jp'],
+    ['佐藤花子 <"ab..cde"@docomo.example.jp>', '佐藤花子', 'ab..cde@docomo.example.jp'],
+    ['佐藤花子 <ab..cde@docomo.example.jp>', '佐藤花子', '"ab..cde"@docomo.example.jp'],
+    ['山田　太郎 <bounce@example.com>', '山田　太郎', 'bounce@example.com'],
+  ])('is the name in %s, whichever form of the address the event has', (to, name, recipient) => {
+    const logged = loggedMail({ messageId: 'id', to: [to] });
+    expect(joinedAttributes(logged, mailboxKey(recipient)).toName).toBe(name);
   });
 
   test.each([undefined, 'carl@example.com'])('is no name for the recipient %s', (recipient) => {

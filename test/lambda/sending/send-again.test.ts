@@ -2,8 +2,9 @@ import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeAll, expect, test } from 'vitest';
 import type { Row } from '../../../lambda/aws/dynamodb.ts';
-import { mailTable } from '../../../lambda/sending/mail-table.ts';
+import { mailTable, ticket } from '../../../lambda/sending/mail-table.ts';
 import { sendAgain } from '../../../lambda/sending/send-again.ts';
+import { newSending } from '../../../lambda/sending/sending.ts';
 import { startEngine } from '../../../local/database/engine.ts';
 import { temporaryDataFolder, whenFinished } from '../../temporary.ts';
 
@@ -47,10 +48,29 @@ test.each<[string, Row]>([
   expect(await stored(name)).toEqual({ ...item, resentAt });
 });
 
+test('what was deferred, and whose next attempt never came, has neither status nor next attempt afterwards', async () => {
+  const found = { id: 'deferred', status: 'sending', nextAttemptAt: past, attempts: 1 };
+  await put(found);
+  expect(await sendAgain(db, MAIL, found, NOW)).toBe(true);
+  expect(await stored(found.id)).toEqual({ id: found.id, attempts: 1, resentAt });
+});
+
+test.each([
+  ['tried again', { sendingUntil: '2026-11-01T12:01:00.000Z' }],
+  ['deferred once more', { nextAttemptAt: '2026-11-01T12:10:00.000Z' }],
+])('what was deferred, and is %s by now, is left alone', async (name, change) => {
+  const found = { id: name, status: 'sending', nextAttemptAt: past, attempts: 1 };
+  await put({ ...found, ...change });
+  expect(await sendAgain(db, MAIL, found, NOW)).toBe(false);
+  expect(await stored(name)).toEqual({ ...found, ...change });
+});
+
 test('what its stream took up again since it was found is left alone: it would go out twice', async () => {
   const found = { id: 'taken up', status: 'sending', sendingUntil: past, attempts: 1 };
   await put(found);
-  expect(await mailTable(db, MAIL).claim(found.id, NOW, NOW + 60_000)).toMatchObject({ kind: 'claimed' });
+  const record = { eventId: 'event', writtenAtMs: NOW, row: found };
+  const claim = await mailTable(db, MAIL).claim(newSending(record), NOW, ticket(NOW + 60_000));
+  expect(claim).toMatchObject({ kind: 'claimed' });
   expect(await sendAgain(db, MAIL, found, NOW)).toBe(false);
   expect(await stored(found.id)).toMatchObject({ status: 'sending', attempts: 2 });
 });

@@ -1,7 +1,8 @@
+import type { SQSRecord } from 'aws-lambda';
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { CLAIM_MARGIN_MS, RESERVE_MS, RETRY_FOR_MS } from '../../../lambda/sending/invocation.ts';
+import { CLAIM_MARGIN_MS, RESERVE_MS } from '../../../lambda/sending/invocation.ts';
+import { RETRY_FOR_MS } from '../../../lambda/sending/next-step.ts';
 import { whyStuck } from '../../../lambda/sending/stuck.ts';
-import { resources, synthesized } from '../../lib/synthesized.ts';
 import { senderAtWork } from './sender-at-work.ts';
 import { recordOf } from './sender-servers.ts';
 
@@ -9,10 +10,43 @@ let at: Awaited<ReturnType<typeof senderAtWork>>;
 beforeAll(async () => {
   at = await senderAtWork();
 });
-beforeEach(() => {
+beforeEach(async () => {
   at.api.answer = () => undefined;
   at.proxy.plan = () => undefined;
+  await at.retries.reset();
+  // Longer than what one test learned of a provider is believed.
+  aheadMs += 5 * MINUTE_MS;
+  const { now } = Date;
+  const spy = vi.spyOn(Date, 'now').mockImplementation(() => now() + aheadMs);
+  onTestFinished(() => spy.mockRestore());
 });
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/** How far the clock of the tests is ahead. */
+let aheadMs = 0;
+
+const clock = {
+  advance(ms: number) {
+    aheadMs += ms;
+  },
+  /** Moves to the time of the next attempt that was planned last, and makes it. */
+  async nextAttempt() {
+    const planned = at.retries.put.at(-1)?.nextAttemptAtMs ?? 0;
+    // SQS delays by whole seconds, and by 15 minutes at most.
+    const waitMs = Math.min(planned - Date.now() + 1_000, 15 * MINUTE_MS);
+    if (waitMs > 0) aheadMs += waitMs;
+    await at.deliverRetries();
+  },
+  /** Lets time pass in steps, and delivers what is due after each. */
+  async pass(ms: number, stepMs: number) {
+    for (let passed = 0; passed < ms; passed += stepMs) {
+      aheadMs += stepMs;
+      await at.deliverRetries();
+    }
+  },
+};
 
 let count = 0;
 const unique = (name: string) => `${name}-${++count}`;
@@ -26,6 +60,11 @@ const letter = (id: string, change: object = {}) => ({
 });
 const mailsTo = (id: string) => at.handedOver.filter((to) => to === `${id}@example.jp`).length;
 const logRowsOf = async (id: string) => (await at.sentLog()).filter((row) => row['mailId'] === id);
+const storyOf = async (id: string) => {
+  const [log] = await logRowsOf(id);
+  return (await at.sentLog()).filter((row) => row['messageId'] === log?.['messageId'] && row['state']);
+};
+const bouncesOf = async (id: string) => (await at.bounces()).filter((row) => row['mailId'] === id);
 
 async function waiting(name: string, change: object = {}) {
   const item = letter(unique(name), change);
@@ -50,25 +89,39 @@ describe('streams deliver at least once, and a mail is sent once', () => {
     expect(mailsTo(id)).toBe(1);
   });
 
-  test("a record that meets another's live claim, with no time to wait for it, is delivered again", async () => {
+  test("a record that meets another's live claim leaves the stream, and its mail is sent once the claim has lapsed", async () => {
     const { id, record } = await waiting('held', {
       status: 'sending',
       attempts: 1,
-      sendingUntil: new Date(Date.now() + 60_000).toISOString(),
-    });
-    expect(await at.deliver([record], 300)).toEqual([record.dynamodb?.SequenceNumber]);
-    expect(mailsTo(id)).toBe(0);
-  });
-
-  test('a record whose invocation was killed waits for the claim to lapse, and its mail is sent again', async () => {
-    const { id, record } = await waiting('killed', {
-      status: 'sending',
-      attempts: 1,
-      sendingUntil: new Date(Date.now() + 600).toISOString(),
+      sendingUntil: new Date(Date.now() + MINUTE_MS).toISOString(),
     });
     expect(await at.deliver([record])).toEqual([]);
+    expect(at.retries.put).toHaveLength(1);
+    await at.deliverRetries();
+    expect(mailsTo(id)).toBe(0);
+    await clock.nextAttempt();
     expect(mailsTo(id)).toBe(1);
     expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 2 });
+    expect(at.retries.waiting()).toBe(0);
+  });
+
+  test('or is not sent again if the other one has sent it by then', async () => {
+    const { id, record } = await waiting('held', {
+      status: 'sending',
+      attempts: 1,
+      sendingUntil: new Date(Date.now() + MINUTE_MS).toISOString(),
+    });
+    await at.deliver([record]);
+    await at.put(letter(id, { status: 'sent' }));
+    await clock.nextAttempt();
+    expect(mailsTo(id)).toBe(0);
+    expect(at.retries.waiting()).toBe(0);
+  });
+
+  test('a claim that was typed by hand and never ends is no reason to wait', async () => {
+    const { record } = await waiting('typed', { status: 'sending', sendingUntil: '2999-01-01T00:00:00.000Z' });
+    expect(await at.deliver([record])).toEqual([]);
+    expect(at.retries.waiting()).toBe(0);
   });
 
   test('by SMTP it goes out again under the same Message-ID, and has one log row', async () => {
@@ -87,7 +140,7 @@ describe('streams deliver at least once, and a mail is sent once', () => {
     expect(await logRowsOf(id)).toHaveLength(1);
   });
 
-  test('what was begun five times without coming to an end is given up', async () => {
+  test('what was tried five times without an answer is given up', async () => {
     const { id, record } = await waiting('given-up', {
       status: 'sending',
       attempts: 5,
@@ -98,37 +151,122 @@ describe('streams deliver at least once, and a mail is sent once', () => {
     expect(await at.mail(id)).toMatchObject({
       status: 'failed',
       attempts: 5,
-      error: expect.stringMatching(/begun 5 times.*delete status/),
+      error: expect.stringMatching(/tried 5 times without an answer.*delete status/),
     });
-  });
-
-  test('retries outlast the claim', () => {
-    const { timeoutMs, retries, recordAgeMs } = streamOfTheTemplate();
-    expect(retries).toBe(AS_OFTEN_AS_IT_TAKES);
-    expect(recordAgeMs).toBeGreaterThan(timeoutMs + CLAIM_MARGIN_MS);
   });
 });
 
-describe('what may pass is tried again', () => {
-  const firstTimes = (times: number, status: number, headers: Record<string, string> = {}) => {
+describe('after a crash the delivery that comes again goes on with the item:', () => {
+  /** The invocation that receives a message claims its item, and then does nothing more, as if it had crashed. */
+  async function crashAtNextAttempt(id: string) {
+    clock.advance(5 * MINUTE_MS);
+    const [message] = await at.retries.receive();
+    if (message === undefined) return expect.fail('No message is due');
+    let isHandedOver = false;
+    at.proxy.plan = ({ action }) => (isHandedOver && action === 'UpdateItem' ? 'error 500' : undefined);
+    at.api.answer = () => {
+      isHandedOver = true;
+      return { status: 500 };
+    };
+    at.retries.refuses = true;
+    expect(await at.deliverMessages([message])).toEqual([message.messageId]);
+    at.retries.refuses = false;
+    at.proxy.plan = () => undefined;
+    at.api.answer = () => undefined;
+    expect(await at.mail(id)).toMatchObject({ status: 'sending', sendingUntil: expect.stringMatching(/^20/) });
+    // The message is visible again.
+    clock.advance(20 * MINUTE_MS);
+    await at.deliverRetries();
+  }
+  async function openBreaker() {
+    at.api.answer = () => ({ status: 503 });
+    const down = await Promise.all([1, 2, 3].map(() => waiting('down')));
+    await at.deliver(down.map(({ record }) => record));
+    await at.retries.reset();
+  }
+
+  test('a record, while its provider is down for other mails', async () => {
+    const sendingUntil = new Date(Date.now() + MINUTE_MS).toISOString();
+    const { id, record } = await waiting('crashed', { status: 'sending', attempts: 1, sendingUntil });
+    await openBreaker();
+    await at.deliver([record]);
+    at.api.answer = () => undefined;
+    await clock.pass(10 * MINUTE_MS, MINUTE_MS);
+    expect(mailsTo(id)).toBe(1);
+    expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 2 });
+  });
+
+  test('a message that nothing was written for', async () => {
+    await openBreaker();
+    const { id, record } = await waiting('unwritten');
+    at.proxy.plan = ({ action }) => (action === 'UpdateItem' ? 'error 500' : undefined);
+    await at.deliver([record]);
+    expect(await at.mail(id)).not.toHaveProperty('status');
+    at.proxy.plan = () => undefined;
+    await crashAtNextAttempt(id);
+    expect(mailsTo(id)).toBe(1);
+    expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 2 });
+  });
+
+  test('a message whose claim could not be given back', async () => {
+    let isDeferred = false;
+    at.api.answer = () => {
+      isDeferred = true;
+      return { status: 500 };
+    };
+    at.proxy.plan = ({ action }) => (isDeferred && action === 'UpdateItem' ? 'error 500' : undefined);
+    const { id, record } = await waiting('unlucky');
+    expect(await at.deliver([record])).toEqual([]);
+    await crashAtNextAttempt(id);
+    expect(mailsTo(id)).toBe(1);
+    expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 3 });
+  });
+});
+
+describe('what a provider defers waits in RetryQueue, and leaves the stream', () => {
+  const failTimes = (times: number, status: number, headers: Record<string, string> = {}) => {
     const before = at.api.requests;
     at.api.answer = ({ number }) => (number - before <= times ? { status, headers } : undefined);
   };
 
   test.each([500, 502, 503, 429])('%i, twice', async (status) => {
-    firstTimes(2, status);
+    failTimes(2, status);
     const { id, record } = await waiting('later');
     expect(await at.deliver([record])).toEqual([]);
+    const [sending] = at.retries.put;
+    const deferred = await at.mail(id);
+    expect(deferred).toMatchObject({
+      status: 'sending',
+      attempts: 0,
+      nextAttemptAt: sending?.tickets[0],
+      error: expect.stringMatching(/^SendGrid could not take the mail now \(\d+\); it will be tried again$/),
+    });
+    expect(deferred).not.toHaveProperty('sendingUntil');
+    expect(Date.parse(String(deferred?.['nextAttemptAt']))).toBeLessThanOrEqual(Date.now() + 1_000);
+    expect(whyStuck(deferred ?? {}, Date.now())).toBeUndefined();
+
+    await clock.nextAttempt();
+    expect(await at.mail(id)).toMatchObject({ status: 'sending', attempts: 0 });
+    await clock.nextAttempt();
     expect(mailsTo(id)).toBe(1);
-    expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 1 });
+    const sent = await at.mail(id);
+    expect(sent).toMatchObject({ status: 'sent', attempts: 1 });
+    for (const name of ['nextAttemptAt', 'sendingUntil', 'error']) expect(sent).not.toHaveProperty(name);
+    expect(at.retries.waiting()).toBe(0);
   });
 
-  test('429: not before the time that SendGrid names', async () => {
-    const reset = Math.ceil(Date.now() / 1000) + 1;
-    firstTimes(1, 429, { 'x-ratelimit-reset': String(reset) });
-    const { record } = await waiting('limited');
+  test('429: not before the time that SendGrid names, and without a request until then', async () => {
+    const before = at.api.requests;
+    const reset = Math.ceil(Date.now() / 1000) + 40 * 60;
+    failTimes(1, 429, { 'x-ratelimit-reset': String(reset) });
+    const { id, record } = await waiting('limited');
     await at.deliver([record]);
-    expect(Date.now()).toBeGreaterThanOrEqual(reset * 1000);
+    await clock.pass(39 * MINUTE_MS, MINUTE_MS);
+    expect(at.api.requests - before).toBe(1);
+    await clock.pass(2 * MINUTE_MS, 10_000);
+    expect(mailsTo(id)).toBe(1);
+    // The first message, and one more for each quarter of an hour, the longest delay of SQS.
+    expect(at.retries.put.length).toBeLessThanOrEqual(4);
   });
 
   test('a connection that breaks', async () => {
@@ -139,127 +277,277 @@ describe('what may pass is tried again', () => {
     };
     const { id, record } = await waiting('broken');
     expect(await at.deliver([record])).toEqual([]);
+    await clock.nextAttempt();
+    await clock.nextAttempt();
     expect(await at.mail(id)).toMatchObject({ status: 'sent' });
   });
 
-  test('as long as it does not pass, its record comes again, and none of the others is sent twice', async () => {
+  test('it alone is not sent, however often it is tried, and no attempt counts', async () => {
     const [first, middle, last] = [await waiting('first'), await waiting('middle'), await waiting('last')];
     at.api.answer = ({ to }) => (to.startsWith('middle') ? { status: 500 } : undefined);
     const batch = [first.record, middle.record, last.record];
-    // More often than a mail may be begun without coming to an end: what is put off is not counted.
-    for (let delivery = 1; delivery <= 7; delivery++) {
-      expect(await at.deliver(batch, 300)).toEqual([middle.record.dynamodb?.SequenceNumber]);
-      expect(await at.mail(middle.id)).toMatchObject({
-        status: 'sending',
-        attempts: 0,
-        error: expect.stringMatching(/\(500\).*it will be tried again/),
-      });
+    expect(await at.deliver(batch)).toEqual([]);
+    expect([mailsTo(first.id), mailsTo(last.id)]).toEqual([1, 1]);
+    for (let attempt = 1; attempt <= 7; attempt++) {
+      await clock.nextAttempt();
+      // A stream may deliver a record again: its message goes on in RetryQueue, once.
+      expect(await at.deliver(batch)).toEqual([]);
+      expect(at.retries.waiting()).toBe(1);
+      expect(await at.mail(middle.id)).toMatchObject({ status: 'sending', attempts: 0 });
     }
     at.api.answer = () => undefined;
-    expect(await at.deliver(batch, 300)).toEqual([]);
+    await clock.nextAttempt();
     expect(await at.mail(middle.id)).toMatchObject({ status: 'sent', attempts: 1 });
     expect([mailsTo(first.id), mailsTo(middle.id), mailsTo(last.id)]).toEqual([1, 1, 1]);
+    expect(at.retries.waiting()).toBe(0);
   });
 
-  test('what is put off leaves the beginnings that came to no end as many as they were', async () => {
+  test('attempts without an answer stay counted', async () => {
     at.api.answer = () => ({ status: 500 });
     const { id, record } = await waiting('crashed-before', {
       status: 'sending',
       attempts: 4,
       sendingUntil: '2020-01-01T00:00:00.000Z',
     });
-    for (let delivery = 1; delivery <= 3; delivery++) {
-      expect(await at.deliver([record], 300)).toHaveLength(1);
+    await at.deliver([record]);
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      await clock.nextAttempt();
       expect(await at.mail(id)).toMatchObject({ status: 'sending', attempts: 4 });
     }
   });
 
-  test.each([
-    ['refuses them', 'sendgrid'],
-    ['refuses them', 'customers-mail-cloud'],
-    ['hangs', 'customers-mail-cloud'],
-  ])('50 mails that SendGrid cannot take now, as it %s, hold up none for %s behind them', async (how, provider) => {
-    let makeWell = () => {};
-    const well = new Promise<undefined>((resolve) => {
-      makeWell = () => resolve(undefined);
-    });
-    at.api.answer = ({ to }) => (to.startsWith('other') ? undefined : how === 'hangs' ? well : { status: 500 });
-    const held = await Promise.all(Array.from({ length: 50 }, () => waiting('held')));
-    const other = await waiting('other', { provider });
-    const delivery = at.deliver([...held, other].map(({ record }) => record));
-    await vi.waitFor(async () => expect(await at.mail(other.id)).toMatchObject({ status: 'sent' }), 15_000);
-    expect(held.map(({ id }) => mailsTo(id))).toEqual(held.map(() => 0));
+  test.each(['refuses them', 'breaks the connection'])(
+    'a provider that %s is asked a few times, and the rest of the batch waits at once, each item with the reason',
+    async (how) => {
+      at.api.answer = ({ to, socket }) => {
+        if (to.startsWith('other')) return undefined;
+        if (how !== 'refuses them') socket.destroy();
+        return { status: 503 };
+      };
+      const held = await Promise.all(Array.from({ length: 60 }, () => waiting('held')));
+      const other = await waiting('other', { provider: 'customers-mail-cloud' });
+      const before = at.api.requests;
+      expect(await at.deliver([...held, other].map(({ record }) => record))).toEqual([]);
+      // As many as are handed over at one time, before the first answer.
+      expect(at.api.requests - before).toBeLessThanOrEqual(25 + 3);
+      expect(await at.mail(other.id)).toMatchObject({ status: 'sent' });
+      expect(at.retries.waiting()).toBe(60);
+      for (const { id } of held) {
+        expect(await at.mail(id)).toMatchObject({
+          status: 'sending',
+          attempts: 0,
+          nextAttemptAt: expect.stringMatching(/^20/),
+          error: expect.stringMatching(/^SendGrid could not .*; it will be tried again$/),
+        });
+      }
 
-    at.api.answer = () => undefined;
-    makeWell();
-    expect(await delivery).toEqual([]);
-    expect(held.map(({ id }) => mailsTo(id))).toEqual(held.map(() => 1));
-  });
+      at.api.answer = () => undefined;
+      clock.advance(2 * MINUTE_MS);
+      await at.deliverRetries();
+      expect(held.map(({ id }) => mailsTo(id))).toEqual(held.map(() => 1));
+      expect(await logRowsOf(held[59]?.id ?? '')).toHaveLength(1);
+    },
+  );
 
-  test('but not for ever: then each is tried for a last time, not for long, and says why, and npm run resend finds it', async () => {
+  test('until six hours after the item was put: then it is failed, in the words of the provider', async () => {
     at.api.answer = () => ({ status: 503, body: '{"errors":[{"message":"down for maintenance"}]}' });
-    // Several times as many as are handed over at one time.
-    const mails = await Promise.all(Array.from({ length: 60 }, () => waiting('in-outage')));
-    const records = mails.map(({ record }) => record);
-    expect(await at.deliver(records, 300)).toHaveLength(60);
-
-    laterClock().laterMs = RETRY_FOR_MS;
+    const { id, record } = await waiting('in-outage');
     const before = at.api.requests;
-    expect(await at.deliver(records, 120_000)).toEqual([]);
-    // In 5 s there is time for five tries at most, in all of the invocation's for more.
-    expect(at.api.requests - before).toBeLessThanOrEqual(records.length * 5);
-    for (const { id } of mails) {
-      const item = (await at.mail(id)) ?? {};
-      expect(item).toMatchObject({
-        status: 'failed',
-        attempts: 1,
-        error:
-          'SendGrid could not take the mail now (503: down for maintenance). To send it again, mend this and delete status',
-      });
-      expect(whyStuck(item, Date.now())).toBe('failed');
-    }
+    await at.deliver([record]);
+    await clock.pass(2 * MINUTE_MS, 1_000);
+    await clock.pass(RETRY_FOR_MS - 3 * MINUTE_MS, MINUTE_MS);
+    expect(await at.mail(id)).toMatchObject({ status: 'sending', attempts: 0 });
+    await clock.pass(2 * MINUTE_MS, MINUTE_MS);
+    const item = (await at.mail(id)) ?? {};
+    expect(item).toMatchObject({
+      status: 'failed',
+      attempts: 1,
+      error:
+        'SendGrid could not take the mail now (503: down for maintenance). To send it again, fix this and delete status',
+    });
+    expect(whyStuck(item, Date.now())).toBe('failed');
+    expect(at.retries.waiting()).toBe(0);
+    // Ten in the first quarter of an hour, then at least four an hour and at most eight.
+    expect(at.api.requests - before).toBeGreaterThanOrEqual(9 + 4 * 5);
+    expect(at.api.requests - before).toBeLessThanOrEqual(11 + 8 * 6);
   });
 
-  test('and the stream brings it until then, and as long again', () => {
-    const { retries, recordAgeMs } = streamOfTheTemplate();
-    expect(retries).toBe(AS_OFTEN_AS_IT_TAKES);
-    expect(recordAgeMs).toBeGreaterThanOrEqual(2 * RETRY_FOR_MS);
+  test('a provider that asks for more time than that gets a last attempt after six hours', async () => {
+    const reset = Math.ceil(Date.now() / 1000) + 24 * 3_600;
+    at.api.answer = () => ({ status: 429, headers: { 'x-ratelimit-reset': String(reset) } });
+    const { id, record } = await waiting('limited-for-a-day');
+    const before = at.api.requests;
+    await at.deliver([record]);
+    await clock.pass(RETRY_FOR_MS + MINUTE_MS, MINUTE_MS);
+    expect(await at.mail(id)).toMatchObject({ status: 'failed', error: expect.stringMatching(/\(429\)/) });
+    expect(at.api.requests - before).toBe(2);
+  });
+
+  test('if RetryQueue does not accept it, the record is delivered again, and nothing is lost', async () => {
+    at.api.answer = () => ({ status: 500 });
+    at.retries.refuses = true;
+    const { id, record } = await waiting('unqueued');
+    expect(await at.deliver([record])).toEqual([record.dynamodb?.SequenceNumber]);
+    at.retries.refuses = false;
+    at.api.answer = () => undefined;
+    expect(await at.deliver([record])).toEqual([]);
+    clock.advance(5 * MINUTE_MS);
+    await at.deliverRetries();
+    expect(mailsTo(id)).toBe(1);
+    expect(await at.mail(id)).toMatchObject({ status: 'sent' });
+  });
+
+  test('too little time in the invocation: it goes to RetryQueue without an attempt', async () => {
+    const { id, record } = await waiting('no-time');
+    expect(await at.deliver([record], -1)).toEqual([]);
+    expect(mailsTo(id)).toBe(0);
+    await clock.nextAttempt();
+    expect(mailsTo(id)).toBe(1);
+  });
+
+  test('a message of RetryQueue that comes twice, also at one time, sends nothing twice', async () => {
+    failTimes(1, 500);
+    const { id, record } = await waiting('queued-twice');
+    await at.deliver([record]);
+    clock.advance(5_000);
+    const batch = await at.retries.receive();
+    expect(batch).toHaveLength(1);
+    await Promise.all([at.deliverMessages(batch), at.deliverMessages(batch), at.deliverMessages(batch)]);
+    await at.deliverMessages(batch);
+    clock.advance(5 * MINUTE_MS);
+    await at.deliverRetries();
+    expect(mailsTo(id)).toBe(1);
+    expect(await logRowsOf(id)).toHaveLength(1);
+    expect(at.retries.waiting()).toBe(1);
+  });
+
+  test.each([
+    ['deleted it, and the stream has sent it', undefined],
+    ['wrote another one', 'on hold'],
+  ])('while it waited, somebody changed the status of the item (%s): the message does nothing', async (_, status) => {
+    failTimes(1, 500);
+    const { id, record } = await waiting('changed');
+    await at.deliver([record]);
+    const edited = letter(id, status === undefined ? {} : { status });
+    await at.put(edited);
+    if (status === undefined) await at.deliver([recordOf(edited)]);
+    await clock.nextAttempt();
+    expect(mailsTo(id)).toBe(status === undefined ? 1 : 0);
+    expect(await at.mail(id)).toMatchObject({ status: status ?? 'sent' });
+    expect(at.retries.waiting()).toBe(0);
+  });
+
+  test('while it waited, somebody deleted the item', async () => {
+    failTimes(1, 500);
+    const { id, record } = await waiting('removed');
+    await at.deliver([record]);
+    await at.remove(id);
+    await clock.nextAttempt();
+    expect(mailsTo(id)).toBe(0);
+    expect(await at.mail(id)).toBeUndefined();
+  });
+
+  test('by SMTP every attempt has the same Message-ID, and there is one log row with the time of the first', async () => {
+    const { id, record } = await waiting('first-put-off', { provider: 'customers-mail-cloud', to: 'busy@example.jp' });
+    await at.deliver([record]);
+    const [first] = await logRowsOf(id);
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      await clock.nextAttempt();
+      expect(await logRowsOf(id)).toEqual([first]);
+      expect(await storyOf(id)).toEqual([]);
+    }
+    await at.put({ ...(await at.mail(id)), to: `${id}@example.jp` });
+    await clock.nextAttempt();
+    const [message] = at.smtp.messages.filter(({ recipients }) => recipients.includes(`${id}@example.jp`));
+    expect(message?.source.toString()).toContain(String(first?.['messageId']));
+    expect(await at.mail(id)).toMatchObject({ status: 'sent', messageId: first?.['messageId'], attempts: 1 });
+  });
+
+  test('somebody changes the provider while it waits: the mail is logged under the id that the new one gives', async () => {
+    const { id, record } = await waiting('switched', { provider: 'customers-mail-cloud', to: 'busy@example.jp' });
+    await at.deliver([record]);
+    await at.put({ ...(await at.mail(id)), provider: 'sendgrid', to: `${id}@example.jp` });
+    await clock.nextAttempt();
+    const item = await at.mail(id);
+    expect(item).toMatchObject({ status: 'sent', messageId: expect.stringMatching(id) });
+    expect((await logRowsOf(id)).map(({ messageId }) => messageId)).toContain(item?.['messageId']);
+  });
+
+  test('a message that nothing can be read from fails, and is left to the failure queue', async () => {
+    const message = { messageId: 'bad', body: '{"id":', eventSource: 'aws:sqs' } as SQSRecord;
+    expect(await at.deliverMessages([message])).toEqual(['bad']);
   });
 });
 
-test('put off by the SMTP server until it is given up: failed, and only then the story says of whom', async () => {
+test('deferred by the SMTP server until it is given up: failed, and only then the story says of whom', async () => {
   const { id, record } = await waiting('server-busy', { provider: 'customers-mail-cloud', to: 'busy@example.jp' });
-  const storyOf = async () => {
-    const [log] = await logRowsOf(id);
-    return (await at.sentLog()).filter((row) => row['messageId'] === log?.['messageId'] && row['state']);
-  };
-  for (let delivery = 1; delivery <= 6; delivery++) {
-    expect(await at.deliver([record], 300)).toEqual([record.dynamodb?.SequenceNumber]);
+  await at.deliver([record]);
+  for (let attempt = 1; attempt <= 5; attempt++) {
+    await clock.nextAttempt();
     expect(await at.mail(id)).toMatchObject({ status: 'sending', attempts: 0 });
-    expect(await storyOf()).toEqual([]);
+    expect(await storyOf(id)).toEqual([]);
   }
-  laterClock().laterMs = RETRY_FOR_MS;
-  expect(await at.deliver([record], 300)).toEqual([]);
+  clock.advance(RETRY_FOR_MS);
+  await at.deliverRetries();
   expect(await at.mail(id)).toMatchObject({
     status: 'failed',
     attempts: 1,
     error: expect.stringMatching(/451 4\.3\.0/),
   });
-  expect((await storyOf()).map(({ state, recipient }) => [state, recipient])).toEqual([['failed', 'busy@example.jp']]);
+  expect((await storyOf(id)).map(({ state, recipient }) => [state, recipient])).toEqual([
+    ['failed', 'busy@example.jp'],
+  ]);
 });
 
-test('a mailbox that waits holds up its shard for five deliveries: then failed, and the story says of whom', async () => {
-  const { id, record } = await waiting('put-off', { provider: 'customers-mail-cloud', to: 'later@example.jp' });
+test('mailboxes that defer get five attempts within 36 minutes: then failed, and each recipient has its own reply', async () => {
+  const startedAtMs = Date.now();
+  const { id, record } = await waiting('put-off', {
+    provider: 'customers-mail-cloud',
+    to: 'later@example.jp, refused@example.jp',
+  });
+  await at.deliver([record]);
   for (let attempt = 1; attempt < 5; attempt++) {
-    expect(await at.deliver([record], 300)).toEqual([record.dynamodb?.SequenceNumber]);
-    const [log] = await logRowsOf(id);
-    expect((await at.sentLog()).filter((row) => row['messageId'] === log?.['messageId'])).toHaveLength(1);
+    expect(await at.mail(id)).toMatchObject({ status: 'sending', attempts: attempt });
+    expect(await storyOf(id)).toEqual([]);
+    await clock.nextAttempt();
   }
-  expect(await at.deliver([record], 300)).toEqual([]);
+  expect(Date.now() - startedAtMs).toBeGreaterThanOrEqual(36 * MINUTE_MS);
+  expect(Date.now() - startedAtMs).toBeLessThan(37 * MINUTE_MS);
   expect(await at.mail(id)).toMatchObject({ status: 'failed', attempts: 5 });
-  const [log] = await logRowsOf(id);
-  const story = (await at.sentLog()).filter((row) => row['messageId'] === log?.['messageId'] && row['state']);
-  expect(story.map(({ state, recipient }) => [state, recipient])).toEqual([['failed', 'later@example.jp']]);
+  expect((await bouncesOf(id)).map(({ toEmail, bounceClass, smtpCode }) => [toEmail, bounceClass, smtpCode])).toEqual(
+    expect.arrayContaining([
+      ['later@example.jp', 'soft', '450'],
+      ['refused@example.jp', 'hard', '550'],
+    ]),
+  );
+  expect(at.retries.waiting()).toBe(0);
+});
+
+test.each(['full@example.jp, refused@example.jp', 'refused@example.jp, full@example.jp'])(
+  'all recipients refused, each for a reason of its own: %s',
+  async (to) => {
+    const { id, record } = await waiting('each-its-own', { provider: 'customers-mail-cloud', to });
+    expect(await at.deliver([record])).toEqual([]);
+    expect(await at.mail(id)).toMatchObject({ status: 'failed', attempts: 1 });
+    const bounces = await bouncesOf(id);
+    expect(
+      bounces.map(({ toEmail, bounceClass, enhancedStatusCode }) => [toEmail, bounceClass, enhancedStatusCode]).sort(),
+    ).toEqual([
+      ['full@example.jp', 'soft', '5.2.2'],
+      ['refused@example.jp', 'hard', '5.1.1'],
+    ]);
+  },
+);
+
+test('the sender address refused: failed, with what to change, and nothing is said of the recipients among the bounces', async () => {
+  const { id, record } = await waiting('from', { provider: 'customers-mail-cloud', from: 'unknown@example.com' });
+  expect(await at.deliver([record])).toEqual([]);
+  expect(await at.mail(id)).toMatchObject({
+    status: 'failed',
+    error:
+      'Customers Mail Cloud refused the sender address (550 5.7.1 Not your address): change from, or let the account send as unknown@example.com. To send it again, fix this and delete status',
+  });
+  expect(await bouncesOf(id)).toEqual([]);
 });
 
 test('taken without a message id: sent, and the item says that its events cannot be joined', async () => {
@@ -285,7 +573,7 @@ describe('what will not pass ends at once, in words for a person', () => {
     [
       400,
       '{"errors":[{"message":"The from address does not match a verified Sender Identity.","field":"from"}]}',
-      /^SendGrid refused the mail \(400: from: The from address does not match a verified Sender Identity\.\)\. To send it again, mend this and delete status$/,
+      /^SendGrid refused the mail \(400: from: The from address does not match a verified Sender Identity\.\): verify this address .*\. To send it again, fix this and delete status$/,
     ],
     [413, '<html>413</html>', /^SendGrid refused the mail \(413\)/],
     [
@@ -364,7 +652,7 @@ describe('what will not pass ends at once, in words for a person', () => {
     const { id, record } = await waiting('locked', { provider: 'customers-mail-cloud' });
     expect(await at.deliver([record])).toEqual([]);
     expect(await at.mail(id)).toMatchObject({ status: 'failed', error: expect.stringMatching(/535.*Account locked/) });
-    expect((await at.bounces()).filter((row) => row['mailId'] === id)).toEqual([]);
+    expect(await bouncesOf(id)).toEqual([]);
   });
 
   test('all recipients refused: failed, and the story says of whom', async () => {
@@ -398,22 +686,22 @@ describe('while storage fails', () => {
 
   /** From the API's answer on, so much time has passed. */
   function timePassesWhileItIsSent(ms: number) {
-    const clock = laterClock();
+    let isFirst = true;
     at.api.answer = () => {
-      clock.laterMs = ms;
+      if (isFirst) clock.advance(ms);
+      isFirst = false;
       return undefined;
     };
-    return clock;
   }
 
   test('a log row that storage never takes: the mail is not sent again, and the item says what is missing', async () => {
-    const retryMs = 20_000;
+    const timeMs = 20_000;
     // Logging is given up in the middle of the reserve; the last second of it is waited for here.
-    timePassesWhileItIsSent(retryMs + RESERVE_MS / 2 - 1_000);
+    timePassesWhileItIsSent(timeMs + RESERVE_MS / 2 - 1_000);
     at.proxy.plan = ({ action }) => (action === 'PutItem' ? 'error 500' : undefined);
     const { id, record } = await waiting('never-logged');
-    expect(await at.deliver([record], retryMs)).toEqual([]);
-    expect(await at.deliver([record], retryMs)).toEqual([]);
+    expect(await at.deliver([record], timeMs)).toEqual([]);
+    expect(await at.deliver([record], timeMs)).toEqual([]);
     expect(mailsTo(id)).toBe(1);
     expect(await logRowsOf(id)).toEqual([]);
     expect(await at.mail(id)).toMatchObject({
@@ -424,18 +712,19 @@ describe('while storage fails', () => {
     });
   });
 
-  test('a log row that must come first and cannot: every delivery says so, none counts, and later the mail is sent', async () => {
-    at.proxy.plan = ({ action }) => (action === 'PutItem' ? 'throttle' : undefined);
+  test('a log row that must come first and cannot: every attempt says so, none counts, and later the mail is sent', async () => {
+    at.proxy.plan = ({ action }) => (action === 'PutItem' ? 'error 500' : undefined);
     const { id, record } = await waiting('log-first', { provider: 'customers-mail-cloud' });
-    for (let n = 0; n < 6; n++) expect(await at.deliver([record], 300)).toEqual([record.dynamodb?.SequenceNumber]);
+    await at.deliver([record]);
+    for (let n = 0; n < 6; n++) await clock.nextAttempt();
     expect(await at.mail(id)).toMatchObject({
       status: 'sending',
       attempts: 0,
-      error: 'Cannot log the mail, so it was not sent: ProvisionedThroughputExceededException; it will be tried again',
+      error: 'Cannot log the mail, so it was not sent: InternalServerError; it will be tried again',
     });
 
     at.proxy.plan = () => undefined;
-    expect(await at.deliver([record])).toEqual([]);
+    await clock.nextAttempt();
     expect(await logRowsOf(id)).toHaveLength(1);
     const mail = await at.mail(id);
     expect(mail).toMatchObject({ status: 'sent', attempts: 1 });
@@ -443,24 +732,62 @@ describe('while storage fails', () => {
   });
 
   test('storage that takes nothing after the 202 until the invocation ends: as after a crash, the mail is sent twice', async () => {
-    const retryMs = 20_000;
-    const clock = timePassesWhileItIsSent(retryMs + RESERVE_MS - 1_000);
+    const timeMs = 20_000;
+    timePassesWhileItIsSent(timeMs + RESERVE_MS - 1_000);
     at.proxy.plan = ({ action }) => (at.api.requests > before && action !== 'GetItem' ? 'error 500' : undefined);
     const before = at.api.requests;
     const { id, record } = await waiting('outage');
-    expect(await at.deliver([record], retryMs)).toEqual([record.dynamodb?.SequenceNumber]);
+    expect(await at.deliver([record], timeMs)).toEqual([]);
     expect(mailsTo(id)).toBe(1);
     expect(await at.mail(id)).toMatchObject({ status: 'sending', attempts: 1 });
 
     at.proxy.plan = () => undefined;
-    at.api.answer = () => undefined;
-    clock.laterMs += CLAIM_MARGIN_MS;
-    expect(await at.deliver([record], retryMs)).toEqual([]);
+    clock.advance(CLAIM_MARGIN_MS + 5_000);
+    await at.deliverRetries();
     expect(mailsTo(id)).toBe(2);
     expect(await logRowsOf(id)).toHaveLength(1);
     const mail = await at.mail(id);
     expect(mail).toMatchObject({ status: 'sent', attempts: 2 });
     expect(mail).not.toHaveProperty('error');
+  });
+
+  test('an item that cannot be claimed for an hour is asked for a few times, and sent when it can be', async () => {
+    at.proxy.plan = ({ action }) => (action === 'UpdateItem' ? 'error 500' : undefined);
+    const { id, record } = await waiting('unclaimed');
+    const before = at.proxy.calls.length;
+    expect(await at.deliver([record])).toEqual([]);
+    await clock.pass(MINUTE_MS, 1_000);
+    await clock.pass(HOUR_MS - MINUTE_MS, MINUTE_MS);
+    // Each attempt is three requests of the SDK.
+    expect(at.proxy.calls.length - before).toBeLessThanOrEqual(20 * 3);
+    expect(at.retries.waiting()).toBe(1);
+
+    at.proxy.plan = () => undefined;
+    await clock.pass(20 * MINUTE_MS, MINUTE_MS);
+    expect(mailsTo(id)).toBe(1);
+    expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 1 });
+  });
+
+  test('a claim that cannot be given back lapses, and the mail is sent once after that', async () => {
+    let isDeferred = false;
+    at.api.answer = () => {
+      isDeferred = true;
+      return { status: 500 };
+    };
+    at.proxy.plan = ({ action }) => (isDeferred && action === 'UpdateItem' ? 'error 500' : undefined);
+    const { id, record } = await waiting('not-given-back');
+    expect(await at.deliver([record])).toEqual([]);
+    expect(await at.mail(id)).toMatchObject({ status: 'sending', sendingUntil: expect.stringMatching(/^20/) });
+    at.proxy.plan = () => undefined;
+    at.api.answer = () => undefined;
+    clock.advance(10_000);
+    await at.deliverRetries();
+    expect(mailsTo(id)).toBe(0);
+    clock.advance(2 * MINUTE_MS);
+    await at.deliverRetries();
+    expect(mailsTo(id)).toBe(1);
+    expect(await at.mail(id)).toMatchObject({ status: 'sent' });
+    expect(at.retries.waiting()).toBe(0);
   });
 
   test.each(['throttle', 'error 500', 'reset', 'lost answer'] as const)(
@@ -470,8 +797,8 @@ describe('while storage fails', () => {
         const { id, record } = await waiting(`fault-${k}`);
         const before = at.proxy.calls.length;
         at.proxy.plan = () => (at.proxy.calls.length - before === k ? fault : undefined);
-        let left = await at.deliver([record]);
-        for (let again = 0; left.length > 0 && again < 5; again++) left = await at.deliver([record]);
+        expect(await at.deliver([record])).toEqual([]);
+        for (let again = 0; at.retries.waiting() > 0 && again < 5; again++) await clock.nextAttempt();
         expect({ k, mails: mailsTo(id), logRows: (await logRowsOf(id)).length, item: await at.mail(id) }).toMatchObject(
           { k, mails: 1, logRows: 1, item: { status: 'sent' } },
         );
@@ -480,52 +807,69 @@ describe('while storage fails', () => {
   );
 });
 
-describe('the log says why a record comes again, and nothing of the mail:', () => {
-  const far = '2999-01-01T00:00:00.000Z';
+describe('the log says why an attempt is made again, and nothing of the mail:', () => {
   const mail = { to: 'secret-address@example.jp', subject: 'secret subject', content: 'secret content' };
   const quoting = '{"errors":[{"message":"secret-address@example.jp: secret subject"}]}';
   test.each([
-    ["another's claim", { status: 'sending', sendingUntil: far }, 300, undefined, `holds it until ${far}`],
-    ['too little time', {}, -1, undefined, 'too little of the invocation is left'],
-    ['the provider', {}, 300, undefined, 'Cannot send the item [^ ]+ now: its error says why'],
-    ['an error of storage', {}, 300, 'throttle', 'ProvisionedThroughputExceededException","httpStatus":400'],
-    ['a broken connection', {}, 300, 'reset', '"code":"ECONNRESET"'],
-  ] as const)('%s', async (_, change, retryMs, fault, words) => {
+    ['the provider', undefined, /"status":"sending","attempts":0,"nextAttemptAt":"20.*"Retried":1/],
+    ['an error of storage', 'throttle', /ProvisionedThroughputExceededException","httpStatus":400.*"Retried":1/],
+    ['a broken connection', 'reset', /"code":"ECONNRESET".*"Retried":1/],
+  ] as const)('%s', async (_, fault, words) => {
     at.api.answer = () => ({ status: 500, body: quoting });
     at.proxy.plan = () => fault;
     const written = vi.spyOn(process.stdout, 'write');
     onTestFinished(() => written.mockRestore());
-    const { record } = await waiting('in-log', { ...mail, ...change });
-    expect(await at.deliver([record], retryMs)).toEqual([record.dynamodb?.SequenceNumber]);
+    const { record } = await waiting('in-log', mail);
+    expect(await at.deliver([record])).toEqual([]);
     const lines = written.mock.calls.map(([line]) => String(line));
-    expect(lines.filter((line) => line.includes('Cannot finish a stream record'))).toEqual([
-      expect.stringMatching(words),
-    ]);
+    expect(lines.filter((line) => line.includes('Retried"'))).toEqual([expect.stringMatching(words)]);
     expect(lines.join()).not.toMatch(/secret/);
+  });
+
+  test('from an hour after the item was put it counts as late', async () => {
+    at.api.answer = () => ({ status: 500 });
+    const { record } = await waiting('late');
+    clock.advance(HOUR_MS + 1_000);
+    const written = vi.spyOn(process.stdout, 'write');
+    onTestFinished(() => written.mockRestore());
+    await at.deliver([record]);
+    expect(written.mock.calls.join()).toContain('"RetriedLate":1');
   });
 });
 
-test('an item with no room for an error is given back all the same, and none of its beginnings is used up', async () => {
+test('an item with no room for an error is given back all the same, and none of its attempts is used up', async () => {
   at.api.answer = () => ({ status: 500, body: JSON.stringify({ errors: [{ message: 'x'.repeat(2_000) }] }) });
   const { id, record } = await waiting('full', { padding: 'x'.repeat(400 * 1024 - 1_500) });
-  for (let n = 0; n < 6; n++) expect(await at.deliver([record], 300)).toEqual([record.dynamodb?.SequenceNumber]);
+  await at.deliver([record]);
+  for (let n = 0; n < 6; n++) await clock.nextAttempt();
   expect(await at.mail(id)).toMatchObject({ status: 'sending', attempts: 0 });
   at.api.answer = () => undefined;
-  expect(await at.deliver([record])).toEqual([]);
+  await clock.nextAttempt();
   expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 1 });
+});
+
+test('an item with no room for a status is left alone, and counts as not sent', async () => {
+  const { id, record } = await waiting('too-full', { padding: 'x'.repeat(400 * 1024 - 90) });
+  const written = vi.spyOn(process.stdout, 'write');
+  onTestFinished(() => written.mockRestore());
+  expect(await at.deliver([record])).toEqual([]);
+  expect(written.mock.calls.join()).toMatch(/no room for a status.*"NotSent":1/);
+  expect(await at.mail(id)).not.toHaveProperty('status');
+  expect(at.retries.waiting()).toBe(0);
 });
 
 test('of two that take over a lapsed claim the slower one waits for the quicker one', async () => {
   const { id, record } = await waiting('contested', { status: 'sending', sendingUntil: '2026-01-01T00:00:00.000Z' });
-  const quicker = { status: 'sending', sendingUntil: '2999-01-01T00:00:00.000Z' };
+  const quicker = { status: 'sending', sendingUntil: new Date(Date.now() + MINUTE_MS).toISOString() };
   at.proxy.plan = async ({ body }) => {
     if (JSON.stringify(body).includes('2026-01-01')) await at.put(letter(id, quicker));
     return undefined;
   };
-  const written = vi.spyOn(process.stdout, 'write');
-  onTestFinished(() => written.mockRestore());
-  expect(await at.deliver([record], 300)).toEqual([record.dynamodb?.SequenceNumber]);
-  expect(written.mock.calls.join()).toContain(`holds it until ${quicker.sendingUntil}`);
+  expect(await at.deliver([record])).toEqual([]);
+  expect(mailsTo(id)).toBe(0);
+  at.proxy.plan = () => undefined;
+  await at.put(letter(id, { status: 'sent' }));
+  await clock.nextAttempt();
   expect(mailsTo(id)).toBe(0);
 });
 
@@ -563,32 +907,6 @@ test('deleted while it waits: nothing is sent, and no item comes back', async ()
   expect(mailsTo(id)).toBe(0);
   expect(await at.mail(id)).toBeUndefined();
 });
-
-/** Of an event source mapping's retries. */
-const AS_OFTEN_AS_IT_TAKES = -1;
-
-/** How long a delivery of the Mail table's stream may take, how often one is made again, and until when. */
-function streamOfTheTemplate() {
-  const template = synthesized();
-  const timeoutMs = Number(resources(template, 'AWS::Lambda::Function')['SendMail']?.Properties['Timeout']) * 1000;
-  const [mapping] = Object.values(resources(template, 'AWS::Lambda::EventSourceMapping')).filter(
-    ({ Properties }) => JSON.stringify(Properties['FunctionName']) === '{"Ref":"SendMail"}',
-  );
-  return {
-    timeoutMs,
-    retries: Number(mapping?.Properties['MaximumRetryAttempts']),
-    recordAgeMs: Number(mapping?.Properties['MaximumRecordAgeInSeconds']) * 1000,
-  };
-}
-
-/** Lets the clock go ahead: waiting would take minutes. */
-function laterClock() {
-  const clock = { laterMs: 0 };
-  const { now } = Date;
-  const spy = vi.spyOn(Date, 'now').mockImplementation(() => now() + clock.laterMs);
-  onTestFinished(() => spy.mockRestore());
-  return clock;
-}
 
 function pick(row: Record<string, unknown> | undefined, names: string[]): Record<string, unknown> {
   return Object.fromEntries(names.map((name) => [name, row?.[name]]));

@@ -1,16 +1,21 @@
 /** send-mail as Lambda would call it, over real tables, and a mail API that does as it is told. */
 import tls from 'node:tls';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
-import type { Context, DynamoDBRecord } from 'aws-lambda';
+import { DeleteCommand, DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import type { Context, DynamoDBRecord, SQSRecord } from 'aws-lambda';
 import { vi } from 'vitest';
 import { RESERVE_MS } from '../../../lambda/sending/invocation.ts';
+import { readSending } from '../../../lambda/sending/retry-queue.ts';
+import type { Sending } from '../../../lambda/sending/sending.ts';
+import { AwsApiError, startAwsApi } from '../../../local/aws-api/aws-api.ts';
+import { sqsCalls } from '../../../local/aws-api/sqs-calls.ts';
 import { startEngine } from '../../../local/database/engine.ts';
+import { LocalQueue } from '../../../local/event-sources/queue.ts';
 import { issueLocalCertificate } from '../../../local/simulators/certificate.ts';
 import { type FaultProxy, startFaultProxy } from '../../faults/fault-proxy.ts';
-import { temporaryDataFolder, whenFinished } from '../../temporary.ts';
+import { temporaryDataFolder, temporaryFolder, whenFinished } from '../../temporary.ts';
 import { ACCOUNT, reply, startMailServer } from '../providers/smtp.ts';
-import { type ApiAnswer, type SendRequest, startMailApi, startSecretServer } from './sender-servers.ts';
+import { type ApiAnswer, type SendRequest, startAwsServer, startMailApi } from './sender-servers.ts';
 
 type Row = Record<string, unknown>;
 
@@ -47,9 +52,12 @@ export async function senderAtWork() {
   const smtp = await startMailServer(certificate, {
     onAuth: ({ username }, _, callback) =>
       account.locked ? callback(reply(535, '5.7.8 Account locked')) : callback(null, { user: username }),
+    onMailFrom: ({ address }, _, callback) =>
+      callback(address.startsWith('unknown') ? reply(550, '5.7.1 Not your address') : null),
     onRcptTo({ address }, _, callback) {
       if (address.startsWith('refused')) return callback(reply(550, '5.1.1 No such user here'));
       if (address.startsWith('busy')) return callback(reply(451, '4.3.0 Local error'));
+      if (address.startsWith('full')) return callback(reply(552, '5.2.2 Mailbox full'));
       callback(address.startsWith('later') ? reply(450, '4.2.0 Try again later') : null);
     },
   });
@@ -64,11 +72,17 @@ export async function senderAtWork() {
     return { status: 202, headers: { 'x-message-id': `id-of-${request.to}-${handedOver.length}` } };
   });
   whenFinished(() => mailApi.close());
-  const secrets = await startSecretServer(() => ({
-    sendgridApiKey: 'SG.key',
-    customersMailCloudSmtp: { host: 'localhost', port: smtp.port, ...ACCOUNT },
-  }));
+  const secret = { isReadable: true, smtpPort: smtp.port, reads: 0 };
+  const secrets = await startAwsServer(() => {
+    secret.reads++;
+    if (!secret.isReadable) return undefined;
+    return {
+      sendgridApiKey: 'SG.key',
+      customersMailCloudSmtp: { host: 'localhost', port: secret.smtpPort, ...ACCOUNT },
+    };
+  });
   whenFinished(() => secrets.close());
+  const retryQueue = await startRetryQueue();
 
   Object.assign(process.env, {
     AWS_REGION: 'ap-northeast-1',
@@ -76,17 +90,26 @@ export async function senderAtWork() {
     AWS_SECRET_ACCESS_KEY: 'tests',
     AWS_ENDPOINT_URL_DYNAMODB: proxy.endpoint,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
+    AWS_ENDPOINT_URL_SQS: retryQueue.endpoint,
     STACK_NAME: 'Todoke-under-test',
     MAIL_TABLE: MAIL,
     SENT_LOG_TABLE: SENT_LOG,
     BOUNCE_TABLE: BOUNCE,
+    RETRY_QUEUE_URL: `${retryQueue.endpoint}/123456789012/RetryQueue`,
     SENDER_SECRET: 'SenderSecret',
     SENDGRID_API_URL: mailApi.url,
     RETENTION_DAYS: '180',
   });
-  const { handler } = await import('../../../lambda/send-mail.ts');
+  // Another file may have loaded it, with the environment of its own servers.
+  vi.resetModules();
+  let { handler } = await import('../../../lambda/send-mail.ts');
 
   return {
+    /** Starts the function anew: it has read no secret yet. */
+    async reload(): Promise<void> {
+      vi.resetModules();
+      ({ handler } = await import('../../../lambda/send-mail.ts'));
+    },
     proxy: proxy as FaultProxy,
     api,
     /** Whom SendGrid took a mail for, in order. */
@@ -94,24 +117,86 @@ export async function senderAtWork() {
     smtp,
     /** Of the SMTP server. */
     account,
+    /** The sender secret. */
+    secret,
     put: async (item: Row) => void (await db.send(new PutCommand({ TableName: MAIL, Item: item }))),
     mail: async (id: string) =>
       (await db.send(new GetCommand({ TableName: MAIL, Key: { id }, ConsistentRead: true }))).Item,
+    remove: async (id: string) => void (await db.send(new DeleteCommand({ TableName: MAIL, Key: { id } }))),
     bounces: async () => (await db.send(new ScanCommand({ TableName: BOUNCE, ConsistentRead: true }))).Items ?? [],
     sentLog: async () => (await db.send(new ScanCommand({ TableName: SENT_LOG, ConsistentRead: true }))).Items ?? [],
+    /** RetryQueue. */
+    retries: retryQueue,
     /**
-     * Delivers records, with this much time for retries before the invocation gives up.
+     * Delivers records, with so much time before the last attempt of the invocation must begin.
      *
      * @returns the sequence numbers that are to be delivered again
      */
-    async deliver(records: readonly DynamoDBRecord[], retryMs = 20_000): Promise<string[]> {
-      const endsAtMs = Date.now() + RESERVE_MS + retryMs;
-      const context = { getRemainingTimeInMillis: () => endsAtMs - Date.now() } as Context;
-      const { batchItemFailures } = await handler({ Records: [...records] }, context);
-      return batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
+    deliver: (records: readonly DynamoDBRecord[], timeMs = 20_000) => invoke([...records], timeMs),
+    /** Delivers these messages, whatever RetryQueue does with them. */
+    deliverMessages: (records: readonly SQSRecord[], timeMs = 20_000) => invoke([...records], timeMs),
+    /** Delivers what RetryQueue gives out now, in batches of 10. */
+    async deliverRetries(timeMs = 20_000): Promise<void> {
+      for (let batch = await retryQueue.receive(); batch.length > 0; batch = await retryQueue.receive()) {
+        const failed = await invoke(batch, timeMs);
+        await retryQueue.delete(batch.filter(({ messageId }) => !failed.includes(messageId)));
+      }
     },
   };
+
+  async function invoke(records: DynamoDBRecord[] | SQSRecord[], timeMs: number): Promise<string[]> {
+    const endsAtMs = Date.now() + RESERVE_MS + timeMs;
+    const context = { getRemainingTimeInMillis: () => endsAtMs - Date.now() } as Context;
+    const { batchItemFailures } = await handler({ Records: records } as Parameters<typeof handler>[0], context);
+    return batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
+  }
 }
+
+/** Local mode's SQS with one queue, by the clock of the tests. */
+async function startRetryQueue() {
+  const server = await startAwsApi();
+  whenFinished(() => server.stop());
+  const retries = {
+    endpoint: server.origin,
+    refuses: false,
+    /** Everything that was put. */
+    put: [] as Sending[],
+    queue: await openRetryQueue(),
+    /** How many messages wait. */
+    waiting: () => Object.values(retries.queue.counts()).reduce((sum, count) => sum + count, 0),
+    async receive(): Promise<SQSRecord[]> {
+      const messages = await retries.queue.receive(10);
+      return messages.map(({ messageId, body }) => ({ messageId, body, eventSource: 'aws:sqs' }) as SQSRecord);
+    },
+    delete: (records: readonly SQSRecord[]) =>
+      Promise.all(records.map(({ messageId }) => retries.queue.delete(messageId))),
+    /** Begins with an empty queue. */
+    async reset(): Promise<void> {
+      retries.refuses = false;
+      retries.put.length = 0;
+      retries.queue = await openRetryQueue();
+    },
+  };
+  server.answer({
+    async 'AmazonSQS.SendMessage'(input, caller) {
+      const send = sqsCalls([retries.queue], async () => undefined)['AmazonSQS.SendMessage'];
+      if (retries.refuses || send === undefined) throw new AwsApiError('KmsThrottled', 'The tests refuse it');
+      retries.put.push(readSending(String((input as { MessageBody: unknown }).MessageBody)));
+      return send(input, caller);
+    },
+  });
+  return retries;
+}
+
+const openRetryQueue = () =>
+  LocalQueue.open({
+    name: 'RetryQueue',
+    arn: 'arn:aws:sqs:ap-northeast-1:123456789012:RetryQueue',
+    dir: temporaryFolder(),
+    visibilityTimeoutMs: 18 * 60_000,
+    // Tests move the clock.
+    now: () => Date.now(),
+  });
 
 async function createTable(client: DynamoDBClient, name: string, keys: string[]): Promise<void> {
   await client.send(

@@ -1,9 +1,11 @@
 /** What send-mail speaks to besides its tables and SMTP: a mail API and a secret, on the loopback interface. */
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBRecord } from 'aws-lambda';
 import * as z from 'zod';
+import { md5OfBody } from '../../../local/event-sources/queue.ts';
 import { listen } from '../../../local/ports.ts';
 
 export interface HttpServer {
@@ -41,12 +43,43 @@ export function startMailApi(answer: (request: SendRequest) => ApiAnswer | Promi
   });
 }
 
-/** Secrets Manager with one secret, which may depend on who asks by which access key id. */
-export function startSecretServer(secretFor: (caller: string) => unknown): Promise<HttpServer> {
-  return serve((request, response) => {
+/** A call of SQS's SendMessage. */
+export interface QueuedBody {
+  readonly body: string;
+  /** The access key id. */
+  readonly caller: string;
+  readonly socket: IncomingMessage['socket'];
+}
+
+const sendMessageBody = z.object({ MessageBody: z.string() });
+
+/**
+ * Secrets Manager with one secret, which may depend on who asks by which access key id, and SQS with one queue.
+ *
+ * @param secretFor undefined if Secrets Manager gives none
+ * @param put answers whether the queue takes a message; it may break the connection off instead
+ */
+export function startAwsServer(
+  secretFor: (caller: string) => unknown,
+  put: (message: QueuedBody) => boolean | Promise<boolean> = () => false,
+): Promise<HttpServer> {
+  return serve(async (request, response) => {
     const caller = /Credential=([^/]+)/.exec(request.headers.authorization ?? '')?.[1] ?? '';
-    const SecretString = JSON.stringify(secretFor(caller));
-    response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify({ SecretString }));
+    const input = await text(request);
+    const answer = (status: number, body: object) => {
+      response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body));
+    };
+    if (request.headers['x-amz-target'] !== 'AmazonSQS.SendMessage') {
+      const secret = secretFor(caller);
+      if (secret === undefined) answer(400, { __type: 'InternalServiceError', message: 'The tests give none' });
+      else answer(200, { SecretString: JSON.stringify(secret) });
+      return;
+    }
+    const { MessageBody: body } = sendMessageBody.parse(JSON.parse(input));
+    const isTaken = await put({ body, caller, socket: request.socket });
+    if (response.destroyed || request.socket.destroyed) return;
+    if (!isTaken) answer(400, { __type: 'KmsAccessDenied', message: 'The tests refuse it' });
+    else answer(200, { MessageId: randomUUID(), MD5OfMessageBody: md5OfBody(body) });
   });
 }
 

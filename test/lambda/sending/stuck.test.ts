@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isWaiting, whyStuck } from '../../../lambda/sending/stuck.ts';
+import { isWaiting, nextAttemptOf, oddStatusOf, whyStuck } from '../../../lambda/sending/stuck.ts';
 
 const NOW = Date.parse('2026-11-01T12:00:00.000Z');
 
@@ -12,17 +12,58 @@ test.each([
     undefined,
   ],
   ['claimed', { status: 'sending', sendingUntil: '2026-11-01T12:01:00.000Z' }, undefined],
+  ['deferred', { status: 'sending', nextAttemptAt: '2026-11-01T12:10:00.000123Z' }, undefined],
+  ['deferred, and a little late', { status: 'sending', nextAttemptAt: '2026-11-01T11:30:00.001Z' }, undefined],
+  [
+    'deferred, and its next attempt never came',
+    { status: 'sending', nextAttemptAt: '2026-11-01T11:29:59.999123Z' },
+    'was to be tried again at 2026-11-01T11:29:59.999123Z',
+  ],
+  [
+    'tried again late',
+    { status: 'sending', nextAttemptAt: '2026-11-01T11:00:00.000Z', sendingUntil: '2026-11-01T12:01:00.000Z' },
+    undefined,
+  ],
+  [
+    'tried again, and its claim lapsed',
+    { status: 'sending', nextAttemptAt: '2026-11-01T11:00:00.000Z', sendingUntil: '2026-11-01T11:05:00.000Z' },
+    /^was to be tried again at/,
+  ],
   ['sent', { status: 'sent' }, undefined],
-  ['without status', {}, 'has no status'],
-  ['emptied', { status: '' }, 'has no status'],
-  ['emptied to NULL', { status: null }, 'has no status'],
-  ['sent again by the command just now', { resentAt: '2026-11-01T11:30:00.000Z' }, undefined],
-  ['sent again by the command long ago, in vain', { resentAt: '2026-11-01T10:30:00.000Z' }, 'has no status'],
+  ['without status: its attributes do not tell', {}, undefined],
+  ['without status, sent again long ago', { resentAt: '2026-11-01T10:30:00.000Z' }, undefined],
+  ['held back by a status of its own', { status: 'hold' }, undefined],
 ])('%s', (_, item, why) => {
   const found = whyStuck(item, NOW);
   if (why instanceof RegExp) expect(found).toMatch(why);
   else expect(found).toBe(why);
 });
+
+test('the next attempt is that of a deferred item, unless it is stuck', () => {
+  const at = (nextAttemptAt: unknown, status = 'sending') => nextAttemptOf({ status, nextAttemptAt }, NOW);
+  expect(at('2026-11-01T12:10:00.000123Z')).toBe('2026-11-01T12:10:00.000123Z');
+  expect(at('2026-11-01T11:00:00.000Z')).toBeUndefined();
+  expect(at('2026-11-01T12:10:00.000Z', 'failed')).toBeUndefined();
+  expect(at(undefined)).toBeUndefined();
+});
+
+test.each<[object, string | undefined]>([
+  [{ status: 'foo' }, 'has the status "foo"'],
+  [{ status: 'Sent', messageId: 'm' }, 'has the status "Sent"'],
+  [{ status: 1 }, 'has the status 1'],
+  [{ status: false }, 'has the status false'],
+  [{ status: 'sent' }, 'is sent, but has neither messageId nor error'],
+  [{ status: 'sent', messageId: 'm' }, undefined],
+  [{ status: 'sent', error: 'Sent, but its provider named no message id' }, undefined],
+  [{ status: 'sending' }, 'is sending, but has neither sendingUntil nor nextAttemptAt'],
+  [{ status: 'sending', sendingUntil: 'soon' }, 'is sending, but has neither sendingUntil nor nextAttemptAt'],
+  [{ status: 'sending', sendingUntil: '2026-11-01T12:01:00.000Z' }, undefined],
+  [{ status: 'sending', nextAttemptAt: '2026-11-01T12:01:00.000Z' }, undefined],
+  [{ status: 'failed' }, undefined],
+  [{}, undefined],
+  [{ status: '' }, undefined],
+  [{ status: null }, undefined],
+])('the status of %j: %s', (item, odd) => expect(oddStatusOf({ ...item })).toBe(odd));
 
 test.each([undefined, null, ''])('a status of %j waits', (status) => expect(isWaiting(status)).toBe(true));
 test.each(['sending', 'sent', 'failed', ' ', 0, false])('a status of %j does not', (status) =>

@@ -174,7 +174,7 @@ describe('webhook', () => {
     ['user', ['deliveries/queued', 'deliveries/succeeded']],
     ['bounce', ['deliveries/queued', 'deliveries/failed', 'bounces/2']],
     ['blocked', ['deliveries/queued', 'deliveries/failed', 'bounces/5']],
-    ['dropped', ['bounces/10']],
+    ['dropped', ['deliveries/queued', 'deliveries/failed']],
     ['deferred', ['deliveries/queued', 'deliveries/deferred', 'deliveries/succeeded']],
     ['complaint', ['deliveries/queued', 'deliveries/succeeded']],
   ])('tells what became of a mail to %s@…: %j', async (localPart, expected) => {
@@ -218,6 +218,15 @@ describe('webhook', () => {
     ]);
   });
 
+  test('tells of a domain beyond ASCII as it came by SMTP', async () => {
+    await send({ to: 'taro@例え.jp' });
+    await simulator.idle();
+    expect(receiver.posts.flatMap((post) => formOf(post).entries)).toMatchObject([
+      { to: 'taro@xn--r8jz45g.jp', status: 'queued' },
+      { to: 'taro@xn--r8jz45g.jp', status: 'succeeded' },
+    ]);
+  });
+
   test('escapes angle brackets in the JSON of the form', async () => {
     await send({ to: 'user@example.jp', messageId: '<id@example.com>' });
     await simulator.idle();
@@ -228,13 +237,34 @@ describe('webhook', () => {
   test('posts JSON with the event as an object, without an API key where there is none', async () => {
     await simulator.close();
     await start({ format: 'json', serverComposition: 'pro', apiKey: () => '' });
-    await send({ to: 'dropped@example.jp' });
+    await send({ to: 'user@example.jp' });
     await simulator.idle();
     expect(receiver.posts[0]?.headers['content-type']).toBe('application/json');
     expect(JSON.parse(receiver.posts[0]?.body.toString() ?? '')).toEqual({
       server_composition: 'pro',
-      event_type: 'bounces',
-      event: { bounces: [expect.objectContaining({ to: 'dropped@example.jp', status: '10' })] },
+      event_type: 'deliveries',
+      event: {
+        deliveries: [
+          expect.objectContaining({ to: 'user@example.jp', status: 'queued' }),
+          expect.objectContaining({ to: 'user@example.jp', status: 'succeeded' }),
+        ],
+      },
+    });
+  });
+
+  test('tells of an address on its block list in the second and the post in which it queued the mail', async () => {
+    await simulator.close();
+    await start({ delayMs: 60_000 });
+    await send({ to: 'dropped+$&@example.jp' });
+    await simulator.idle();
+    const posts = receiver.posts.map(formOf);
+    const [queued, failed] = posts.flatMap(({ entries }) => entries);
+    expect(posts.map(({ eventType, entries }) => [eventType, entries.length])).toEqual([['deliveries', 2]]);
+    expect(failed).toEqual({
+      ...queued,
+      status: 'failed',
+      reason: 'Recipient address <dropped+$&@example.jp> is suppressed to send mail. (in reply to RCPT TO)',
+      sourceIp: '',
     });
   });
 

@@ -5,7 +5,7 @@ import type { FailureEvent, MailEvent } from '../../../../lambda/mail/event.ts';
 import { normalizeCustomersMailCloud } from '../../../../lambda/providers/customers-mail-cloud/events.ts';
 import { acceptCustomersMailCloud } from '../../../../lambda/providers/customers-mail-cloud/webhook.ts';
 import { withStorableKeys } from '../../../../lambda/recording/keys.ts';
-import { bounceRow, storyRow, unrecognizedRow } from '../../../../lambda/recording/rows.ts';
+import { blocklistedRow, bounceRow, storyRow, unrecognizedRow } from '../../../../lambda/recording/rows.ts';
 import { anyJson, anyText, holdsForAll } from '../../mail/property.ts';
 import { expectStorable } from '../../recording/stored-row.ts';
 import { customersMailCloudForm, customersMailCloudPosts } from '../fixtures.ts';
@@ -68,7 +68,13 @@ describe('the published posts', () => {
       timestamp: JST('2023-01-25 14:05:15'),
       event: 'bounced',
       type: '1',
-      classification: { outcome: 'bounced', bounceClass: 'hard', smtpCode: undefined, enhancedStatusCode: undefined },
+      classification: {
+        outcome: 'bounced',
+        bounceClass: 'hard',
+        cause: 'domain-unknown',
+        smtpCode: undefined,
+        enhancedStatusCode: undefined,
+      },
       fromEmail: 'info@example.com',
       subject: 'メールマガジンのテスト',
       details: {
@@ -177,7 +183,7 @@ describe('a form', () => {
     ]);
   });
 
-  test('of blocks: dropped, under a derived key, for the address', () => {
+  test('of blocks: a change to the block list, about an address and no mail', () => {
     const [first, second] = eventsOfForm('blocks');
     const entry = {
       created: '2015-12-14 08:46:00',
@@ -188,9 +194,7 @@ describe('a form', () => {
     };
     expect(first).toEqual({
       ...PROVIDER,
-      kind: 'failure',
-      state: 'dropped',
-      messageIds: [],
+      kind: 'blocklisted',
       fullMessageId: keyOfContent({ eventType: 'blocks', entry }),
       eventId: '2015-12-14 08:46:00#blocks#2',
       recipient: 'to1@example.com',
@@ -198,12 +202,53 @@ describe('a form', () => {
       timestamp: JST('2015-12-14 08:46:00'),
       event: 'blocks',
       type: '2',
-      classification: { outcome: 'dropped', bounceClass: 'hard', smtpCode: undefined, enhancedStatusCode: undefined },
-      fromEmail: undefined,
-      subject: undefined,
       details: { created: '2015-12-14 08:46:00', id: 'cp0ihzuyl3445', occurred: '1', status: '2' },
     });
     expect(second).toMatchObject({ recipient: 'to2@example.com', type: '1' });
+  });
+
+  // Their shape in a webhook is not documented.
+  test.each<[string, unknown, object]>([
+    [
+      'with a message id',
+      { messageId: '<m@x>', to: 'A@example.com' },
+      { recipient: 'a@example.com', details: { messageId: '<m@x>' } },
+    ],
+    ['with a list', { email: ['a@example.com'] }, { recipient: undefined, details: { email: ['a@example.com'] } }],
+    ['that is an address', 'A@example.com', { recipient: 'a@example.com', details: {} }],
+    ['that is a number', 7, { recipient: undefined, details: { entry: 7 } }],
+    ['that is null', null, { recipient: undefined, details: { entry: null } }],
+    ['that is a list', ['a@example.com'], { recipient: undefined, details: { entry: ['a@example.com'] } }],
+    ['without anything', {}, { recipient: undefined, details: {} }],
+  ])('of blocks, %s: the same, and kept', (_, entry, expected) => {
+    for (const eventType of ['blocks', 'blocks/cancel', 'blocks/delete']) {
+      const event = normalizeCustomersMailCloud({ eventType, entry }, 'Asia/Tokyo');
+      expect(event).toMatchObject({ kind: 'blocklisted', event: eventType, ...expected });
+      expect(event).not.toHaveProperty('messageIds');
+    }
+  });
+
+  test('of a mail to an address on the block list: dropped, in whichever way its brackets are escaped', () => {
+    for (const [open, close] of [
+      ['<', '>'],
+      ['\\u003C', '\\u003E'],
+      ['', ''],
+    ] as const) {
+      const entry = {
+        created: '2023-01-25 14:06:06',
+        messageId: '<m@example.com>',
+        to: 'a@example.jp',
+        status: 'failed',
+        reason: `Recipient address ${open}a@example.jp${close} is suppressed to send mail. (in reply to RCPT TO)`,
+      };
+      expect(normalizeCustomersMailCloud({ eventType: 'deliveries', entry }, 'Asia/Tokyo')).toMatchObject({
+        kind: 'failure',
+        state: 'dropped',
+        event: 'failed',
+        reason: entry.reason,
+        classification: { outcome: 'dropped', bounceClass: 'hard' },
+      });
+    }
   });
 
   test('may have several event types in one post, and one entry without a list', () => {
@@ -454,7 +499,8 @@ describe('whatever Customers Mail Cloud sends', () => {
         expect(Buffer.byteLength(event.eventId)).toBeLessThanOrEqual(1024);
         if (event.kind === 'unrecognized') return;
         if (event.kind === 'progress') expect(event.messageIds).not.toEqual([]);
-        for (const key of [...event.messageIds, ...(event.recipient === undefined ? [] : [event.recipient])]) {
+        const messageIds = 'messageIds' in event ? event.messageIds : [];
+        for (const key of [...messageIds, ...(event.recipient === undefined ? [] : [event.recipient])]) {
           expect(key).not.toBe('');
           expect(key.isWellFormed()).toBe(true);
           expect(Buffer.byteLength(key)).toBeLessThanOrEqual(2048);
@@ -479,6 +525,7 @@ describe('whatever Customers Mail Cloud sends', () => {
         const event = withStorableKeys(normalizeCustomersMailCloud(entry, 'Asia/Tokyo'));
         if (event.kind === 'ignored') return expect.fail('is ignored');
         if (event.kind === 'unrecognized') return expectStorable(unrecognizedRow(event, time));
+        if (event.kind === 'blocklisted') return expectStorable(blocklistedRow(event, time));
         if (event.kind === 'failure') expectStorable(bounceRow(event, undefined, time));
         expectStorable(storyRow(event, 'id', time));
       },

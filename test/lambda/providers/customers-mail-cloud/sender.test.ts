@@ -1,7 +1,8 @@
 import dns from 'node:dns';
 import tls from 'node:tls';
-import PostalMime from 'postal-mime';
+import PostalMime, { decodeWords } from 'postal-mime';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { readHeaders } from '../../../../lambda/mail/headers.ts';
 import { customersMailCloudSender } from '../../../../lambda/providers/customers-mail-cloud/sender.ts';
 import type { Sender } from '../../../../lambda/providers/sender.ts';
 import { issueLocalCertificate } from '../../../../local/simulators/certificate.ts';
@@ -63,7 +64,11 @@ test('the sender chooses the message id', async () => {
 
 describe('a mail is handed over', () => {
   test('and is known under the message id that was given', async () => {
-    expect(await sender(await start()).send(mail(), MESSAGE_ID)).toEqual({ messageId: MESSAGE_ID, refused: [] });
+    expect(await sender(await start()).send(mail(), MESSAGE_ID)).toEqual({
+      kind: 'sent',
+      messageId: MESSAGE_ID,
+      refused: [],
+    });
   });
 
   test('with that message id as Message-ID and X-Api-Data', async () => {
@@ -99,6 +104,33 @@ describe('a mail is handed over', () => {
     ]);
     expect(parsed.cc).toMatchObject([{ address: 'carl@example.com', name: 'Carl' }]);
     expect(source).not.toMatch(/dora/i);
+  });
+
+  test('with its own headers, of which no line is too long', async () => {
+    const url = `<https://example.com/unsubscribe?u=${'x'.repeat(860)}>`;
+    const { headers } = readHeaders({
+      'List-Unsubscribe': url,
+      'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+      'Auto-Submitted': 'auto-generated',
+      'X-Campaign': '夏のキャンペーン'.repeat(12),
+      'X-Words': 'some words '.repeat(150),
+      [`X-${'long'.repeat(18)}`]: 'name',
+      // Not one header of the name Bcc.
+      key: 'Bcc',
+      value: 'eve@example.com',
+    });
+    const { source, recipients, parsed } = await arrived({ headers });
+    expect(recipients).toEqual(['ann@example.com']);
+    expect(source.split('\r\n').every((line) => line.length <= 998 && !/^\s+$/.test(line))).toBe(true);
+    const values = new Map(parsed.headers.map(({ key, value }) => [key, value]));
+    expect(values.get('list-unsubscribe')).toBe(url);
+    expect(values.get('list-unsubscribe-post')).toBe('List-Unsubscribe=One-Click');
+    expect(values.get('auto-submitted')).toBe('auto-generated');
+    expect(decodeWords(values.get('x-campaign') ?? '')).toBe('夏のキャンペーン'.repeat(12));
+    expect(values.get('x-words')).toBe('some words '.repeat(150).trim());
+    expect(values.get(`x-${'long'.repeat(18)}`)).toBe('name');
+    expect([values.get('key'), values.get('value'), values.get('bcc')]).toEqual(['Bcc', 'eve@example.com', undefined]);
+    expect(values.get('x-api-data')).toBe(MESSAGE_ID);
   });
 
   test('of HTML only', async () => {
@@ -169,6 +201,7 @@ describe('a recipient that is refused', () => {
   test('is told, while the others are sent to', async () => {
     const server = await refusing(550, 'gone@example.com');
     expect(await sender(server).send(two, MESSAGE_ID)).toEqual({
+      kind: 'sent',
       messageId: MESSAGE_ID,
       refused: [{ recipient: 'gone@example.com', reply: '550 5.1.1 <gone@example.com>: User unknown' }],
     });
@@ -179,28 +212,95 @@ describe('a recipient that is refused', () => {
     const server = await refusing(550, 'ann@example.com', 'gone@example.com');
     expect(await failureOf(sender(server).send(two, MESSAGE_ID))).toMatchObject({
       kind: 'refused',
-      message: expect.stringMatching(/^Customers Mail Cloud refused the mail \(550 5\.1\.1 <.*>: User unknown\)$/),
+      blames: 'recipients',
+      reason: expect.stringMatching(/^Customers Mail Cloud refused the mail \(550 5\.1\.1 <.*>: User unknown\)$/),
+      replies: [
+        { recipient: 'ann@example.com', reply: '550 5.1.1 <ann@example.com>: User unknown' },
+        { recipient: 'gone@example.com', reply: '550 5.1.1 <gone@example.com>: User unknown' },
+      ],
     });
     expect(server.messages).toEqual([]);
+  });
+
+  test.each([
+    [550, 450, 'mailboxes'],
+    [450, 550, 'mailboxes'],
+    [550, 451, 'provider'],
+    [450, 452, 'provider'],
+  ])('for now, beside one that is refused for good: %i and %i', async (ann, gone, blames) => {
+    const server = await start({
+      onRcptTo: ({ address }, _session, callback) =>
+        callback(reply(address.startsWith('ann') ? ann : gone, `4.2.0 ${address}`)),
+    });
+    expect(await failureOf(sender(server).send(two, MESSAGE_ID))).toMatchObject({
+      kind: 'deferred',
+      blames,
+      replies: [
+        { recipient: 'ann@example.com', reply: `${ann} 4.2.0 ann@example.com` },
+        { recipient: 'gone@example.com', reply: `${gone} 4.2.0 gone@example.com` },
+      ],
+    });
   });
 
   test('for now makes the mail wait where there is no other', async () => {
     const server = await refusing(450, 'ann@example.com', 'gone@example.com');
     expect(await failureOf(sender(server).send(two, MESSAGE_ID))).toMatchObject({
-      kind: 'temporary',
-      ofMailboxes: true,
+      kind: 'deferred',
+      blames: 'mailboxes',
+      replies: ['ann', 'gone'].map((name) => ({
+        recipient: `${name}@example.com`,
+        reply: `450 5.1.1 <${name}@example.com>: User unknown`,
+      })),
     });
   });
 });
 
 describe('a mail is refused for good', () => {
+  test('for its size, by a server that says so at MAIL FROM', async () => {
+    const server = await start({
+      onMailFrom: (_address, _session, callback) => callback(reply(552, '5.3.4 Message size exceeds fixed limit')),
+    });
+    expect(await failureOf(sender(server).send(mail(), MESSAGE_ID))).toMatchObject({
+      kind: 'refused',
+      blames: 'message',
+    });
+  });
+
   test('with the words of the server: its sender', async () => {
     const server = await start({
       onMailFrom: (_address, _session, callback) => callback(reply(550, '5.7.1 Sender denied')),
     });
     const error = await failureOf(sender(server).send(mail(), MESSAGE_ID));
-    expect(error.kind).toBe('refused');
-    expect(error.message).toBe('Customers Mail Cloud refused the mail (550 5.7.1 Sender denied)');
+    expect(error).toMatchObject({
+      kind: 'refused',
+      blames: 'sender',
+      reason:
+        'Customers Mail Cloud refused the sender address (550 5.7.1 Sender denied): change from, or let the account send as shop@example.com',
+    });
+  });
+
+  test.each([
+    '5.7.1 <shop@example.com>: Sender address rejected: not owned by user smtp-user',
+    '5.1.8 Bad sender domain',
+  ])('because of its sender, by a server that says so only of each recipient: %s', async (words) => {
+    const server = await start({ onRcptTo: (_address, _session, callback) => callback(reply(553, words)) });
+    expect(await failureOf(sender(server).send(mail(), MESSAGE_ID))).toMatchObject({
+      kind: 'refused',
+      blames: 'sender',
+      reason: expect.stringContaining('change from'),
+      replies: [],
+    });
+  });
+
+  test.each(['onMailFrom', 'onRcptTo'] as const)('because the server asks for another sign-in: %s', async (event) => {
+    const server = await start({
+      [event]: (_address: object, _session: object, callback: (error: Error) => void) =>
+        callback(reply(530, '5.7.0 Authentication required')),
+    });
+    expect(await failureOf(sender(server).send(mail(), MESSAGE_ID))).toMatchObject({
+      kind: 'refused',
+      blames: 'account',
+    });
   });
 
   test('with the words of the server: its size', async () => {
@@ -210,7 +310,7 @@ describe('a mail is refused for good', () => {
       },
     });
     const error = await failureOf(sender(server).send(mail(), MESSAGE_ID));
-    expect(error).toMatchObject({ kind: 'refused', message: expect.stringContaining('552 5.3.4 Message too big') });
+    expect(error).toMatchObject({ kind: 'refused', reason: expect.stringContaining('552 5.3.4 Message too big') });
   });
 });
 
@@ -231,10 +331,23 @@ describe('a mail may go out later', () => {
   ])('where the server answers %i', async (code, message) => {
     const error = await failureOf(sender(await answeringData(code, message)).send(mail(), MESSAGE_ID));
     expect(error).toMatchObject({
-      kind: 'temporary',
+      kind: 'deferred',
       // RFC 5321, 4.2.3: 450 says "mailbox unavailable", the others speak of the server.
-      ofMailboxes: code === 450,
-      message: `Customers Mail Cloud could not take the mail now (${code} ${message})`,
+      blames: code === 450 ? 'mailboxes' : 'provider',
+      reason: `Customers Mail Cloud could not take the mail now (${code} ${message})`,
+    });
+  });
+
+  test.each(['onMailFrom', 'onRcptTo'] as const)('where the server cannot check its sender now: %s', async (event) => {
+    const server = await start({
+      [event]: (_address: object, _session: object, callback: (error: Error) => void) =>
+        callback(reply(450, '4.1.8 <shop@example.com>: Sender address rejected: Domain not found')),
+    });
+    expect(await failureOf(sender(server).send(mail(), MESSAGE_ID))).toMatchObject({
+      kind: 'deferred',
+      blames: 'sender',
+      reason: expect.stringContaining('change from'),
+      replies: [],
     });
   });
 
@@ -242,7 +355,7 @@ describe('a mail may go out later', () => {
     const server = await start();
     server.close();
     const error = await failureOf(sender(server).send(mail(), MESSAGE_ID));
-    expect(error).toMatchObject({ kind: 'temporary', message: expect.stringContaining('ECONNREFUSED') });
+    expect(error).toMatchObject({ kind: 'deferred', reason: expect.stringContaining('ECONNREFUSED') });
   });
 
   test('where there is no such host', async () => {
@@ -258,7 +371,7 @@ describe('a mail may go out later', () => {
     }
     vi.spyOn(dns, 'lookup').mockImplementation(asked);
     const error = await failureOf(sender(server, { host: 'smtp.invalid' }).send(mail(), MESSAGE_ID));
-    expect(error.kind).toBe('temporary');
+    expect(error.kind).toBe('deferred');
     expect(asked).toHaveBeenCalledWith('smtp.invalid', expect.anything());
   });
 
@@ -269,7 +382,7 @@ describe('a mail may go out later', () => {
       },
     });
     const error = failureOf(sender(server).send(mail({ content: 'x'.repeat(100_000) }), MESSAGE_ID));
-    expect(await error).toMatchObject({ kind: 'temporary' });
+    expect(await error).toMatchObject({ kind: 'deferred' });
   });
 });
 
@@ -292,8 +405,8 @@ describe('a handover has an end,', () => {
     const { server, gone } = slowly();
     const error = await failureOf(sender(await server, { limitMs: 500 }).send(mail({ to }), MESSAGE_ID));
     expect(error).toMatchObject({
-      kind: 'temporary',
-      message: 'Customers Mail Cloud could not take the mail now (it took too long)',
+      kind: 'deferred',
+      reason: 'Customers Mail Cloud could not take the mail now (it took too long)',
     });
     await gone;
     expect((await server).messages).toEqual([]);
@@ -304,7 +417,7 @@ describe('a handover has an end,', () => {
     const one = sender(await server, { limitMs: 3_000 });
     const slow = failureOf(one.send(mail({ to }), '<slow@example.com>'));
     await one.send(mail(), '<beside@example.com>');
-    expect(await slow).toMatchObject({ kind: 'temporary' });
+    expect(await slow).toMatchObject({ kind: 'deferred' });
     await one.send(mail(), '<after@example.com>');
     expect((await server).messages).toHaveLength(2);
   });
@@ -313,15 +426,15 @@ describe('a handover has an end,', () => {
 describe('an account is refused', () => {
   test('with the words of the server, and what to look at', async () => {
     const error = await failureOf(sender(await start(), { password: 'wrong' }).send(mail(), MESSAGE_ID));
-    expect(error.kind).toBe('unauthorized');
-    expect(error.message).toBe(
+    expect(error).toMatchObject({ kind: 'refused', blames: 'account' });
+    expect(error.reason).toBe(
       'Customers Mail Cloud refused the SMTP account (535 5.7.8 Authentication credentials invalid): check customersMailCloudSmtp of the sender secret',
     );
   });
 
   test('without repeating the password', async () => {
     const error = await failureOf(sender(await start(), { password: 'wrong-secret' }).send(mail(), MESSAGE_ID));
-    expect(error.message).not.toContain('wrong-secret');
+    expect(error.reason).not.toContain('wrong-secret');
   });
 
   test('for now where the server cannot tell now', async () => {
@@ -329,14 +442,15 @@ describe('an account is refused', () => {
     const server = await start({
       onAuth: (_auth, _session, callback) => callback(reply(454, '4.7.0 Temporary failure')),
     });
-    expect(await failureOf(sender(server).send(mail(), MESSAGE_ID))).toMatchObject({ kind: 'temporary' });
+    expect(await failureOf(sender(server).send(mail(), MESSAGE_ID))).toMatchObject({ kind: 'deferred' });
   });
 
   test('where there is none, without a connection', async () => {
     const error = await failureOf(sender({ port: 1, close() {} }, { host: '' }).send(mail(), MESSAGE_ID));
     expect(error).toMatchObject({
-      kind: 'unauthorized',
-      message: 'Cannot send: put the SMTP account into customersMailCloudSmtp of the sender secret',
+      kind: 'refused',
+      blames: 'account',
+      reason: 'Cannot send: put the SMTP account into customersMailCloudSmtp of the sender secret',
     });
   });
 });
@@ -362,12 +476,12 @@ describe('the password is never sent to a server that does not prove itself', ()
 
   test('because it offers no STARTTLS', async () => {
     const error = await failureAt({ EHLO, STARTTLS: '502 5.5.1 Not implemented' });
-    expect(error).toMatchObject({ kind: 'unauthorized', message: expect.stringMatching(UNPROVEN) });
+    expect(error).toMatchObject({ kind: 'refused', blames: 'account', reason: expect.stringMatching(UNPROVEN) });
   });
 
   test('because it refuses STARTTLS', async () => {
     const error = await failureAt({ EHLO: EHLO_STARTTLS, STARTTLS: '501 5.5.4 No' });
-    expect(error).toMatchObject({ kind: 'unauthorized', message: expect.stringMatching(UNPROVEN) });
+    expect(error).toMatchObject({ kind: 'refused', blames: 'account', reason: expect.stringMatching(UNPROVEN) });
   });
 
   test('because its STARTTLS leads to no TLS', async () => {
@@ -379,8 +493,8 @@ describe('the password is never sent to a server that does not prove itself', ()
     const server = await start();
     const error = await failureOf(sender(server).send(mail(), MESSAGE_ID));
     expect(server.logins()).toBe(0);
-    expect(error.message).toMatch(/certificate/);
-    expect(error).toMatchObject({ kind: 'unauthorized', message: expect.stringMatching(UNPROVEN) });
+    expect(error.reason).toMatch(/certificate/);
+    expect(error).toMatchObject({ kind: 'refused', blames: 'account', reason: expect.stringMatching(UNPROVEN) });
   });
 
   test('because its certificate is for another host', async () => {
@@ -388,8 +502,8 @@ describe('the password is never sent to a server that does not prove itself', ()
     const server = await start();
     const error = await failureOf(sender(server, { host: '127.1' }).send(mail(), MESSAGE_ID));
     expect(server.logins()).toBe(0);
-    expect(error.message).toMatch(/certificate/);
-    expect(error).toMatchObject({ kind: 'unauthorized', message: expect.stringMatching(UNPROVEN) });
+    expect(error.reason).toMatch(/certificate/);
+    expect(error).toMatchObject({ kind: 'refused', blames: 'account', reason: expect.stringMatching(UNPROVEN) });
   });
 
   test('though it may do so later: where TLS is not available for now, the mail waits', async () => {
@@ -398,11 +512,11 @@ describe('the password is never sent to a server that does not prove itself', ()
       EHLO: EHLO_STARTTLS,
       STARTTLS: '454 4.7.0 TLS not available due to temporary reason',
     });
-    expect(error.kind).toBe('temporary');
+    expect(error.kind).toBe('deferred');
   });
 
   test('though it may do so later: where the connection ends in the handshake, the mail waits', async () => {
     const error = await failureAt({ EHLO: EHLO_STARTTLS, STARTTLS: '220 Go ahead', [CLIENT_HELLO]: 'end' });
-    expect(error.kind).toBe('temporary');
+    expect(error.kind).toBe('deferred');
   });
 });

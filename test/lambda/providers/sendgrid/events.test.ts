@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { keyOfContent } from '../../../../lambda/mail/content-key.ts';
@@ -14,6 +15,10 @@ import { JSON_TYPE, post } from '../requests.ts';
 const FAILURE = { kind: 'failure', provider: 'sendgrid' } as const;
 const PROGRESS = { kind: 'progress', provider: 'sendgrid' } as const;
 
+/** As docs/design.md says: of the time as it was sent, the event, the message, the recipient and the reply. */
+const eventIdOf = (...facts: [time: unknown, event: string, message: string, recipient: string, reply: string]) =>
+  `sha256:${createHash('sha256').update(facts.join('\n')).digest('hex').slice(0, 32)}`;
+
 describe("an event of the reference's examples", () => {
   const DOTTED = '14c5d75ce93.dfd.64b469';
   const event = (name: string, type?: string) => {
@@ -29,7 +34,13 @@ describe("an event of the reference's examples", () => {
       state: 'queued',
       messageIds: [DOTTED],
       fullMessageId: '14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.000000000000000000000',
-      eventId: 'rbtnWrG1DVDGGGFHFyun0A==',
+      eventId: eventIdOf(
+        1513299569,
+        'processed',
+        '14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.000000000000000000000',
+        'example@test.com',
+        '',
+      ),
       recipient: 'example@test.com',
       reason: '',
       timestamp: 1513299569,
@@ -42,7 +53,13 @@ describe("an event of the reference's examples", () => {
       state: 'deferred',
       messageIds: [DOTTED],
       fullMessageId: '14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0',
-      eventId: 't7LEShmowp86DTdUW8M-GQ==',
+      eventId: eventIdOf(
+        1513299569,
+        'deferred',
+        '14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0',
+        'example@example.com',
+        '400 try again later',
+      ),
       recipient: 'example@example.com',
       reason: '400 try again later',
       timestamp: 1513299569,
@@ -54,7 +71,13 @@ describe("an event of the reference's examples", () => {
       ...PROGRESS,
       state: 'delivered',
       messageIds: [DOTTED],
-      eventId: 'rWVYmVk90MjZJ9iohOBa3w==',
+      eventId: eventIdOf(
+        1513299569,
+        'delivered',
+        '14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0',
+        'example@test.com',
+        '250 OK',
+      ),
       reason: '250 OK',
     });
   });
@@ -65,17 +88,24 @@ describe("an event of the reference's examples", () => {
       state: 'bounced',
       messageIds: [DOTTED],
       fullMessageId: '14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0',
-      eventId: '6g4ZI7SA-xmRDv57GoPIPw==',
+      eventId: 'sha256:529e5c2b22aa6f67f89af76c9b7d2181',
       recipient: 'example@test.com',
       reason: '500 unknown recipient',
       timestamp: 1513299569,
       event: 'bounce',
       type: 'bounce',
-      classification: { outcome: 'bounced', bounceClass: 'hard', smtpCode: '500', enhancedStatusCode: '5.0.0' },
+      classification: {
+        outcome: 'bounced',
+        bounceClass: 'hard',
+        cause: 'address-unknown',
+        smtpCode: '500',
+        enhancedStatusCode: '5.0.0',
+      },
       details: {
         'smtp-id': '<14c5d75ce93.dfd.64b469@ismtpd-555>',
         bounce_classification: 'Invalid Address',
         category: 'cat facts',
+        sg_event_id: '6g4ZI7SA-xmRDv57GoPIPw==',
         status: '5.0.0',
       },
     });
@@ -97,14 +127,31 @@ describe("an event of the reference's examples", () => {
       state: 'dropped',
       messageIds: [DOTTED],
       fullMessageId: '14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0',
-      eventId: 'zmzJhfJgAfUSOW80yEbPyw==',
+      eventId: eventIdOf(
+        1513299569,
+        'dropped',
+        '14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0',
+        'example@test.com',
+        'Bounced Address',
+      ),
       recipient: 'example@test.com',
       reason: 'Bounced Address',
       timestamp: 1513299569,
       event: 'dropped',
       type: '',
-      classification: { outcome: 'dropped', bounceClass: 'hard', smtpCode: undefined, enhancedStatusCode: '5.0.0' },
-      details: { 'smtp-id': '<14c5d75ce93.dfd.64b469@ismtpd-555>', category: 'cat facts', status: '5.0.0' },
+      classification: {
+        outcome: 'dropped',
+        bounceClass: 'hard',
+        cause: 'suppressed',
+        smtpCode: undefined,
+        enhancedStatusCode: '5.0.0',
+      },
+      details: {
+        'smtp-id': '<14c5d75ce93.dfd.64b469@ismtpd-555>',
+        category: 'cat facts',
+        sg_event_id: 'zmzJhfJgAfUSOW80yEbPyw==',
+        status: '5.0.0',
+      },
     });
   });
 
@@ -128,7 +175,11 @@ describe("an event of the reference's examples", () => {
       kind: 'unrecognized',
       provider: 'sendgrid',
       fullMessageId: expect.stringMatching(/^sha256:[0-9a-f]{32}$/),
-      eventId: 'MjEzNTg5OTcyOC10ZXJtaW5hdGUtMTcwNzg1MTUzMQ',
+      eventId: keyOfContent({
+        event: 'account_status_change',
+        timestamp: 1709142428,
+        type: 'compliance_suspend',
+      }),
       rawEvent: JSON.stringify({
         event: 'account_status_change',
         sg_event_id: 'MjEzNTg5OTcyOC10ZXJtaW5hdGUtMTcwNzg1MTUzMQ',
@@ -158,6 +209,11 @@ describe("an event of the reference's examples", () => {
 
 function kindAndState(event: MailEvent): string {
   return 'state' in event ? `${event.kind} ${event.state}` : event.kind;
+}
+
+/** The key of what is not understood. */
+function withoutEventId({ sg_event_id, ...others }: { readonly sg_event_id?: unknown }): string {
+  return keyOfContent(others);
 }
 
 /** The failure that this becomes. */
@@ -205,6 +261,13 @@ describe('an event as it was recorded', () => {
     expect(recorded()[4]).toMatchObject({ messageIds: ['Lli-03HcQ5-JLybO9fXsJg'] });
   });
 
+  test('joins by the local part of smtp-id, where sg_message_id has no id of its own', () => {
+    expect(recorded()[2]).toMatchObject({
+      messageIds: ['wrfRRvF7Q0GgwUo2CvDmEA'],
+      fullMessageId: 'filter0093p1las1.9128.5717FB8127.0',
+    });
+  });
+
   test('keeps custom arguments among its details', () => {
     expect(recorded()[4]).toMatchObject({
       classification: { outcome: 'bounced', bounceClass: 'hard', smtpCode: '550', enhancedStatusCode: '5.1.1' },
@@ -214,6 +277,7 @@ describe('an event as it was recorded', () => {
         'smtp-id': '<wrfRRvF7Q0GgwUo2CvDmEA@ismtpd0006p1sjc2.sendgrid.net>',
         tls: 1,
         anymail_id: 'de212213-bb66-4302-8f3f-20acdb7a104e',
+        sg_event_id: 'lC0Rc-FuQmKbnxCWxX1jRQ',
       },
     });
   });
@@ -232,8 +296,8 @@ describe('an asynchronous bounce, which has no message id', () => {
         ...FAILURE,
         state: 'bounced',
         messageIds: [],
-        fullMessageId: keyOfContent(received),
-        eventId: received['sg_event_id'],
+        fullMessageId: eventIdOf(received['timestamp'], 'bounce', '', 'nobody@example.com', String(received['reason'])),
+        eventId: eventIdOf(received['timestamp'], 'bounce', '', 'nobody@example.com', String(received['reason'])),
         recipient: 'nobody@example.com',
         classification: { outcome: 'bounced', bounceClass: 'hard', smtpCode: '550', enhancedStatusCode: '5.1.10' },
       });
@@ -329,15 +393,55 @@ describe('other shapes of events', () => {
     }
   });
 
-  test.each([undefined, null, '', 7, {}])('an event id that is %j is derived from the whole event', (sg_event_id) => {
-    const received = { ...bounce, sg_event_id };
-    expect(failureOf(received)).toMatchObject({ fullMessageId: bounce.sg_message_id, eventId: keyOfContent(received) });
+  describe('a copy of an event', () => {
+    const copies = [undefined, null, '', 7, {}, 'another'].map((sg_event_id) => ({ ...bounce, sg_event_id }));
+
+    test.each(copies)('has the same keys, whatever its sg_event_id is: $sg_event_id', (copy) => {
+      const { fullMessageId, eventId } = failureOf(bounce);
+      expect(failureOf(copy)).toMatchObject({ fullMessageId, eventId });
+      expect(failureOf(copy).details['sg_event_id']).toEqual(copy.sg_event_id);
+    });
+
+    test.each(['processed', 'deferred', 'delivered', 'new'])('%s has the same keys, too', (event) => {
+      const [first, second] = [bounce, { ...bounce, sg_event_id: 'another' }].map((received) =>
+        normalizeSendGrid({ ...received, event }),
+      );
+      if (first?.kind === 'ignored' || second?.kind === 'ignored') return expect.fail('is ignored');
+      expect([second?.fullMessageId, second?.eventId]).toEqual([first?.fullMessageId, first?.eventId]);
+    });
+
+    test('without a message id has the same keys, too', () => {
+      const { fullMessageId, eventId } = failureOf({ ...bounce, sg_message_id: '' });
+      expect(failureOf({ ...bounce, sg_message_id: '', sg_event_id: 'another' })).toMatchObject({
+        fullMessageId,
+        eventId,
+      });
+    });
   });
 
-  test.each([undefined, null, '', 7, {}])('two ids that are %j are derived from the whole event', (id) => {
-    const received = { ...bounce, sg_event_id: id, sg_message_id: id };
-    const key = keyOfContent(received);
-    expect(failureOf(received)).toMatchObject({ fullMessageId: key, eventId: key, messageIds: [] });
+  test('events of one second that differ in what they tell have keys of their own', () => {
+    const events = [
+      bounce,
+      { ...bounce, event: 'dropped' },
+      { ...bounce, event: 'spamreport' },
+      { ...bounce, email: 'bob@example.com' },
+      { ...bounce, reason: '550 5.1.1 User unknown.' },
+      { ...bounce, sg_message_id: 'LRzXl_NHStOGhQ4kofSm_A.filter0001.1' },
+      { ...bounce, timestamp: 1513299569123 },
+      { ...bounce, timestamp: 1513299569124 },
+    ];
+    expect(new Set(events.map((event) => failureOf(event).eventId)).size).toBe(events.length);
+  });
+
+  test.each([undefined, null, '', 7, {}])('a message id that is %j: the smtp-id tells the mail from others', (id) => {
+    const received = { ...bounce, sg_message_id: id };
+    const smtpId = '<LRzXl_NHStOGhQ4kofSm_A@ismtpd0039p1iad1.sendgrid.net>';
+    expect(failureOf({ ...received, 'smtp-id': smtpId })).toMatchObject({
+      fullMessageId: smtpId,
+      messageIds: ['LRzXl_NHStOGhQ4kofSm_A'],
+    });
+    const { fullMessageId, eventId, messageIds } = failureOf(received);
+    expect({ fullMessageId, messageIds }).toEqual({ fullMessageId: eventId, messageIds: [] });
   });
 
   test.each(['.filter0001.16648', '.recvd-5b6594c664', '.', '..', '.a'])(
@@ -395,8 +499,8 @@ describe('other shapes of events', () => {
       expect(normalizeSendGrid(received)).toEqual({
         kind: 'unrecognized',
         provider: 'sendgrid',
-        fullMessageId: keyOfContent(received),
-        eventId: 'event',
+        fullMessageId: withoutEventId(received),
+        eventId: withoutEventId(received),
         rawEvent: JSON.stringify(received),
       });
     },
@@ -410,7 +514,7 @@ describe('other shapes of events', () => {
         kind: 'unrecognized',
         provider: 'sendgrid',
         fullMessageId: bounce.sg_message_id,
-        eventId: bounce.sg_event_id,
+        eventId: withoutEventId(received),
         rawEvent: JSON.stringify(received),
       });
     },
@@ -488,7 +592,7 @@ describe('whatever SendGrid sends', () => {
         expect(normalized.eventId).not.toBe('');
         expect(Buffer.byteLength(normalized.fullMessageId)).toBeLessThanOrEqual(2048);
         expect(Buffer.byteLength(normalized.eventId)).toBeLessThanOrEqual(1024);
-        if (normalized.kind === 'unrecognized') return;
+        if (normalized.kind === 'unrecognized' || normalized.kind === 'blocklisted') return;
         for (const key of [
           ...normalized.messageIds,
           ...(normalized.recipient === undefined ? [] : [normalized.recipient]),
@@ -517,6 +621,7 @@ describe('whatever SendGrid sends', () => {
         const normalized = withStorableKeys(normalizeSendGrid(received));
         if (normalized.kind === 'ignored') return;
         if (normalized.kind === 'unrecognized') return expectStorable(unrecognizedRow(normalized, time));
+        if (normalized.kind === 'blocklisted') return expect.fail('SendGrid has no block list');
         if (normalized.kind === 'failure') expectStorable(bounceRow(normalized, undefined, time));
         expectStorable(storyRow(normalized, 'id', time));
       },

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { readHeaders } from '../../../../lambda/mail/headers.ts';
 import { sendGridSender } from '../../../../lambda/providers/sendgrid/sender.ts';
 import { listen } from '../../../../local/ports.ts';
 import { failureOf, mail } from '../mails.ts';
@@ -53,12 +54,12 @@ test('SendGrid makes the message id', () => {
 
 describe('a mail is handed over', () => {
   test('and is known under the X-Message-Id', async () => {
-    expect(await send()).toEqual({ messageId: 'LRzXl_NHStOGhQ4kofSm_A', refused: [] });
+    expect(await send()).toEqual({ kind: 'sent', messageId: 'LRzXl_NHStOGhQ4kofSm_A', refused: [] });
   });
 
   test.each([[{}], [{ 'X-Message-Id': '' }]])('also without a usable X-Message-Id: %j', async (headers) => {
     answer = (response) => response.writeHead(202, headers).end();
-    expect(await send()).toEqual({ messageId: undefined, refused: [] });
+    expect(await send()).toEqual({ kind: 'sent', messageId: undefined, refused: [] });
   });
 
   test('in one request with the API key', async () => {
@@ -98,6 +99,17 @@ describe('a mail is handed over', () => {
       ],
       reply_to_list: [{ email: 'reply@example.com' }, { email: 'reply2@example.com', name: 'R' }],
     });
+  });
+
+  test('with its own headers, in ASCII as SendGrid asks', async () => {
+    const oneClick = {
+      'List-Unsubscribe': '<https://example.com/unsubscribe?u=1>',
+      'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+    };
+    const own = { 'X-Campaign': '夏', custom_args: 'x', reply_to: 'y', camelCase: 'c' };
+    await send({ headers: readHeaders({ ...oneClick, ...own }).headers });
+    const summer = '=?UTF-8?B?5aSP?=';
+    expect(requests[0]?.body).toMatchObject({ headers: { ...oneClick, ...own, 'X-Campaign': summer } });
   });
 
   test('of HTML only', async () => {
@@ -143,25 +155,25 @@ describe('a mail is refused for good', () => {
     refusing(400, { message: 'Does not contain a valid address.', field: 'personalizations.0.to.0.email', help: null });
     const error = await failureOf(send());
     expect(error.kind).toBe('refused');
-    expect(error.message).toBe(
+    expect(error.reason).toBe(
       'SendGrid refused the mail (400: personalizations.0.to.0.email: Does not contain a valid address.)',
     );
   });
 
   test('with all its words', async () => {
     refusing(400, { message: 'First.', field: null }, { message: 'Second.' }, { message: 'Third.', field: 'from' });
-    expect((await failureOf(send())).message).toBe('SendGrid refused the mail (400: First.: Second.: from: Third.)');
+    expect((await failureOf(send())).reason).toBe('SendGrid refused the mail (400: First.: Second.: from: Third.)');
   });
 
   test('where it is too large: the answer is HTML', async () => {
     answer = (response) => response.writeHead(413, { 'Content-Type': 'text/html' }).end('<html>Too large</html>');
     const error = await failureOf(send());
-    expect(error).toMatchObject({ kind: 'refused', message: 'SendGrid refused the mail (413)' });
+    expect(error).toMatchObject({ kind: 'refused', reason: 'SendGrid refused the mail (413)' });
   });
 
   test.each(['null', '[]', '{"errors":null}', '{"errors":[{}]}', '{'])('where the answer is odd: %s', async (body) => {
     answer = (response) => response.writeHead(400, { 'Content-Type': 'application/json' }).end(body);
-    expect(await failureOf(send())).toMatchObject({ kind: 'refused', message: 'SendGrid refused the mail (400)' });
+    expect(await failureOf(send())).toMatchObject({ kind: 'refused', reason: 'SendGrid refused the mail (400)' });
   });
 
   test('once: nothing is tried again here', async () => {
@@ -178,8 +190,8 @@ describe('the API key is refused', () => {
   ])('with %i', async (status, message) => {
     refusing(status, { message, field: null });
     const error = await failureOf(send());
-    expect(error.kind).toBe('unauthorized');
-    expect(error.message).toBe(
+    expect(error).toMatchObject({ kind: 'refused', blames: 'account' });
+    expect(error.reason).toBe(
       `SendGrid refused the API key (${status}: ${message}): check sendgridApiKey of the sender secret, and that it may send mail`,
     );
   });
@@ -189,14 +201,15 @@ describe('the API key is refused', () => {
     refusing(403, { message, field: 'from' });
     expect(await failureOf(send())).toMatchObject({
       kind: 'refused',
-      message: `SendGrid refused the mail (403: from: ${message})`,
+      blames: 'sender',
+      reason: `SendGrid refused the mail (403: from: ${message}): verify this address as a Sender Identity at SendGrid, or change from`,
     });
   });
 
   test('and is never repeated', async () => {
     for (const status of [400, 401, 403, 429, 500]) {
       refusing(status, { message: 'No.' });
-      expect((await failureOf(send())).message).not.toContain(API_KEY);
+      expect((await failureOf(send())).reason).not.toContain(API_KEY);
     }
   });
 
@@ -204,8 +217,9 @@ describe('the API key is refused', () => {
     vi.spyOn(console, 'warn').mockReturnValue();
     const error = await failureOf(sender('').send(mail(), ''));
     expect(error).toMatchObject({
-      kind: 'unauthorized',
-      message: expect.stringContaining('put an API key into sendgridApiKey'),
+      kind: 'refused',
+      blames: 'account',
+      reason: expect.stringContaining('put an API key into sendgridApiKey'),
     });
     expect(requests).toEqual([]);
   });
@@ -225,8 +239,8 @@ describe('a mail may go out later', () => {
     };
     const error = await failureOf(send());
     expect(error).toMatchObject({
-      kind: 'temporary',
-      message: 'SendGrid could not take the mail now (429: too many requests)',
+      kind: 'deferred',
+      reason: 'SendGrid could not take the mail now (429: too many requests)',
       retryAtMs: 1_674_623_115_000,
     });
   });
@@ -236,29 +250,29 @@ describe('a mail may go out later', () => {
     async (reset) => {
       answer = (response) => response.writeHead(429, reset === undefined ? {} : { 'X-RateLimit-Reset': reset }).end();
       const error = await failureOf(send());
-      expect(error).toMatchObject({ kind: 'temporary', message: 'SendGrid could not take the mail now (429)' });
+      expect(error).toMatchObject({ kind: 'deferred', reason: 'SendGrid could not take the mail now (429)' });
       expect(error.retryAtMs).toBeUndefined();
     },
   );
 
-  test.each([500, 502, 503, 504])('where it fails with %i', async (status) => {
+  test.each([408, 500, 502, 503, 504])('where it fails with %i', async (status) => {
     refusing(status);
-    expect(await failureOf(send())).toMatchObject({ kind: 'temporary' });
+    expect(await failureOf(send())).toMatchObject({ kind: 'deferred' });
   });
 
   test('where it cannot be reached', async () => {
     server.close();
     server.closeAllConnections();
     const error = await failureOf(send());
-    expect(error.kind).toBe('temporary');
-    expect(error.message).toMatch(/^SendGrid could not be reached .*ECONNREFUSED/);
+    expect(error.kind).toBe('deferred');
+    expect(error.reason).toMatch(/^SendGrid could not be reached .*ECONNREFUSED/);
   });
 
   test('where the connection breaks before the answer', async () => {
     answer = (response) => response.destroy();
     expect(await failureOf(send())).toMatchObject({
-      kind: 'temporary',
-      message: expect.stringContaining('could not be reached'),
+      kind: 'deferred',
+      reason: expect.stringContaining('could not be reached'),
     });
   });
 });

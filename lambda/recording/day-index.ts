@@ -1,8 +1,7 @@
 /** Reads an index `byDay`, newest first, its partitions merged. */
 import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
-import type { Row } from '../../lambda/aws/dynamodb.ts';
-import { DAY_PARTITIONS } from '../../lambda/recording/keys.ts';
-import type { Cursor } from '../shared/api.ts';
+import type { Row } from '../aws/dynamodb.ts';
+import { DAY_PARTITIONS } from './keys.ts';
 
 /** An index `byDay`: its sort key, and what else tells its rows apart. */
 export interface DayIndex {
@@ -12,11 +11,17 @@ export interface DayIndex {
   readonly keys: readonly string[];
 }
 
+/** Where reading goes on: a day, and how far each of its partitions was read. */
+export interface DayCursor {
+  readonly day: string;
+  readonly partitions: Position[];
+}
+
 export interface DayQuery {
   /** ISO 8601; without them from a day ahead, because clocks differ, back to wherever there are rows. */
   readonly from?: string | undefined;
   readonly to?: string | undefined;
-  readonly cursor?: Cursor | undefined;
+  readonly cursor?: DayCursor | undefined;
   readonly limit: number;
   /** How many rows are read at most, and how many days looked into. */
   readonly maxRead?: number;
@@ -27,7 +32,7 @@ export interface DayQuery {
 /** Rows, newest first. It goes on at `cursor`, if there is one: `back` is up to where it looked. */
 export interface DayPage {
   readonly rows: Row[];
-  readonly cursor?: Cursor;
+  readonly cursor?: DayCursor;
   readonly back: string;
 }
 
@@ -41,7 +46,7 @@ export async function newestFirst(index: DayIndex, query: DayQuery): Promise<Day
   // Rows are spread by a hash: three standard deviations more than its share of them is nearly always enough.
   const share = limit / DAY_PARTITIONS;
   const size = Math.ceil(share + 3 * Math.sqrt(share));
-  const started = query.cursor && 'day' in query.cursor ? query.cursor : undefined;
+  const started = query.cursor;
   const rows: Row[] = [];
   let day = started?.day ?? to.slice(0, 10);
   let read = 0;

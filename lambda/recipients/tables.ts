@@ -1,10 +1,12 @@
-/** The tables, and how they are read. */
+/** The tables, and how a part of one is read. */
 import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
-import type { Row } from '../../lambda/aws/dynamodb.ts';
-import type { DayIndex } from './day-index.ts';
+import type { Row } from '../aws/dynamodb.ts';
+import type { DayIndex } from '../recording/day-index.ts';
 
-/** The tables that the console reads, and how. */
+/** The tables of a stack, and the setting that says how to read them. */
 export interface Tables {
+  /** After so many hours a message without any event is "no news". */
+  readonly noNewsHours: number;
   readonly client: DynamoDBDocumentClient;
   readonly mail: string;
   readonly sentLog: string;

@@ -1,0 +1,122 @@
+/** `npm run forget`: exports and erases everything about one person. */
+import { writeFile } from 'node:fs/promises';
+import { parseAddresses } from '../lambda/mail/address.ts';
+import { ownPartOf, PERSONAL_TABLES, type PersonalTable } from '../lambda/recipients/erasure.ts';
+import { erase, findPersonalRows, keyOf, type PersonalRow } from '../lambda/recipients/forget.ts';
+import { mailboxKeys } from '../lambda/recipients/lookup.ts';
+import { counted } from '../local/counted.ts';
+import { isErrorWithCode } from '../local/files.ts';
+import { runCommand } from './support/command.ts';
+import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
+import { tablesOf } from './support/tables.ts';
+
+const NAMES: Readonly<Record<PersonalTable, string>> = { mail: 'Mail', sentLog: 'SentLog', bounce: 'Bounce' };
+const ROWS_PER_LINE = 50_000;
+const ERASED_PER_LINE = 500;
+/** Named in full, so that a person can look at them. */
+const MAX_NAMED = 20;
+
+/** As docs/security.md, "One person's data", says. */
+const REMAINS = [
+  'What remains, and for how long:',
+  '  - point-in-time recovery of the three tables: 35 days',
+  '  - the streams of Mail and SentLog: 1 day',
+  '  - EventQueue: events that are not recorded yet, for seconds as a rule, at most 14 days; FailureQueue: at most 14 days',
+  '  - logs: no address is in them',
+  '  - what the provider keeps, such as its suppression lists; and what you exported or backed up yourself',
+  'A later post of a provider brings a row back. SendGrid repeats posts for a day, and a bounce or a complaint may come days later: run it again in a week.',
+  'With the rows goes what they said of later mail: a hard bounce, a complaint or a decision no longer suppresses the address.',
+];
+
+await runCommand(
+  {
+    command: 'npm run forget',
+    does: 'exports and erases everything about one person from Mail, SentLog and Bounce; without --yes it only reports',
+    argument: 'ADDRESS',
+    options: {
+      outputs: OUTPUTS_OPTION,
+      export: {
+        default: '',
+        help: 'a new file for everything about the person, as JSON; written before anything is erased',
+      },
+      yes: { default: false, help: 'erases it', safeWithout: true },
+    },
+  },
+  async (options, text) => {
+    const [address, ...others] = parseAddresses(text);
+    if (address === undefined || others.length > 0) throw new Error('Cannot forget: give one address');
+    const keys = mailboxKeys(address.email);
+    const tables = tablesOf(await readOutputs(options.outputs));
+    console.log('Reading all rows of Mail, SentLog and Bounce. It may be interrupted, and run again.');
+    const rows = await findPersonalRows(tables, keys, progressOfReading());
+    report(rows, options.yes);
+    if (options.export !== '') await exportTo(options.export, address.email, rows, keys);
+    const toErase = rows.filter(({ erasure }) => erasure.kind !== 'mention');
+    if (options.yes) await eraseAll();
+    else if (toErase.length > 0)
+      console.log('Nothing was changed. To erase it, run the same command with --yes after the --.');
+    console.log(`\n${REMAINS.join('\n')}`);
+
+    async function eraseAll(): Promise<void> {
+      const changed = await erase(tables, toErase, (done) => {
+        if (done % ERASED_PER_LINE === 0) console.log(`… ${done} of ${counted(toErase.length, 'row')} erased`);
+      });
+      console.log(`Erased: ${counted(toErase.length - changed, 'row')}.`);
+      if (changed === 0) return;
+      throw new Error(
+        `Cannot erase ${counted(changed, 'row')}: somebody changed or deleted them meanwhile. Run the command again`,
+      );
+    }
+  },
+);
+
+function progressOfReading() {
+  const read = { mail: 0, sentLog: 0, bounce: 0 };
+  return (table: PersonalTable, rows: number) => {
+    const before = Math.floor(read[table] / ROWS_PER_LINE);
+    read[table] += rows;
+    if (Math.floor(read[table] / ROWS_PER_LINE) > before) {
+      console.log(`… ${read[table].toLocaleString('en-US')} rows of ${NAMES[table]}`);
+    }
+  };
+}
+
+function report(rows: readonly PersonalRow[], yes: boolean): void {
+  const would = yes ? 'to be ' : 'would be ';
+  for (const table of PERSONAL_TABLES) {
+    const of = (kind: string) => rows.filter((row) => row.table === table && row.erasure.kind === kind).length;
+    const [deleted, updated] = [of('delete'), of('update')];
+    const name = NAMES[table].padEnd(8);
+    console.log(
+      `  ${name} ${counted(deleted, 'row')} ${would}deleted, ${updated} of several recipients ${would}kept without this one`,
+    );
+  }
+  const staying = rows.filter(({ stays }) => stays);
+  if (staying.length === 0) return;
+  console.log(
+    `  In ${counted(staying.length, 'row')} the address stays, as the sender or in a text. A person must decide what to do with:`,
+  );
+  for (const row of staying.slice(0, MAX_NAMED)) {
+    console.log(`    ${NAMES[row.table]} ${JSON.stringify(keyOf(row))}`);
+  }
+  if (staying.length > MAX_NAMED) console.log(`    and ${staying.length - MAX_NAMED} more`);
+}
+
+/** Only this person's part of each row: others have a right to theirs. */
+async function exportTo(file: string, address: string, rows: readonly PersonalRow[], keys: readonly string[]) {
+  const own = rows.filter(({ erasure }) => erasure.kind !== 'mention');
+  const ofTables = PERSONAL_TABLES.map((table) => [
+    NAMES[table],
+    own.filter((row) => row.table === table).map(({ row }) => ownPartOf(row, keys)),
+  ]);
+  const content = { address, exportedAt: new Date().toISOString(), ...Object.fromEntries(ofTables) };
+  const text = JSON.stringify(content, (_, value) => (value instanceof Set ? [...value] : value), 2);
+  try {
+    // Never over another file: after an interruption there is less to export.
+    await writeFile(file, `${text}\n`, { flag: 'wx', mode: 0o600 });
+  } catch (cause) {
+    if (!isErrorWithCode(cause, 'EEXIST')) throw cause;
+    throw new Error(`Cannot export to ${file}: the file is there already. Nothing was erased`, { cause });
+  }
+  console.log(`Exported ${counted(own.length, 'row')} to ${file}.`);
+}

@@ -1,0 +1,187 @@
+/** The page of a recipient: what became of the mail to an address. */
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import type { Answered, RecipientMail, Session } from '../../shared/api.ts';
+import { messageOf, server } from '../call.ts';
+import { ListAndPanel, Panel } from '../panel.tsx';
+import { Empty, Glance, Notice, numberText, Text, Time, timeText } from '../parts.tsx';
+import { usePolling } from '../polling.ts';
+import { hashOf } from '../route.ts';
+import { useSay, useSettings, wordFor } from '../settings.tsx';
+import { StoryOf } from './story.tsx';
+
+type Page = Answered<'recipient'>;
+
+/** What is new appears within this time: the page also looks for mails without any event, which takes more requests. */
+const POLL_MS = 5_000;
+
+/** `open`: the address, and the message id of the mail whose story is shown. */
+export function RecipientView({ session, open }: { session: Session; open: readonly string[] }) {
+  const { say } = useSettings();
+  const [email = '', messageId] = open;
+  const { pages, error, more, loading } = usePages(email);
+  const [first] = pages;
+  const mails = useMemo(() => mailsOf(pages), [pages]);
+  const asked = useMemo(() => ({ messageId: messageId ?? '' }), [messageId]);
+  const list = (
+    <>
+      <h1>{say('recipientTitle', { email: first?.email ?? email })}</h1>
+      {error !== undefined && <Notice tone="bad">{say(first ? 'stale' : 'cannotRead', { message: error })}</Notice>}
+      {first === undefined && error === undefined && <p class="faint">{say('loading')}</p>}
+      {first?.suppressed && <Suppressed {...first.suppressed} />}
+      {first && mails.length === 0 && <Empty title={say('recipientNone')} hint={say('recipientNoneHint')} />}
+      {mails.length > 0 && (
+        <>
+          <Summary mails={mails} goesOn={more !== undefined} />
+          <Mails mails={mails} email={email} openId={messageId} />
+        </>
+      )}
+      {more && (
+        <p class="list-end">
+          <button type="button" class="quiet" disabled={loading} onClick={more}>
+            {say(loading ? 'loading' : 'more')}
+          </button>
+        </p>
+      )}
+    </>
+  );
+  const panel = messageId && (
+    <Panel title={say('storyTitle')} backTo={hashOf('recipient', email)} opened={hashOf('recipient', ...open)}>
+      <StoryOf asked={asked} session={session} first={first?.email ?? email} />
+    </Panel>
+  );
+  return <ListAndPanel list={list} panel={panel || undefined} />;
+}
+
+/** The pages that were read; the first is read again and again. */
+function usePages(email: string) {
+  const say = useSay();
+  const [known, setKnown] = useState<{ email: string; pages: readonly Page[] }>();
+  const [failure, setFailure] = useState<string>();
+  const [loading, setLoading] = useState(false);
+  const pages = known?.email === email ? known.pages : [];
+  useEffect(() => setFailure(undefined), [email]);
+  const polled = usePolling(async (signal) => {
+    const first = await server.recipient({ email }, signal);
+    if (signal.aborted) return undefined;
+    setKnown((old) => {
+      const rest = old?.email === email ? old.pages : [];
+      if (JSON.stringify(rest[0]) === JSON.stringify(first)) return old;
+      return { email, pages: [first, ...rest.slice(1)] };
+    });
+    return POLL_MS;
+  }, email);
+  const cursor = pages.at(-1)?.cursor;
+  const more = async () => {
+    setLoading(true);
+    try {
+      const next = await server.recipient({ email, ...(cursor && { cursor }) });
+      setKnown((old) => (old?.email === email ? { email, pages: [...old.pages, next] } : old));
+      setFailure(undefined);
+    } catch (error) {
+      setFailure(messageOf(error, say));
+    }
+    setLoading(false);
+  };
+  return { pages, error: failure ?? polled, loading, more: cursor && more };
+}
+
+/** Newest first. A mail whose events lie on two pages is shown as the newer one has it. */
+function mailsOf(pages: readonly Page[]): RecipientMail[] {
+  const mails = new Map<string, RecipientMail>();
+  for (const mail of pages.flatMap((page) => page.mails)) {
+    if (!mails.has(mail.messageId)) mails.set(mail.messageId, mail);
+  }
+  return [...mails.values()].sort((a, b) => (a.sentAt < b.sentAt ? 1 : -1));
+}
+
+/** One sentence: how many, since when, and how they ended. */
+function Summary({ mails, goesOn }: { mails: readonly RecipientMail[]; goesOn: boolean }) {
+  const { say, language } = useSettings();
+  const counts = new Map<string, number>();
+  for (const { states } of mails) {
+    const state = states[0]?.state ?? 'sent';
+    counts.set(state, (counts.get(state) ?? 0) + 1);
+  }
+  const states = [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([state, count]) => `${wordFor(say, 'state', state)} ${numberText(count, language)}`);
+  const time = timeText(new Date(mails[0]?.sentAt ?? ''), language);
+  const values = { n: mails.length, time, states: states.join(say('comma')) };
+  return <p class="lead summary">{say(goesOn ? 'recipientSummaryPart' : 'recipientSummary', values)}</p>;
+}
+
+function Suppressed({ since, reason, by }: NonNullable<Page['suppressed']>) {
+  const { say, language } = useSettings();
+  const time = timeText(new Date(since), language);
+  return <Notice tone="bad">{say(`recipientSuppressed_${by}`, { time, reason })}</Notice>;
+}
+
+function Mails({
+  mails,
+  email,
+  openId,
+}: {
+  mails: readonly RecipientMail[];
+  email: string;
+  openId: string | undefined;
+}) {
+  const { say } = useSettings();
+  return (
+    <table class="rows">
+      <caption class="unseen">{say('recipientMails')}</caption>
+      <thead>
+        <tr>
+          <th scope="col" class="wide when">
+            {say('when')}
+          </th>
+          <th scope="col">{say('subject')}</th>
+          <th scope="col">{say('states')}</th>
+          <th scope="col" class="wide why">
+            {say('reason')}
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {mails.map((mail) => (
+          <Row key={mail.messageId} mail={mail} email={email} isOpen={mail.messageId === openId} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Row({ mail, email, isOpen }: { mail: RecipientMail; email: string; isOpen: boolean }) {
+  const { say } = useSettings();
+  const { messageId, sentAt, subject, states, reason, occurredAt, from } = mail;
+  const [own] = states;
+  return (
+    <tr class={isOpen ? 'open' : undefined}>
+      <td class="wide when">
+        <Time iso={sentAt} />
+      </td>
+      <td class="main">
+        <a href={hashOf('recipient', email, messageId)} aria-current={isOpen ? 'true' : undefined}>
+          <Text>{subject || say('noSubject')}</Text>
+        </a>
+        <span class="under">
+          <span class="narrow">
+            <Time iso={sentAt} />{' '}
+          </span>
+          <Text>{from?.name ?? from?.email}</Text>
+        </span>
+      </td>
+      <td class="state">
+        <Glance states={states} more={false} />
+        {own?.field && own.field !== 'to' && <span class="tag copy">{own.field}</span>}
+        {occurredAt && (
+          <span class="under">
+            <Time iso={occurredAt} />
+          </span>
+        )}
+      </td>
+      <td class="wide why">
+        <Text>{own?.state === 'no-news' ? say('noNewsHint') : (reason ?? '').slice(0, 300)}</Text>
+      </td>
+    </tr>
+  );
+}

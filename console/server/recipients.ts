@@ -1,0 +1,69 @@
+/** The mails to one recipient, and the search for a recipient or a mail. */
+import { mailboxKey } from '../../lambda/mail/address.ts';
+import { findById } from '../../lambda/recipients/find.ts';
+import { type FoundMail, foundMail } from '../../lambda/recipients/found-mail.ts';
+import {
+  byTimeDescending,
+  hasHistory,
+  readHistory,
+  readRecentMails,
+  silentMails,
+} from '../../lambda/recipients/history.ts';
+import { mailboxKeys, readLookup } from '../../lambda/recipients/lookup.ts';
+import { readSuppression } from '../../lambda/recipients/suppression.ts';
+import type { Tables } from '../../lambda/recipients/tables.ts';
+import type { Answered, Asked, RecipientMail } from '../shared/api.ts';
+
+/** A page of the mails to an address; the first one with those of which nothing was reported. */
+export async function recipient(tables: Tables, { email, cursor }: Asked<'recipient'>): Promise<Answered<'recipient'>> {
+  const keys = mailboxKeys(email);
+  const nowMs = Date.now();
+  const [suppressed, recent, history] = await Promise.all([
+    readSuppression(tables, keys),
+    cursor ? undefined : readRecentMails(tables, keys, nowMs),
+    readHistory(tables, keys, cursor),
+  ]);
+  const mails = [...history.mails, ...(recent ? silentMails(recent, history) : [])].sort(byTimeDescending);
+  return {
+    email: mailboxKey(email),
+    suppressed,
+    mails: mails.map((mail) => recipientMail(foundMail(mail, { ...tables, keys, nowMs }))),
+    ...(history.cursor && { cursor: history.cursor }),
+  };
+}
+
+function recipientMail({ messageId = '', sentAt = '', from, recipients, ...mail }: FoundMail): RecipientMail {
+  const [own] = recipients;
+  const { provider, mailId, subject } = mail;
+  return {
+    messageId,
+    sentAt,
+    provider,
+    mailId,
+    subject,
+    ...(from && { from }),
+    to: [],
+    states: recipients.map(({ email, name, field, state }) => ({
+      email,
+      state,
+      ...(name !== undefined && { name }),
+      ...(field !== undefined && { field }),
+    })),
+    more: false,
+    occurredAt: own?.occurredAt,
+    reason: own?.reason,
+    bounceClass: own?.bounceClass,
+  };
+}
+
+/** Where a text leads. An address leads to its page, also if no mail to it is known: that page says so. */
+export async function search(tables: Tables, { text }: Asked<'search'>): Promise<Answered<'search'>> {
+  const lookup = readLookup(text);
+  const { email, idFirst } = lookup;
+  if (email !== undefined && !idFirst && (await hasHistory(tables, mailboxKeys(email)))) {
+    return { view: 'recipient', open: [email] };
+  }
+  const found = await findById(tables, lookup);
+  if (found) return { view: 'mail', open: 'id' in found ? ['item', found.id] : ['sent', found.messageId] };
+  return email === undefined ? { view: 'mail', open: ['sent', text.trim()] } : { view: 'recipient', open: [email] };
+}

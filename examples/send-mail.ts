@@ -1,0 +1,95 @@
+/**
+ * An application that has Todoke send its mail: it puts one item into the Mail table.
+ *
+ * Beside a running `npm start`; the second time nothing is sent:
+ *
+ *     npx tsx examples/send-mail.ts order-1001 bounce@example.com
+ *
+ * On a deployed stack, in a role to which SendMailPolicyArn is attached:
+ *
+ *     npx tsx examples/send-mail.ts --outputs cdk-outputs.json order-1001 somebody@example.com
+ *
+ * Copy sendOnce; the rest is for the command line.
+ */
+import { readFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
+import * as z from 'zod';
+
+interface Mail {
+  /** What the mail is about, such as an order and the kind of mail: the same in every attempt to send it. */
+  readonly id: string;
+  readonly from: string;
+  readonly to: string;
+  readonly subject: string;
+  readonly content: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Where Todoke takes mail: the output MailTableName of its stack. */
+interface MailTable {
+  readonly client: DynamoDBDocumentClient;
+  readonly name: string;
+}
+
+/**
+ * Has a mail sent once, however often this is called: after an error, call it again with the same mail.
+ *
+ * @returns whether it was put now; else an item with its id is there already
+ */
+async function sendOnce(mail: Mail, table: MailTable): Promise<boolean> {
+  try {
+    await table.client.send(
+      new PutCommand({ TableName: table.name, Item: { ...mail }, ConditionExpression: 'attribute_not_exists(id)' }),
+    );
+    return true;
+  } catch (error) {
+    // An earlier call put it, perhaps one whose answer was lost.
+    if (error instanceof ConditionalCheckFailedException) return false;
+    throw error;
+  }
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { outputs: { type: 'string', default: '.local/outputs.json' } },
+});
+const [id = 'order-1001', to = 'bounce@example.com'] = positionals;
+const table = await open(values.outputs);
+const isNew = await sendOnce(
+  {
+    id,
+    from: 'Shop <shop@example.com>',
+    to,
+    subject: 'Your order',
+    content: 'Thank you.',
+    // Unsubscribing with one click (RFC 8058), which large mailbox providers ask of bulk mail.
+    headers: {
+      'List-Unsubscribe': `<https://example.com/unsubscribe?mail=${encodeURIComponent(id)}>`,
+      'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+    },
+  },
+  table,
+);
+console.log(isNew ? `Put ${id}: it goes out to ${to}` : `${id} was put before: nothing is sent again`);
+
+/** Reads the file that `cdk deploy --outputs-file` or `npm start` wrote, and prepares the client. */
+async function open(outputsFile: string): Promise<MailTable> {
+  const outputsSchema = z.object({ MailTableName: z.string(), DynamoDbEndpoint: z.string().optional() });
+  const text = await readFile(outputsFile, 'utf8').catch((cause) => {
+    throw new Error(
+      `Cannot read ${outputsFile}: \`npm start\` writes .local/outputs.json, \`npx cdk deploy --outputs-file <file>\` any other`,
+      { cause },
+    );
+  });
+  const [outputs] = Object.values(z.record(z.string(), outputsSchema).parse(JSON.parse(text)));
+  if (!outputs) throw new Error(`Cannot use ${outputsFile}: it holds no stack`);
+  // In AWS, region and credentials come from where the SDK looks for them by itself.
+  const local = outputs.DynamoDbEndpoint !== undefined && {
+    endpoint: outputs.DynamoDbEndpoint,
+    region: process.env['AWS_REGION'] ?? 'ap-northeast-1',
+    credentials: { accessKeyId: process.env['AWS_ACCESS_KEY_ID'] ?? 'local', secretAccessKey: 'local' },
+  };
+  return { client: DynamoDBDocumentClient.from(new DynamoDBClient(local || {})), name: outputs.MailTableName };
+}

@@ -1,0 +1,82 @@
+/** What to erase of a row, so that it says nothing of one person any more. */
+import type { Row } from '../aws/dynamodb.ts';
+import { mailboxKey, readAddresses } from '../mail/address.ts';
+import { EVENT_ENTRY_PREFIX } from '../recording/entries.ts';
+
+export const PERSONAL_TABLES = ['mail', 'sentLog', 'bounce'] as const;
+export type PersonalTable = (typeof PERSONAL_TABLES)[number];
+
+/** What a row is to the person. */
+export type Erasure =
+  /** The row is about this person only. */
+  | { readonly kind: 'delete' }
+  /** The row names others, too: attributes without this person. An attribute that is undefined is removed. */
+  | { readonly kind: 'update'; readonly set: Readonly<Record<string, string | undefined>> }
+  /** The row is not to this person, but the address is in it: as the sender, or in a text. */
+  | { readonly kind: 'mention' };
+
+const RECIPIENT_FIELDS = ['to', 'cc', 'bcc'] as const;
+
+/** @param keys every form of the person's address; see mailboxKeys */
+export function erasureOf(table: PersonalTable, row: Row, keys: readonly string[]): Erasure | undefined {
+  const erasure = table === 'bounce' ? ofBounce(row, keys) : ofMail(row, keys);
+  return erasure ?? (mentions(row, keys) ? { kind: 'mention' } : undefined);
+}
+
+function ofBounce({ toEmail, rawEvent, fullMessageId }: Row, keys: readonly string[]): Erasure | undefined {
+  const isOwn =
+    isIn(toEmail, keys) ||
+    // What is not understood has no recipient of its own.
+    (toEmail === undefined && mentions({ rawEvent }, keys)) ||
+    keys.some((key) => fullMessageId === `recipient#${key}`);
+  return isOwn ? { kind: 'delete' } : undefined;
+}
+
+/** An event, a log row, or an item. */
+function ofMail(row: Row, keys: readonly string[]): Erasure | undefined {
+  if (String(row['entry'] ?? '').startsWith(EVENT_ENTRY_PREFIX)) {
+    return isIn(row['recipient'], keys) ? { kind: 'delete' } : undefined;
+  }
+  const set: Record<string, string | undefined> = {};
+  let others = 0;
+  for (const field of RECIPIENT_FIELDS) {
+    const addresses = readAddresses(row[field]);
+    const rest = addresses.filter(({ email }) => !isIn(email, keys));
+    others += rest.length;
+    if (rest.length < addresses.length) set[field] = rest.length > 0 ? JSON.stringify(rest) : undefined;
+  }
+  if (Object.keys(set).length === 0) return undefined;
+  if (others === 0) return { kind: 'delete' };
+  const { error } = row;
+  // It names recipients that were refused.
+  if (typeof error === 'string' && mentions({ error }, keys)) set['error'] = error.replace(patternOf(keys), '[erased]');
+  return { kind: 'update', set };
+}
+
+/** The row for the person to read: of the recipients in it only the person. */
+export function ownPartOf(row: Row, keys: readonly string[]): Row {
+  const own = Object.entries(row).map(([name, value]) => {
+    const isField = RECIPIENT_FIELDS.some((field) => field === name);
+    return [name, isField ? readAddresses(value).filter(({ email }) => isIn(email, keys)) : value];
+  });
+  return Object.fromEntries(own);
+}
+
+/** The row after its erasure. */
+export const erased = (row: Row, set: Readonly<Record<string, string | undefined>>): Row => ({ ...row, ...set });
+
+const isIn = (email: unknown, keys: readonly string[]): boolean =>
+  typeof email === 'string' && keys.includes(mailboxKey(email));
+
+/** Whether the address is anywhere in the row, in any of its forms. */
+export function mentions(row: Row, keys: readonly string[]): boolean {
+  const text = JSON.stringify(row, (_, value) => (value instanceof Set ? [...value] : value));
+  // The letter of an escaped line break or tab would seem to belong to the address after it.
+  return [text, text.replace(/\\+[bfnrt]/g, ' ')].some((form) => patternOf(keys).test(form));
+}
+
+/** The address as a whole, not as a part of a longer one. */
+const patternOf = (keys: readonly string[]): RegExp => {
+  const escaped = keys.map((key) => key.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'));
+  return new RegExp(`(?<![\\p{L}\\p{N}.+_-])(?:${escaped.join('|')})(?!\\.?[\\p{L}\\p{N}-])`, 'giu');
+};

@@ -1,0 +1,29 @@
+/** Finds a mail by an id that a person typed. */
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
+import type { Lookup } from './lookup.ts';
+import { readLogRows } from './story.ts';
+import { queryPartition, type Tables } from './tables.ts';
+
+/** Where the story of a mail begins: with its message id, or with its item. */
+export type FoundId = { readonly messageId: string } | { readonly id: string };
+
+/** The mail that an id names: a message id in any of its forms, or the id of an item. In at most six requests. */
+export async function findById(tables: Tables, { messageIds, mailId }: Lookup): Promise<FoundId | undefined> {
+  if (mailId === '') return undefined;
+  const [logs, { Item: item }] = await Promise.all([
+    readLogRows(tables, messageIds),
+    tables.client.send(new GetCommand({ TableName: tables.mail, Key: { id: mailId } })),
+  ]);
+  const logged = new Set(logs.map((row) => row['messageId']));
+  const [exact = ''] = messageIds;
+  if (logged.has(exact)) return { messageId: exact };
+  if (item) return { id: mailId };
+  const found = messageIds.find((messageId) => logged.has(messageId));
+  if (found !== undefined) return { messageId: found };
+  // Events of a mail that was never logged.
+  for (const messageId of messageIds) {
+    const { rows } = await queryPartition(tables.client, tables.sentLog, ['messageId', messageId], 1);
+    if (rows.length > 0) return { messageId };
+  }
+  return undefined;
+}

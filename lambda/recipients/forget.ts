@@ -1,0 +1,123 @@
+/** Finds all rows about a person, and erases them. */
+import { DeleteCommand, paginateScan, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { Row } from '../aws/dynamodb.ts';
+import { forEachConcurrently } from '../aws/for-each-concurrently.ts';
+import { isConditionFailure, updateExpression } from '../aws/update.ts';
+import { type Erasure, erased, erasureOf, mentions, PERSONAL_TABLES, type PersonalTable } from './erasure.ts';
+import type { Tables } from './tables.ts';
+
+/** A row about the person. */
+export interface PersonalRow {
+  readonly table: PersonalTable;
+  readonly row: Row;
+  readonly erasure: Erasure;
+  /** Whether the address is still in the row after its erasure: as the sender, or in a text. */
+  readonly stays: boolean;
+}
+
+const KEYS: Readonly<Record<PersonalTable, readonly string[]>> = {
+  mail: ['id'],
+  sentLog: ['messageId', 'entry'],
+  bounce: ['fullMessageId', 'eventId'],
+};
+
+export const keyOf = ({ table, row }: Pick<PersonalRow, 'table' | 'row'>): Row =>
+  Object.fromEntries(KEYS[table].map((name) => [name, row[name]]));
+
+/** Parts of a table that are read at one time. */
+const SEGMENTS = 4;
+
+/**
+ * Reads all rows of all three tables. No index knows a log row without events, an item, or an event that was not
+ * understood by its recipient, and an erasure must be complete.
+ *
+ * @param keys every form of the person's address; see mailboxKeys
+ * @param progress is told of each page, 1 MB, that was read
+ */
+export async function findPersonalRows(
+  tables: Tables,
+  keys: readonly string[],
+  progress: (table: PersonalTable, rows: number) => void,
+): Promise<PersonalRow[]> {
+  const found: PersonalRow[] = [];
+  for (const table of PERSONAL_TABLES) {
+    const segments = Array.from({ length: SEGMENTS }, (_, segment) => segment);
+    await forEachConcurrently(segments, async (Segment) => {
+      const scan = paginateScan(
+        { client: tables.client },
+        { TableName: tables[table], ConsistentRead: true, Segment, TotalSegments: SEGMENTS },
+      );
+      for await (const { Items = [] } of scan) {
+        for (const row of Items) {
+          const erasure = erasureOf(table, row, keys);
+          if (erasure) found.push({ table, row, erasure, stays: staysIn(row, erasure, keys) });
+        }
+        progress(table, Items.length);
+      }
+    });
+  }
+  return found;
+}
+
+function staysIn(row: Row, erasure: Erasure, keys: readonly string[]): boolean {
+  if (erasure.kind === 'delete') return false;
+  return mentions(erasure.kind === 'update' ? erased(row, erasure.set) : row, keys);
+}
+
+/**
+ * Erases rows: deletes them, or takes the person out of them. A row that was changed since it was found is left alone.
+ * Doing it again changes nothing.
+ *
+ * @param progress is told after each row how many are done
+ * @returns how many rows were changed by somebody else meanwhile
+ */
+export async function erase(
+  tables: Tables,
+  rows: readonly PersonalRow[],
+  progress: (done: number) => void,
+): Promise<number> {
+  let done = 0;
+  let changed = 0;
+  await forEachConcurrently(rows, async (personal) => {
+    try {
+      await eraseRow(tables, personal);
+    } catch (error) {
+      if (!isConditionFailure(error)) throw error;
+      changed++;
+    }
+    progress(++done);
+  });
+  return changed;
+}
+
+async function eraseRow(tables: Tables, { table, row, erasure }: PersonalRow): Promise<void> {
+  const target = { TableName: tables[table], Key: keyOf({ table, row }) };
+  // Who else is in the row must still be as it was found.
+  const fields = ['to', 'cc', 'bcc'].filter((name) => row[name] !== undefined);
+  const condition = {
+    condition: ['attribute_exists(#key)', ...fields.map((name) => `#${name} = :${name}`)].join(' AND '),
+    names: fields,
+    values: Object.fromEntries(fields.map((name) => [name, row[name]])),
+  };
+  const [key = ''] = KEYS[table];
+  if (erasure.kind === 'update') {
+    const { ExpressionAttributeNames, ...expression } = updateExpression({
+      set: erasure.set,
+      remove: Object.keys(erasure.set).filter((name) => erasure.set[name] === undefined),
+      ...condition,
+    });
+    const names = { ...ExpressionAttributeNames, '#key': key };
+    await tables.client.send(new UpdateCommand({ ...target, ...expression, ExpressionAttributeNames: names }));
+  } else if (erasure.kind === 'delete') {
+    await tables.client.send(
+      new DeleteCommand({
+        ...target,
+        ...(fields.length > 0 && {
+          ConditionExpression: condition.condition,
+          ExpressionAttributeNames: { '#key': key, ...Object.fromEntries(fields.map((name) => [`#${name}`, name])) },
+          ExpressionAttributeValues: Object.fromEntries(fields.map((name) => [`:${name}`, row[name]])),
+        }),
+      }),
+    );
+  }
+}

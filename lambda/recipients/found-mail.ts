@@ -1,0 +1,86 @@
+/** A mail in the form in which it is shown: its facts, its recipients with how far it got, its events. */
+import type { Row } from '../aws/dynamodb.ts';
+import { type Address, mailboxKey, readAddresses } from '../mail/address.ts';
+import {
+  inOrder,
+  type Recipient,
+  type RecipientState,
+  recipientsOf,
+  stateAt,
+  statesOf,
+  timeOf,
+} from '../mail/story.ts';
+import { bounceKeyOf, type EventRow, type Story, textOf } from './story.ts';
+
+export interface FoundRecipient extends Address {
+  readonly field?: Recipient['field'];
+  /** As in SentLog; `sent` without an event, and `no-news` when that is too long ago; of an item that was not sent its status. */
+  readonly state: string;
+  readonly occurredAt?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly bounceClass?: string | undefined;
+}
+
+export interface FoundMail {
+  readonly messageId?: string | undefined;
+  /** ISO 8601; for a mail that was never logged, the time of its first event. */
+  readonly sentAt?: string | undefined;
+  readonly provider?: string | undefined;
+  readonly mailId?: string | undefined;
+  readonly from?: Address | undefined;
+  readonly subject?: string | undefined;
+  readonly recipients: readonly FoundRecipient[];
+  /** Of an item that was not sent: its status, and its error. Such an item may have no readable recipient. */
+  readonly unsent?: Pick<FoundRecipient, 'state' | 'reason'> | undefined;
+  /** In the order in which they happened. */
+  readonly events: readonly EventRow[];
+}
+
+/**
+ * @param rows of one mail
+ * @param keys only recipients with one of these mailbox keys; undefined for all
+ */
+export function foundMail(
+  { log, item, events, bounces }: Omit<Story, 'more'>,
+  { keys, nowMs, noNewsHours }: { keys?: readonly string[]; nowMs: number; noNewsHours: number },
+): FoundMail {
+  const row: Row = log ?? item ?? {};
+  const ordered = inOrder(events);
+  const sentAt =
+    textOf(log?.['sentAt']) ?? textOf(item?.['sentAt']) ?? ordered.map(timeOf).find((time) => time !== undefined);
+  const bounceOf = new Map(bounces.map((bounce) => [bounceKeyOf(bounce), bounce]));
+  const unsent = !log && events.length === 0 && item ? itemState(item) : undefined;
+  const recipients = statesOf(recipientsOf(row), ordered)
+    .filter(({ email }) => keys === undefined || keys.includes(mailboxKey(email)))
+    .map(({ event, ...recipient }): FoundRecipient => {
+      if (unsent) return { ...recipient, ...unsent };
+      const state = stateAt(recipient.state, sentAt, nowMs, noNewsHours);
+      return { ...recipient, state, ...verdictOf(event, bounceOf) };
+    });
+  return {
+    messageId: textOf(log?.['messageId']) ?? textOf(item?.['messageId']) ?? textOf(events[0]?.['messageId']),
+    sentAt,
+    provider: textOf(row['provider']) ?? events[0]?.provider,
+    mailId: textOf(item?.['id']) ?? textOf(log?.['mailId']),
+    from: readAddresses(row['from'])[0],
+    subject: textOf(row['subject']) ?? textOf(bounces[0]?.['subject']),
+    recipients,
+    unsent,
+    events: ordered,
+  };
+}
+
+function itemState({ status, error }: Row): Pick<FoundRecipient, 'state' | 'reason'> {
+  return { state: textOf(status) || 'waiting', reason: textOf(error) };
+}
+
+/** When, why and how finally: the reason of an event is cut, that of its Bounce row is whole. */
+function verdictOf(event: RecipientState<EventRow>['event'], bounces: ReadonlyMap<string, Row>) {
+  if (event === undefined) return {};
+  const bounce = bounces.get(bounceKeyOf(event));
+  return {
+    occurredAt: timeOf(event),
+    reason: textOf(bounce?.['reason']) ?? event.reason,
+    bounceClass: textOf(bounce?.['bounceClass']),
+  };
+}

@@ -1,0 +1,102 @@
+/** All rows of one mail. */
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
+import * as z from 'zod/mini';
+import { batchGet, type Row } from '../aws/dynamodb.ts';
+import { OUTCOMES } from '../mail/verdict.ts';
+import { LOG_ROW_ENTRY } from '../recording/entries.ts';
+import { queryPartition, type Tables } from './tables.ts';
+
+const TIMEOUT_MS = 15_000;
+const STORY_EVENTS = 4_000;
+
+/** Rows that other programs wrote may have anything in any attribute: what is no text counts as missing. */
+const text = z.catch(z.optional(z.string()), undefined);
+
+/** An event, as SentLog has it. */
+const eventRow = z.looseObject({
+  entry: z.string(),
+  state: z.catch(z.string(), ''),
+  recipient: text,
+  reason: text,
+  provider: text,
+  fullMessageId: text,
+  eventId: text,
+});
+export type EventRow = z.infer<typeof eventRow>;
+
+/** A mail by its rows. */
+export interface Story {
+  /** The log row, if the mail was logged. */
+  readonly log?: Row | undefined;
+  /** The item of the Mail table, if it is there. */
+  readonly item?: Row | undefined;
+  readonly events: readonly EventRow[];
+  /** The Bounce rows of the failures. */
+  readonly bounces: readonly Row[];
+  /** Whether there are more events than were read. */
+  readonly more: boolean;
+}
+
+/** Reads all that is known of one mail, by its message id or its item's id: at most 4,000 events. */
+export async function readStory(
+  tables: Tables,
+  asked: { readonly messageId?: string | undefined; readonly id?: string | undefined },
+): Promise<Story> {
+  const { client } = tables;
+  const get = async (TableName: string, Key: Row) => (await client.send(new GetCommand({ TableName, Key }))).Item;
+  const itemOf = async (id: unknown) => (typeof id === 'string' && id !== '' ? get(tables.mail, { id }) : undefined);
+  let item: Row | undefined = await itemOf(asked.id);
+  const messageId = asked.messageId ?? textOf(item?.['messageId']) ?? '';
+  // The log row has a request of its own: events come before it, and there may be more than are read.
+  const [{ rows, more }, log] = await Promise.all([
+    queryPartition(client, tables.sentLog, ['messageId', messageId], STORY_EVENTS),
+    messageId ? get(tables.sentLog, { messageId, entry: LOG_ROW_ENTRY }) : undefined,
+  ]);
+  item ??= await itemOf(log?.['mailId']);
+  const events = eventsIn(rows);
+  return { log, item, events, bounces: await readBounces(tables, failuresIn(events)), more };
+}
+
+/** The events among rows of SentLog. */
+export const eventsIn = (rows: readonly Row[]): EventRow[] =>
+  rows.filter((row) => row['entry'] !== LOG_ROW_ENTRY).map((row) => eventRow.parse(row));
+
+/** The key of a row of Bounce. */
+interface BounceKey {
+  readonly fullMessageId: string;
+  readonly eventId: string;
+}
+
+/** The keys of the Bounce rows of the failures among events, each once. */
+export function failuresIn(events: readonly EventRow[]): BounceKey[] {
+  const keys = new Map<string, BounceKey>();
+  for (const { state, fullMessageId, eventId } of events) {
+    if (!fullMessageId || !eventId || !OUTCOMES.some((outcome) => outcome === state)) continue;
+    keys.set(bounceKeyOf({ fullMessageId, eventId }), { fullMessageId, eventId });
+  }
+  return [...keys.values()];
+}
+
+/** Tells a Bounce row from all others; the event of a story that it belongs to has the same. */
+export const bounceKeyOf = (row: { readonly fullMessageId?: unknown; readonly eventId?: unknown }): string =>
+  JSON.stringify([row.fullMessageId, row.eventId]);
+
+/** @param keys all different */
+export function readBounces(tables: Tables, keys: readonly BounceKey[]): Promise<Row[]> {
+  const wanted = keys.map(({ fullMessageId, eventId }) => ({ fullMessageId, eventId }));
+  return batchGet(tables.client, tables.bounce, wanted, {
+    consistent: false,
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+}
+
+/** The log rows of mails. @param messageIds all different */
+export function readLogRows(tables: Tables, messageIds: readonly string[]): Promise<Row[]> {
+  const keys = messageIds.map((messageId) => ({ messageId, entry: LOG_ROW_ENTRY }));
+  return batchGet(tables.client, tables.sentLog, keys, {
+    consistent: false,
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+}
+
+export const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -1,0 +1,162 @@
+import { describe, expect, test } from 'vitest';
+import { readHeaders } from '../../../lambda/mail/headers.ts';
+import { anyJson, holdsForAll } from './property.ts';
+
+const ONE_CLICK = {
+  'List-Unsubscribe': '<https://example.com/unsubscribe?u=1>',
+  'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+};
+
+describe('headers are read', () => {
+  test.each([undefined, null, '', ' ', {}, '{}'])('of %j: none', (value) => {
+    expect(readHeaders(value)).toEqual({ headers: {}, problems: [] });
+  });
+
+  test('of a map, and of a JSON object that was typed as text', () => {
+    expect(readHeaders(ONE_CLICK)).toEqual({ headers: ONE_CLICK, problems: [] });
+    expect(readHeaders(JSON.stringify(ONE_CLICK))).toEqual({ headers: ONE_CLICK, problems: [] });
+  });
+
+  test('with numbers and booleans as text', () => {
+    const { headers, problems } = readHeaders({
+      'X-Order': 1001,
+      'X-Rate': 0.5,
+      'X-Long': '12345678901234567890',
+      'X-Vip': true,
+    });
+    expect(headers).toEqual({ 'X-Order': '1001', 'X-Rate': '0.5', 'X-Long': '12345678901234567890', 'X-Vip': 'true' });
+    expect(problems).toEqual([]);
+  });
+
+  test('without spaces at which a line of spaces could be folded', () => {
+    expect(readHeaders({ 'X-A': `  a${' '.repeat(200)}b ` }).headers).toEqual({ 'X-A': 'a b' });
+  });
+
+  test('with other characters as encoded words of at most 75 characters, of whole characters each', () => {
+    const value = `${'夏のキャンペーン😀'.repeat(8)} 2026`;
+    const words = readHeaders({ 'X-Campaign': value }).headers['X-Campaign']?.split(' ') ?? [];
+    expect(words.length).toBeGreaterThan(3);
+    expect(words.every((word) => /^=\?UTF-8\?B\?[\w+/]+=*\?=$/.test(word) && word.length <= 75)).toBe(true);
+    const decoded = words.map((word) => Buffer.from(word.slice(10, -2), 'base64').toString());
+    expect(decoded.join('')).toBe(value);
+    expect(decoded.join('')).not.toContain('\ufffd');
+  });
+});
+
+describe('headers are refused', () => {
+  const reserved = (name: string) => `headers: ${name} is set by Todoke or the provider: remove it`;
+  const own = (name: string, attribute: string) => `headers: ${name} has an attribute of its own: use ${attribute}`;
+
+  test.each([
+    ...['Date', 'Message-ID', 'Sender', 'Return-Path', 'Received', 'MIME-Version', 'DKIM-Signature', 'X-Api-Data'],
+    ...['X-SG-ID', 'X-SG-EID', 'X-SMTPAPI', 'Content-Type', 'Content-Transfer-Encoding', 'Content-ID'],
+  ])('%s is reserved, in any case', (name) => {
+    for (const written of [name, name.toLowerCase(), name.toUpperCase()]) {
+      expect(readHeaders({ [written]: 'x' })).toEqual({ headers: { [written]: '' }, problems: [reserved(written)] });
+    }
+  });
+
+  test.each([
+    ['From', 'from'],
+    ['TO', 'to'],
+    ['cc', 'cc'],
+    ['Bcc', 'bcc'],
+    ['reply-to', 'replyTo'],
+    ['Subject', 'subject'],
+  ])('%s has an attribute of its own', (name, attribute) => {
+    expect(readHeaders({ [name]: 'x' }).problems).toEqual([own(name, attribute)]);
+  });
+
+  test.each(['\r\nBcc: eve@example.com', '\n', '\r', '\r\n x', '\0', '\t', '\x7f', '\x85', '\u001b[0m'])(
+    'with a control character in the value: %j',
+    (text) => {
+      expect(readHeaders({ 'X-A': `a${text}b` }).problems).toEqual([
+        'headers: X-A has a line break, or another control character',
+      ]);
+    },
+  );
+
+  test.each([
+    '',
+    ' ',
+    'X A',
+    'X:',
+    ':',
+    'X-夏',
+    'X\r\nBcc',
+    'X-A: b\r\nBcc',
+    '-',
+    '1',
+    '__proto__',
+    'X\0',
+    ' To',
+    'Bcc ',
+  ])('with the name %j', (name) => {
+    const { problems } = readHeaders(JSON.parse(`{${JSON.stringify(name)}: "x"}`));
+    expect(problems).toEqual([`headers: ${JSON.stringify(name)} is not the name of a header`]);
+  });
+
+  test('with the name of what every object of JavaScript has: it would be lost on the way', () => {
+    expect(readHeaders({ constructor: 'x' }).problems).toEqual(['headers: constructor is not the name of a header']);
+  });
+
+  test.each<[string, unknown, string]>([
+    ['a list', ['X-A: b'], 'headers is not a map of names and values, or a JSON object as text'],
+    ['a set', new Set(['X-A']), 'headers is not a map of names and values, or a JSON object as text'],
+    ['a number', 7, 'headers is not a map of names and values, or a JSON object as text'],
+    ['a header as text', 'X-A: b', 'headers is not a map of names and values, or a JSON object as text'],
+    ['a JSON list', '["X-A"]', 'headers is not a map of names and values, or a JSON object as text'],
+    ['a list of values', { 'X-A': ['b', 'c'] }, 'headers: X-A is not text'],
+    ['a map as value', { 'X-A': { value: 'b' } }, 'headers: X-A is not text'],
+    ['no value', { 'X-A': null }, 'headers: X-A is not text'],
+    ['an empty value', { 'X-A': ' ' }, 'headers: X-A has no value'],
+    [
+      'a number that JSON rounded',
+      '{"X-A": 12345678901234567890}',
+      'headers: X-A is too long a number: put it into quotation marks',
+    ],
+    ['a name twice', { 'X-A': 'b', 'x-a': 'c' }, 'headers: x-a is there twice'],
+    [
+      'a URL that is not ASCII',
+      { 'List-Unsubscribe': '<https://例.jp/>' },
+      'headers: List-Unsubscribe has a character that is not ASCII: encode it as in a URL',
+    ],
+    [
+      'a name that fills a line',
+      { [`X-${'a'.repeat(75)}`]: 'b' },
+      `headers: X-${'a'.repeat(75)} is too long: a name has at most 76 characters`,
+    ],
+    [
+      'a word that fills a line',
+      { 'X-A': `b ${'c'.repeat(901)}` },
+      'headers: X-A has 901 characters without a space, at most 900 are taken',
+    ],
+    [
+      'many',
+      Object.fromEntries(Array.from({ length: 31 }, (_, i) => [`X-${i}`, 'b'])),
+      'headers has 31 headers, at most 30 are taken',
+    ],
+    [
+      'very many words',
+      { 'X-A': 'a '.repeat(190_000) },
+      'headers: X-A has 380000 characters, at most 10000 are taken in all',
+    ],
+    [
+      'long ones',
+      Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`X-${i + 10}`, 'b'.repeat(497)])),
+      'headers has 10020 characters, at most 10000 are taken',
+    ],
+  ])('%s', (_, value, problem) => {
+    expect(readHeaders(value).problems).toEqual([problem]);
+  });
+
+  test('or are printable ASCII, whatever they are', () => {
+    holdsForAll(anyJson, (value) => {
+      for (const typed of [value, JSON.stringify(value), { 'X-A': value }]) {
+        const { headers, problems } = readHeaders(typed);
+        for (const text of Object.values(headers)) expect(text).toMatch(/^[ -~]*$/);
+        for (const problem of problems) expect(problem).not.toMatch(/\p{Cc}/u);
+      }
+    });
+  });
+});

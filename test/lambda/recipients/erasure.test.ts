@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { erasureOf, mentions, ownPartOf } from '../../../lambda/recipients/erasure.ts';
+
+const KEYS = ['taro@example.jp'];
+const TARO = 'Taro@Example.jp';
+
+test.each([
+  ['an event of this recipient', 'sentLog', { entry: 'event#t#1', recipient: KEYS[0] }],
+  ['a log row of this recipient only', 'sentLog', { entry: 'mail', to: `["${TARO}"]`, bcc: `太郎 <${TARO}>` }],
+  ['an item of this recipient only', 'mail', { id: 'a', to: `Taro <${TARO}>`, content: 'Dear Taro' }],
+  ['a failure', 'bounce', { toEmail: KEYS[0] }],
+  ['an event that was not understood', 'bounce', { outcome: 'unrecognized', rawEvent: `{"email":"${TARO}"}` }],
+  ['a decision', 'bounce', { fullMessageId: 'recipient#taro@example.jp', eventId: 'decision#1' }],
+] as const)('%s is deleted', (_, table, row) => {
+  expect(erasureOf(table, row, KEYS)).toEqual({ kind: 'delete' });
+});
+
+test('of several recipients in any form this one is taken out, and out of the error that names it', () => {
+  const row = {
+    id: 'a',
+    to: [{ email: 'Hanako@example.com', name: 'Hanako' }, { email: TARO }],
+    cc: `${TARO}`,
+    bcc: 'jiro@example.com',
+    error: `Refused: ${TARO}, hanako@example.com`,
+  };
+  expect(erasureOf('mail', row, KEYS)).toEqual({
+    kind: 'update',
+    set: {
+      to: '[{"email":"Hanako@example.com","name":"Hanako"}]',
+      cc: undefined,
+      error: 'Refused: [erased], hanako@example.com',
+    },
+  });
+  expect(ownPartOf(row, KEYS)).toMatchObject({ to: [{ email: TARO }], cc: [{ email: TARO }], bcc: [] });
+});
+
+test('what is not to this person is kept, and is a mention where the address is in it', () => {
+  expect(erasureOf('sentLog', { entry: 'event#t#1', recipient: 'jiro@example.com' }, KEYS)).toBe(undefined);
+  expect(erasureOf('bounce', { toEmail: 'jiro@example.com' }, KEYS)).toBe(undefined);
+  const others = { entry: 'mail', to: 'jiro@example.com' };
+  expect(erasureOf('sentLog', others, KEYS)).toBe(undefined);
+  expect(erasureOf('sentLog', { ...others, from: `Taro <${TARO}>` }, KEYS)).toEqual({ kind: 'mention' });
+});
+
+test('an address is found as a whole only', () => {
+  for (const text of [TARO, `<${TARO}>`, `to ${TARO}.`, `{"email":"${TARO}"}`]) {
+    expect(mentions({ text }, KEYS), text).toBe(true);
+  }
+  for (const text of [`my${TARO}`, `a.${TARO}`, `${TARO}.com`, `${TARO}-x`, 'taro@exampleXjp']) {
+    expect(mentions({ text }, KEYS), text).toBe(false);
+  }
+  expect(mentions({ text: new Set([TARO]) }, KEYS)).toBe(true);
+});
+
+test.each([`Dear\n${TARO}`, `\t${TARO}`, JSON.stringify({ reply: `to\r\n${TARO}` }), `C:\\${TARO}`])(
+  'an address is found after a line break, a tab and a backslash: %j',
+  (text) => {
+    expect(mentions({ text }, KEYS)).toBe(true);
+  },
+);
+
+test.each(['taro@my-shop.example.jp', 'taro@xn--r8jz45g.jp', 'a-b+c/d@example.jp', "{o'brien|x}*?^$@example.jp"])(
+  'every character of an address is taken literally: %s',
+  (address) => {
+    expect(mentions({ text: `to ${address}.` }, [address])).toBe(true);
+    expect(mentions({ text: 'to someone@example.com' }, [address])).toBe(false);
+  },
+);

@@ -1,0 +1,198 @@
+/** What an outage costs, and whom it delays. The clock is moved; everything else is real. */
+import { createServer, type Server } from 'node:net';
+import { beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { listen } from '../../../local/ports.ts';
+import { firstTable, readPage } from '../../docs/pages.ts';
+import { senderAtWork } from './sender-at-work.ts';
+import { recordOf } from './sender-servers.ts';
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+/** Nobody listens here. */
+const CLOSED_PORT = 1;
+
+let at: Awaited<ReturnType<typeof senderAtWork>>;
+let aheadMs = 0;
+beforeAll(async () => {
+  at = await senderAtWork();
+});
+beforeEach(async () => {
+  at.api.answer = () => undefined;
+  at.proxy.plan = () => undefined;
+  at.secret.isReadable = true;
+  await at.retries.reset();
+  // Longer than the sender believes what it has learned of a provider or secret.
+  aheadMs += 5 * MINUTE_MS;
+  const { now } = Date;
+  const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + aheadMs);
+  const random = vi.spyOn(Math, 'random').mockReturnValue(0.5);
+  onTestFinished(() => {
+    clock.mockRestore();
+    random.mockRestore();
+  });
+});
+
+/** Lets time pass in steps, and delivers what is due after each. */
+async function pass(ms: number, stepMs: number) {
+  for (let passed = 0; passed < ms; passed += stepMs) {
+    aheadMs += stepMs;
+    await at.deliverRetries();
+  }
+}
+
+let count = 0;
+const letter = (provider: string, change: object = {}) => ({
+  id: `mail-${++count}`,
+  provider,
+  from: 'shop@example.com',
+  to: `mail-${count}@example.jp`,
+  subject: 'S',
+  content: 'C',
+  ...change,
+});
+
+async function put(item: ReturnType<typeof letter>) {
+  await at.put(item);
+  return recordOf(item);
+}
+
+describe('an hour of an outage costs a mail as many calls as docs/design.md says', () => {
+  async function hourOf(provider: string, attempts: () => number) {
+    const item = letter(provider, provider === 'sendgrid' ? {} : { to: 'someone@example.jp' });
+    const record = await put(item);
+    const before = { attempts: attempts(), calls: at.proxy.calls.length };
+    expect(await at.deliver([record])).toEqual([]);
+    await pass(2 * MINUTE_MS, 1_000);
+    await pass(HOUR_MS - 2 * MINUTE_MS, 10_000);
+    expect(await at.mail(item.id)).not.toMatchObject({ status: expect.stringMatching(/sent|failed/) });
+    return [attempts() - before.attempts, at.proxy.calls.length - before.calls, at.retries.put.length];
+  }
+  const documented = async (outage: string) => {
+    const design = await readPage('docs/design.md');
+    const row = firstTable(design.split('<!-- outages -->')[1] ?? '').find(([name]) => name === outage);
+    return row?.slice(1).map(Number);
+  };
+
+  test('SendGrid answers 503', async () => {
+    at.api.answer = () => ({ status: 503 });
+    expect(await hourOf('sendgrid', () => at.api.requests)).toEqual(await documented('SendGrid answers 503'));
+  });
+
+  test('SendGrid answers 429, with a reset in two hours', async () => {
+    const reset = String(Math.ceil(Date.now() / 1000) + 7_200);
+    at.api.answer = () => ({ status: 429, headers: { 'x-ratelimit-reset': reset } });
+    const hour = await hourOf('sendgrid', () => at.api.requests);
+    expect(hour).toEqual(await documented('SendGrid answers 429, with a reset in two hours'));
+  });
+
+  test('the SMTP port is closed', async () => {
+    at.secret.smtpPort = CLOSED_PORT;
+    onTestFinished(() => {
+      at.secret.smtpPort = at.smtp.port;
+    });
+    // Of each attempt the log has a line.
+    const written = vi.spyOn(process.stdout, 'write');
+    onTestFinished(() => written.mockRestore());
+    const attempts = () => written.mock.calls.filter(([line]) => String(line).includes('"nextAttemptAt"')).length;
+    expect(await hourOf('customers-mail-cloud', attempts)).toEqual(await documented('the SMTP port is closed'));
+  });
+
+  // It takes a minute and a half: each attempt waits for the greeting until its time is over.
+  test.runIf(process.env['SLOW'])('the SMTP server does not answer', { timeout: 300_000 }, async () => {
+    const silent = await silentServer();
+    at.secret.smtpPort = silent.port;
+    onTestFinished(() => {
+      at.secret.smtpPort = at.smtp.port;
+      silent.server.close();
+    });
+    const hour = await hourOf('customers-mail-cloud', () => silent.connections());
+    expect(hour).toEqual(await documented('the SMTP server does not answer'));
+  });
+
+  test('DynamoDB fails each write of the Mail table', async () => {
+    at.proxy.plan = ({ action }) => (action === 'UpdateItem' ? 'error 500' : undefined);
+    const hour = await hourOf('sendgrid', () => at.api.requests);
+    expect(hour).toEqual(await documented('DynamoDB fails each write of the Mail table'));
+  });
+
+  test('the sender secret cannot be read', async () => {
+    await at.reload();
+    at.secret.isReadable = false;
+    const hour = await hourOf('sendgrid', () => at.api.requests);
+    expect(hour).toEqual(await documented('the sender secret cannot be read'));
+  });
+});
+
+test('a secret that becomes readable after seconds is used within seconds', async () => {
+  await at.reload();
+  at.secret.isReadable = false;
+  const item = letter('sendgrid');
+  await at.deliver([await put(item)]);
+  await pass(5_000, 1_000);
+  expect(await at.mail(item.id)).toMatchObject({
+    status: 'sending',
+    error:
+      'Cannot send: the sender secret cannot be read: Secrets Manager gave none: InternalServiceError; it will be tried again',
+  });
+  at.secret.isReadable = true;
+  await pass(5_000, 1_000);
+  expect(await at.mail(item.id)).toMatchObject({ status: 'sent' });
+});
+
+test('one mail that SendGrid always answers with 500 and an SMTP server that is down delay none of 200 others', async () => {
+  at.secret.smtpPort = CLOSED_PORT;
+  onTestFinished(() => {
+    at.secret.smtpPort = at.smtp.port;
+  });
+  at.api.answer = ({ to }) => (to.startsWith('poison') ? { status: 500 } : undefined);
+  const others = Array.from({ length: 200 }, () => letter('sendgrid'));
+  const failing = [
+    letter('sendgrid', { to: 'poison@example.jp' }),
+    ...Array.from({ length: 19 }, () => letter('customers-mail-cloud')),
+  ];
+  // Everywhere among the others.
+  const items = [...others];
+  for (const [n, item] of failing.entries()) items.splice(n * 11, 0, item);
+  const records = await Promise.all(items.map(put));
+  const handedOver = at.handedOver.length;
+  for (let start = 0; start < records.length; start += 100) {
+    // Nothing is delivered again, so that the stream goes on after each batch.
+    expect(await at.deliver(records.slice(start, start + 100))).toEqual([]);
+  }
+  expect(at.handedOver.length - handedOver).toBe(200);
+  const waiting = await Promise.all(failing.map(({ id }) => at.mail(id)));
+  expect(waiting.map((item) => [item?.['status'], typeof item?.['nextAttemptAt']])).toEqual(
+    failing.map(() => ['sending', 'string']),
+  );
+  expect(at.retries.waiting()).toBe(20);
+
+  // A minute later there are others.
+  const later = Array.from({ length: 100 }, () => letter('sendgrid'));
+  const laterRecords = await Promise.all(later.map(put));
+  await pass(MINUTE_MS, 10_000);
+  expect(await at.deliver(laterRecords)).toEqual([]);
+  expect(at.handedOver.length - handedOver).toBe(300);
+
+  aheadMs += 6 * HOUR_MS;
+  await at.deliverRetries();
+  for (const { id, provider } of failing) {
+    expect(await at.mail(id)).toMatchObject({
+      status: 'failed',
+      error: expect.stringMatching(
+        provider === 'sendgrid' ? /^SendGrid .*\(500\)/ : /^Customers Mail Cloud .*ECONNREFUSED/,
+      ),
+    });
+  }
+  expect(at.retries.waiting()).toBe(0);
+});
+
+/** Accepts connections, and says nothing. */
+async function silentServer() {
+  let connections = 0;
+  const server: Server = createServer((socket) => {
+    connections++;
+    socket.on('error', () => undefined);
+  });
+  const port = await listen(server, 0, 'the silent server of the tests');
+  return { server, port, connections: () => connections };
+}
