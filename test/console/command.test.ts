@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, inject, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { CONSOLE_HEADER } from '../../console/shared/api.ts';
+import { commandsDir } from '../prepared.ts';
 import { temporaryFolder } from '../temporary.ts';
 
 /** The outputs of a stack that is not there: nothing is read until a view is opened. */
@@ -19,7 +20,7 @@ async function session(...args: string[]) {
   await writeFile(file, JSON.stringify({ Todoke: OUTPUTS }));
   const command = spawn(
     process.execPath,
-    [join(inject('commandsDir'), 'console.mjs'), '--outputs', file, '--port', '0', ...args],
+    [join(await commandsDir(), 'console.mjs'), '--outputs', file, '--port', '0', ...args],
     {
       cwd: join(import.meta.dirname, '../..'),
       env: { ...process.env, AWS_REGION: 'ap-northeast-1', AWS_ACCESS_KEY_ID: 'none', AWS_SECRET_ACCESS_KEY: 'none' },

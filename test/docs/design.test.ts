@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { describe, expect, inject, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { documentClient } from '../../lambda/aws/dynamodb.ts';
 import type { FailureEvent } from '../../lambda/mail/event.ts';
@@ -10,6 +10,7 @@ import { blocklistedRow, bounceRow, logRow, storyRow, unrecognizedRow } from '..
 import { mailTable, ticket } from '../../lambda/sending/mail-table.ts';
 import { sendAgain } from '../../lambda/sending/send-again.ts';
 import { newSending } from '../../lambda/sending/sending.ts';
+import { assemblyDir } from '../prepared.ts';
 import { blocks, codes, firstTable, readPage, section } from './pages.ts';
 
 const design = await readPage('docs/design.md');
@@ -84,7 +85,7 @@ describe('the reference of the tables in docs/design.md has the attributes of th
 
   test('keys and indexes are those of the template', async () => {
     const { Resources } = templateSchema.parse(
-      JSON.parse(await readFile(join(inject('assemblyDir'), 'Todoke.template.json'), 'utf8')),
+      JSON.parse(await readFile(join(await assemblyDir(), 'Todoke.template.json'), 'utf8')),
     );
     for (const [heading, logicalId] of [
       ['### Mail: what to send', 'Mail'],

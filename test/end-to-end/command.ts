@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { format } from 'node:util';
-import { expect, inject, vi } from 'vitest';
+import { expect, vi } from 'vitest';
+import { commandsDir } from '../prepared.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -25,7 +26,7 @@ export async function ran(
   args: readonly string[] = [],
   { environment = {}, input }: { environment?: Record<string, string>; input?: string } = {},
 ): Promise<Ran> {
-  const bundle = join(inject('commandsDir'), `${file}.mjs`);
+  const bundle = join(await commandsDir(), `${file}.mjs`);
   const command = spawn(process.execPath, [bundle, '--outputs', outputsFile, ...args], {
     cwd: ROOT,
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
-import { beforeEach, describe, expect, inject, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { readOutputs, type StackOutputs } from '../../bin/support/outputs.ts';
 import { documentClientOf } from '../../bin/support/tables.ts';
 import { openDataFolder } from '../../local/data-folder.ts';
 import { freePort, originOf } from '../../local/ports.ts';
+import { assemblyDir, commandsDir } from '../prepared.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { ran, ranHere } from './command.ts';
 import { until } from './running-stack.ts';
@@ -75,7 +76,7 @@ describe('npm start', () => {
   });
 
   test('interrupted while it starts, it leaves nothing', async () => {
-    const start = spawnCommand('--port', '0', '--dir', dir);
+    const start = await spawnCommand('--port', '0', '--dir', dir);
     await start.printed(/Synthesizing/);
     await start.interrupt();
     expect(existsSync(outputsFile())).toBe(false);
@@ -269,7 +270,7 @@ async function processesIn(folder: string): Promise<string[]> {
 }
 
 async function run(command: string, ...args: string[]) {
-  const child = spawn(process.execPath, [join(inject('commandsDir'), `${command}.mjs`), ...args], {
+  const child = spawn(process.execPath, [join(await commandsDir(), `${command}.mjs`), ...args], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -278,13 +279,13 @@ async function run(command: string, ...args: string[]) {
 }
 
 async function startCommand(...args: string[]) {
-  const command = spawnCommand(...args);
+  const command = await spawnCommand(...args);
   await command.printed(/Ctrl-C stops/);
   return command;
 }
 
-function spawnCommand(...args: string[]) {
-  const child = spawn(process.execPath, [join(inject('commandsDir'), 'start.mjs'), ...args], {
+async function spawnCommand(...args: string[]) {
+  const child = spawn(process.execPath, [join(await commandsDir(), 'start.mjs'), ...args], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -338,7 +339,7 @@ async function text(stream: Readable): Promise<string> {
 
 /** As after an earlier start: bundling is what takes longest. */
 async function synthesizedBefore(): Promise<void> {
-  await cp(inject('assemblyDir'), join(dir, 'assembly'), { recursive: true });
+  await cp(await assemblyDir(), join(dir, 'assembly'), { recursive: true });
 }
 
 /** The outputs of a local mode that ended without a stop: nobody listens at its addresses. */

@@ -4,9 +4,10 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { paginateScan } from '@aws-sdk/lib-dynamodb';
-import { expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { readOutputs } from '../../bin/support/outputs.ts';
 import { documentClientOf } from '../../bin/support/tables.ts';
+import { assemblyDir } from '../prepared.ts';
 import { temporaryFolder, whenFinished } from '../temporary.ts';
 import { post, until } from './running-stack.ts';
 
@@ -16,7 +17,7 @@ const CONNECTIONS = 8;
 const ACKNOWLEDGED = 40;
 
 async function start(dir: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', SCRIPT, dir, inject('assemblyDir')], { stdio: 'inherit' });
+  const child = spawn(process.execPath, ['--import', 'tsx', SCRIPT, dir, await assemblyDir()], { stdio: 'inherit' });
   whenFinished(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGTERM');

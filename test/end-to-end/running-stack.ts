@@ -14,7 +14,7 @@ import {
   QueryCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
-import { afterAll, beforeAll, expect, inject } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { AwsApiError } from '../../local/aws-api/aws-api.ts';
 import { openDataFolder } from '../../local/data-folder.ts';
 import { startEngine } from '../../local/database/engine.ts';
@@ -25,6 +25,7 @@ import type { ResolvedTemplate } from '../../local/stack/template.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
 import { Access } from '../iam/access.ts';
 import { type Grant, grantsOf, type Policies, policiesOf, without } from '../iam/policies.ts';
+import { assemblyDir } from '../prepared.ts';
 import { temporaryFolder, whenFinished } from '../temporary.ts';
 
 const REGION = 'ap-northeast-1';
@@ -143,7 +144,7 @@ async function start(options: StackOptions): Promise<RunningStack> {
     port: 0,
     delayMs: options.delayMs ?? 0,
     dynamoDbEndpoint: storage.endpoint,
-    assemblyDir: await assembly(dir, options),
+    assemblyDir: await assemblyOf(dir, options),
     authorize: (caller, action, resource) =>
       access.check({ caller, action, resource }).catch((error: Error) => {
         throw new AwsApiError(error.name, error.message);
@@ -256,7 +257,7 @@ async function start(options: StackOptions): Promise<RunningStack> {
 }
 
 async function readPolicies({ without: lacks }: StackOptions) {
-  const { stackName, template: unresolved } = await readAssembly(inject('assemblyDir'));
+  const { stackName, template: unresolved } = await readAssembly(await assemblyDir());
   const origins = { gatewayOrigin: 'http://127.0.0.1', awsApiOrigin: 'http://127.0.0.1' };
   const stack = { stackName, stackUuid: 'none', region: REGION, ...origins };
   const template = resolveTemplate(unresolved, stack);
@@ -275,8 +276,8 @@ async function startStorageWithProxy(dir: string, access: Access): Promise<Fault
 }
 
 /** The stack's own, or a copy of it in which streams give up sooner. */
-async function assembly(dir: string, { streamRetries }: StackOptions): Promise<string> {
-  const original = inject('assemblyDir');
+async function assemblyOf(dir: string, { streamRetries }: StackOptions): Promise<string> {
+  const original = await assemblyDir();
   if (streamRetries === undefined) return original;
   const copy = join(dir, 'assembly');
   await cp(original, copy, { recursive: true });

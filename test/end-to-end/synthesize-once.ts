@@ -1,13 +1,16 @@
-/** Synthesizes the stack, and bundles the commands, once for all test files. */
+/** Synthesizes the stack, and bundles the commands, once for all test files: when the first of them asks (`prepared.ts`). */
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import type { Plugin } from 'esbuild';
 import type { TestProject } from 'vitest/node';
-import { synthesizeIfChanged } from '../../local/stack/synthesize.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
+    /** Prepares what is asked for: `/assemblyDir` or `/commandsDir`. */
+    preparedAt: string;
     /** The stack as the app makes it, with its functions bundled, and what tells local mode that it is up to date. */
     assemblyDir: string;
     /** The commands, each as `<name>.mjs`. */
@@ -18,20 +21,41 @@ declare module 'vitest' {
 const ROOT = join(import.meta.dirname, '../..');
 const COMMANDS = ['console', 'doctor', 'find', 'forget', 'replay', 'resend', 'setup', 'start', 'try'];
 
-/** Once for the whole suite: bundling takes longer than starting the stack, and a bundled command starts five times as fast. */
+/** Bundling takes longer than starting the stack, and a bundled command starts five times as fast. Most files need neither. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   // Here packages are found that the bundles leave outside.
   const cache = join(ROOT, 'node_modules/.cache');
   await mkdir(cache, { recursive: true });
   const dir = await mkdtemp(join(cache, 'todoke-tests-'));
   const [assemblyDir, commandsDir] = [join(dir, 'assembly'), join(dir, 'commands')];
-  await Promise.all([synthesizeIfChanged({ outDir: assemblyDir }, () => undefined), bundleCommands(commandsDir)]);
+  const prepare: Record<string, () => Promise<unknown>> = {
+    '/assemblyDir': async () => {
+      const { synthesizeIfChanged } = await import('../../local/stack/synthesize.ts');
+      return synthesizeIfChanged({ outDir: assemblyDir }, () => undefined);
+    },
+    '/commandsDir': () => bundleCommands(commandsDir),
+  };
+  const prepared = new Map<string, Promise<unknown> | undefined>();
+  const server = createServer(async ({ url = '' }, response) => {
+    if (!prepared.has(url)) prepared.set(url, prepare[url]?.());
+    const error = await prepared.get(url)?.then(() => undefined, String);
+    response.writeHead(error === undefined ? 200 : 500).end(error);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('Cannot listen on a port');
+  project.provide('preparedAt', `http://127.0.0.1:${address.port}`);
   project.provide('assemblyDir', assemblyDir);
   project.provide('commandsDir', commandsDir);
-  return () => rm(dir, { recursive: true, force: true });
+  return async () => {
+    server.close();
+    server.closeAllConnections();
+    await rm(dir, { recursive: true, force: true });
+  };
 }
 
 async function bundleCommands(outdir: string): Promise<void> {
+  const { build } = await import('esbuild');
   await build({
     entryPoints: COMMANDS.map((name) => `bin/${name}.ts`),
     absWorkingDir: ROOT,

@@ -3,11 +3,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App, CfnResource, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { afterEach, describe, expect, inject, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { settingsFromContext } from '../../lib/settings.ts';
 import { TodokeStack } from '../../lib/todoke-stack.ts';
 import { resolve } from '../local/support.ts';
+import { assemblyDir } from '../prepared.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { synthesized } from './synthesized.ts';
 
@@ -65,8 +66,8 @@ function findingsIn(assemblyDir: string): string[] {
 }
 
 describe('AwsSolutions of cdk-nag', () => {
-  test('looks at every synthesis, and finds nothing', () => {
-    const file = join(inject('assemblyDir'), 'validation-report.json');
+  test('looks at every synthesis, and finds nothing', async () => {
+    const file = join(await assemblyDir(), 'validation-report.json');
     const { pluginReports } = reportSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
     expect(pluginReports.map(({ pluginName, conclusion }) => [pluginName, conclusion])).toContainEqual([
       'AwsSolutions',
