@@ -98,6 +98,8 @@ describe('beside the items that can be sent again', () => {
       ])
         expect(printed).toMatch(line);
     }
+    // These were sent again, too.
+    for (const id of ['whole', 'mistyped']) await stack().settled(id);
     const shown = await unsent(tablesOf(await readOutputs(stack().local.outputsFile)), {});
     for (const [id, item] of Object.entries(items)) {
       expect(await stack().mail(id)).toEqual({ id, ...letter, ...item });
