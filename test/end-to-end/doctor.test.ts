@@ -153,7 +153,7 @@ describe('npm run doctor', () => {
     ['--outputs', 'test', /^\nCannot read test: EISDIR/],
     ['--outputs', 'nowhere.json', /nowhere\.json: it is not there.*cdk deploy --outputs-file/],
   ])('%s %s is refused in one sentence', async (name, value, words) => {
-    const { stderr, status } = await doctorCommand([name, value]);
+    const { stderr, status } = await ranHere(stack().local.outputsFile, 'doctor', [name, value]);
     expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(words), status: 1 });
   });
 });

@@ -12,7 +12,7 @@ import { dayKey } from '../../lambda/recording/keys.ts';
 import type { Lane } from '../faults/storage.ts';
 import { withStorage } from '../faults/with-storage.ts';
 import { temporaryFolder, whenFinished } from '../temporary.ts';
-import { ran, runOn } from './command.ts';
+import { ranHere, runOn } from './command.ts';
 
 /** Rows of other recipients. A million take about an hour: FIND_ROWS=1000000 npx vitest run test/end-to-end/find.test.ts */
 const OTHER_EVENTS = Number(process.env['FIND_ROWS'] ?? 1_000);
@@ -260,7 +260,7 @@ test('what is not found says where it looked, what that means, and which address
   expect(said).toMatch(/never logged[\s\S]*retention period[\s\S]*another spelling/);
   expect(said).toContain('Did you mean taro@example.jp?');
   expect(await runOn(outputsFile, 'find', 'no-such-id')).toContain('or the id is not whole');
-  expect(await ran(outputsFile, 'find')).toMatchObject({
+  expect(await ranHere(outputsFile, 'find')).toMatchObject({
     status: 1,
     stderr: expect.stringContaining('say which, as in `npm run find -- ADDRESS|ID`'),
   });

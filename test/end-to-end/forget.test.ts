@@ -7,7 +7,7 @@ import { tablesOf } from '../../bin/support/tables.ts';
 import { canonicalJson } from '../../lambda/mail/json.ts';
 import type { Tables } from '../../lambda/recipients/tables.ts';
 import { whenFinished } from '../temporary.ts';
-import { ran } from './command.ts';
+import { ranHere } from './command.ts';
 import { runningStack, until } from './running-stack.ts';
 
 const BOUNCE = 'bounce@example.jp';
@@ -15,7 +15,7 @@ const BOUNCE = 'bounce@example.jp';
 const stack = runningStack();
 let tables: Tables;
 
-const forget = (...args: string[]) => ran(stack().local.outputsFile, 'forget', args);
+const forget = (...args: string[]) => ranHere(stack().local.outputsFile, 'forget', args);
 
 /** The rows of every table, as text. */
 async function everyRow(): Promise<string[]> {

@@ -7,7 +7,7 @@ import { readOutputs } from '../../bin/support/outputs.ts';
 import { documentClientOf } from '../../bin/support/tables.ts';
 import { storableMessageId } from '../../lambda/recording/keys.ts';
 import { temporaryFolder } from '../temporary.ts';
-import { ran, ranHere, runOn } from './command.ts';
+import { ranHere, runOn } from './command.ts';
 import { runningStack } from './running-stack.ts';
 
 const stack = runningStack();
@@ -189,7 +189,7 @@ test('a row that cannot be replayed is named, and the others are', async () => {
       new PutCommand({ TableName, Item: { ...unrecognized, fullMessageId, receivedAt: time, rawEvent } }),
     );
   }
-  const { stdout, stderr, status } = await ran(stack().local.outputsFile, 'replay');
+  const { stdout, stderr, status } = await ranHere(stack().local.outputsFile, 'replay');
   expect(stdout).toMatch(/CANNOT replay {"fullMessageId":"bad","eventId":"e"}: /);
   expect(stdout).toMatch(/2 now recognized, 1 still unrecognized/);
   expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(/Cannot replay 1 row:/), status: 1 });

@@ -235,7 +235,7 @@ describe('a malformed secret', () => {
     const before = await readFile(file, 'utf8');
     onTestFinished(() => writeFile(file, before));
     await writeFile(file, value);
-    return ran(stack().local.outputsFile, 'setup', ['--skip-doctor', ...args]);
+    return ranHere(stack().local.outputsFile, 'setup', ['--skip-doctor', ...args]);
   };
 
   test('stops the setup, which says what repairs it', async () => {
