@@ -315,7 +315,8 @@ describe('between the receiver and the recorder', () => {
     queue.proxy.plan = () => undefined;
     expect(await postTo(queue, post, { client: queue.patient, ...again })).toBe(200);
     await recordAll(lane);
-    expect(await complete(post, [AGAIN])).toEqual([]);
+    // The post has several messages. One that was still on its way when the others were rejected may come later than all.
+    expect(await complete(post, [FIRST_TIME, AGAIN])).toEqual([]);
   });
 
   test('a queue that is slow is not waited for, and what it stored after all is recorded once', async () => {
