@@ -41,7 +41,7 @@ async function ask<Asks, Answers>(
   );
 }
 
-/** The server, call by call. What they throw is read by messageOf. */
+/** The calls of the server. messageOf makes a sentence of the errors that they throw. */
 export const server = {
   session: () => ask('session', CALLS.session, {}),
   mails: (asked: Asked<'mails'>) => ask('mails', CALLS.mails, asked),

@@ -30,7 +30,7 @@ export function serverFilter({ provider, from = '', to = '' }: Query): MailFilte
   return { ...(known && { provider: known }), ...(ISO_TIME.test(from) && { from }), ...(ISO_TIME.test(to) && { to }) };
 }
 
-/** Whether only some of what is loaded is shown. */
+/** Whether the filter hides some of the loaded rows. */
 export const filtersLoaded = ({ state = '', text = '' }: Query): boolean => state !== '' || text !== '';
 
 /** Whether a mail that is loaded is shown. */
@@ -58,7 +58,7 @@ export function isShown(
 
 const wide = matchMedia('(min-width: 761px)');
 
-/** Changes a part of the filter; what is empty is left out. */
+/** Changes a part of the filter. Leaves out empty values. */
 function change(part: Readonly<Record<string, string | undefined>>): void {
   const query: Record<string, string> = {};
   for (const [name, value] of Object.entries({ ...currentQuery(), ...part })) {
