@@ -6,7 +6,7 @@ import { type Answered, CALLS, type CallName, type SamplePost } from '../shared/
 import { bounces } from './bounces.ts';
 import { mails, states, story, unsent } from './mails.ts';
 import { overview } from './overview.ts';
-import { bundlePage, type PageFiles } from './page-files.ts';
+import { bundledPage, type PageFiles } from './page-files.ts';
 import { recipient, search } from './recipients.ts';
 import { Refused, readCall, refuseStrangers, refuseWithoutToken, respond, respondWithError } from './requests.ts';
 import { readSamples } from './samples.ts';
@@ -31,7 +31,7 @@ type Handlers = ReadonlyMap<string, (body: unknown) => Promise<unknown>>;
 
 /** Serves the page and its calls. It is for this machine only: see `refuseStrangers`. */
 export function createConsole(options: ConsoleOptions): (request: IncomingMessage, response: ServerResponse) => void {
-  const page = bundlePage();
+  const page = bundledPage();
   // Whoever asks for the page hears of it.
   page.catch(() => undefined);
   const calls = handlers(options);

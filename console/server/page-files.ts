@@ -8,8 +8,15 @@ export type PageFiles = ReadonlyMap<string, { readonly type: string; readonly bo
 
 const pageFolder = fileURLToPath(new URL('../page', import.meta.url));
 
-/** Bundles the page into memory, where it takes as long as a file takes to read. */
-export async function bundlePage(): Promise<PageFiles> {
+let bundled: Promise<PageFiles> | undefined;
+
+/** The page, bundled into memory: once per process. */
+export function bundledPage(): Promise<PageFiles> {
+  bundled ??= bundlePage();
+  return bundled;
+}
+
+async function bundlePage(): Promise<PageFiles> {
   const { outputFiles } = await build({
     entryPoints: { console: `${pageFolder}/main.tsx` },
     outdir: '/',

@@ -10,8 +10,8 @@ import { LETTER_NAMES, type SendingCase, sampleOfSending } from './sending-cases
 import { sendingVerdict } from './sending-verdict.ts';
 import { withStorage } from './with-storage.ts';
 
-/** Most of a case is waiting. */
-const LANES = 16;
+/** Most of a case is waiting; but each lane starts two processes. */
+const LANES = 6;
 
 const storage = withStorage();
 let senders: Senders | undefined;
