@@ -10,7 +10,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { readOutputs, type StackOutputs } from '../../bin/support/outputs.ts';
 import { documentClientOf } from '../../bin/support/tables.ts';
 import { openDataFolder } from '../../local/data-folder.ts';
-import { freePort, originOf } from '../../local/ports.ts';
+import { choosePorts, freePort, originOf } from '../../local/ports.ts';
 import { assemblyDir, commandsDir } from '../prepared.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { ran, ranHere } from './command.ts';
@@ -228,25 +228,11 @@ function tables(outputs: StackOutputs): DynamoDBDocumentClient {
   return client;
 }
 
-/** The first of four ports in a row that nobody has. */
+/** The first of four ports in a row that nobody has. They are below those that Linux gives for port 0. */
 async function freePorts(): Promise<number> {
-  for (;;) {
-    const servers = [createServer().listen(0, '127.0.0.1')];
-    await new Promise((resolve) => servers[0]?.once('listening', resolve));
-    const address = servers[0]?.address();
-    const first = typeof address === 'object' && address ? address.port : 0;
-    for (const offset of [1, 2, 3]) servers.push(createServer().listen(first + offset, '127.0.0.1'));
-    const all = await Promise.all(
-      servers.slice(1).map(
-        (server) =>
-          new Promise<boolean>((resolve) => {
-            server.once('listening', () => resolve(true));
-            server.once('error', () => resolve(false));
-          }),
-      ),
-    );
-    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-    if (all.every(Boolean) && first < 65_000) return first;
+  for (let first = 10_000 + ((process.pid * 4) % 20_000); ; first += 4) {
+    const ports = await choosePorts(first, true).catch(() => undefined);
+    if (ports) return ports.webhooks;
   }
 }
 
