@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Session } from '../shared/api.ts';
 import { messageOf, server } from './call.ts';
 import { Notice } from './parts.tsx';
+import { pollAs } from './polling.ts';
 import { hashOf, type Query, useRoute, VIEWS, type View } from './route.ts';
 import { Search } from './search.tsx';
 import { type Say, useSettings } from './settings.tsx';
@@ -12,6 +13,7 @@ import { MailView } from './views/mail.tsx';
 import { OverviewView } from './views/overview.tsx';
 import { RecipientView } from './views/recipient.tsx';
 import { SendView } from './views/send.tsx';
+import { StartView } from './views/start.tsx';
 import { TryView } from './views/try.tsx';
 
 export function App() {
@@ -22,7 +24,13 @@ export function App() {
   const [locked, setLocked] = useState(false);
   useEffect(() => {
     whenTokenIsRefused(() => setLocked(true));
-    server.session().then(setSession, (error) => setFailure(messageOf(error, say)));
+    server.session().then(
+      (answer) => {
+        pollAs(answer.mode);
+        setSession(answer);
+      },
+      (error) => setFailure(messageOf(error, say)),
+    );
   }, []);
   useEffect(() => {
     document.title = `${titleOf(view, open, say)} · ${say('title')}`;
@@ -45,12 +53,7 @@ export function App() {
         )}
         {!locked && failure !== undefined && <Notice tone="bad">{say('cannotRead', { message: failure })}</Notice>}
         {!locked && session && (
-          <Content
-            view={view === 'recipient' || views.includes(view) ? view : 'mail'}
-            open={open}
-            query={query}
-            session={session}
-          />
+          <Content view={shownView(view, views, session)} open={open} query={query} session={session} />
         )}
       </main>
       {session && <Footer session={session} />}
@@ -62,8 +65,14 @@ function focusContent() {
   document.getElementById('content')?.focus();
 }
 
+/** Local mode starts with its mail, which costs nothing there. */
+function shownView(view: View, views: readonly View[], { mode }: Session): View {
+  if (view === 'recipient' || (view === 'start' && mode === 'deployed')) return view;
+  return views.includes(view) ? view : 'mail';
+}
+
 const titleOf = (view: View, [first = '']: readonly string[], say: Say): string =>
-  view === 'recipient' ? first : say(view);
+  view === 'recipient' ? first : say(view === 'start' ? 'startTitle' : view);
 
 interface ContentProps {
   readonly view: View;
@@ -74,6 +83,8 @@ interface ContentProps {
 
 function Content({ view, open, query, session }: ContentProps) {
   switch (view) {
+    case 'start':
+      return <StartView session={session} />;
     case 'recipient':
       return <RecipientView session={session} open={open} />;
     case 'send':
@@ -83,7 +94,7 @@ function Content({ view, open, query, session }: ContentProps) {
     case 'bounces':
       return <BouncesView session={session} open={open} />;
     case 'overview':
-      return <OverviewView />;
+      return <OverviewView session={session} />;
     case 'try':
       return <TryView />;
   }
@@ -94,7 +105,7 @@ function Header({ views, view }: { views: readonly (typeof VIEWS)[number][]; vie
   const other = language === 'ja' ? 'en' : 'ja';
   return (
     <header class="top">
-      <a class="brand" href={hashOf('mail')}>
+      <a class="brand" href="#/">
         <img src="/icon.svg" alt="" width="30" height="30" />
         <span>
           <strong>{say('title')}</strong>

@@ -45,7 +45,6 @@ async function ask<Asks, Answers>(
 export const server = {
   session: () => ask('session', CALLS.session, {}),
   mails: (asked: Asked<'mails'>) => ask('mails', CALLS.mails, asked),
-  states: (asked: Asked<'states'>) => ask('states', CALLS.states, asked),
   unsent: (asked: Asked<'unsent'>) => ask('unsent', CALLS.unsent, asked),
   recipient: (asked: Asked<'recipient'>, signal?: AbortSignal) => ask('recipient', CALLS.recipient, asked, signal),
   search: (asked: Asked<'search'>) => ask('search', CALLS.search, asked),

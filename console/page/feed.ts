@@ -1,8 +1,8 @@
 /** A list that is loaded page by page, and stays up to date. */
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { type Cursor, LOOK_ROWS, type Look } from '../shared/api.ts';
+import type { Cursor, Range } from '../shared/api.ts';
 import { messageOf } from './call.ts';
-import { add, emptyPages, type Pages, type RowKind, rowsFrom } from './pages.ts';
+import { add, emptyPages, type Pages, type RowKind, replace } from './pages.ts';
 import { usePolling } from './polling.ts';
 import { useSay } from './settings.tsx';
 
@@ -10,23 +10,23 @@ interface Loaded<Row> {
   readonly rows: readonly Row[];
   readonly cursor?: Cursor | undefined;
   readonly back?: string | undefined;
-  readonly same?: number | undefined;
 }
 
 /** Where a list's rows come from. */
 export interface Source<Row> extends RowKind<Row> {
-  /** What the list depends on: it begins anew when that changes. */
+  /** What the list depends on: it starts again when that changes. */
   readonly about: string;
-  load(asked: { cursor?: Cursor; look?: Look }): Promise<Loaded<Row>>;
-  /** As the server makes it of the same row. */
-  version(row: Row): string;
+  load(asked: { cursor?: Cursor; range?: Range }): Promise<Loaded<Row>>;
 }
 
-/** How often a poll looks at most, while all that it finds is new. */
-const MAX_LOOKS = 6;
-
-/** A look that found only new rows, and not all of them: what it must go on to is no longer joined to the rest. */
-const isGap = ({ rows, same = 0, cursor }: Loaded<unknown>) => cursor !== undefined && rows.length > 0 && same === 0;
+/** Rows at the top of the list that a poll reloads. */
+const NEWEST_ROWS = 50;
+/** How far back a poll looks for rows that come late: a provider that gets no answer posts again for a day. */
+const LATE_DAYS = 3;
+/** How much of the visible rows a poll reloads: each day takes eight queries. */
+const VISIBLE_DAYS = 7;
+/** Requests for what arrived since the last poll. After more than that the list starts again at the top. */
+const MAX_PAGES = 20;
 
 export interface Feed<Row> {
   readonly pages: Pages<Row>;
@@ -39,12 +39,12 @@ export interface Feed<Row> {
   readonly error: string | undefined;
   /** How many rows appeared by themselves. */
   readonly arrived: number;
+  /** Gives the rows that are near the window, part by part. The list keeps it. */
+  readonly visible: Set<() => readonly Row[]>;
   more(): void;
-  /** Puts newer copies in place of rows. A row that the list does not have, or no longer has, is left out. */
-  update(rows: readonly Row[]): void;
 }
 
-/** A list, newest first: loaded page by page, with what is new put where it belongs. */
+/** A list, newest first: loaded page by page. Each poll reloads its newest rows and those that are visible. */
 export function useFeed<Row extends object>(source: Source<Row>): Feed<Row> {
   const { about } = source;
   const say = useSay();
@@ -60,17 +60,13 @@ export function useFeed<Row extends object>(source: Source<Row>): Feed<Row> {
   const [loading, setLoading] = useState(true);
   const [failure, setFailure] = useState<string>();
   const [arrived, setArrived] = useState(0);
-  /** Where the looks below the newest rows go on, turn by turn. */
-  const turn = useRef<Loaded<Row> | undefined>(undefined);
-  const versions = useMemo(() => new WeakMap<Row, string>(), []);
+  const visible = useMemo(() => new Set<() => readonly Row[]>(), []);
   const now = useRef({ source, pages, about });
   now.current = { source, pages, about };
 
-  const merge = useCallback((rows: readonly Row[]) => {
-    const next = add(now.current.pages, rows, now.current.source);
+  const show = useCallback((next: Pages<Row>) => {
     now.current = { ...now.current, pages: next };
     setPages(next);
-    return next;
   }, []);
 
   const load = useCallback(
@@ -80,7 +76,7 @@ export function useFeed<Row extends object>(source: Source<Row>): Feed<Row> {
       try {
         const loaded = await now.current.source.load(cursor ? { cursor } : {});
         if (now.current.about !== asked) return;
-        merge(loaded.rows);
+        show(add(now.current.pages, loaded.rows, now.current.source));
         setEnd({ about: asked, cursor: loaded.cursor, back: loaded.back, none: loaded.rows.length === 0 });
         setFailure(undefined);
       } catch (error) {
@@ -88,17 +84,15 @@ export function useFeed<Row extends object>(source: Source<Row>): Feed<Row> {
       }
       if (now.current.about === asked) setLoading(false);
     },
-    [merge],
+    [show],
   );
   useEffect(() => {
-    now.current = { ...now.current, pages: emptyPages() };
-    setPages(emptyPages());
+    show(emptyPages());
     setEnd(undefined);
     setFailure(undefined);
     setArrived(0);
-    turn.current = undefined;
     load(undefined);
-  }, [about, load]);
+  }, [about, load, show]);
 
   const ready = end?.about === about;
   const polled = usePolling(async () => {
@@ -107,30 +101,32 @@ export function useFeed<Row extends object>(source: Source<Row>): Feed<Row> {
       if (failure !== undefined) await load(undefined);
       return undefined;
     }
-    const look = async (after: Loaded<Row> | undefined) => {
-      const shown = rowsFrom(now.current.pages, source, after?.back, LOOK_ROWS);
-      const known = shown.map((row) => {
-        const version = versions.get(row) ?? source.version(row);
-        versions.set(row, version);
-        return version;
-      });
-      const loaded = await source.load({
-        look: { known, ...(end.back !== undefined && { from: end.back }) },
-        ...(after?.cursor && { cursor: after.cursor }),
-      });
-      if (now.current.about !== about) return undefined;
-      const before = now.current.pages.count;
-      const more = merge(loaded.rows).count - before;
-      if (more > 0) setArrived((count) => count + more);
-      return loaded;
-    };
-    const newest = await look(undefined);
-    let last = newest && !isGap(newest) ? (turn.current ?? newest) : newest;
-    for (let looks = 1; last?.cursor !== undefined && looks < MAX_LOOKS; looks++) {
-      last = await look(last);
-      if (last && !isGap(last)) break;
-    }
-    if (now.current.about === about) turn.current = last?.cursor === undefined ? undefined : last;
+    const before = now.current.pages;
+    const from = newestFrom(before, source, end.back);
+    const newest = await loadAll(source, from);
+    if (now.current.about !== about) return undefined;
+    show(
+      newest.cursor
+        ? add(emptyPages(), newest.rows, source)
+        : replace(now.current.pages, newest.rows, source, { after: from }),
+    );
+    if (newest.cursor) setEnd({ about, cursor: newest.cursor, back: newest.back, none: false });
+    const added = now.current.pages.count - before.count;
+    if (added > 0) setArrived((count) => count + added);
+
+    const times = [...visible]
+      .flatMap((rows) => rows().map(source.time))
+      .filter(isTime)
+      .sort();
+    const [oldest, youngest] = [times[0], times.at(-1)];
+    if (newest.cursor || oldest === undefined || youngest === undefined || oldest >= from) return undefined;
+    const [to = from] = [youngest, from].sort();
+    const [, since = oldest] = [oldest, daysBefore(new Date(to), VISIBLE_DAYS)].sort();
+    const range = { from: since, to };
+    const seen = await source.load({ range });
+    if (now.current.about !== about) return undefined;
+    const after = seen.cursor ? (seen.back ?? range.to) : range.from;
+    show(replace(now.current.pages, seen.rows, source, { after, until: range.to }));
     return undefined;
   }, `${about} ${ready}`);
 
@@ -142,12 +138,30 @@ export function useFeed<Row extends object>(source: Source<Row>): Feed<Row> {
     foundNone: end?.none ?? false,
     error: failure ?? polled,
     arrived,
+    visible,
     more: () => {
       if (!loading) load(end?.cursor);
     },
-    update: (rows) => {
-      const { pages: current, source: own } = now.current;
-      merge(rows.filter((row) => current.known.has(own.key(row))));
-    },
   };
+}
+
+/** Since when a poll reloads the top of the list: its newest rows, of three days at most, and not below what it has loaded. */
+function newestFrom<Row>({ pages }: Pages<Row>, { time }: RowKind<Row>, back = ''): string {
+  const last = pages.flat()[NEWEST_ROWS - 1];
+  return [daysBefore(new Date(), LATE_DAYS), last ? time(last) : '', back].sort().at(-1) ?? '';
+}
+
+const isTime = (text: string) => !Number.isNaN(Date.parse(text));
+
+const daysBefore = (time: Date, days: number) => new Date(time.getTime() - days * 86_400_000).toISOString();
+
+/** All rows since a time. It has a cursor if there are more than a poll reads. */
+async function loadAll<Row>(source: Source<Row>, from: string): Promise<Loaded<Row>> {
+  const rows: Row[] = [];
+  let loaded = await source.load({ range: { from } });
+  for (let pages = 1; ; pages++) {
+    rows.push(...loaded.rows);
+    if (loaded.cursor === undefined || pages === MAX_PAGES) return { ...loaded, rows };
+    loaded = await source.load({ range: { from }, cursor: loaded.cursor });
+  }
 }

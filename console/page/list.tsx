@@ -15,23 +15,33 @@ interface PageProps<Row> {
   /** Of the row that is open, if it is on this page. */
   readonly openKey: string | undefined;
   readonly drawRow: (row: Row, isOpen: boolean) => ComponentChildren;
+  readonly visible: Set<() => readonly Row[]>;
 }
 
 /** A page of rows; while it is out of sight, an empty row of its height. */
-function RowsPage<Row>({ rows, columns, rowKey, openKey, drawRow }: PageProps<Row>) {
+function RowsPage<Row>({ rows, columns, rowKey, openKey, drawRow, visible }: PageProps<Row>) {
   const body = useRef<HTMLTableSectionElement>(null);
   const [height, setHeight] = useState<number>();
+  const latest = useRef(rows);
+  latest.current = rows;
   useEffect(() => {
     const element = body.current;
     if (element === null) return;
+    const shown = () => latest.current;
     const observer = new IntersectionObserver(
       ([entry]) => {
-        if (entry) setHeight(entry.isIntersecting ? undefined : entry.boundingClientRect.height);
+        if (entry === undefined) return;
+        setHeight(entry.isIntersecting ? undefined : entry.boundingClientRect.height);
+        if (entry.isIntersecting) visible.add(shown);
+        else visible.delete(shown);
       },
       { rootMargin: MARGIN },
     );
     observer.observe(element);
-    return () => observer.disconnect();
+    return () => {
+      observer.disconnect();
+      visible.delete(shown);
+    };
   }, []);
   // What is the same object is not drawn again: a poll touches only the pages in which something changed.
   const drawn = useMemo(
@@ -92,6 +102,7 @@ export function List<Row>({ feed, caption, heads, openKey, rowKey, drawRow, empt
               rowKey={rowKey}
               openKey={rows.some((row) => rowKey(row) === openKey) ? openKey : undefined}
               drawRow={drawRow}
+              visible={feed.visible}
             />
           ))}
         </table>

@@ -23,23 +23,6 @@ export function filterPages<Row>(all: Pages<Row>, keep: (row: Row) => boolean): 
   return { ...all, pages, count: pages.reduce((sum, page) => sum + page.length, 0) };
 }
 
-/** The newest rows, or those of a time and the ones below them. */
-export function rowsFrom<Row>(
-  { pages }: Pages<Row>,
-  { time }: RowKind<Row>,
-  from: string | undefined,
-  limit: number,
-): Row[] {
-  const rows: Row[] = [];
-  for (const page of pages) {
-    for (const row of page) {
-      if (rows.length === limit) return rows;
-      if (from === undefined || time(row) <= from) rows.push(row);
-    }
-  }
-  return rows;
-}
-
 /** Puts rows where they belong, in place of older copies of them. */
 export function add<Row>(old: Pages<Row>, rows: readonly Row[], kind: RowKind<Row>): Pages<Row> {
   const changed = rows.filter((row) => old.known.get(kind.key(row)) !== JSON.stringify(row));
@@ -55,6 +38,25 @@ export function add<Row>(old: Pages<Row>, rows: readonly Row[], kind: RowKind<Ro
     known.set(key, JSON.stringify(row));
   }
   return { pages, known, count: known.size };
+}
+
+/** Puts rows in place of all rows after a time and until another. */
+export function replace<Row>(
+  old: Pages<Row>,
+  rows: readonly Row[],
+  kind: RowKind<Row>,
+  { after, until }: { readonly after: string; readonly until?: string },
+): Pages<Row> {
+  const keys = new Set(rows.map(kind.key));
+  const isGone = (row: Row) => {
+    const time = kind.time(row);
+    return time > after && (until === undefined || time <= until) && !keys.has(kind.key(row));
+  };
+  const gone = old.pages.flatMap((page) => page.filter(isGone));
+  if (gone.length === 0) return add(old, rows, kind);
+  const known = new Map(old.known);
+  for (const row of gone) known.delete(kind.key(row));
+  return add({ ...filterPages(old, (row) => !isGone(row)), known }, rows, kind);
 }
 
 function insert<Row>(pages: (readonly Row[])[], row: Row, { time }: RowKind<Row>): void {

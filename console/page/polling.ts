@@ -1,15 +1,24 @@
 /** Asks again and again. */
 import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Session } from '../shared/api.ts';
 import { messageOf } from './call.ts';
 import { useSay } from './settings.tsx';
 
-/** So that what is new is seen within two seconds. */
-const POLL_MS = 1_200;
+/** In local mode what is new is seen within two seconds. Over a deployed stack each poll costs money: docs/performance.md. */
+const LOCAL_POLL_MS = 1_200;
+const DEPLOYED_POLL_MS = 20_000;
+
+let pollMs = DEPLOYED_POLL_MS;
+
+/** Says how often to ask, once the session is known. */
+export function pollAs(mode: Session['mode']): void {
+  pollMs = mode === 'local' ? LOCAL_POLL_MS : DEPLOYED_POLL_MS;
+}
 
 /**
- * Does something again and again while the page is looked at.
+ * Does something again and again while the page is looked at; in a hidden tab not at all.
  *
- * @param work says how long to wait before the next time, if it wants another wait. Its signal is aborted once nobody
+ * @param work says how many polls to wait before the next time, one if it says nothing. Its signal is aborted once nobody
  *   waits for it any more: what came late would take the place of what is wanted now
  * @param about what it depends on: work begins anew when that changes
  * @returns the last error's message, until the work succeeds
@@ -34,16 +43,16 @@ export function usePolling(
       if (running || signal.aborted || document.hidden) return;
       running = true;
       clearTimeout(timer);
-      let waitMs: number | undefined;
+      let polls: number | undefined;
       try {
-        waitMs = await latest.current(signal);
+        polls = await latest.current(signal);
         if (!signal.aborted) setError(undefined);
       } catch (failure) {
-        waitMs = POLL_MS * 3;
+        polls = 3;
         if (!signal.aborted) setError(messageOf(failure, saying.current));
       }
       running = false;
-      if (!signal.aborted) timer = setTimeout(run, waitMs ?? POLL_MS);
+      if (!signal.aborted) timer = setTimeout(run, (polls ?? 1) * pollMs);
     };
     run();
     document.addEventListener('visibilitychange', run);

@@ -2,8 +2,8 @@
 import { useEffect, useState } from 'preact/hooks';
 
 export const VIEWS = ['send', 'mail', 'bounces', 'overview', 'try'] as const;
-/** A recipient's page is reached by the search, not by the navigation. */
-export type View = (typeof VIEWS)[number] | 'recipient';
+/** The start is where there is nothing in the address; a recipient's page is reached by the search. */
+export type View = (typeof VIEWS)[number] | 'start' | 'recipient';
 
 export interface Route {
   readonly view: View;
@@ -19,7 +19,7 @@ export type Query = Readonly<Record<string, string>>;
 function readRoute(hash: string): Route {
   const [path = '', query = ''] = hash.replace(/^#\//, '').split('?');
   const [view, ...open] = path.split('/').map(decode);
-  const known = [...VIEWS, 'recipient' as const].find((name) => name === view) ?? 'mail';
+  const known = [...VIEWS, 'start' as const, 'recipient' as const].find((name) => name === (view || 'start')) ?? 'mail';
   return { view: known, open, query: Object.fromEntries(new URLSearchParams(query)) };
 }
 

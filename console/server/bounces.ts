@@ -7,36 +7,33 @@ import { readBounces } from '../../lambda/recipients/story.ts';
 import { bounceByDay, queryPartition, type Tables } from '../../lambda/recipients/tables.ts';
 import { newestFirst } from '../../lambda/recording/day-index.ts';
 import { failuresInStory } from '../../lambda/recording/late-join.ts';
-import { type Answered, type Asked, type BounceFilter, bounce, type Cursor, LOOK_ROWS } from '../shared/api.ts';
-import { bounceKey, versionOfBounce } from '../shared/versions.ts';
-import { dayCursor, LOOK, latest, unknownOf } from './look.ts';
+import { type Answered, type Asked, type BounceFilter, bounce, bounceKey, type Cursor } from '../shared/api.ts';
+import { boundsOf, dayCursor } from './bounds.ts';
 
 const PAGE_ROWS = 100;
+const RANGE_ROWS = 300;
 /** Of one recipient, whose rows lie together. */
 const RECIPIENT_PAGE_ROWS = 300;
 const MAX_OF_ONE_MAIL = 1_000;
 
 /** Bounce rows, newest first, by the index that fits what is asked. */
 export async function bounces(tables: Tables, asked: Asked<'bounces'>): Promise<Answered<'bounces'>> {
-  const { filter, cursor, look } = asked;
+  const { filter, cursor, range } = asked;
   const search = filter.search?.trim() ?? '';
-  const from = latest(filter.from, look?.from);
-  // DynamoDB refuses a range that ends before it starts.
-  if (from !== undefined && filter.to !== undefined && from > filter.to) return { rows: [] };
-  const bounds = { from, to: filter.to, cursor, keep: (row: Row) => isWanted(row, filter) };
+  const times = boundsOf(filter, range);
+  if (times === undefined) return { rows: [] };
+  const bounds = { ...times, cursor, keep: (row: Row) => isWanted(row, filter) };
   const page =
     search === ''
       ? await newestFirst(bounceByDay(tables), {
           ...bounds,
           cursor: dayCursor(cursor),
-          ...(look ? LOOK : { limit: PAGE_ROWS }),
+          limit: range ? RANGE_ROWS : PAGE_ROWS,
         })
       : isAddress(search)
-        ? await ofRecipient(tables, mailboxKey(search), bounds, look ? LOOK_ROWS : RECIPIENT_PAGE_ROWS)
+        ? await ofRecipient(tables, mailboxKey(search), bounds)
         : await ofMail(tables, search, bounds);
-  // A look answers no more than the page can say that it has.
-  const rows = page.rows.slice(0, look ? LOOK_ROWS : undefined).map((row) => bounce.parse(row));
-  return { ...page, ...(look ? unknownOf(rows, look.known, versionOfBounce) : { rows }) };
+  return { ...page, rows: page.rows.map((row) => bounce.parse(row)) };
 }
 
 /**
@@ -61,7 +58,7 @@ interface Bounds {
   readonly keep: (row: Row) => boolean;
 }
 
-async function ofRecipient(tables: Tables, recipient: string, bounds: Bounds, limit: number) {
+async function ofRecipient(tables: Tables, recipient: string, bounds: Bounds) {
   const { from = '0', to = '9', cursor, keep } = bounds;
   const { Items = [], LastEvaluatedKey } = await tables.client.send(
     new QueryCommand({
@@ -71,7 +68,7 @@ async function ofRecipient(tables: Tables, recipient: string, bounds: Bounds, li
       ExpressionAttributeNames: { '#to': 'toEmail', '#time': 'occurredAt' },
       ExpressionAttributeValues: { ':to': recipient, ':from': from, ':until': to },
       ScanIndexForward: false,
-      Limit: limit,
+      Limit: RECIPIENT_PAGE_ROWS,
       ...(cursor && 'key' in cursor && { ExclusiveStartKey: cursor.key }),
     }),
   );

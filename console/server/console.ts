@@ -4,7 +4,7 @@ import type * as z from 'zod/mini';
 import type { Tables } from '../../lambda/recipients/tables.ts';
 import { type Answered, CALLS, type CallName, type SamplePost } from '../shared/api.ts';
 import { bounces } from './bounces.ts';
-import { mails, states, story, unsent } from './mails.ts';
+import { mails, story, unsent } from './mails.ts';
 import { overview } from './overview.ts';
 import { bundledPage, type PageFiles } from './page-files.ts';
 import { recipient, search } from './recipients.ts';
@@ -82,7 +82,6 @@ function handlers({ mode, tables, canSend, post }: ConsoleOptions): Handlers {
       tables: { mail, sentLog, bounce },
     })),
     on('mails', CALLS.mails, (asked) => mails(tables, asked)),
-    on('states', CALLS.states, (asked) => states(tables, asked)),
     on('unsent', CALLS.unsent, (asked) => unsent(tables, asked)),
     on('story', CALLS.story, (asked) => story(tables, asked)),
     on('bounces', CALLS.bounces, (asked) => bounces(tables, asked)),

@@ -5,7 +5,7 @@ import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
 import { readAddresses } from '../../lambda/mail/address.ts';
 import { providerOf } from '../../lambda/mail/provider.ts';
 import { type Recipient, recipientsOf, type StoryEvent, stateAt, statesOf } from '../../lambda/mail/story.ts';
-import { eventsIn, readLogRows, readStory, textOf } from '../../lambda/recipients/story.ts';
+import { eventsIn, readStory, textOf } from '../../lambda/recipients/story.ts';
 import { queryPartition, sentLogByDay, type Tables } from '../../lambda/recipients/tables.ts';
 import { newestFirst } from '../../lambda/recording/day-index.ts';
 import { LOG_ROW_ENTRY } from '../../lambda/recording/entries.ts';
@@ -19,8 +19,7 @@ import {
   type RecipientState,
   storyEvent,
 } from '../shared/api.ts';
-import { versionOfMail } from '../shared/versions.ts';
-import { dayCursor, LOOK, latest, unknownOf } from './look.ts';
+import { boundsOf, dayCursor } from './bounds.ts';
 import { WaitingItems } from './waiting.ts';
 
 const PAGE_ROWS = 50;
@@ -31,29 +30,19 @@ const GLANCE_EVENTS = 150;
 /** Mails that were sent, newest first, each with how far it got. */
 export async function mails(
   tables: Tables,
-  { filter = {}, many, cursor, look }: Asked<'mails'>,
+  { filter = {}, many, cursor, range }: Asked<'mails'>,
 ): Promise<Answered<'mails'>> {
-  const from = latest(filter.from, look?.from);
-  if (from !== undefined && filter.to !== undefined && from > filter.to) return { rows: [] };
+  const bounds = boundsOf(filter, range);
+  if (bounds === undefined) return { rows: [] };
   const page = await newestFirst(sentLogByDay(tables), {
+    ...bounds,
     cursor: dayCursor(cursor),
-    from,
-    to: filter.to,
     keep: (row) => filter.provider === undefined || providerOf(row) === filter.provider,
-    ...(look ? LOOK : { limit: many ? MANY_ROWS : PAGE_ROWS }),
+    limit: many || range ? MANY_ROWS : PAGE_ROWS,
   });
   const read = page.rows.map(listedMail);
-  const found = look ? unknownOf(read, look.known, versionOfMail) : { rows: read };
-  const glances = await glance(tables, found.rows);
-  const rows = found.rows.map((mail) => ({ ...mail, ...glances.get(mail.messageId) }));
-  return { ...page, ...found, rows };
-}
-
-/** How far mails got by now. */
-export async function states(tables: Tables, { messageIds }: Asked<'states'>): Promise<Answered<'states'>> {
-  const logged = await readLogRows(tables, [...new Set(messageIds)]);
-  const glances = await glance(tables, logged.map(listedMail));
-  return { mails: Array.from(glances, ([messageId, seen]) => ({ messageId, ...seen })) };
+  const glances = await glance(tables, read);
+  return { ...page, rows: read.map((mail) => ({ ...mail, ...glances.get(mail.messageId) })) };
 }
 
 async function glance(tables: Tables, sent: readonly ListedMail[]) {

@@ -1,23 +1,19 @@
 /** Outcomes over time, and bounce rates. */
-import { createHash } from 'node:crypto';
 import type { Row } from '../../lambda/aws/dynamodb.ts';
 import { mailboxKey, readAddresses } from '../../lambda/mail/address.ts';
 import { bounceByDay, sentLogByDay, type Tables } from '../../lambda/recipients/tables.ts';
 import { newestFirst } from '../../lambda/recording/day-index.ts';
 import { type Answered, type Asked, COUNTED_OUTCOMES, type CountedOutcome, type Rate } from '../shared/api.ts';
 import { withoutFirstNotices } from '../shared/first-notices.ts';
-import { LOOK } from './look.ts';
 
 /** Of each table: some seconds, and some cents a thousand times. */
 const MAX_READ = 5_000;
 const MAX_DOMAINS = 25;
 
 /** What went wrong over a time, and how much of what was sent. */
-export async function overview(tables: Tables, { edges, marker }: Asked<'overview'>): Promise<Answered<'overview'>> {
+export async function overview(tables: Tables, { edges }: Asked<'overview'>): Promise<Answered<'overview'>> {
   const from = edges[0] ?? '';
   const to = edges.at(-1) ?? '';
-  const newest = await markerOf(tables, from, to);
-  if (newest === marker) return { marker: newest };
   const all = { from, to, limit: MAX_READ, maxRead: MAX_READ, maxDays: 400 };
   const [sent, failed] = await Promise.all([
     newestFirst(sentLogByDay(tables), all),
@@ -29,29 +25,9 @@ export async function overview(tables: Tables, { edges, marker }: Asked<'overvie
   const counted = (rows: readonly Row[], time: string) =>
     countedFrom === undefined ? rows : rows.filter((row) => String(row[time]) >= countedFrom);
   return {
-    marker: newest,
-    figures: {
-      ...figures(counted(sent.rows, 'sentAt'), counted(failed.rows, 'occurredAt'), edges),
-      ...(countedFrom !== undefined && { countedFrom }),
-    },
+    ...figures(counted(sent.rows, 'sentAt'), counted(failed.rows, 'occurredAt'), edges),
+    ...(countedFrom !== undefined && { countedFrom }),
   };
-}
-
-/** What comes in below the newest rows is counted within this time. */
-const RECOUNT_MS = 10_000;
-
-/** The period and its newest rows: while they stay the same, so do the figures. */
-async function markerOf(tables: Tables, from: string, to: string): Promise<string> {
-  const newest = await Promise.all(
-    [sentLogByDay(tables), bounceByDay(tables)].map(async (index) => {
-      const { rows } = await newestFirst(index, { from, to, ...LOOK });
-      return rows.map((row) => [row[index.time], ...index.keys.map((key) => row[key]), row['outcome'], row['matched']]);
-    }),
-  );
-  const turn = Math.floor(Date.now() / RECOUNT_MS);
-  return createHash('sha256')
-    .update(JSON.stringify([from, turn, newest]))
-    .digest('base64');
 }
 
 /**

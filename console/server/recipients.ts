@@ -14,21 +14,27 @@ import { readSuppression } from '../../lambda/recipients/suppression.ts';
 import type { Tables } from '../../lambda/recipients/tables.ts';
 import type { Answered, Asked, RecipientMail } from '../shared/api.ts';
 
-/** A page of the mails to an address; the first one with those of which nothing was reported. */
-export async function recipient(tables: Tables, { email, cursor }: Asked<'recipient'>): Promise<Answered<'recipient'>> {
+/**
+ * A page of the mails to an address, or those of the last days of which nothing was reported. The first takes four
+ * requests: no index knows the others by their recipient.
+ */
+export async function recipient(
+  tables: Tables,
+  { email, cursor, silent = false }: Asked<'recipient'>,
+): Promise<Answered<'recipient'>> {
   const keys = mailboxKeys(email);
   const nowMs = Date.now();
   const [suppressed, recent, history] = await Promise.all([
     readSuppression(tables, keys),
-    cursor ? undefined : readRecentMails(tables, keys, nowMs),
+    silent ? readRecentMails(tables, keys, nowMs) : undefined,
     readHistory(tables, keys, cursor),
   ]);
-  const mails = [...history.mails, ...(recent ? silentMails(recent, history) : [])].sort(byTimeDescending);
+  const mails = recent ? silentMails(recent, history).sort(byTimeDescending) : history.mails;
   return {
     email: mailboxKey(email),
     suppressed,
     mails: mails.map((mail) => recipientMail(foundMail(mail, { ...tables, keys, nowMs }))),
-    ...(history.cursor && { cursor: history.cursor }),
+    ...(!silent && history.cursor && { cursor: history.cursor }),
   };
 }
 

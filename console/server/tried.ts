@@ -4,8 +4,7 @@ import type { MailEvent } from '../../lambda/mail/event.ts';
 import { PROVIDER_EVENTS } from '../../lambda/providers/events.ts';
 import { queryPartition, type Tables } from '../../lambda/recipients/tables.ts';
 import { withStorableKeys } from '../../lambda/recording/keys.ts';
-import { type Answered, type Asked, bounce, type SamplePost, triedEvent } from '../shared/api.ts';
-import { bounceKey } from '../shared/versions.ts';
+import { type Answered, type Asked, bounce, bounceKey, type SamplePost, triedEvent } from '../shared/api.ts';
 
 /** No row is found by time, so that any zone does. */
 const ANY_TIME_ZONE = 'UTC';

@@ -124,6 +124,10 @@ export const bounce = z.looseObject({
 });
 export type Bounce = z.infer<typeof bounce>;
 
+/** Tells a Bounce row from all others. */
+export const bounceKey = (row: { readonly fullMessageId?: unknown; readonly eventId?: unknown }): string =>
+  JSON.stringify([row.fullMessageId, row.eventId]);
+
 export const bounceFilter = z.object({
   outcome: z.optional(z.enum(ROW_OUTCOMES)),
   bounceClass: z.optional(z.enum(BOUNCE_CLASSES)),
@@ -136,26 +140,16 @@ export const bounceFilter = z.object({
 });
 export type BounceFilter = z.infer<typeof bounceFilter>;
 
-/** The most rows that a look covers. */
-export const LOOK_ROWS = 1_000;
-/** And a few that lie under the same time as the last. */
-const MAX_KNOWN = LOOK_ROWS + 500;
-/** How many mails' states are read at a time. */
-export const MAX_WATCHED = 60;
-
-/**
- * A list that is shown already, looked at again: only what is new or has changed is answered.
- * `from`: up to where it looked; `known`: the versions of its rows, as far as this look goes.
- */
-const look = z.object({
-  from: z.optional(z.string().check(z.maxLength(100))),
-  known: z.array(z.string().check(z.maxLength(20))).check(z.maxLength(MAX_KNOWN)),
+/** A part of a list that is shown already, to be loaded again: rows of these times, both included. */
+const range = z.object({
+  from: z.string().check(z.maxLength(100)),
+  to: z.optional(z.string().check(z.maxLength(100))),
 });
-export type Look = z.infer<typeof look>;
+export type Range = z.infer<typeof range>;
 
-const listStart = { cursor: z.optional(cursor), look: z.optional(look) };
-/** `back`: up to where it looked; it goes on at `cursor`, where there is one. `same`: how many rows are as they were. */
-const listEnd = { cursor: z.optional(cursor), back: z.optional(z.string()), same: z.optional(z.number()) };
+const listStart = { cursor: z.optional(cursor), range: z.optional(range) };
+/** `back`: up to where it looked; it goes on at `cursor`, where there is one. */
+const listEnd = { cursor: z.optional(cursor), back: z.optional(z.string()) };
 
 const rate = z.object({
   name: z.string(),
@@ -197,10 +191,11 @@ export const CALLS = {
     request: z.object({ filter: z.optional(mailFilter), many: z.optional(z.boolean()), ...listStart }),
     response: z.object({ rows: z.array(listedMail), ...listEnd }),
   },
-  /** The mails to an address, newest first. */
+  /** The mails to an address, newest first; or with `silent` those of the last days of which nothing was reported. */
   recipient: {
     request: z.object({
       email: z.string().check(z.maxLength(2_100)),
+      silent: z.optional(z.boolean()),
       cursor: z.optional(z.array(z.union([z.null(), z.literal('end'), z.record(z.string(), z.string())]))),
     }),
     response: z.object({
@@ -217,12 +212,6 @@ export const CALLS = {
   search: {
     request: z.object({ text: z.string().check(z.maxLength(2_100)) }),
     response: z.object({ view: z.enum(['recipient', 'mail']), open: z.array(z.string()) }),
-  },
-  states: {
-    request: z.object({ messageIds: z.array(z.string()).check(z.maxLength(MAX_WATCHED)) }),
-    response: z.object({
-      mails: z.array(z.object({ messageId: z.string(), states: z.array(recipientState), more: z.boolean() })),
-    }),
   },
   unsent: {
     request: z.object({ cursor: z.optional(cursor) }),
@@ -246,22 +235,15 @@ export const CALLS = {
     /** The edges of the chart's columns, oldest first. */
     request: z.object({
       edges: z.array(isoTime).check(z.minLength(2), z.maxLength(200)),
-      marker: z.optional(z.string()),
     }),
     response: z.object({
-      /** The same as was given: nothing is new, and nothing else is in the answer. */
-      marker: z.string(),
-      figures: z.optional(
-        z.object({
-          sent: z.array(z.number()),
-          outcomes: z.record(z.enum(COUNTED_OUTCOMES), z.array(z.number())),
-          domains: z.array(rate),
-          providers: z.array(rate),
-          unmatched: z.number(),
-          /** Set where there was more than could be read: it counts only from then. */
-          countedFrom: z.optional(z.string()),
-        }),
-      ),
+      sent: z.array(z.number()),
+      outcomes: z.record(z.enum(COUNTED_OUTCOMES), z.array(z.number())),
+      domains: z.array(rate),
+      providers: z.array(rate),
+      unmatched: z.number(),
+      /** Set where there was more than could be read: it counts only from then. */
+      countedFrom: z.optional(z.string()),
     }),
   },
   send: {

@@ -29,12 +29,12 @@ export interface History {
   readonly back?: string | undefined;
 }
 
-/** Rows of a page: 100 KB, and the events of a hundred mails. */
-const PAGE_EVENTS = 300;
+/** Rows of a page. Their mails and their failures fit into one batch each. */
+const PAGE_EVENTS = 100;
 
 /**
  * Reads a page of the events of one recipient, newest first, by the index byRecipient, and the log rows of their mails.
- * One query per form of the address, one batch per hundred mails, and one per hundred failures.
+ * One query per form of the address, one batch for the log rows, and one for the failures.
  *
  * @param keys every form of the address; see mailboxKeys
  */

@@ -48,7 +48,7 @@ describePage('thousands of bounces', () => {
     stack().storage.calls.length = 0;
     const { page, requests } = await open('#/bounces');
     await page.getByText('someone-0@example.jp').waitFor();
-    // The one page, and looks at it: eight partitions of four days each at most.
+    // The page, and polls: eight partitions of four days each at most.
     const asked = requests.filter(({ path }) => path === '/api/bounces').length;
     expect(stack().storage.calls.filter(({ action }) => action === 'Query').length).toBeLessThanOrEqual(32 * asked);
     // Local mode itself looks for what has expired, a table at a time, each minute.
@@ -62,7 +62,7 @@ describePage('thousands of bounces', () => {
       await page.evaluate('scrollTo(0, document.body.scrollHeight)');
       return (await loaded()) >= 1_000 ? true : undefined;
     });
-    expect(requests.filter(({ body }) => body?.includes('"cursor"') && !body.includes('"look"')).length).toBeLessThan(
+    expect(requests.filter(({ body }) => body?.includes('"cursor"') && !body.includes('"range"')).length).toBeLessThan(
       14,
     );
     expect(await shown(page).count()).toBeLessThan(400);

@@ -1,10 +1,9 @@
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { parseOutputs } from '../../bin/support/outputs.ts';
 import { tablesOf } from '../../bin/support/tables.ts';
 import { bounces } from '../../console/server/bounces.ts';
-import { story } from '../../console/server/mails.ts';
-import { LOOK_ROWS } from '../../console/shared/api.ts';
-import { versionOfBounce } from '../../console/shared/versions.ts';
+import { story, unsent } from '../../console/server/mails.ts';
+import { recipient } from '../../console/server/recipients.ts';
 import { batchPut } from '../../lambda/aws/dynamodb.ts';
 import type { Tables } from '../../lambda/recipients/tables.ts';
 import { runningStack } from '../end-to-end/running-stack.ts';
@@ -62,26 +61,43 @@ test.each([
   expect(found.rows).toMatchObject([{ fullMessageId, toEmail }]);
 });
 
-test('a look at more bounces of one mail than the page can name answers none of those that it has', async () => {
-  const id = 'refused-by-all';
-  const newest = Array.from({ length: LOOK_ROWS }, (_, n) => bounceOf(id, SENT_MS + 10 + n, { eventId: `event-${n}` }));
-  const oldest = Array.from({ length: 5 }, (_, n) => bounceOf(`${id}.${n}`, SENT_MS + n, { messageId: id }));
-  await writeBounces(stack(), [...newest, ...oldest]);
-  const told = oldest.map(({ fullMessageId, eventId, occurredAt }, n) => ({
-    table: tables.sentLog,
-    row: { messageId: id, entry: `event#${occurredAt}#${n}`, state: 'bounced', fullMessageId, eventId },
-  }));
-  expect(await batchPut(tables.client, told, AbortSignal.timeout(60_000))).toEqual([]);
-
-  const { rows: shown } = await bounces(tables, { filter: { search: id } });
-  expect(shown).toHaveLength(LOOK_ROWS + 5);
-  const known = shown.slice(0, LOOK_ROWS).map(versionOfBounce);
-  const looked = await bounces(tables, { filter: { search: id }, look: { from: shown.at(-1)?.occurredAt, known } });
-  expect(looked).toMatchObject({ rows: [], same: LOOK_ROWS });
-});
-
 test('the story of a mail to a thousand recipients has all its events, and says that it was logged', async () => {
   const told = await story(tables, { messageId });
   expect(told).toMatchObject({ more: false, log: { subject: 'News' }, bounces: [{ eventId: 'bounced-7' }] });
   expect(told.events).toHaveLength(RECIPIENTS + 1);
+});
+
+test('the first list over a deployed stack, and the page of a recipient of very many mails, take at most five requests each', async () => {
+  const busy = 'busy@example.jp';
+  const reported = Array.from({ length: 350 }, (_, n) => ({
+    ...event(n, 'bounced', SENT_MS + n),
+    messageId: `busy-${n}`,
+    recipient: busy,
+    fullMessageId: `busy-${n}.recvd`,
+  }));
+  const puts = reported.map((row) => ({ table: tables.sentLog, row }));
+  expect(await batchPut(tables.client, puts, AbortSignal.timeout(60_000))).toEqual([]);
+  let requests = 0;
+  const count: Parameters<typeof tables.client.middlewareStack.add>[0] = (next) => (args) => {
+    requests++;
+    return next(args);
+  };
+  // Below the retries: each of them is a request.
+  tables.client.middlewareStack.add(count, { step: 'finalizeRequest', priority: 'low', name: 'count' });
+  onTestFinished(() => void tables.client.middlewareStack.remove('count'));
+
+  expect((await unsent(tables, {})).items).toEqual([]);
+  expect(requests).toBe(1);
+  requests = 0;
+  const first = await recipient(tables, { email: busy });
+  expect([first.mails.length, first.cursor === undefined]).toEqual([100, false]);
+  expect(requests).toBe(4);
+  requests = 0;
+  const all = [...first.mails];
+  for (let { cursor } = first; cursor !== undefined; ) {
+    const next = await recipient(tables, { email: busy, cursor });
+    all.push(...next.mails);
+    cursor = next.cursor;
+  }
+  expect(new Set(all.map(({ messageId }) => messageId)).size).toBe(350);
 });

@@ -23,7 +23,8 @@ const failure = (id: string, occurredMs: number) => ({
 /** What must be seen by the next poll, or by the one after it, where one was under way: further ones are not answered. */
 async function inTwoPolls(page: Page, path: string, seen: () => Promise<unknown>): Promise<void> {
   let polls = 0;
-  const isPoll = (route: Route) => !route.request().postData()?.includes('"cursor"');
+  // Each begins with the newest rows; the others have an end.
+  const isPoll = (route: Route) => !route.request().postDataJSON().range?.to;
   await page.route(`**${path}`, (route) => (isPoll(route) && ++polls > 2 ? undefined : route.continue()));
   await seen();
 }
@@ -93,7 +94,7 @@ describePage('what comes late', () => {
     const old = rows.filter({ hasText: 'A mail oldest' });
     await old.getByText('Delivered').waitFor();
     await stack().postSendGrid([{ ...failure('oldest', START_MS - DAY_MS - 600_000), sg_event_id: 'late' }]);
-    await inTwoPolls(page, '/api/states', () => old.getByText('Bounced').waitFor());
+    await inTwoPolls(page, '/api/mails', () => old.getByText('Bounced').waitFor());
   });
 
   test('an overview counts what comes a day late', async () => {
@@ -139,5 +140,31 @@ describePage('what comes at once', () => {
     const exported = await readFile(await (await download).path(), 'utf8');
     const found = Array.from(exported.matchAll(/"(burst-\d+)@/g), ([, id]) => id);
     expect(found).toEqual(Array.from({ length: 1_000 }, (_, n) => `burst-${999 - n}`));
+  });
+});
+
+describePage('a tab that nobody sees', () => {
+  const { stack, open } = consoleUnderTest(browser);
+
+  test('asks nothing, and catches up when it is seen again', async () => {
+    const { page, requests } = await open('#/bounces');
+    await page.getByText('Nothing went wrong in this time.').waitFor();
+    const asked = () => requests.filter(({ path }) => path === '/api/bounces').length;
+    await until('a poll', async () => asked() > 1 || undefined);
+    const show = (state: string) =>
+      page.evaluate(
+        `Object.defineProperty(document, 'hidden', { get: () => ${state === 'hidden'}, configurable: true });
+         Object.defineProperty(document, 'visibilityState', { get: () => '${state}', configurable: true });
+         document.dispatchEvent(new Event('visibilitychange'))`,
+      );
+    await show('hidden');
+    await page.waitForLoadState('networkidle');
+    const before = asked();
+    await writeBounces(stack(), [bounceOf('unseen', START_MS)]);
+    // Two polls' time, by the page's own clock.
+    await page.evaluate('new Promise((done) => setTimeout(done, 2_600))');
+    expect(asked()).toBe(before);
+    await show('visible');
+    await page.getByRole('link', { name: 'unseen@example.jp' }).waitFor();
   });
 });

@@ -226,10 +226,15 @@ describePage('the page', () => {
     await page.goto(`${origin}/#token=of-this-run`);
     await page.getByText('A deployed stack').waitFor();
     expect(page.url()).toBe(`${origin}/`);
+    await page.getByRole('heading', { name: 'What became of a mail?' }).waitFor();
+    await expectAccessible(page);
     await page.reload();
     const sentAt = new Date().toISOString();
     const mail = { from: 'a@example.com', to: 'b@example.com', subject: 'Behind the token', sentAt };
     await stack().log({ messageId: 'behind-the-token', entry: 'mail', ...mail });
+    // join-late-events adds its day, by which the list finds it.
+    await until('the day', async () => (await stack().story('behind-the-token'))[0]?.['day']);
+    await page.getByRole('link', { name: 'Mail', exact: true }).click();
     await page.locator('table.rows').getByRole('link', { name: 'Behind the token' }).waitFor();
     const further = await context.newPage();
     await further.goto(`${origin}/#/bounces`);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { toCsv } from '../../console/page/csv.ts';
-import { add, emptyPages, rowsFrom } from '../../console/page/pages.ts';
+import { add, emptyPages, replace } from '../../console/page/pages.ts';
 import { en } from '../../console/page/words/en.ts';
 import { fill } from '../../console/page/words/fill.ts';
 import { ja } from '../../console/page/words/ja.ts';
@@ -117,11 +117,14 @@ describe('the list', () => {
     ).toEqual(row(400));
   });
 
-  test('the rows below a time are found, also those of that time', () => {
-    expect(rowsFrom(old, kind, row(150).at, 100).map(({ id }) => id)).toEqual(
-      Array.from({ length: 100 }, (_, n) => `${150 + n}`),
-    );
-    expect(rowsFrom(old, kind, undefined, 1_000)).toHaveLength(300);
+  test('what is loaded again takes the place of the rows of its time, and of no others', () => {
+    const times = { after: row(160).at, until: row(150).at };
+    const next = replace(old, [row(150), { id: 'late', at: row(153).at }, row(159)], kind, times);
+    const ids = next.pages.flat().map(({ id }) => id);
+    expect(ids.slice(148, 155)).toEqual(['148', '149', '150', 'late', '159', '160', '161']);
+    expect([next.count, next.known.size]).toEqual([293, 293]);
+    expect(replace(old, [row(0), row(1)], kind, { after: row(2).at })).toBe(old);
+    expect(replace(old, [], kind, { after: row(2).at }).count).toBe(298);
   });
 });
 

@@ -1,9 +1,8 @@
 /** The view Bounces. */
 import { useMemo, useState } from 'preact/hooks';
 import { readAddresses } from '../../../lambda/mail/address.ts';
-import type { Bounce, BounceFilter, Session } from '../../shared/api.ts';
+import { type Bounce, type BounceFilter, bounceKey, type Session } from '../../shared/api.ts';
 import { explainedIn, isFirstNotice } from '../../shared/first-notices.ts';
-import { bounceKey, versionOfBounce } from '../../shared/versions.ts';
 import { server } from '../call.ts';
 import { toCsv } from '../csv.ts';
 import { Exports } from '../exports.tsx';
@@ -30,7 +29,6 @@ export function BouncesView({ session, open }: { session: Session; open: readonl
       load: (asked) => server.bounces({ filter, ...asked }),
       key: bounceKey,
       time: timeOfBounce,
-      version: versionOfBounce,
     }),
     [filter],
   );

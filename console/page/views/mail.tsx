@@ -1,11 +1,10 @@
 /** The view Mail. */
-import { useCallback, useMemo, useRef, useState } from 'preact/hooks';
-import { type Answered, type ListedMail, MAX_WATCHED, type MailItem, type Session } from '../../shared/api.ts';
-import { versionOfMail } from '../../shared/versions.ts';
+import { useCallback, useMemo, useState } from 'preact/hooks';
+import type { Answered, ListedMail, MailItem, Session } from '../../shared/api.ts';
 import { server } from '../call.ts';
 import { mailsToCsv } from '../csv.ts';
 import { Exports } from '../exports.tsx';
-import { type Feed, type Source, useFeed } from '../feed.ts';
+import { type Source, useFeed } from '../feed.ts';
 import { List } from '../list.tsx';
 import { filterPages } from '../pages.ts';
 import { ListAndPanel, Panel } from '../panel.tsx';
@@ -40,11 +39,9 @@ export function MailView({ session, open, query }: MailProps) {
       load: (asked) => server.mails({ filter, many, ...asked }),
       key: keyOf,
       time: ({ sentAt }) => sentAt,
-      version: versionOfMail,
     };
   }, [queryText]);
   const loaded = useFeed(source);
-  useStates(loaded);
   const feed = filtersLoaded(query)
     ? // Looking further back for what fits is for the person to decide.
       { ...loaded, pages: filterPages(loaded.pages, (mail) => isShown(mail, query)), foundNone: true }
@@ -122,39 +119,8 @@ function Row({ mail, isOpen, href }: { mail: ListedMail; isOpen: boolean; href: 
   );
 }
 
-const FINAL = new Set(['bounced', 'dropped', 'complained']);
-const WATCHED_MS = 15 * 60_000;
-/** Of the states that are read at a time, those of the newest mails that may change soon; the rest is of all others in turn. */
-const MAX_NEWEST = 40;
-
-/** Whether more may be heard of a mail soon: also a delivered one may be complained of, some time after. */
-function mayChange({ states, sentAt }: ListedMail, nowMs: number): boolean {
-  return states.some(
-    ({ state }) => !FINAL.has(state) && (state !== 'delivered' || nowMs - Date.parse(sentAt) < WATCHED_MS),
-  );
-}
-
-/** Keeps the mails' states up to date, those of the newest first: a mail may bounce days after. */
-function useStates(feed: Feed<ListedMail>): void {
-  const turn = useRef(0);
-  usePolling(async () => {
-    const nowMs = Date.now();
-    const shown = feed.pages.pages.flat();
-    const newest = shown.filter((mail) => mayChange(mail, nowMs)).slice(0, MAX_NEWEST);
-    const others = shown.filter((mail) => !newest.includes(mail));
-    if (turn.current >= others.length) turn.current = 0;
-    const watched = [...newest, ...others.slice(turn.current, turn.current + MAX_WATCHED - newest.length)];
-    turn.current += MAX_WATCHED - newest.length;
-    if (watched.length === 0) return undefined;
-    const { mails } = await server.states({ messageIds: watched.map(({ messageId }) => messageId) });
-    const now = new Map(mails.map((mail) => [mail.messageId, mail]));
-    feed.update(watched.map((mail) => ({ ...mail, ...now.get(mail.messageId) })));
-    return undefined;
-  }, 'states');
-}
-
-/** For each look that it takes. A table that one look reads whole is small: it may be read often. */
-const REREAD_MS = 30_000;
+/** How many polls to wait for each megabyte that was read. */
+const POLLS_PER_LOOK = { local: 25, deployed: 4 };
 
 /** Items that are not sent, as far as so many looks go: each begins where the one before it ended. */
 async function lookForUnsent(looks: number, signal: AbortSignal): Promise<Answered<'unsent'>> {
@@ -167,7 +133,8 @@ async function lookForUnsent(looks: number, signal: AbortSignal): Promise<Answer
   return found;
 }
 
-function Unsent({ session }: { session: Session }) {
+/** The items that are not sent. */
+export function Unsent({ session }: { session: Session }) {
   const say = useSay();
   const [looks, setLooks] = useState(1);
   const [found, setFound] = useState<Answered<'unsent'> & { readonly looks: number }>();
@@ -175,7 +142,10 @@ function Unsent({ session }: { session: Session }) {
     const now = { ...(await lookForUnsent(looks, signal)), looks };
     if (signal.aborted) return undefined;
     setFound((old) => (JSON.stringify(old) === JSON.stringify(now) ? old : now));
-    return looks === 1 && now.cursor === undefined ? undefined : looks * REREAD_MS;
+    // A table that one look reads whole is small.
+    return looks === 1 && now.cursor === undefined && session.mode === 'local'
+      ? 1
+      : looks * POLLS_PER_LOOK[session.mode];
   }, `unsent ${looks}`);
   const [chosen, setChosen] = useState<boolean>();
   const { items = [], looked = 0, cursor } = found ?? {};

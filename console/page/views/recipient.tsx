@@ -1,6 +1,6 @@
 /** The page of a recipient: what became of the mail to an address. */
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import type { Answered, RecipientMail, Session } from '../../shared/api.ts';
+import type { Answered, Asked, RecipientMail, Session } from '../../shared/api.ts';
 import { messageOf, server } from '../call.ts';
 import { ListAndPanel, Panel } from '../panel.tsx';
 import { Empty, Glance, Notice, numberText, Text, Time, timeText } from '../parts.tsx';
@@ -11,14 +11,11 @@ import { StoryOf } from './story.tsx';
 
 type Page = Answered<'recipient'>;
 
-/** What is new appears within this time: the page also looks for mails without any event, which takes more requests. */
-const POLL_MS = 5_000;
-
 /** `open`: the address, and the message id of the mail whose story is shown. */
 export function RecipientView({ session, open }: { session: Session; open: readonly string[] }) {
   const { say } = useSettings();
   const [email = '', messageId] = open;
-  const { pages, error, more, loading } = usePages(email);
+  const { pages, error, more, lookForSilent, loading } = usePages(email);
   const [first] = pages;
   const mails = useMemo(() => mailsOf(pages), [pages]);
   const asked = useMemo(() => ({ messageId: messageId ?? '' }), [messageId]);
@@ -35,11 +32,18 @@ export function RecipientView({ session, open }: { session: Session; open: reado
           <Mails mails={mails} email={email} openId={messageId} />
         </>
       )}
-      {more && (
+      {first && (more || lookForSilent) && (
         <p class="list-end">
-          <button type="button" class="quiet" disabled={loading} onClick={more}>
-            {say(loading ? 'loading' : 'more')}
-          </button>
+          {more && (
+            <button type="button" class="quiet" disabled={loading} onClick={more}>
+              {say(loading ? 'loading' : 'more')}
+            </button>
+          )}{' '}
+          {lookForSilent && (
+            <button type="button" class="quiet" disabled={loading} onClick={lookForSilent}>
+              {say('recipientSilent')}
+            </button>
+          )}
         </p>
       )}
     </>
@@ -55,34 +59,43 @@ export function RecipientView({ session, open }: { session: Session; open: reado
 /** The pages that were read; the first is read again and again. */
 function usePages(email: string) {
   const say = useSay();
-  const [known, setKnown] = useState<{ email: string; pages: readonly Page[] }>();
+  const [known, setKnown] = useState<{ email: string; pages: readonly Page[]; silent?: Page }>();
   const [failure, setFailure] = useState<string>();
   const [loading, setLoading] = useState(false);
-  const pages = known?.email === email ? known.pages : [];
+  const now = known?.email === email ? known : { email, pages: [] };
   useEffect(() => setFailure(undefined), [email]);
   const polled = usePolling(async (signal) => {
     const first = await server.recipient({ email }, signal);
     if (signal.aborted) return undefined;
     setKnown((old) => {
-      const rest = old?.email === email ? old.pages : [];
-      if (JSON.stringify(rest[0]) === JSON.stringify(first)) return old;
-      return { email, pages: [first, ...rest.slice(1)] };
+      const rest = old?.email === email ? old : { email, pages: [] };
+      if (JSON.stringify(rest.pages[0]) === JSON.stringify(first)) return rest;
+      return { ...rest, pages: [first, ...rest.pages.slice(1)] };
     });
-    return POLL_MS;
+    return undefined;
   }, email);
-  const cursor = pages.at(-1)?.cursor;
-  const more = async () => {
+  const load = async (asked: Omit<Asked<'recipient'>, 'email'>) => {
     setLoading(true);
     try {
-      const next = await server.recipient({ email, ...(cursor && { cursor }) });
-      setKnown((old) => (old?.email === email ? { email, pages: [...old.pages, next] } : old));
+      const next = await server.recipient({ email, ...asked });
+      setKnown((old) => {
+        if (old?.email !== email) return old;
+        return asked.silent ? { ...old, silent: next } : { ...old, pages: [...old.pages, next] };
+      });
       setFailure(undefined);
     } catch (error) {
       setFailure(messageOf(error, say));
     }
     setLoading(false);
   };
-  return { pages, error: failure ?? polled, loading, more: cursor && more };
+  const cursor = now.pages.at(-1)?.cursor;
+  return {
+    pages: now.silent ? [...now.pages, now.silent] : now.pages,
+    error: failure ?? polled,
+    loading,
+    more: cursor && (() => load({ cursor })),
+    lookForSilent: now.silent ? undefined : () => load({ silent: true }),
+  };
 }
 
 /** Newest first. A mail whose events lie on two pages is shown as the newer one has it. */

@@ -2,8 +2,14 @@
 import { useState } from 'preact/hooks';
 import { mailboxKey } from '../../../lambda/mail/address.ts';
 import { handedOverAt, inOrder, statesOf, timeOf } from '../../../lambda/mail/story.ts';
-import type { Answered, Bounce, RecipientState, Session, StoryEvent } from '../../shared/api.ts';
-import { bounceKey } from '../../shared/versions.ts';
+import {
+  type Answered,
+  type Bounce,
+  bounceKey,
+  type RecipientState,
+  type Session,
+  type StoryEvent,
+} from '../../shared/api.ts';
 import { server } from '../call.ts';
 import { Empty, Mailbox, Mark, Notice, Text, Time } from '../parts.tsx';
 import { usePolling } from '../polling.ts';

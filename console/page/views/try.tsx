@@ -2,8 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { PROVIDERS } from '../../../lambda/mail/provider.ts';
 import { timeOf } from '../../../lambda/mail/story.ts';
-import type { Answered, Sample, SamplePost } from '../../shared/api.ts';
-import { bounceKey } from '../../shared/versions.ts';
+import { type Answered, bounceKey, type Sample, type SamplePost } from '../../shared/api.ts';
 import { messageOf, server } from '../call.ts';
 import { Mark, Notice, Text, Time } from '../parts.tsx';
 import { usePolling } from '../polling.ts';

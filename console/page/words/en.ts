@@ -104,6 +104,8 @@ export const en = {
   findHint: 'Address, message id or item id',
   findKey: 'Press / to search',
   findButton: 'Find',
+  startTitle: 'What became of a mail?',
+  startHint: 'Enter an address, a message id or an item id above. / leads into the field.',
   recipientTitle: 'Mail to {email}',
   recipientSummary: '{n message|messages}, the newest on {time}: {states}.',
   recipientSummaryPart: 'The newest {n message|messages}, the last on {time}: {states}.',
@@ -113,7 +115,8 @@ export const en = {
   recipientSuppressed_decision: 'This address should get no more mail, since a decision on {time}: {reason}',
   recipientNone: 'No mail to this address is known.',
   recipientNoneHint:
-    'It was never logged and nothing was reported, its rows are older than the retention period, or the address is spelled in another way. Messages without any event are looked for in the last three days only. Items that were not sent are listed under Mail, not here.',
+    'It was never logged and nothing was reported, its rows are older than the retention period, or the address is spelled in another way. Messages without any event are looked for only when you ask for them. Items that were not sent are listed under Mail, not here.',
+  recipientSilent: 'Look for messages without any event, of the last three days',
   recipientMails: 'Messages, newest first',
   recipientLink: 'All mail to {email}',
   noNewsHint: 'Nothing was reported for hours: an event was lost, or the webhook is off.',

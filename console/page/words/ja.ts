@@ -105,6 +105,9 @@ export const ja: Words = {
   findHint: 'アドレス、メッセージ ID、項目 ID',
   findKey: '/ キーで検索',
   findButton: '検索',
+  startTitle: 'メールの配信状況を調べる',
+  startHint:
+    '上の検索欄に、メールアドレス、メッセージ ID、項目 ID のいずれかを入力してください。「/」キーで検索欄に移動します。',
   recipientTitle: '{email} 宛てのメール',
   recipientSummary: '{n} 件、最新は {time}: {states}。',
   recipientSummaryPart: '新しい {n} 件、最新は {time}: {states}。',
@@ -114,7 +117,8 @@ export const ja: Words = {
   recipientSuppressed_decision: '{time} の設定により、送信を控えるべきアドレスです: {reason}',
   recipientNone: 'このアドレス宛てのメールは見つかりません。',
   recipientNoneHint:
-    '送信ログがなくプロバイダーからの通知もない、保存期間が過ぎた、またはアドレスの表記が違う可能性があります。イベントが 1 件もないメールは、直近 3 日分だけを調べています。送信されなかった項目は、ここではなく「メール」に表示されます。',
+    '送信ログがなくプロバイダーからの通知もない、保存期間が過ぎた、またはアドレスの表記が違う可能性があります。イベントが 1 件もないメールは、ボタンを押したときだけ調べます。送信されなかった項目は、ここではなく「メール」に表示されます。',
+  recipientSilent: 'イベントが 1 件もないメールを直近 3 日分から探す',
   recipientMails: 'メール（新しい順）',
   recipientLink: '{email} 宛てのメールをすべて表示',
   noNewsHint: '長い間、通知がありません。イベントが失われたか、Webhook が無効になっています。',

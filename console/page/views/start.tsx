@@ -1,0 +1,16 @@
+/** The view that opens first over a deployed stack: it asks for little, however large the tables are. */
+import type { Session } from '../../shared/api.ts';
+import { useSay } from '../settings.tsx';
+import { Unsent } from './mail.tsx';
+
+/** What to look for, and what somebody must see to. */
+export function StartView({ session }: { session: Session }) {
+  const say = useSay();
+  return (
+    <>
+      <h1>{say('startTitle')}</h1>
+      <p class="lead">{say('startHint')}</p>
+      <Unsent session={session} />
+    </>
+  );
+}
