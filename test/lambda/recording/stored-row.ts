@@ -12,7 +12,7 @@ const MAX_LEVELS = 32;
 export function expectStorable(row: Readonly<Record<string, unknown>>): void {
   const item = marshall(row, { removeUndefinedValues: true });
   expect(mapBytes(item)).toBeLessThan(ITEM_MAX_BYTES);
-  expectWellFormed(item, 0);
+  expect([...problemsIn(item, 0)]).toEqual([]);
 }
 
 /** "DynamoDB item sizes and formats": what DynamoDB counts. */
@@ -29,18 +29,19 @@ function valueBytes(value: AttributeValue): number {
   return 1;
 }
 
-function expectWellFormed(map: Record<string, AttributeValue>, level: number): void {
+/** What DynamoDB would not take. One list, because a row may have thousands of values. */
+function* problemsIn(map: Record<string, AttributeValue>, level: number): Generator<string> {
   for (const [name, value] of Object.entries(map)) {
-    expect(name).not.toBe('');
-    expect(name.isWellFormed()).toBe(true);
-    expect(Buffer.byteLength(name)).toBeLessThanOrEqual(ATTRIBUTE_NAME_MAX_BYTES);
-    expectWellFormedValue(name, value, level + 1);
+    if (name === '') yield 'a name is empty';
+    if (!name.isWellFormed()) yield `the name ${name} is not well-formed`;
+    if (Buffer.byteLength(name) > ATTRIBUTE_NAME_MAX_BYTES) yield 'a name is too long';
+    yield* problemsOf(name, value, level + 1);
   }
 }
 
-function expectWellFormedValue(name: string, value: AttributeValue, level: number): void {
-  expect(level).toBeLessThanOrEqual(MAX_LEVELS);
-  expect(value.S?.isWellFormed() ?? true, `${name} is well-formed`).toBe(true);
-  for (const part of value.L ?? []) expectWellFormedValue(name, part, level + 1);
-  if (value.M) expectWellFormed(value.M, level);
+function* problemsOf(name: string, value: AttributeValue, level: number): Generator<string> {
+  if (level > MAX_LEVELS) yield `${name} is too deep`;
+  if (value.S?.isWellFormed() === false) yield `the text of ${name} is not well-formed`;
+  for (const part of value.L ?? []) yield* problemsOf(name, part, level + 1);
+  if (value.M) yield* problemsIn(value.M, level);
 }
