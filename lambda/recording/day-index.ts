@@ -1,5 +1,5 @@
 /** Reads an index `byDay`, newest first, its partitions merged. */
-import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { type DynamoDBDocumentClient, QueryCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../aws/dynamodb.ts';
 import { DAY_PARTITIONS } from './keys.ts';
 
@@ -46,6 +46,7 @@ export async function newestFirst(index: DayIndex, query: DayQuery): Promise<Day
   // Rows are spread by a hash: three standard deviations more than its share of them is nearly always enough.
   const share = limit / DAY_PARTITIONS;
   const size = Math.ceil(share + 3 * Math.sqrt(share));
+  const whole = await readWhole(index);
   const started = query.cursor;
   const rows: Row[] = [];
   let day = started?.day ?? to.slice(0, 10);
@@ -55,7 +56,7 @@ export async function newestFirst(index: DayIndex, query: DayQuery): Promise<Day
     const positions = day === started?.day ? started.partitions : [];
     const partitions = Array.from(
       { length: DAY_PARTITIONS },
-      (_, n) => new Partition(index, `${day}#${n}`, { from, to, size }, positions[n] ?? null),
+      (_, n) => new Partition(index, `${day}#${n}`, { from, to, size }, positions[n] ?? null, whole),
     );
     for (;;) {
       const empty = partitions.filter((partition) => partition.isEmpty);
@@ -83,6 +84,25 @@ export async function newestFirst(index: DayIndex, query: DayQuery): Promise<Day
   };
 }
 
+/** An index with fewer rows is read by one scan, which costs less than to query the partitions of some days. */
+const WHOLE_MAX_ROWS = 300;
+/** The tables with larger indexes, by client. They are not scanned again. */
+const large = new WeakMap<DynamoDBDocumentClient, Set<string>>();
+
+/** The rows of a small index, newest first; undefined if it is larger. */
+async function readWhole({ client, table, time, keys }: DayIndex): Promise<Row[] | undefined> {
+  const known = large.get(client) ?? new Set();
+  if (known.has(table)) return undefined;
+  const scan = new ScanCommand({ TableName: table, IndexName: 'byDay', Limit: WHOLE_MAX_ROWS });
+  const { Items = [], LastEvaluatedKey } = await client.send(scan);
+  if (LastEvaluatedKey !== undefined) {
+    large.set(client, known.add(table));
+    return undefined;
+  }
+  const order = (row: Row) => [time, ...keys].map((name) => String(row[name])).join(' ');
+  return Items.toSorted((a, b) => (order(a) < order(b) ? 1 : -1));
+}
+
 function newest(partitions: readonly Partition[], time: string): Partition | undefined {
   let found: Partition | undefined;
   for (const partition of partitions) {
@@ -107,11 +127,13 @@ class Partition {
   readonly #index: DayIndex;
   readonly #day: string;
   readonly #bounds: Bounds;
+  readonly #whole: readonly Row[] | undefined;
 
-  constructor(index: DayIndex, day: string, bounds: Bounds, position: Position) {
+  constructor(index: DayIndex, day: string, bounds: Bounds, position: Position, whole: readonly Row[] | undefined) {
     this.#index = index;
     this.#day = day;
     this.#bounds = bounds;
+    this.#whole = whole;
     this.position = position;
     this.#ended = position === 'end';
   }
@@ -126,6 +148,25 @@ class Partition {
   }
 
   async fill(): Promise<void> {
+    if (this.#whole) this.#fillFrom(this.#whole);
+    else await this.#query();
+    if (this.#ended && this.#waiting.length === 0) this.position = 'end';
+  }
+
+  #fillFrom(whole: readonly Row[]): void {
+    const { from = '0', to } = this.#bounds;
+    const { time, keys } = this.#index;
+    const ofDay = whole.filter((row) => row['day'] === this.#day);
+    const position = typeof this.position === 'object' ? this.position : null;
+    const last = ofDay.findIndex((row) => keys.every((name) => String(row[name]) === position?.[name]));
+    this.#waiting = ofDay.slice(last + 1).filter((row) => {
+      const at = String(row[time]);
+      return at >= from && at <= to && (last >= 0 || position === null || at < String(position[time]));
+    });
+    this.#ended = true;
+  }
+
+  async #query(): Promise<void> {
     const { client, table, time } = this.#index;
     const { from = '0', to, size } = this.#bounds;
     const { Items = [], LastEvaluatedKey } = await client.send(
@@ -142,7 +183,6 @@ class Partition {
     );
     this.#waiting = Items;
     this.#ended = LastEvaluatedKey === undefined;
-    if (this.#ended && Items.length === 0) this.position = 'end';
   }
 
   take(): Row {

@@ -48,12 +48,12 @@ describePage('thousands of bounces', () => {
     stack().storage.calls.length = 0;
     const { page, requests } = await open('#/bounces');
     await page.getByText('someone-0@example.jp').waitFor();
-    // The page, and polls: eight partitions of four days each at most.
+    // The page, and polls: eight partitions of four days each at most; a scan of one page first, which says that the index is large.
     const asked = requests.filter(({ path }) => path === '/api/bounces').length;
     expect(stack().storage.calls.filter(({ action }) => action === 'Query').length).toBeLessThanOrEqual(32 * asked);
     // Local mode itself looks for what has expired, a table at a time, each minute.
     const scans = stack().storage.calls.filter(
-      ({ action, caller }) => action === 'Scan' && caller !== LOCAL_MODE_KEY_ID,
+      ({ action, caller, body }) => action === 'Scan' && caller !== LOCAL_MODE_KEY_ID && body['Limit'] !== 300,
     );
     expect(scans).toEqual([]);
     const count = page.locator('.exports span');
