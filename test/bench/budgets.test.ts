@@ -18,8 +18,10 @@ describe('bundles', () => {
     expect(contentsOf(entry).bytes).toBeLessThanOrEqual(most);
   });
 
-  test.each(['receive-sendgrid', 'receive-customers-mail-cloud'])('%s holds no DynamoDB client', (entry) => {
-    expect(dynamoDbFiles(contentsOf(entry).files)).toEqual([]);
+  test.each(['receive-sendgrid', 'receive-customers-mail-cloud'])('%s holds no DynamoDB client, and not the texts by which the recorder classifies', (entry) => {
+    const { files } = contentsOf(entry);
+    expect(dynamoDbFiles(files)).toEqual([]);
+    expect(files.filter((file) => file.endsWith('reply-texts.ts'))).toEqual([]);
   });
 
   test('record-events holds one: the files are found by their names', () => {
