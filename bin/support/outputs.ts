@@ -31,6 +31,8 @@ const stackOutputsSchema = z.object({
   SmtpUrl: z.string().optional(),
   /** Of the authority that vouches for local mode's SMTP server. */
   SmtpCaFile: z.string().optional(),
+  /** Gets a line for each event that local mode's event bus takes. */
+  PublishedEventsFile: z.string().optional(),
 });
 export type StackOutputs = z.infer<typeof stackOutputsSchema>;
 

@@ -232,7 +232,7 @@ test('a write that was given up and takes effect late puts an unmatched row back
   const unmatched = await row();
   expect(unmatched).toMatchObject({ row: { matched: false } });
 
-  expect(await joinUnmatched(unmatched ? [unmatched.row] : [], store, false, () => expect.unreachable())).toBe(1);
+  expect(await joinUnmatched(unmatched ? [unmatched.row] : [], store, { onError: () => expect.unreachable() })).toBe(1);
   const facts = { events, logRows: [mail.row], receivedAtMs: [FIRST_TIME] };
   expect(await troublesOf([{ label: 'late', tag, events: 1, facts }])).toEqual([]);
 });

@@ -77,7 +77,7 @@ describe('AwsSolutions of cdk-nag', () => {
 
   test.each([
     { apiGatewayAccountRole: 'existing', sendgridReceiverReservedConcurrency: 5, retentionDays: 0 },
-    { providers: 'sendgrid' },
+    { providers: 'sendgrid', publishFailures: 'off' },
     { providers: 'customers-mail-cloud', customersMailCloudReceiverReservedConcurrency: 5 },
   ])('nor with the settings %o', (settings) => {
     expect(findings(settings)).toEqual([]);
