@@ -77,6 +77,7 @@ export class TodokeStack extends Stack {
     );
     output('SendGridRegion', settings.sendgridRegion, 'Where the SendGrid account lives');
     output('NoNewsHours', String(settings.noNewsHours), 'After these hours a message without any event is "no news"');
+    output('PublishFailures', settings.publishFailures, 'Whether failures are published on the event bus');
     output(
       'SendMailPolicyArn',
       applications.sendMail.managedPolicyArn,

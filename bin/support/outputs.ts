@@ -22,6 +22,7 @@ const stackOutputsSchema = z.object({
   CustomersMailCloudTimeZone: z.string().optional(),
   SendGridRegion: sendGridRegion.default('global'),
   NoNewsHours: z.coerce.number().default(DEFAULT_NO_NEWS_HOURS),
+  PublishFailures: z.string().optional(),
   EventQueueUrl: z.string().optional(),
   FailureQueueUrl: z.string().optional(),
   ConsoleUrl: z.string().optional(),

@@ -502,6 +502,7 @@ test('the outputs are those of the design', () => {
     'LogMailPolicyArn',
     'MailTableName',
     'NoNewsHours',
+    'PublishFailures',
     'ReadBouncesPolicyArn',
     'RetryQueueUrl',
     'SendGridRegion',
