@@ -3,6 +3,7 @@
  * application and late join, also with a write that takes effect late, and random schedules. Nothing may be lost, doubled or wrong. `--without` takes a guard out of
  * the code: then something must be.
  */
+import '../quiet-log.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
