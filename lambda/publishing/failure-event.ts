@@ -23,6 +23,8 @@ const DETAIL_TYPES: Readonly<Record<string, string>> = {
  * into every target. A usual one has 1 KB.
  */
 const DETAIL_MAX_BYTES = 25_000;
+/** In a row that is too long, a text longer than this is cut. */
+const CUT_TEXT_LENGTH = 2_000;
 
 /** Left out of the event: what the provider sent besides, and the event that was not understood. */
 const NOT_PUBLISHED = ['details', 'rawEvent'];
@@ -49,19 +51,24 @@ function isNews({ oldRow, row }: Change): boolean {
   return becameMatched && row?.['rejoined'] !== true;
 }
 
-/** JSON of at most 25,000 bytes. What is too long is cut, first in long texts, then in all, then left out. */
+/** JSON of at most 25,000 bytes. Of a row that is too long the texts are cut; if that is not enough, all but its keys is left out. */
 function detailOf(row: Row, stackName: string): string {
+  const json = (attributes: [string, unknown][], more: object = {}) =>
+    JSON.stringify({ stackName, ...Object.fromEntries(attributes), ...more });
+  const fits = (detail: string) => Buffer.byteLength(detail) <= DETAIL_MAX_BYTES;
   const attributes = Object.entries(row).filter(([name]) => !NOT_PUBLISHED.includes(name));
-  const whole = JSON.stringify({ stackName, ...Object.fromEntries(attributes) });
-  if (Buffer.byteLength(whole) <= DETAIL_MAX_BYTES) return whole;
-  for (const maxLength of [2_000, 100]) {
-    const cut = attributes.map(([name, value]) => [
+  const whole = json(attributes);
+  if (fits(whole)) return whole;
+  const cut = json(
+    attributes.map(([name, value]) => [
       name,
-      typeof value === 'string' && !NEVER_CUT.includes(name) ? value.slice(0, maxLength).toWellFormed() : value,
-    ]);
-    const detail = JSON.stringify({ stackName, ...Object.fromEntries(cut), shortened: true });
-    if (Buffer.byteLength(detail) <= DETAIL_MAX_BYTES) return detail;
-  }
-  const least = attributes.filter(([name]) => NEVER_CUT.includes(name));
-  return JSON.stringify({ stackName, ...Object.fromEntries(least), shortened: true });
+      typeof value === 'string' && !NEVER_CUT.includes(name) ? value.slice(0, CUT_TEXT_LENGTH).toWellFormed() : value,
+    ]),
+    { shortened: true },
+  );
+  if (fits(cut)) return cut;
+  return json(
+    attributes.filter(([name]) => NEVER_CUT.includes(name)),
+    { shortened: true },
+  );
 }
