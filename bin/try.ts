@@ -16,6 +16,7 @@ import { counted } from '../local/counted.ts';
 import { isLocal, localAwsCli } from './support/aws.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs, type StackOutputs } from './support/outputs.ts';
+import { publishedEvents } from './support/published-events.ts';
 import { documentClientOf } from './support/tables.ts';
 import { faint, good, heading, rowText, shellWord } from './support/talk.ts';
 
@@ -158,8 +159,22 @@ async function play(
         'reason',
         'mailId',
       ]);
+      await showEvent(row);
     }
     console.log(`\n  ${good('✓')} you know who did not get it, and why`);
+  }
+
+  /** Shows what applications are told of a failure, if the stack publishes it. */
+  async function showEvent(row: Row): Promise<void> {
+    const { PublishedEventsFile: file, PublishFailures } = outputs;
+    if (file === undefined || PublishFailures !== 'on') return;
+    const event = await until('the event', async () =>
+      (await publishedEvents(file, { fullMessageId: row['fullMessageId'], eventId: row['eventId'] })).find(
+        ({ detail }) => detail.matched,
+      ),
+    );
+    const { detail, ...rest } = event;
+    show('EventBridge', 'published, for whoever has a rule', { ...rest, detail }, ['detail-type', 'time', 'detail']);
   }
 
   async function story(messageId: string): Promise<Row[]> {

@@ -77,6 +77,8 @@ export class Storage extends Construct {
     this.bounce = this.#table('Bounce', {
       partitionKey: { name: 'fullMessageId', type: AttributeType.STRING },
       sortKey: { name: 'eventId', type: AttributeType.STRING },
+      // Only the old image tells a repeated post from news.
+      stream: StreamViewType.NEW_AND_OLD_IMAGES,
     });
     for (const [indexName, name] of Object.entries(BOUNCE_INDEXES)) {
       this.bounce.addGlobalSecondaryIndex({

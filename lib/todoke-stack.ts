@@ -9,6 +9,7 @@ import { CustomersMailCloudReceiver } from './customers-mail-cloud-receiver.ts';
 import { Dashboard } from './dashboard.ts';
 import { EncryptionKey } from './encryption-key.ts';
 import { EventRecorder } from './event-recorder.ts';
+import { FailurePublisher } from './failure-publisher.ts';
 import { LateJoin } from './late-join.ts';
 import { MailSender } from './mail-sender.ts';
 import { Metrics } from './metrics.ts';
@@ -45,8 +46,10 @@ export class TodokeStack extends Stack {
     const recorder = new EventRecorder(this, 'EventRecorder', { defaults, settings, storage, queues });
     const sender = new MailSender(this, 'MailSender', { defaults, settings, storage, secrets, queues });
     const lateJoin = new LateJoin(this, 'LateJoin', { defaults, settings, storage, queues });
+    const publisher = new FailurePublisher(this, 'FailurePublisher', { defaults, settings, storage, queues });
 
-    const metrics = new Metrics(this, { sendGrid, customersMailCloud, recorder, sender, lateJoin, storage, queues });
+    const parts = { sendGrid, customersMailCloud, recorder, sender, lateJoin, publisher, storage, queues };
+    const metrics = new Metrics(this, parts);
     const alarmTopic = new AlarmTopic(this, 'AlarmTopic', { key, email: settings.alarmEmail });
     const alarms = new Alarms(this, 'Alarms', { metrics, topic: alarmTopic });
     const dashboard = new Dashboard(this, 'Dashboard', { metrics, alarms });
@@ -74,6 +77,7 @@ export class TodokeStack extends Stack {
     );
     output('SendGridRegion', settings.sendgridRegion, 'Where the SendGrid account lives');
     output('NoNewsHours', String(settings.noNewsHours), 'After these hours a message without any event is "no news"');
+    output('PublishFailures', settings.publishFailures, 'Whether failures are published on the event bus');
     output(
       'SendMailPolicyArn',
       applications.sendMail.managedPolicyArn,

@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { ALLOW_ALL, type Authorize } from './access.ts';
 import { startAwsApi } from './aws-api/aws-api.ts';
+import { eventBusCalls } from './aws-api/event-bus-calls.ts';
 import { localSecrets, secretsManagerCalls } from './aws-api/secrets.ts';
 import { sqsCalls } from './aws-api/sqs-calls.ts';
 import { type Cleanup, startOrUndo } from './cleanup.ts';
@@ -41,7 +42,7 @@ export interface LocalModeOptions {
   /** CDK context on top of cdk.json's, such as settings of the stack. */
   readonly context?: Readonly<Record<string, unknown>>;
   readonly timing?: Partial<MappingTiming>;
-  /** Of calls to Secrets Manager, SQS, and of what Lambda does for event source mappings; DynamoDB asks nobody. */
+  /** Of calls to Secrets Manager, SQS, EventBridge, and of what Lambda does for event source mappings; DynamoDB asks nobody. */
   readonly authorize?: Authorize;
   /** Makes what serves the page, at `ConsoleUrl`: on the webhooks' port, what is not a webhook. */
   readonly page?: (running: Pick<LocalMode, 'outputs' | 'providers'>) => Fallback;
@@ -115,7 +116,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   });
 
   const awsApi = await startAwsApi();
-  cleanup.defer('stop answering for Secrets Manager and SQS', awsApi.stop);
+  cleanup.defer('stop answering for AWS', awsApi.stop);
   const gateway = await startGateway(ports.webhooks, report);
   cleanup.defer('stop the webhooks', () => gateway.stop(0));
   const stack = {
@@ -134,9 +135,11 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   const queues = await openQueues(resolved, folder, options.timing?.visibilityTimeoutMs);
   const secrets = localSecrets(resolved, folder);
   const { authorize = ALLOW_ALL } = options;
+  const publishedEventsFile = folder.path('published-events.jsonl');
   awsApi.answer({
     ...secretsManagerCalls([...secrets.values()], authorize),
     ...sqsCalls([...queues.values()], authorize),
+    ...eventBusCalls({ file: publishedEventsFile, region, authorize }),
   });
 
   step('Starting the simulators of the providers');
@@ -181,6 +184,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
     SendGridApiUrl: providers.sendGrid.url,
     SmtpUrl: providers.smtpUrl,
     SmtpCaFile: providers.caFile,
+    PublishedEventsFile: publishedEventsFile,
   };
   gateway.serve(
     [

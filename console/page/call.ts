@@ -55,6 +55,7 @@ export const server = {
   resend: (asked: Asked<'resend'>) => ask('resend', CALLS.resend, asked),
   samples: () => ask('samples', CALLS.samples, {}),
   post: (asked: Asked<'post'>) => ask('post', CALLS.post, asked),
+  published: (asked: Asked<'published'>, signal: AbortSignal) => ask('published', CALLS.published, asked, signal),
   rowsOf: (asked: Asked<'rowsOf'>) => ask('rowsOf', CALLS.rowsOf, asked),
 };
 

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type * as z from 'zod/mini';
 import type { Tables } from '../../lambda/recipients/tables.ts';
-import { type Answered, CALLS, type CallName, type SamplePost } from '../shared/api.ts';
+import { type Answered, type Asked, CALLS, type CallName, type SamplePost } from '../shared/api.ts';
 import { bounces } from './bounces.ts';
 import { mails, story, unsent } from './mails.ts';
 import { overview } from './overview.ts';
@@ -22,6 +22,8 @@ export interface ConsoleOptions {
   readonly token?: string | undefined;
   /** Posts to a receiver, as its provider would: in local mode only. */
   readonly post?: ((post: SamplePost) => Promise<Answered<'post'>>) | undefined;
+  /** What was put on the event bus for a Bounce row: in local mode only. */
+  readonly published?: ((row: Asked<'published'>) => Promise<Answered<'published'>>) | undefined;
   /** Gets a line for whatever goes wrong. */
   readonly report: (line: string) => void;
 }
@@ -65,7 +67,7 @@ async function answer(
   respond(response, 200, 'application/json', JSON.stringify(await call(await readCall(request))));
 }
 
-function handlers({ mode, tables, canSend, post }: ConsoleOptions): Handlers {
+function handlers({ mode, tables, canSend, post, published }: ConsoleOptions): Handlers {
   const mayPost = () => {
     if (post === undefined) throw new Refused(403, 'Cannot post samples: only local mode can sign them');
     return post;
@@ -101,6 +103,10 @@ function handlers({ mode, tables, canSend, post }: ConsoleOptions): Handlers {
       return { samples: await readSamples() };
     }),
     on('post', CALLS.post, async (asked) => mayPost()(asked)),
+    on('published', CALLS.published, async (asked) => {
+      if (published === undefined) throw new Refused(403, 'Cannot show events: only local mode keeps them');
+      return published(asked);
+    }),
     on('rowsOf', CALLS.rowsOf, async (asked) => {
       mayPost();
       return rowsOf(tables, asked);

@@ -259,6 +259,11 @@ export const CALLS = {
   resend: { request: z.object({ id: z.string() }), response: z.object({ again: z.boolean() }) },
   samples: { request: nothing, response: z.object({ samples: z.array(sample) }) },
   post: { request: samplePost, response: z.object({ status: z.number(), answer: z.string() }) },
+  /** What was put on the event bus for a Bounce row, in local mode. */
+  published: {
+    request: z.object({ fullMessageId: z.string(), eventId: z.string() }),
+    response: z.object({ events: z.array(z.object({ time: z.string(), detailType: z.string() })) }),
+  },
   /** The rows that such a post makes, as they are now. */
   rowsOf: {
     request: samplePost,

@@ -9,6 +9,7 @@ export type EnvironmentVariable =
   | 'EVENT_QUEUE_URL'
   | 'RETRY_QUEUE_URL'
   | 'RETENTION_DAYS'
+  | 'PUBLISH_FAILURES'
   | 'CUSTOMERS_MAIL_CLOUD_TIME_ZONE'
   | 'SENDGRID_API_URL';
 

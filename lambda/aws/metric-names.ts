@@ -6,7 +6,7 @@ export const METRIC_NAMESPACE = 'Todoke';
  * mail is not logged yet (`Unmatched`) and what is not understood (`Unrecognized`). Of posts: `Refused` (answered 4xx), and
  * `Unrecorded` (an attempt to record one from the queue failed). Of mails: `Sent`, `NotSent` (the item is `failed`), of these `UnauthorizedHandovers`.
  * Of attempts to send: `Retried` (it was put off, and another one follows), of these `RetriedLate` (the item was put more
- * than an hour ago).
+ * than an hour ago). `Published`: events on the event bus.
  */
 export const METRIC_NAMES = [
   'Received',
@@ -24,6 +24,7 @@ export const METRIC_NAMES = [
   'UnauthorizedHandovers',
   'Retried',
   'RetriedLate',
+  'Published',
 ] as const;
 export type MetricName = (typeof METRIC_NAMES)[number];
 

@@ -13,7 +13,7 @@ export interface LocalStack {
   readonly region: string;
   /** Where the webhooks are served, such as `http://127.0.0.1:8787`. */
   readonly gatewayOrigin: string;
-  /** Where Secrets Manager and SQS are answered. */
+  /** Where Secrets Manager, SQS and EventBridge are answered. */
   readonly awsApiOrigin: string;
 }
 

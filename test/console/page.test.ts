@@ -346,6 +346,18 @@ describePage('the page after a mail of every outcome', () => {
     }
   });
 
+  test('a bounce says what was published for it', async () => {
+    const { page } = await open('#/bounces');
+    const row = page.locator('table.rows tbody tr', { hasText: 'complaint@example.jp' });
+    await row.getByRole('link').click();
+    const panel = page.getByRole('region', { name: 'One bounce' });
+    await panel
+      .getByText(/^Published as an event, “Mail Complained”, \d+/)
+      .first()
+      .waitFor();
+    await expectAccessible(page);
+  });
+
   test('the figures of a period stay when those of the one before it come late', async () => {
     const { page } = await open('#/bounces');
     const held: Route[] = [];

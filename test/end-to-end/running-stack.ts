@@ -15,6 +15,7 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, expect } from 'vitest';
+import * as z from 'zod';
 import { AwsApiError } from '../../local/aws-api/aws-api.ts';
 import { openDataFolder } from '../../local/data-folder.ts';
 import { startEngine } from '../../local/database/engine.ts';
@@ -73,6 +74,10 @@ export interface RunningStack {
   bounces(messageId: string): Promise<Row[]>;
   allBounces(): Promise<Row[]>;
   deleteBounces(): Promise<void>;
+  /** Writes a Bounce row over what is there. */
+  putBounce(row: Row): Promise<void>;
+  /** What was put on the event bus. */
+  published(): Promise<PublishedEvent[]>;
   /** Waits until all posts that were accepted are recorded: until no message is left in EventQueue. */
   recorded(): Promise<void>;
   /** Posts to SendGrid's webhook, signed by a key that the webhook secret holds. */
@@ -83,6 +88,9 @@ export interface RunningStack {
   /** Posts to Customers Mail Cloud's webhook, as a form with the right `api_key`. */
   postCustomersMailCloud(payload: CustomersMailCloudPayload): Promise<Answer>;
 }
+
+const publishedEventSchema = z.looseObject({ 'detail-type': z.string(), detail: z.record(z.string(), z.unknown()) });
+export type PublishedEvent = z.infer<typeof publishedEventSchema>;
 
 export interface Answer {
   readonly status: number;
@@ -202,6 +210,13 @@ async function start(options: StackOptions): Promise<RunningStack> {
       for (const { fullMessageId, eventId } of await allBounces()) {
         await db.send(new DeleteCommand({ TableName: output('BounceTableName'), Key: { fullMessageId, eventId } }));
       }
+    },
+    async putBounce(row) {
+      await db.send(new PutCommand({ TableName: output('BounceTableName'), Item: row }));
+    },
+    async published() {
+      const text = await readFile(output('PublishedEventsFile'), 'utf8').catch(() => '');
+      return text.split('\n').flatMap((line) => (line === '' ? [] : publishedEventSchema.parse(JSON.parse(line))));
     },
     async insert(item) {
       await db.send(new PutCommand({ TableName: mailTable, Item: item }));

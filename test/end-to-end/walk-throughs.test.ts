@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { runningStack, until } from './running-stack.ts';
+import { type PublishedEvent, runningStack, until } from './running-stack.ts';
 
 const stack = runningStack();
 
@@ -81,6 +81,11 @@ describe.each([
       return found.length > 0 && found.every((row) => row['matched']) ? found : undefined;
     });
     expect(rows.map((row) => [row['outcome'], row['event']]).toSorted()).toEqual(failures.toSorted());
+    const ofMail = ({ detail }: PublishedEvent) => detail['messageId'] === messageId && detail['matched'] === true;
+    await until('an event for each of them', async () => {
+      const published = (await stack().published()).filter(ofMail).map(({ detail: { outcome } }) => String(outcome));
+      return failures.every(([outcome]) => outcome !== undefined && published.includes(outcome)) || undefined;
+    });
     for (const row of rows) {
       expect(row).toMatchObject({
         matched: true,

@@ -13,7 +13,7 @@ describe('tables', () => {
     [
       'Bounce',
       ['fullMessageId HASH', 'eventId RANGE'],
-      undefined,
+      'NEW_AND_OLD_IMAGES',
       ['byRecipient toEmail occurredAt', 'byDay day occurredAt'],
     ],
   ])('%s has its keys, stream and indexes', (logicalId, keys, stream, indexes) => {
@@ -76,6 +76,7 @@ describe('functions', () => {
     ['RecordEvents', 60],
     ['SendMail', 180],
     ['JoinLateEvents', 60],
+    ['PublishFailures', 60],
   ])('%s runs on Node 24 on arm64 for at most %i s, with an encrypted log group of its own', (logicalId, timeout) => {
     expect(resources(template, 'AWS::Lambda::Function')[logicalId]?.Properties).toMatchObject({
       Runtime: 'nodejs24.x',
@@ -90,7 +91,7 @@ describe('functions', () => {
   });
 
   test('there is no other', () => {
-    template.resourceCountIs('AWS::Lambda::Function', 5);
+    template.resourceCountIs('AWS::Lambda::Function', 6);
   });
 
   test.each([
@@ -151,6 +152,16 @@ describe('least privilege: the role of a function may do just this', () => {
       'SentLog stream': 'DescribeStream GetRecords GetShardIterator',
       '*': 'ListStreams',
       Bounce: 'UpdateItem',
+      FailureQueue: 'SendMessage',
+      'Key through dynamodb': KEY_FOR_WRITES,
+      'Key through sqs': 'Decrypt GenerateDataKey',
+    },
+    PublishFailures: {
+      SentLog: 'BatchGetItem',
+      Bounce: 'UpdateItem',
+      'Bounce stream': 'DescribeStream GetRecords GetShardIterator',
+      '*': 'ListStreams',
+      'event-bus/default': 'PutEvents',
       FailureQueue: 'SendMessage',
       'Key through dynamodb': KEY_FOR_WRITES,
       'Key through sqs': 'Decrypt GenerateDataKey',
@@ -220,18 +231,69 @@ describe('streams and queues', () => {
     });
   });
 
-  test.each(['SendMail', 'JoinLateEvents'])('%s gets every record, and what it gives up is reported', (functionId) => {
-    expect(mapping(functionId)).toMatchObject({
-      StartingPosition: 'TRIM_HORIZON',
-      BatchSize: 100,
-      FunctionResponseTypes: ['ReportBatchItemFailures'],
-      BisectBatchOnFunctionError: true,
-      // As often as it takes: storage that fails fast would use up ten within minutes.
-      MaximumRetryAttempts: -1,
-      MaximumRecordAgeInSeconds: 43_200,
-      DestinationConfig: { OnFailure: { Destination: { 'Fn::GetAtt': ['FailureQueue', 'Arn'] } } },
+  describe('publish-failures', () => {
+    const passes = (settings: Record<string, unknown>) => {
+      const { FilterCriteria } = mapping('PublishFailures', synthesized(settings)) ?? {};
+      return eventFilter(filterSchema.parse(FilterCriteria).Filters.map(({ Pattern }) => Pattern));
+    };
+    const image = (outcome: string, matched?: boolean) => ({
+      outcome: { S: outcome },
+      ...(matched !== undefined && { matched: { BOOL: matched } }),
+    });
+    const put = (NewImage: object, OldImage?: object) => ({
+      eventName: OldImage ? 'MODIFY' : 'INSERT',
+      dynamodb: { NewImage, ...(OldImage && { OldImage }) },
+    });
+    const [matched, unmatched] = [image('bounced', true), image('bounced', false)];
+
+    test('gets failures that appear, that become matched, and that are unmatched', () => {
+      expect(mapping('PublishFailures')).toMatchObject({ EventSourceArn: { 'Fn::GetAtt': ['Bounce', 'StreamArn'] } });
+      const passing = passes({});
+      for (const outcome of ['bounced', 'dropped', 'failed', 'complained']) {
+        for (const isMatched of [true, false]) expect(passing(put(image(outcome, isMatched)))).toBe(true);
+      }
+      expect(passing(put(image('unrecognized', false)))).toBe(true);
+      expect(passing(put(matched, unmatched))).toBe(true);
+      expect(passing(put(unmatched, matched))).toBe(true);
+      expect(passing(put(unmatched, unmatched))).toBe(true);
+    });
+
+    test('gets no repeated post of a matched failure, no decision, no block list, and nothing that is deleted', () => {
+      const passing = passes({});
+      expect(passing(put(matched, matched))).toBe(false);
+      expect(passing(put(image('unrecognized', false), image('unrecognized', false)))).toBe(false);
+      for (const outcome of ['suppressed', 'allowed', 'blocklisted']) expect(passing(put(image(outcome)))).toBe(false);
+      expect(passing({ eventName: 'REMOVE', dynamodb: { OldImage: matched } })).toBe(false);
+    });
+
+    test('if it is off, gets unmatched failures only, and may put no events', () => {
+      const passing = passes({ publishFailures: 'off' });
+      expect(passing(put(unmatched))).toBe(true);
+      expect(passing(put(unmatched, matched))).toBe(true);
+      expect(passing(put(matched))).toBe(false);
+      expect(passing(put(matched, unmatched))).toBe(false);
+      const off = synthesized({ publishFailures: 'off' });
+      expect(JSON.stringify(off.toJSON())).not.toContain('events:PutEvents');
+      const { Environment } = resources(off, 'AWS::Lambda::Function')['PublishFailures']?.Properties ?? {};
+      expect(environmentSchema.parse(Environment).Variables['PUBLISH_FAILURES']).toBe('off');
     });
   });
+
+  test.each(['SendMail', 'JoinLateEvents', 'PublishFailures'])(
+    '%s gets every record, and what it gives up is reported',
+    (functionId) => {
+      expect(mapping(functionId)).toMatchObject({
+        StartingPosition: 'TRIM_HORIZON',
+        BatchSize: 100,
+        FunctionResponseTypes: ['ReportBatchItemFailures'],
+        BisectBatchOnFunctionError: true,
+        // As often as it takes: storage that fails fast would use up ten within minutes.
+        MaximumRetryAttempts: -1,
+        MaximumRecordAgeInSeconds: 43_200,
+        DestinationConfig: { OnFailure: { Destination: { 'Fn::GetAtt': ['FailureQueue', 'Arn'] } } },
+      });
+    },
+  );
 
   test.each([
     [{}, 5],
@@ -440,6 +502,7 @@ test('the outputs are those of the design', () => {
     'LogMailPolicyArn',
     'MailTableName',
     'NoNewsHours',
+    'PublishFailures',
     'ReadBouncesPolicyArn',
     'RetryQueueUrl',
     'SendGridRegion',
@@ -473,6 +536,10 @@ const referenceSchema = z.union([
   z
     .strictObject({ 'Fn::GetAtt': z.tuple([z.string(), z.enum(['Arn', 'StreamArn'])]) })
     .transform(({ 'Fn::GetAtt': [logicalId, name] }) => (name === 'Arn' ? logicalId : `${logicalId} stream`)),
+  // The account's own event bus.
+  z
+    .strictObject({ 'Fn::Join': z.tuple([z.literal(''), z.array(z.unknown())]) })
+    .transform(({ 'Fn::Join': [, parts] }) => String(parts.at(-1)).replace(/^:/, '')),
 ]);
 /** The service through which a key may be used. */
 const viaServiceSchema = z

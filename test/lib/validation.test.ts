@@ -81,6 +81,7 @@ describe('AwsSolutions of cdk-nag', () => {
       apiGatewayAccountRole: 'existing',
       sendgridReceiverReservedConcurrency: 5,
       retentionDays: 0,
+      publishFailures: 'off',
     },
     { providers: 'customers-mail-cloud', customersMailCloudReceiverReservedConcurrency: 5 },
   ])('nor with the settings %o', (settings) => {

@@ -14,13 +14,17 @@ const WINDOW_MS = 15 * 60_000;
 /** Records may wait this long, such as for a provider that limits the rate. */
 const MAX_AGE_MS = 5 * 60_000;
 
-/** Whether what is put into Mail and SentLog comes to the functions, and in time. */
+/** Whether the changes of each table come to their function, and in time. */
 export function streamCheck({ outputs, dynamo, local }: Patient): Check {
   return {
     name: 'streams',
     look: async () => {
       if (local) return skipped('local mode has no Lambda to ask; `npm run try` shows that its streams work');
-      const tables = { Mail: outputs.MailTableName, SentLog: outputs.SentLogTableName };
+      const tables = {
+        Mail: outputs.MailTableName,
+        SentLog: outputs.SentLogTableName,
+        Bounce: outputs.BounceTableName,
+      };
       const problems = await streamProblems(tables, {
         dynamo,
         lambda: new LambdaClient(),

@@ -185,6 +185,7 @@ export const en = {
   bouncesNoneHint: 'Addresses and ids must be whole. A longer time may have some.',
   export: 'Export what is shown',
   exportRows: '{n row|rows} shown',
+  published: 'Published as an event, “{type}”,',
   bounceMissing: 'This bounce is not among those that are shown.',
 
   overviewTitle: 'Overview',

@@ -188,6 +188,7 @@ export const ja: Words = {
   bouncesNoneHint: 'アドレスと ID は完全に一致する必要があります。期間を広げると見つかるかもしれません。',
   export: '表示中の行を書き出す',
   exportRows: '{n} 件を表示中',
+  published: 'イベント「{type}」を発行しました：',
   bounceMissing: '表示中の行に、このバウンスはありません。',
 
   overviewTitle: '集計',
