@@ -48,6 +48,7 @@ export const server = {
   states: (asked: Asked<'states'>) => ask('states', CALLS.states, asked),
   unsent: (asked: Asked<'unsent'>) => ask('unsent', CALLS.unsent, asked),
   recipient: (asked: Asked<'recipient'>, signal?: AbortSignal) => ask('recipient', CALLS.recipient, asked, signal),
+  decide: (asked: Asked<'decide'>) => ask('decide', CALLS.decide, asked),
   search: (asked: Asked<'search'>) => ask('search', CALLS.search, asked),
   story: (asked: Asked<'story'>, signal: AbortSignal) => ask('story', CALLS.story, asked, signal),
   bounces: (asked: Asked<'bounces'>) => ask('bounces', CALLS.bounces, asked),

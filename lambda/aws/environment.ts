@@ -10,7 +10,8 @@ export type EnvironmentVariable =
   | 'RETRY_QUEUE_URL'
   | 'RETENTION_DAYS'
   | 'CUSTOMERS_MAIL_CLOUD_TIME_ZONE'
-  | 'SENDGRID_API_URL';
+  | 'SENDGRID_API_URL'
+  | 'SUPPRESSION';
 
 /**
  * The value that the stack gave this function.
