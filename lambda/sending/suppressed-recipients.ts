@@ -5,6 +5,7 @@ import type { OutgoingMail } from '../mail/outgoing-mail.ts';
 import { mailboxKeys } from '../recipients/lookup.ts';
 import { readSuppression, type Suppressed, suppressedText } from '../recipients/suppression.ts';
 import { HANDOVER_MS, type Invocation } from './invocation.ts';
+import { ALL_SUPPRESSED } from './stuck.ts';
 
 /** A recipient that does not get the message. */
 export interface LeftOut {
@@ -66,5 +67,5 @@ export function allLeftOutText(leftOut: readonly LeftOut[]): string {
   const named = leftOut.slice(0, MAX_NAMED).map(({ recipient, reason }) => `${recipient} is ${reason}`);
   const others = leftOut.length - named.length;
   const [first] = leftOut;
-  return `Cannot send: every recipient is suppressed: ${named.join('; ')}${others > 0 ? `; and ${others} more` : ''}. To send it all the same, set sendAnyway to true; to allow an address, run npm run suppressions -- remove ${first?.recipient}`;
+  return `${ALL_SUPPRESSED}: ${named.join('; ')}${others > 0 ? `; and ${others} more` : ''}. To send it all the same, set sendAnyway to true; to allow an address, run npm run suppressions -- remove ${first?.recipient}`;
 }
