@@ -65,12 +65,16 @@ function rows(metrics: Metrics, alarms: Alarms) {
     ),
     row(
       graph('Mails sent', metrics.counts('Sent')),
-      graph('Mails not sent; attempts put off', [...metrics.counts('NotSent'), ...metrics.counts('Retried')]),
+      graph('Mails not sent; recipients left out; attempts put off', [
+        ...metrics.counts('NotSent'),
+        ...metrics.counts('Suppressed'),
+        ...metrics.counts('Retried'),
+      ]),
       graph('Waiting: records in streams (ms), the oldest post (s)', [...metrics.streamAges, metrics.oldestPostAge]),
     ),
     row(
       graph('Failures', [...metrics.webhookErrors, ...metrics.functionErrors, metrics.givenUp]),
-      graph('Costs: write units', metrics.writeUnits),
+      graph('Costs: write units of tables, without indexes', metrics.writeUnits),
     ),
   ];
 }

@@ -62,6 +62,8 @@ const settingsSchema = z.strictObject({
   noNewsHours: wholeNumber.pipe(z.number().min(1, 'must be at least 1').max(720, 'must be at most 720')).default(4),
   /** Whether failures are published on the account's default event bus. */
   publishFailures: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
+  /** Whether send-mail leaves suppressed recipients out. */
+  suppression: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
   /** Where the SendGrid account lives. */
   sendgridRegion: sendGridRegion.default('global'),
   /** API Gateway writes access logs by one role per account and region: make it, or use the one that is there. */

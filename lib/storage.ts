@@ -107,6 +107,12 @@ export class Storage extends Construct {
     Grant.addToPrincipal({ grantee, actions: ['dynamodb:Query'], resourceArns });
   }
 
+  /** Lets a function look up what is known of a recipient, with the key that it may use already. */
+  grantBouncesByRecipient(grantee: IGrantable): void {
+    const resourceArns = [`${this.bounce.tableArn}/index/byRecipient`];
+    Grant.addToPrincipal({ grantee, actions: ['dynamodb:Query'], resourceArns });
+  }
+
   /** All that takes writes, each with limits and metrics of its own: the tables, and their indexes. */
   get writable(): readonly { readonly table: Table; readonly index?: string }[] {
     return [

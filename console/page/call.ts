@@ -47,6 +47,7 @@ export const server = {
   mails: (asked: Asked<'mails'>) => ask('mails', CALLS.mails, asked),
   unsent: (asked: Asked<'unsent'>) => ask('unsent', CALLS.unsent, asked),
   recipient: (asked: Asked<'recipient'>, signal?: AbortSignal) => ask('recipient', CALLS.recipient, asked, signal),
+  decide: (asked: Asked<'decide'>) => ask('decide', CALLS.decide, asked),
   search: (asked: Asked<'search'>) => ask('search', CALLS.search, asked),
   story: (asked: Asked<'story'>, signal: AbortSignal) => ask('story', CALLS.story, asked, signal),
   bounces: (asked: Asked<'bounces'>) => ask('bounces', CALLS.bounces, asked),

@@ -7,7 +7,7 @@ import { bounces } from './bounces.ts';
 import { mails, story, unsent } from './mails.ts';
 import { overview } from './overview.ts';
 import { bundledPage, type PageFiles } from './page-files.ts';
-import { recipient, search } from './recipients.ts';
+import { decideOn, recipient, search } from './recipients.ts';
 import { Refused, readCall, refuseStrangers, refuseWithoutToken, respond, respondWithError } from './requests.ts';
 import { readSamples } from './samples.ts';
 import { resendMail, sendMail } from './sending.ts';
@@ -16,7 +16,7 @@ import { rowsOf } from './tried.ts';
 export interface ConsoleOptions {
   readonly mode: 'local' | 'deployed';
   readonly tables: Tables;
-  /** Whether the page may put mails into the Mail table, and send again what is there. */
+  /** Whether the page may put mails into the Mail table, send again what is there, and suppress or allow addresses. */
   readonly canSend: boolean;
   /** Without it nothing is answered but the empty page. Undefined: whoever is on this machine may ask. */
   readonly token?: string | undefined;
@@ -97,6 +97,10 @@ function handlers({ mode, tables, canSend, post, published }: ConsoleOptions): H
     on('resend', CALLS.resend, async (asked) => {
       maySend();
       return resendMail(tables, asked);
+    }),
+    on('decide', CALLS.decide, async (asked) => {
+      maySend();
+      return decideOn(tables, asked);
     }),
     on('samples', CALLS.samples, async () => {
       mayPost();

@@ -170,6 +170,11 @@ export const sample = z.object({
 });
 export type Sample = z.infer<typeof sample>;
 
+/** Why an address gets no mail. */
+const suppressed = z.nullable(
+  z.object({ since: z.string(), reason: z.string(), by: z.enum(['bounce', 'complaint', 'decision']) }),
+);
+
 const nothing = z.object({});
 
 /** An event that a post put into a story. */
@@ -201,12 +206,15 @@ export const CALLS = {
     response: z.object({
       /** As it is compared and looked up. */
       email: z.string(),
-      suppressed: z.nullable(
-        z.object({ since: z.string(), reason: z.string(), by: z.enum(['bounce', 'complaint', 'decision']) }),
-      ),
+      suppressed,
       mails: z.array(recipientMail),
       cursor: z.optional(z.array(z.union([z.null(), z.literal('end'), z.record(z.string(), z.string())]))),
     }),
+  },
+  /** Suppresses or allows an address. */
+  decide: {
+    request: z.object({ email: z.string().check(z.maxLength(2_100)), outcome: z.enum(['suppressed', 'allowed']) }),
+    response: z.object({ suppressed }),
   },
   /** What an address, a message id or an item's id leads to: a view, and what is open in it. */
   search: {

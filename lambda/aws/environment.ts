@@ -11,7 +11,8 @@ export type EnvironmentVariable =
   | 'RETENTION_DAYS'
   | 'PUBLISH_FAILURES'
   | 'CUSTOMERS_MAIL_CLOUD_TIME_ZONE'
-  | 'SENDGRID_API_URL';
+  | 'SENDGRID_API_URL'
+  | 'SUPPRESSION';
 
 /**
  * The value that the stack gave this function.

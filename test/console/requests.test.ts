@@ -124,6 +124,8 @@ test('without being allowed to it sends nothing, and posts nothing', async () =>
     body: expect.stringContaining('--allow-send'),
   });
   expect((await ask('/api/resend', { body: '{"id":"x"}' })).status).toBe(403);
+  const decision = { email: 'a@example.jp', outcome: 'allowed' };
+  expect((await ask('/api/decide', { body: JSON.stringify(decision) })).status).toBe(403);
   const post = { provider: 'sendgrid', contentType: 'application/json', body: '[]' };
   expect((await ask('/api/post', { body: JSON.stringify(post) })).status).toBe(403);
   expect(reported).toEqual([]);

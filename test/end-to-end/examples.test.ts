@@ -22,6 +22,7 @@ import { ToldOfFailures } from '../../examples/told-of-failures.ts';
 import { eventFilter } from '../../local/event-sources/event-filter.ts';
 import { grantsOf } from '../iam/policies.ts';
 import { unusedGrants } from '../iam/unused-grants.ts';
+import { ranHere, runOn } from './command.ts';
 import { type PublishedEvent, type Row, runningStack, until } from './running-stack.ts';
 
 /** The access key id with which a client signs is the identity that IAM is asked about. */
@@ -72,6 +73,57 @@ test.skipIf(!hasBoto3())('the Python version in the documentation does the same'
     { matched: true, toName: 'Taro', fromEmail: 'shop@example.com', fromName: 'Shop' },
   ]);
 });
+
+const askers: [language: string, ask: (address: string) => Promise<{ stdout: string }>][] = [
+  ['TypeScript', (address) => runExample(READ_BOUNCES, 'may-i-send', address)],
+  [
+    'Python',
+    (address) =>
+      runPython(READ_BOUNCES, 'may_send', [address], { BOUNCE_TABLE: stack().local.outputs['BounceTableName'] }),
+  ],
+];
+
+test.each(askers.filter(([language]) => language !== 'Python' || hasBoto3()))(
+  'in %s an application asks whether it may send, and decides as send-mail does',
+  async (language, ask) => {
+    const at = (seconds: number) => 1_790_000_000 + seconds;
+    const event = (email: string, name: string, seconds: number, change: object = {}) => ({
+      ...{
+        email,
+        timestamp: at(seconds),
+        event: name,
+        sg_event_id: `${name}-${email}`,
+        sg_message_id: `${email}.recvd`,
+      },
+      ...change,
+    });
+    const hard = { type: 'bounce', reason: '550 5.1.1 User unknown' };
+    const soft = { type: 'blocked', reason: '452 4.2.2 Mailbox full' };
+    const address = (name: string) => `${name}-${language.toLowerCase()}@example.org`;
+    await stack().postSendGrid([
+      event(address('dead'), 'bounce', 0, hard),
+      event(address('dead'), 'bounce', 1, { ...soft, sg_message_id: 'later.recvd' }),
+      event(address('full'), 'bounce', 0, soft),
+      event(address('complained'), 'spamreport', 0),
+      event(address('allowed'), 'bounce', 0, hard),
+    ]);
+    await stack().recorded();
+    const { local } = stack();
+    await runOn(local.outputsFile, 'suppressions', 'remove', address('allowed'));
+    await runOn(local.outputsFile, 'suppressions', 'add', address('unwanted'));
+    for (const [name, answer, status] of [
+      ['dead', 'do not send', 3],
+      ['full', 'send', 0],
+      ['complained', 'do not send', 3],
+      ['allowed', 'send', 0],
+      ['unwanted', 'do not send', 3],
+      ['unknown', 'send', 0],
+    ] as const) {
+      expect((await ask(address(name).toUpperCase())).stdout).toBe(`${address(name).toUpperCase()}: ${answer}\n`);
+      expect((await ranHere(local.outputsFile, 'suppressions', ['check', address(name)])).status).toBe(status);
+    }
+  },
+);
 
 const putters: [language: string, put: (caller: string, id: string) => Promise<{ stdout: string }>][] = [
   ['TypeScript', (caller, id) => runExample(caller, 'send-mail', id, 'ann@example.jp')],

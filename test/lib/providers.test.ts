@@ -23,6 +23,7 @@ const FRONTS = {
 const WATCHED_OF_OTHER = [
   'Sent',
   'NotSent',
+  'Suppressed',
   'UnauthorizedHandovers',
   'Retried',
   'RetriedLate',

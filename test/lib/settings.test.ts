@@ -17,7 +17,7 @@ test('without context every setting has its documented default', () => {
     const [given] = codes(value);
     return given === undefined ? [] : [[codes(name)[0], /^\d+$/.test(given) ? Number(given) : given]];
   });
-  expect(rows).toHaveLength(13);
+  expect(rows).toHaveLength(14);
   expect(settings({})).toEqual(Object.fromEntries(documented));
 });
 
@@ -46,6 +46,7 @@ test.each([
   [{ recordEventsMaximumConcurrency: '1' }, /recordEventsMaximumConcurrency must be at least 2, got "1"/],
   [{ recordEventsMaximumConcurrency: 1001 }, /recordEventsMaximumConcurrency must be at most 1000, got 1001/],
   [{ publishFailures: true }, /publishFailures must be on or off, got true/],
+  [{ suppression: 'no' }, /suppression must be on or off, got "no"/],
   [{ noNewsHours: 0 }, /noNewsHours must be at least 1, got 0/],
   [{ alarmEmail: 'you' }, /alarmEmail must be an e-mail address, got "you"/],
   [{ stackName: 'to doke' }, /stackName must start with a letter/],

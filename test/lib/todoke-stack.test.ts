@@ -140,6 +140,7 @@ describe('least privilege: the role of a function may do just this', () => {
       '*': 'ListStreams',
       SentLog: 'PutItem',
       Bounce: 'PutItem',
+      'Bounce byRecipient': 'Query',
       SenderSecret: 'GetSecretValue',
       RetryQueue: 'SendMessage ReceiveMessage DeleteMessage GetQueueAttributes',
       FailureQueue: 'SendMessage',
@@ -173,6 +174,12 @@ describe('least privilege: the role of a function may do just this', () => {
     const role = resources(template, 'AWS::IAM::Role')[`${functionId}Role`]?.Properties;
     expect(role).not.toHaveProperty('ManagedPolicyArns');
     expect(role).not.toHaveProperty('Policies');
+  });
+
+  test('with the setting suppression off, send-mail can read nothing of Bounce', () => {
+    const off = statementsOf('SendMail', synthesized({ suppression: 'off' })).flatMap(({ Action }) => Action);
+    expect(off).toContain('dynamodb:PutItem');
+    expect(off).not.toContain('dynamodb:Query');
   });
 
   test.each(['ReceiveSendGrid', 'ReceiveCustomersMailCloud'])('%s can reach no table', (functionId) => {
@@ -536,6 +543,15 @@ const referenceSchema = z.union([
   z
     .strictObject({ 'Fn::GetAtt': z.tuple([z.string(), z.enum(['Arn', 'StreamArn'])]) })
     .transform(({ 'Fn::GetAtt': [logicalId, name] }) => (name === 'Arn' ? logicalId : `${logicalId} stream`)),
+  // An index of a table.
+  z
+    .strictObject({
+      'Fn::Join': z.tuple([
+        z.literal(''),
+        z.tuple([z.strictObject({ 'Fn::GetAtt': z.tuple([z.string(), z.literal('Arn')]) }), z.string()]),
+      ]),
+    })
+    .transform(({ 'Fn::Join': [, [table, path]] }) => `${table['Fn::GetAtt'][0]} ${path.replace('/index/', '')}`),
   // The account's own event bus.
   z
     .strictObject({ 'Fn::Join': z.tuple([z.literal(''), z.array(z.unknown())]) })
@@ -561,9 +577,9 @@ const statementSchema = z.strictObject({
   Condition: viaServiceSchema.optional(),
 });
 
-function statementsOf(functionId: string) {
+function statementsOf(functionId: string, stack = template) {
   const documentSchema = z.object({ PolicyDocument: z.object({ Statement: z.array(statementSchema) }) });
-  return Object.values(resources(template, 'AWS::IAM::Policy'))
+  return Object.values(resources(stack, 'AWS::IAM::Policy'))
     .filter(({ Properties }) => JSON.stringify(Properties['Roles']) === JSON.stringify([{ Ref: `${functionId}Role` }]))
     .flatMap(({ Properties }) => documentSchema.parse(Properties).PolicyDocument.Statement);
 }
