@@ -93,12 +93,14 @@ async function attempt(before: Sending, claim: Claim, invocation: Invocation): P
   const checked = await leaveOutSuppressed(mail, invocation).catch((error: unknown) =>
     notSent('deferred', 'account', `Cannot look the recipients up, so it was not sent: ${errorName(error)}`),
   );
-  if ('kind' in checked) return goOnAfter(checked, before, claim, invocation);
+  if ('kind' in checked) {
+    return goOnAfter(checked, before, { mail, sendable: mail, leftOut: [] }, claim, invocation);
+  }
   if (recipientsOf(checked.sendable).length === 0) return failSuppressed(checked, before, claim, invocation);
   const { handover, sending } = await handOver(before, checked, invocation);
   reportTo(invocation, sending, mail, handover);
   if (handover.kind === 'sent') return finishSent(handover, sending, checked, claim, invocation);
-  await goOnAfter(handover, sending, claim, invocation, checked);
+  await goOnAfter(handover, sending, checked, claim, invocation);
 }
 
 /** Every recipient is suppressed. The provider is not asked. */
@@ -111,17 +113,17 @@ async function failSuppressed(checked: CheckedMail, sending: Sending, claim: Cla
   await fail(allLeftOutText(leftOut), claim, invocation, counts, messageId);
 }
 
-/** @param checked of a message that was handed over */
+/** The message was not sent: it is tried again, or has failed. */
 async function goOnAfter(
   handover: NotSent,
   sending: Sending,
+  checked: CheckedMail,
   claim: Claim,
   invocation: Invocation,
-  checked?: CheckedMail,
 ): Promise<void> {
   const step = nextStep(handover, { ...sending, attempts: claim.attempts }, Date.now(), Math.random());
   if (step.kind === 'retry') return defer(handover, step, sending, claim, invocation);
-  if (checked) await recordNotSent(handover, sending, checked, invocation);
+  await recordNotSent(handover, sending, checked, invocation);
   // A key that was revoked stops all mail: that is for an alarm, not for an item.
   const isUnauthorized = handover.kind === 'refused' && handover.blames === 'account';
   await fail(handover.reason, claim, invocation, isUnauthorized ? { UnauthorizedHandovers: 1 } : {});

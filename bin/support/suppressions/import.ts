@@ -1,4 +1,5 @@
 /** Takes over a list of addresses that get no mail, as decisions. */
+import { setMaxListeners } from 'node:events';
 import { batchPut, type Put } from '../../../lambda/aws/dynamodb.ts';
 import { parseAddresses } from '../../../lambda/mail/address.ts';
 import { usableTimestamp } from '../../../lambda/mail/timestamp.ts';
@@ -47,7 +48,10 @@ export async function importEntries(
   // A batch must not have a key twice.
   const batch = new Map<string, Put>();
   const write = async () => {
-    const invalid = await batchPut(client, [...batch.values()], AbortSignal.timeout(TIMEOUT_MS));
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    // Each request in flight listens to it. Node warns of a leak from the eleventh on.
+    setMaxListeners(0, signal);
+    const invalid = await batchPut(client, [...batch.values()], signal);
     if (invalid[0]) throw invalid[0].error;
     written += batch.size;
     batch.clear();

@@ -268,6 +268,25 @@ describe('a message is never sent unchecked', () => {
     expect(await at.mail(id)).toMatchObject({ status: 'sent' });
   });
 
+  test('if they cannot be looked up until it is given up, it is failed, and the story of a logged message says so', async () => {
+    const to = alive();
+    const { id, record } = await waiting({ provider: CMC, to });
+    at.secret.smtpPort = 1;
+    await at.reload();
+    onTestFinished(async () => {
+      at.secret.smtpPort = at.smtp.port;
+      await at.reload();
+    });
+    await at.deliver([record]);
+    at.proxy.plan = ({ action }) => (action === 'Query' ? 'error 500' : undefined);
+    await later(7 * 3_600_000);
+    const [log] = (await at.sentLog()).filter((row) => row['mailId'] === id);
+    const error = expect.stringMatching(/^Cannot look the recipients up/);
+    expect(await at.mail(id)).toMatchObject({ status: 'failed', error });
+    expect(await storyOf(log?.['messageId'])).toMatchObject([{ state: 'failed', recipient: to }]);
+    expect((await at.bounces()).filter(({ toEmail }) => toEmail === to)).toEqual([]);
+  });
+
   test('an address that is suppressed while the message waits is left out of the next attempt', async () => {
     const [patient, other] = [alive('patient'), alive('other')];
     const { id, record } = await waiting({ provider: CMC, to: [patient, other] });
