@@ -78,12 +78,14 @@ test('the first list over a deployed stack, and the page of a recipient of very 
   const puts = reported.map((row) => ({ table: tables.sentLog, row }));
   expect(await batchPut(tables.client, puts, AbortSignal.timeout(60_000))).toEqual([]);
   let requests = 0;
-  const count: Parameters<typeof tables.client.middlewareStack.add>[0] = (next) => (args) => {
-    requests++;
-    return next(args);
-  };
   // Below the retries: each of them is a request.
-  tables.client.middlewareStack.add(count, { step: 'finalizeRequest', priority: 'low', name: 'count' });
+  tables.client.middlewareStack.add(
+    (next) => (args) => {
+      requests++;
+      return next(args);
+    },
+    { step: 'finalizeRequest', priority: 'low', name: 'count' },
+  );
   onTestFinished(() => void tables.client.middlewareStack.remove('count'));
 
   expect((await unsent(tables, {})).items).toEqual([]);
