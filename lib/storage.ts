@@ -16,9 +16,9 @@ import { grantKey } from './encryption-key.ts';
 import { fixLogicalId } from './logical-id.ts';
 
 /** The actions on a table that functions are granted, one by one. */
-type TableAction = 'BatchGetItem' | 'BatchWriteItem' | 'GetItem' | 'PutItem' | 'Query' | 'UpdateItem';
+type TableAction = 'BatchGetItem' | 'BatchWriteItem' | 'GetItem' | 'PutItem' | 'Query' | 'Scan' | 'UpdateItem';
 
-const READS = new Set<TableAction>(['BatchGetItem', 'GetItem', 'Query']);
+const READS = new Set<TableAction>(['BatchGetItem', 'GetItem', 'Query', 'Scan']);
 
 /**
  * What DynamoDB asks of the key in the caller's name (Developer Guide, "Using AWS KMS to encrypt DynamoDB data", without
@@ -101,7 +101,14 @@ export class Storage extends Construct {
   /** Lets somebody look bounces up, by key, recipient or day. */
   grantReadBounces(grantee: IGrantable): void {
     this.grant(grantee, this.bounce, 'BatchGetItem', 'GetItem', 'Query');
-    const resourceArns = Object.keys(BOUNCE_INDEXES).map((index) => `${this.bounce.tableArn}/index/${index}`);
+    this.grantQueryIndexes(grantee, this.bounce);
+  }
+
+  /** Lets somebody query all indexes of `table`, whose key they may use already. */
+  grantQueryIndexes(grantee: IGrantable, table: Table): void {
+    const resourceArns = this.writable.flatMap((it) =>
+      it.table === table && it.index !== undefined ? [`${table.tableArn}/index/${it.index}`] : [],
+    );
     Grant.addToPrincipal({ grantee, actions: ['dynamodb:Query'], resourceArns });
   }
 

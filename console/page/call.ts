@@ -36,6 +36,7 @@ async function ask<Asks, Answers>(
   if (status === 401) tokenIsRefused();
   const detail = typeof body === 'object' && body !== null && 'error' in body ? String(body.error) : '';
   // The server's own sentence is English, as those of AWS in it are.
+  if (name === 'session' && status === 403) throw new CallError((say) => say('notOnList'));
   throw new CallError((say) =>
     answer.ok ? say('errorUnreadable') : say(status === 403 ? 'errorRefused' : 'errorServer', { status, detail }),
   );

@@ -78,6 +78,7 @@ describe('AwsSolutions of cdk-nag', () => {
   test.each([
     { apiGatewayAccountRole: 'existing', sendgridReceiverReservedConcurrency: 5, retentionDays: 0 },
     { providers: 'sendgrid' },
+    { consoleIssuer: 'https://openid.example.com', consoleClientId: 'id', consoleReaders: '@example.com' },
     { providers: 'customers-mail-cloud', customersMailCloudReceiverReservedConcurrency: 5 },
   ])('nor with the settings %o', (settings) => {
     expect(findings(settings)).toEqual([]);
