@@ -68,11 +68,11 @@ export class Console extends Construct {
         ACCESS_LOG_SECRET: secret.secretArn,
       },
     });
-    // To read whatever the page shows, and to send again. No secret of a provider.
-    storage.grant(serve, storage.mail, 'GetItem', 'Scan', 'UpdateItem');
-    storage.grant(serve, storage.sentLog, 'BatchGetItem', 'GetItem', 'Query');
+    // To read whatever the page shows, to send again, and to forget a person. No secret of a provider.
+    storage.grant(serve, storage.mail, 'GetItem', 'Scan', 'UpdateItem', 'DeleteItem');
+    storage.grant(serve, storage.sentLog, 'BatchGetItem', 'GetItem', 'Query', 'Scan', 'UpdateItem', 'DeleteItem');
     storage.grantQueryIndexes(serve, storage.sentLog);
-    storage.grant(serve, storage.bounce, 'BatchGetItem', 'Query');
+    storage.grant(serve, storage.bounce, 'BatchGetItem', 'Query', 'Scan', 'DeleteItem');
     storage.grantQueryIndexes(serve, storage.bounce);
     Grant.addToPrincipal({
       grantee: serve,

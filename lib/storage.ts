@@ -16,7 +16,15 @@ import { grantKey } from './encryption-key.ts';
 import { fixLogicalId } from './logical-id.ts';
 
 /** The actions on a table that functions are granted, one by one. */
-type TableAction = 'BatchGetItem' | 'BatchWriteItem' | 'GetItem' | 'PutItem' | 'Query' | 'Scan' | 'UpdateItem';
+type TableAction =
+  | 'BatchGetItem'
+  | 'BatchWriteItem'
+  | 'DeleteItem'
+  | 'GetItem'
+  | 'PutItem'
+  | 'Query'
+  | 'Scan'
+  | 'UpdateItem';
 
 const READS = new Set<TableAction>(['BatchGetItem', 'GetItem', 'Query', 'Scan']);
 

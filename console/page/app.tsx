@@ -45,12 +45,14 @@ export function App() {
   const views = VIEWS.filter(
     (name) => (name !== 'send' || session?.canSend !== false) && (name !== 'try' || session?.canTry !== false),
   );
+  // Whoever is on no list sees nothing but that.
+  const isKnown = provider === undefined || session !== undefined;
   return (
     <>
       <button type="button" class="skip" onClick={focusContent}>
         {say('skip')}
       </button>
-      <Header views={views} view={view} />
+      <Header views={isKnown ? views : []} view={view} />
       <main id="content" tabIndex={-1}>
         {locked && (
           <>
@@ -131,7 +133,7 @@ function Header({ views, view }: { views: readonly (typeof VIEWS)[number][]; vie
           </a>
         ))}
       </nav>
-      <Search />
+      {views.length > 0 && <Search />}
       <div class="switches">
         <button type="button" class="quiet" lang={other} onClick={() => setLanguage(other)}>
           {say('otherLanguage')}

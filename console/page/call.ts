@@ -53,6 +53,7 @@ export const server = {
   bounces: (asked: Asked<'bounces'>) => ask('bounces', CALLS.bounces, asked),
   overview: (asked: Asked<'overview'>, signal: AbortSignal) => ask('overview', CALLS.overview, asked, signal),
   send: (asked: Asked<'send'>) => ask('send', CALLS.send, asked),
+  forget: (asked: Asked<'forget'>) => ask('forget', CALLS.forget, asked),
   resend: (asked: Asked<'resend'>) => ask('resend', CALLS.resend, asked),
   samples: () => ask('samples', CALLS.samples, {}),
   post: (asked: Asked<'post'>) => ask('post', CALLS.post, asked),

@@ -3,6 +3,7 @@ import type * as z from 'zod/mini';
 import type { Tables } from '../../lambda/recipients/tables.ts';
 import { CALLS, type CallName, type Role, type Session } from '../shared/api.ts';
 import { bounces } from './bounces.ts';
+import { forget } from './forget.ts';
 import { mails, story, unsent } from './mails.ts';
 import { overview } from './overview.ts';
 import { recipient, search } from './recipients.ts';
@@ -24,6 +25,7 @@ export const teamCalls = (tables: Tables, session: () => Session): Handlers =>
     on('recipient', CALLS.recipient, (asked) => recipient(tables, asked)),
     on('search', CALLS.search, (asked) => search(tables, asked)),
     on('overview', CALLS.overview, (asked) => overview(tables, asked)),
+    on('forget', CALLS.forget, (asked) => forget(tables, asked)),
     on('resend', CALLS.resend, (asked) => resendMail(tables, asked)),
   ]);
 

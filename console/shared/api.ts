@@ -172,6 +172,11 @@ export type Sample = z.infer<typeof sample>;
 
 const nothing = z.object({});
 
+const forgetPosition = z.object({
+  table: z.enum(['mail', 'sentLog', 'bounce']),
+  key: z.optional(z.record(z.string(), z.string())),
+});
+
 /** An event that a post put into a story. */
 export const triedEvent = z.extend(storyEvent, { messageId: z.string() });
 
@@ -281,6 +286,28 @@ export const CALLS = {
       content: z.string(),
     }),
     response: z.object({ id: z.string() }),
+  },
+  /** Everything about a person, some seconds of work at a time: goes on at `position`, where there is one. */
+  forget: {
+    role: 'operator',
+    logged: true,
+    request: z.object({
+      email: z.string().check(z.minLength(3), z.maxLength(2_100)),
+      /** Without it nothing is changed. */
+      erases: z.boolean(),
+      position: z.optional(forgetPosition),
+    }),
+    response: z.object({
+      /** Rows that were read. */
+      read: z.number(),
+      /** Rows about the person, which are erased, or whose part about them is. */
+      rows: z.number(),
+      /** Of these, how many somebody else changed meanwhile: they are as they were. */
+      changed: z.number(),
+      /** Rows in which the address stays, as the sender or in a text: a person must decide about them. */
+      stays: z.array(z.object({ table: z.string(), key: z.string() })),
+      position: z.optional(forgetPosition),
+    }),
   },
   resend: {
     role: 'operator',

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { accessLine, hashOfAddress } from '../../console/server/access-log.ts';
+import { teamConsole } from '../../console/server/function.ts';
 import { addressOf, rolesOf } from '../../console/server/roles.ts';
+import { documentClient } from '../../lambda/aws/dynamodb.ts';
+import { functionUrlEvent } from '../../local/webhooks/function-url-event.ts';
 
 const email = 'taro@example.com';
 const claims = { sub: '1', email };
@@ -59,6 +62,75 @@ describe('who is admitted', () => {
     expect([...rolesOf(claims, team)]).toEqual(['reader']);
     expect([...rolesOf({ groups: ['ops'] }, team)]).toEqual(['reader', 'operator']);
     expect(rolesOf({ ...claims, groups: ['ops'] }, team).has('engineer')).toBe(false);
+  });
+});
+
+describe('the function takes a call only', () => {
+  const issuer = 'https://openid.example.com';
+  const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const tokenOf = (change: object) =>
+    `${encoded({})}.${encoded({ ...claims, iss: issuer, aud: 'client', ...change })}.c2ln`;
+  const token = tokenOf({});
+  const lines: string[] = [];
+  const serve = teamConsole({
+    tables: { client: documentClient(), noNewsHours: 4, mail: 'Mail', sentLog: 'SentLog', bounce: 'Bounce' },
+    team: { readers: [email], operators: [] },
+    issuer,
+    clientId: 'client',
+    provider: async () => undefined,
+    html: '<html lang="en">',
+    files: { '/console-ABCDEFGH.js': { type: 'text/javascript', gzip: '' } },
+    accessLogKey: async () => 'key',
+  });
+  const call = async (change: { headers?: object; verified?: object | null; routeKey?: string } = {}) => {
+    const { routeKey = 'POST /api/{call}', verified = { sub: '1', iss: issuer } } = change;
+    const headers = { host: 'console.example.com', 'content-type': 'application/json', 'x-todoke-console': '1' };
+    const event = functionUrlEvent({
+      request: {
+        method: 'POST',
+        path: '/api/session',
+        rawQuery: '',
+        headers: Object.entries({ ...headers, authorization: `Bearer ${token}`, ...change.headers }),
+        body: Buffer.from('{}'),
+        sourceIp: '192.0.2.1',
+        protocol: 'HTTP/1.1',
+      },
+      region: 'ap-northeast-1',
+      urlId: 'api',
+      now: new Date(0),
+    });
+    const requestContext = { ...event.requestContext, ...(verified && { authorizer: { jwt: { claims: verified } } }) };
+    const answer = await serve({ ...event, routeKey, requestContext, pathParameters: { call: 'session' } });
+    lines.push(JSON.stringify(answer));
+    return answer.statusCode;
+  };
+
+  test('with the one token that the authorizer verified', async () => {
+    expect(await call()).toBe(200);
+    for (const authorization of [
+      '',
+      token,
+      `Bearer ${token},Bearer ${token}`,
+      `Bearer ${token} ${token}`,
+      `Bearer ${token}.${token}`,
+      `Bearer x, Bearer ${token}`,
+      `Bearer ${tokenOf({ sub: '2' })}`,
+      `Bearer ${tokenOf({ iss: 'https://openid.example.net' })}`,
+      `Bearer ${tokenOf({ aud: 'another' })}`,
+      `Bearer ${tokenOf({ aud: undefined })}`,
+    ]) {
+      expect(await call({ headers: { authorization } }), authorization).toBe(401);
+    }
+    expect(await call({ headers: { authorization: `Bearer ${tokenOf({ aud: ['another', 'client'] })}` } })).toBe(200);
+  });
+
+  test('from the route behind the authorizer, and never without what that has verified', async () => {
+    expect(await call({ verified: null })).toBe(401);
+    expect(await call({ verified: {} })).toBe(401);
+    for (const routeKey of ['$default', 'GET /{file}', 'POST /{file}', 'ANY /api/{call}']) {
+      expect(await call({ routeKey }), routeKey).toBe(404);
+    }
+    expect(lines.join()).not.toContain(token);
   });
 });
 

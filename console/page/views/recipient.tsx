@@ -7,6 +7,7 @@ import { Empty, Glance, Notice, numberText, Text, Time, timeText } from '../part
 import { usePolling } from '../polling.ts';
 import { hashOf } from '../route.ts';
 import { useSay, useSettings, wordFor } from '../settings.tsx';
+import { Forget } from './forget.tsx';
 import { StoryOf } from './story.tsx';
 
 type Page = Answered<'recipient'>;
@@ -46,6 +47,7 @@ export function RecipientView({ session, open }: { session: Session; open: reado
           )}
         </p>
       )}
+      {first && <Forget email={first.email} session={session} />}
     </>
   );
   const panel = messageId && (

@@ -127,6 +127,16 @@ export const en = {
   recipientNoneHint:
     'It was never logged and nothing was reported, its rows are older than the retention period, or the address is spelled in another way. Messages without any event are looked for only when you ask for them. Items that were not sent are listed under Mail, not here.',
   recipientSilent: 'Look for messages without any event, of the last three days',
+  forgetTitle: 'Erase this person’s data',
+  forgetHint:
+    'Erases what the tables say about this address, and takes it out of messages to several recipients. It reads all rows, and cannot be undone. A later post of a provider may bring a row back: do it again after a week. Large tables are quicker by the command “npm run forget”, which also exports the data.',
+  forgetCount: 'Count what there is',
+  forgetReading: 'Reading … {n} rows',
+  forgetFound: 'Found: {n row|rows} about this person, of {read} that were read. Nothing was changed.',
+  forgetErase: 'Erase it',
+  forgetErased: 'Erased: {n row|rows}, of {read} that were read.',
+  forgetChanged: '{n row was|rows were} changed by somebody else meanwhile: do it again.',
+  forgetStays: 'In {n row|rows} the address stays, as the sender or in a text. A person must decide about:',
   recipientMails: 'Messages, newest first',
   recipientLink: 'All mail to {email}',
   noNewsHint: 'Nothing was reported for hours: an event was lost, or the webhook is off.',
