@@ -16,9 +16,17 @@ import { grantKey } from './encryption-key.ts';
 import { fixLogicalId } from './logical-id.ts';
 
 /** The actions on a table that functions are granted, one by one. */
-type TableAction = 'BatchGetItem' | 'BatchWriteItem' | 'GetItem' | 'PutItem' | 'Query' | 'UpdateItem';
+type TableAction =
+  | 'BatchGetItem'
+  | 'BatchWriteItem'
+  | 'DeleteItem'
+  | 'GetItem'
+  | 'PutItem'
+  | 'Query'
+  | 'Scan'
+  | 'UpdateItem';
 
-const READS = new Set<TableAction>(['BatchGetItem', 'GetItem', 'Query']);
+const READS = new Set<TableAction>(['BatchGetItem', 'GetItem', 'Query', 'Scan']);
 
 /**
  * What DynamoDB asks of the key in the caller's name (Developer Guide, "Using AWS KMS to encrypt DynamoDB data", without
@@ -103,8 +111,15 @@ export class Storage extends Construct {
   /** Lets somebody look bounces up, by key, recipient or day. */
   grantReadBounces(grantee: IGrantable): void {
     this.grant(grantee, this.bounce, 'BatchGetItem', 'GetItem', 'Query');
-    const resourceArns = Object.keys(BOUNCE_INDEXES).map((index) => `${this.bounce.tableArn}/index/${index}`);
-    Grant.addToPrincipal({ grantee, actions: ['dynamodb:Query'], resourceArns });
+    this.grantIndexes(grantee, this.bounce, 'Query');
+  }
+
+  /** Lets somebody do this with all indexes of `table`, whose key they may use already. */
+  grantIndexes(grantee: IGrantable, table: Table, ...actions: string[]): void {
+    const resourceArns = this.writable.flatMap((it) =>
+      it.table === table && it.index !== undefined ? [`${table.tableArn}/index/${it.index}`] : [],
+    );
+    Grant.addToPrincipal({ grantee, actions: actions.map((action) => `dynamodb:${action}`), resourceArns });
   }
 
   /** Lets a function look up what is known of a recipient, with the key that it may use already. */

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { ALLOW_ALL, type Authorize } from './access.ts';
 import { startAwsApi } from './aws-api/aws-api.ts';
 import { eventBusCalls } from './aws-api/event-bus-calls.ts';
-import { localSecrets, secretsManagerCalls } from './aws-api/secrets.ts';
+import { generateSecrets, localSecrets, secretsManagerCalls } from './aws-api/secrets.ts';
 import { sqsCalls } from './aws-api/sqs-calls.ts';
 import { type Cleanup, startOrUndo } from './cleanup.ts';
 import { inFolder, openDataFolder } from './data-folder.ts';
@@ -16,6 +16,7 @@ import { openQueues } from './event-sources/queues.ts';
 import { toJson, writeFileAtomically } from './files.ts';
 import { createFunctions } from './functions/functions.ts';
 import { choosePorts } from './ports.ts';
+import { type OpenIdProvider, SIGN_IN_SETTINGS, startOpenIdProvider } from './sign-in/openid-provider.ts';
 import { type SimulatedProviders, startSimulatedProviders } from './simulators/simulated-providers.ts';
 import { localOutputs } from './stack/outputs.ts';
 import { readPermissions } from './stack/permissions.ts';
@@ -23,6 +24,7 @@ import { resolveTemplate } from './stack/physical-resources.ts';
 import { readAssembly, synthesizeIfChanged } from './stack/synthesize.ts';
 import { functionUrlRoutes } from './webhooks/function-url.ts';
 import { type Fallback, startGateway } from './webhooks/gateway.ts';
+import { httpApiRoutes } from './webhooks/http-api.ts';
 import { restApiRoutes } from './webhooks/rest-api.ts';
 
 /** How long what runs may go on after a stop. */
@@ -31,7 +33,7 @@ const STOP_GRACE_MS = 5_000;
 export interface LocalModeOptions {
   /** Keeps everything between starts. */
   readonly dir: string;
-  /** Of the webhooks; the next three are DynamoDB's, SendGrid's simulator's and the SMTP simulator's. 0 takes free ones. */
+  /** Of the webhooks; the next four are DynamoDB's, SendGrid's simulator's, the SMTP simulator's and the OpenID provider's. 0 takes free ones. */
   readonly port: number;
   /** Between two events of a mail, in the simulators. */
   readonly delayMs: number;
@@ -46,6 +48,8 @@ export interface LocalModeOptions {
   readonly authorize?: Authorize;
   /** Makes what serves the page, at `ConsoleUrl`: on the webhooks' port, what is not a webhook. */
   readonly page?: (running: Pick<LocalMode, 'outputs' | 'providers'>) => Fallback;
+  /** Runs an OpenID provider, and the console of the stack behind it, in place of `page`. */
+  readonly signIn?: boolean;
   /** Stops the start: what was started is stopped, and `startLocalMode` rejects. */
   readonly signal?: AbortSignal;
   /** Gets a line for each step of the start, and for whatever goes wrong later. */
@@ -62,6 +66,8 @@ export interface LocalMode {
   /** By logical id. */
   readonly queues: ReadonlyMap<string, LocalQueue>;
   readonly providers: SimulatedProviders;
+  /** Signs people in to the console, if that was asked for. */
+  readonly openId: OpenIdProvider | undefined;
   /** Finishes what runs within a few seconds and ends everything. Calling it again waits for the same. */
   stop(): Promise<void>;
 }
@@ -97,10 +103,11 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   if (options.dynamoDbEndpoint === undefined) findEngineBinary();
   const ports = await choosePorts(options.port, options.dynamoDbEndpoint === undefined);
 
+  const context = { ...options.context, ...(options.signIn && SIGN_IN_SETTINGS) };
   const assemblyDir = options.assemblyDir ?? folder.path('assembly');
   const { stackName, template, assetDirectories } =
     options.assemblyDir === undefined
-      ? await synthesizeIfChanged({ outDir: assemblyDir, context: options.context ?? {}, signal }, () =>
+      ? await synthesizeIfChanged({ outDir: assemblyDir, context, signal }, () =>
           step('Synthesizing the stack and bundling its functions'),
         )
       : await readAssembly(assemblyDir);
@@ -134,6 +141,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   const tables = await prepareTables({ template: resolved, database, region, dataHint, cleanup, report });
   const queues = await openQueues(resolved, folder, options.timing?.visibilityTimeoutMs);
   const secrets = localSecrets(resolved, folder);
+  await generateSecrets(resolved, secrets);
   const { authorize = ALLOW_ALL } = options;
   const publishedEventsFile = folder.path('published-events.jsonl');
   awsApi.answer({
@@ -157,6 +165,8 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
     report,
   });
 
+  const openId = options.signIn ? await startOpenIdProvider(ports.openId) : undefined;
+  if (openId) cleanup.defer('stop the OpenID provider', openId.stop);
   step('Starting the functions');
   const functions = createFunctions({
     template: resolved,
@@ -168,7 +178,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
       awsApiOrigin: awsApi.origin,
       extraCaCertificates: providers.caFile,
       // Nothing that is sent here may reach the real SendGrid.
-      overrides: { SENDGRID_API_URL: providers.sendGrid.url },
+      overrides: { SENDGRID_API_URL: providers.sendGrid.url, ...(openId && { CONSOLE_ISSUER: openId.issuer }) },
     },
     report,
   });
@@ -176,9 +186,10 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
     Promise.all(Array.from(functions.values(), (local) => local.stop(graceMs)));
   cleanup.defer('end the functions', async () => void (await stopFunctions(0)));
   const permissions = readPermissions(resolved);
-  const all = {
+  const all: Record<string, string> = {
     ...outputs,
     ...(options.page && { ConsoleUrl: `${gateway.origin}/` }),
+    ...(openId && { ConsoleIssuer: openId.issuer }),
     DynamoDbEndpoint: database.endpoint,
     AwsApiEndpoint: awsApi.origin,
     SendGridApiUrl: providers.sendGrid.url,
@@ -190,9 +201,11 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
     [
       ...restApiRoutes(resolved, region, functions, permissions),
       ...functionUrlRoutes(resolved, region, functions, permissions),
+      ...(openId ? httpApiRoutes({ template: resolved, region, functions, permissions, issuer: openId.issuer }) : []),
     ],
-    options.page?.({ outputs: all, providers }),
+    options.signIn ? undefined : options.page?.({ outputs: all, providers }),
   );
+  await openId?.serve(all['ConsoleUrl'] ?? '');
   providers.resume();
   const mappings = startEventSourceMappings({
     template: resolved,
@@ -217,7 +230,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   signal?.throwIfAborted();
   cleanup.defer(`remove ${outputsFile}`, () => rm(outputsFile, { force: true }));
   await writeFileAtomically(outputsFile, toJson({ [stackName]: all }));
-  return { stackName, outputs: all, outputsFile, queues, providers, stop: () => cleanup.run(report) };
+  return { stackName, outputs: all, outputsFile, queues, providers, openId, stop: () => cleanup.run(report) };
 }
 
 function required<T>(part: T | undefined, name: string): T {

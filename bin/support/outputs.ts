@@ -26,6 +26,8 @@ const stackOutputsSchema = z.object({
   EventQueueUrl: z.string().optional(),
   FailureQueueUrl: z.string().optional(),
   ConsoleUrl: z.string().optional(),
+  /** Only of a stack with a console for a team. */
+  ConsoleIssuer: z.string().optional(),
   DynamoDbEndpoint: z.string().optional(),
   AwsApiEndpoint: z.string().optional(),
   SendGridApiUrl: z.string().optional(),

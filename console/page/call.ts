@@ -36,6 +36,7 @@ async function ask<Asks, Answers>(
   if (status === 401) tokenIsRefused();
   const detail = typeof body === 'object' && body !== null && 'error' in body ? String(body.error) : '';
   // The server's own sentence is English, as those of AWS in it are.
+  if (name === 'session' && status === 403) throw new CallError((say) => say('notOnList'));
   throw new CallError((say) =>
     answer.ok ? say('errorUnreadable') : say(status === 403 ? 'errorRefused' : 'errorServer', { status, detail }),
   );
@@ -53,6 +54,7 @@ export const server = {
   bounces: (asked: Asked<'bounces'>) => ask('bounces', CALLS.bounces, asked),
   overview: (asked: Asked<'overview'>, signal: AbortSignal) => ask('overview', CALLS.overview, asked, signal),
   send: (asked: Asked<'send'>) => ask('send', CALLS.send, asked),
+  forget: (asked: Asked<'forget'>) => ask('forget', CALLS.forget, asked),
   resend: (asked: Asked<'resend'>) => ask('resend', CALLS.resend, asked),
   samples: () => ask('samples', CALLS.samples, {}),
   post: (asked: Asked<'post'>) => ask('post', CALLS.post, asked),

@@ -14,7 +14,7 @@ import { mailboxKeys, readLookup } from '../../lambda/recipients/lookup.ts';
 import { readSuppression } from '../../lambda/recipients/suppression.ts';
 import type { Tables } from '../../lambda/recipients/tables.ts';
 import type { Answered, Asked, RecipientMail } from '../shared/api.ts';
-import { Refused } from './requests.ts';
+import { Refused } from './refused.ts';
 
 /**
  * A page of the mails to an address, or those of the last days of which nothing was reported. The first takes four

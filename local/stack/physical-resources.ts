@@ -62,6 +62,8 @@ function physicalResource(
       return { ref: logicalId.toLowerCase(), attributes: { RootResourceId: `${logicalId}Root` } };
     case 'AWS::ApiGateway::Stage':
       return { ref: String(properties['StageName']), attributes: {} };
+    case 'AWS::ApiGatewayV2::Api':
+      return { ref: logicalId.toLowerCase(), attributes: { ApiEndpoint: stack.gatewayOrigin } };
     case 'AWS::CloudWatch::Alarm':
       return { ref: name, attributes: { Arn: arn('cloudwatch', `alarm:${name}`) } };
     case 'AWS::DynamoDB::Table': {

@@ -195,6 +195,67 @@ describe('least privilege: the role of a function may do just this', () => {
   });
 });
 
+describe('the console for a team', () => {
+  const CONSOLE = { consoleIssuer: 'https://openid.example.com', consoleClientId: 'client' };
+  const stack = synthesized({ ...CONSOLE, consoleReaders: '@example.com' });
+
+  test('is deployed only with its settings', () => {
+    for (const type of ['Api', 'Route', 'Authorizer', 'Stage'])
+      template.resourceCountIs(`AWS::ApiGatewayV2::${type}`, 0);
+    expect(template.findOutputs('*')).not.toHaveProperty('ConsoleUrl');
+    stack.resourceCountIs('AWS::Lambda::Function', 7);
+    expect(stack.findOutputs('ConsoleUrl')['ConsoleUrl']?.['Value']).toEqual({
+      'Fn::Join': ['', [{ 'Fn::GetAtt': ['ConsoleApi', 'ApiEndpoint'] }, '/']],
+    });
+  });
+
+  test('has all calls behind the authorizer, and only files of the page before it', () => {
+    const routes = Object.values(resources(stack, 'AWS::ApiGatewayV2::Route')).map(({ Properties }) => [
+      Properties['RouteKey'],
+      Properties['AuthorizationType'],
+    ]);
+    expect(Object.fromEntries(routes)).toEqual({ 'POST /api/{call}': 'JWT', 'GET /': 'NONE', 'GET /{file}': 'NONE' });
+    stack.hasResourceProperties('AWS::ApiGatewayV2::Authorizer', {
+      AuthorizerType: 'JWT',
+      IdentitySource: ['$request.header.Authorization'],
+      JwtConfiguration: { Audience: ['client'], Issuer: 'https://openid.example.com' },
+    });
+  });
+
+  test('is throttled, and its access log has no header, query or content', () => {
+    const [stage] = Object.values(resources(stack, 'AWS::ApiGatewayV2::Stage'));
+    expect(stage?.Properties).toMatchObject({
+      DefaultRouteSettings: { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 },
+    });
+    const { Format } = z.object({ Format: z.string() }).parse(stage?.Properties['AccessLogSettings']);
+    expect(Format).not.toMatch(/header|query|path|authorizer\.claims|body/i);
+  });
+
+  test('reads the tables, changes what operators change, and knows no provider’s key', () => {
+    expect(grantsOf('Console', stack)).toEqual({
+      Mail: 'GetItem Scan UpdateItem DeleteItem',
+      SentLog: 'BatchGetItem GetItem Query Scan UpdateItem DeleteItem',
+      'SentLog/index/byDay SentLog/index/byRecipient': 'Query Scan',
+      Bounce: 'BatchGetItem Query Scan PutItem DeleteItem',
+      'Bounce/index/byRecipient Bounce/index/byDay': 'Query Scan',
+      AccessLogSecret: 'GetSecretValue',
+      'Key through dynamodb':
+        'Decrypt DescribeKey Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo',
+      'Key through secretsmanager': 'Decrypt',
+      ConsoleLogs: 'CreateLogStream PutLogEvents',
+    });
+  });
+
+  test('keeps the key of its log: the value is made once, and stays when the stack goes', () => {
+    expect(resources(stack, 'AWS::SecretsManager::Secret')['AccessLogSecret']).toMatchObject({
+      DeletionPolicy: 'Retain',
+      Properties: {
+        GenerateSecretString: { SecretStringTemplate: '{}', GenerateStringKey: 'key', PasswordLength: 64 },
+      },
+    });
+  });
+});
+
 describe('streams and queues', () => {
   const mappings = (functionId: string, stack = template) =>
     Object.values(resources(stack, 'AWS::Lambda::EventSourceMapping')).flatMap(({ Properties }) =>
@@ -556,6 +617,10 @@ const referenceSchema = z.union([
   z
     .strictObject({ 'Fn::Join': z.tuple([z.literal(''), z.array(z.unknown())]) })
     .transform(({ 'Fn::Join': [, parts] }) => String(parts.at(-1)).replace(/^:/, '')),
+  // The indexes of a table.
+  z
+    .array(z.object({ 'Fn::Join': z.tuple([z.literal(''), z.tuple([z.object({ 'Fn::GetAtt': texts }), z.string()])]) }))
+    .transform((all) => all.map(({ 'Fn::Join': [, [table, index]] }) => `${table['Fn::GetAtt'][0]}${index}`).join(' ')),
 ]);
 /** The service through which a key may be used. */
 const viaServiceSchema = z
@@ -585,9 +650,9 @@ function statementsOf(functionId: string, stack = template) {
 }
 
 /** The actions without their service, by what they are allowed on: `Mail`, `Mail stream`, `Key through sqs`, `*`. */
-function grantsOf(functionId: string): Record<string, string> {
+function grantsOf(functionId: string, stack = template): Record<string, string> {
   const granted = new Map<string, Set<string>>();
-  for (const { Action, Resource, Condition } of statementsOf(functionId)) {
+  for (const { Action, Resource, Condition } of statementsOf(functionId, stack)) {
     const target = Condition === undefined ? Resource : `${Resource} through ${Condition}`;
     const names = Action.map((action) => action.replace(/^.*:/, ''));
     granted.set(target, new Set([...(granted.get(target) ?? []), ...names]));

@@ -7,6 +7,7 @@ import { Empty, Glance, Notice, numberText, Text, Time, timeText } from '../part
 import { usePolling } from '../polling.ts';
 import { hashOf } from '../route.ts';
 import { useSay, useSettings, wordFor } from '../settings.tsx';
+import { Forget } from './forget.tsx';
 import { StoryOf } from './story.tsx';
 
 type Page = Answered<'recipient'>;
@@ -25,7 +26,7 @@ export function RecipientView({ session, open }: { session: Session; open: reado
       {error !== undefined && <Notice tone="bad">{say(first ? 'stale' : 'cannotRead', { message: error })}</Notice>}
       {first === undefined && error === undefined && <p class="faint">{say('loading')}</p>}
       {first?.suppressed && <Suppressed {...first.suppressed} />}
-      {first && session.canSend && <Decide key={first.email} page={first} decided={decided} />}
+      {first && session.canOperate && <Decide key={first.email} page={first} decided={decided} />}
       {first && mails.length === 0 && <Empty title={say('recipientNone')} hint={say('recipientNoneHint')} />}
       {mails.length > 0 && (
         <>
@@ -47,6 +48,7 @@ export function RecipientView({ session, open }: { session: Session; open: reado
           )}
         </p>
       )}
+      {first && <Forget email={first.email} session={session} />}
     </>
   );
   const panel = messageId && (
