@@ -71,9 +71,11 @@ export class Console extends Construct {
     // To read whatever the page shows, to send again, to suppress and allow, and to forget a person. No secret of a provider.
     storage.grant(serve, storage.mail, 'GetItem', 'Scan', 'UpdateItem', 'DeleteItem');
     storage.grant(serve, storage.sentLog, 'BatchGetItem', 'GetItem', 'Query', 'Scan', 'UpdateItem', 'DeleteItem');
-    storage.grantIndexes(serve, storage.sentLog, 'Query', 'Scan');
+    storage.grantQueryIndexes(serve, storage.sentLog);
+    storage.grantScanByDay(serve, storage.sentLog);
     storage.grant(serve, storage.bounce, 'BatchGetItem', 'Query', 'Scan', 'PutItem', 'DeleteItem');
-    storage.grantIndexes(serve, storage.bounce, 'Query', 'Scan');
+    storage.grantQueryIndexes(serve, storage.bounce);
+    storage.grantScanByDay(serve, storage.bounce);
     Grant.addToPrincipal({
       grantee: serve,
       actions: ['secretsmanager:GetSecretValue'],

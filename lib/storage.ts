@@ -111,15 +111,20 @@ export class Storage extends Construct {
   /** Lets somebody look bounces up, by key, recipient or day. */
   grantReadBounces(grantee: IGrantable): void {
     this.grant(grantee, this.bounce, 'BatchGetItem', 'GetItem', 'Query');
-    this.grantIndexes(grantee, this.bounce, 'Query');
+    this.grantQueryIndexes(grantee, this.bounce);
   }
 
-  /** Lets somebody do this with all indexes of `table`, whose key they may use already. */
-  grantIndexes(grantee: IGrantable, table: Table, ...actions: string[]): void {
+  /** Lets somebody query all indexes of `table`, whose key they may use already. */
+  grantQueryIndexes(grantee: IGrantable, table: Table): void {
     const resourceArns = this.writable.flatMap((it) =>
       it.table === table && it.index !== undefined ? [`${table.tableArn}/index/${it.index}`] : [],
     );
-    Grant.addToPrincipal({ grantee, actions: actions.map((action) => `dynamodb:${action}`), resourceArns });
+    Grant.addToPrincipal({ grantee, actions: ['dynamodb:Query'], resourceArns });
+  }
+
+  /** Lets somebody read the index `byDay` of `table` whole, whose key they may use already. */
+  grantScanByDay(grantee: IGrantable, table: Table): void {
+    Grant.addToPrincipal({ grantee, actions: ['dynamodb:Scan'], resourceArns: [`${table.tableArn}/index/byDay`] });
   }
 
   /** Lets a function look up what is known of a recipient, with the key that it may use already. */

@@ -14,6 +14,7 @@ import { grantsOf } from '../iam/policies.ts';
 import { serviceRequests } from '../iam/services.ts';
 import { unusedGrants } from '../iam/unused-grants.ts';
 import { expectAccessible } from './accessible.ts';
+import { bounceOf, writeRows } from './bounce-rows.ts';
 import { browserOfFile, describePage } from './browser.ts';
 
 const browser = browserOfFile();
@@ -177,6 +178,29 @@ describe('roles', () => {
     const token = await tokenOf(OPERATOR);
     expect(await ask('resend', token, { body: { id: 'mistyped' } })).toMatchObject({ body: { again: true } });
     for (const name of ['send', 'samples', 'post', 'rowsOf']) expect((await ask(name, token)).status, name).toBe(403);
+  });
+
+  test('an operator suppresses an address, and allows it again', async () => {
+    const token = await tokenOf(OPERATOR);
+    const decide = async (outcome: string) =>
+      (await ask('decide', token, { body: { email: 'saburo@example.jp', outcome } })).body;
+    expect(await decide('suppressed')).toMatchObject({ suppressed: { by: 'decision' } });
+    expect(await decide('allowed')).toEqual({ suppressed: null });
+  });
+
+  test('lists of more rows than one page are read by day', async () => {
+    const token = await tokenOf(READER);
+    const many = Array.from({ length: 301 }, (_, n) => bounceOf(`many-${n}`, Date.now() - n));
+    const logged = many.map(({ messageId, occurredAt, day }) => ({
+      messageId,
+      entry: 'mail',
+      sentAt: occurredAt,
+      day,
+    }));
+    await writeRows(stack(), 'BounceTableName', many);
+    await writeRows(stack(), 'SentLogTableName', logged);
+    expect((await ask('bounces', token, { body: { filter: {} } })).status).toBe(200);
+    expect((await ask('mails', token)).status).toBe(200);
   });
 
   test('an operator has a person forgotten: first counted, then erased, page by page', async () => {

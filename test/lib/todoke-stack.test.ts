@@ -235,9 +235,11 @@ describe('the console for a team', () => {
     expect(grantsOf('Console', stack)).toEqual({
       Mail: 'GetItem Scan UpdateItem DeleteItem',
       SentLog: 'BatchGetItem GetItem Query Scan UpdateItem DeleteItem',
-      'SentLog/index/byDay SentLog/index/byRecipient': 'Query Scan',
+      'SentLog/index/byDay SentLog/index/byRecipient': 'Query',
+      'SentLog byDay': 'Scan',
       Bounce: 'BatchGetItem Query Scan PutItem DeleteItem',
-      'Bounce/index/byRecipient Bounce/index/byDay': 'Query Scan',
+      'Bounce/index/byRecipient Bounce/index/byDay': 'Query',
+      'Bounce byDay': 'Scan',
       AccessLogSecret: 'GetSecretValue',
       'Key through dynamodb':
         'Decrypt DescribeKey Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo',
