@@ -113,12 +113,16 @@ async function leaveToSignIn(at: SignIn): Promise<Standing> {
 /** The server refused the token: it has expired. Signs in again, and comes back to the same place. */
 export async function signInAgain(): Promise<Standing> {
   if (!provider) return { is: 'failed', why: 'provider' };
+  // Several calls are refused at a time.
+  if (token === undefined) return { is: 'leaving' };
+  token = undefined;
   if (Date.now() - signedInAtMs < LOOP_MS) return { is: 'failed', why: 'refused' };
   return leaveToSignIn(provider);
 }
 
 export async function signInByHand(): Promise<void> {
   if (provider) await leaveToSignIn(provider);
+  else location.reload();
 }
 
 /** Forgets the token, and ends the session at the provider where it has an address for that. */

@@ -152,7 +152,7 @@ describe('npm start', () => {
   });
 
   test.each([
-    [['--port', '-1'], /Cannot use --port -1: it must be a whole number from 0 to 65532/],
+    [['--port', '-1'], /Cannot use --port -1: it must be a whole number from 0 to 65531/],
     [['--colour', 'red'], /Cannot use --colour: there is no such option\. `npm start -- --help` lists the options/],
     [['--dynamodb-endpoint', '127.0.0.1:18000'], /127\.0\.0\.1:18000, it must be an address such as http:\/\//],
     [['--dir', '/proc/x'], /Cannot use \/proc\/x: .*; choose another --dir/],
