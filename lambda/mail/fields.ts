@@ -1,6 +1,11 @@
 /** The fields of an event as a provider sent it. Any of them may be missing, or of any type. */
 export type Fields = Readonly<Record<string, unknown>>;
 
+/** All that an entry of a post must be. Each field is checked where it is used. */
+export function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** A field's text. What is of another type than documented counts as missing. */
 export function textField(fields: Fields, name: string): string {
   const value = fields[name];

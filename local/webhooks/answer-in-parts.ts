@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import type { HttpAnswer } from '../http.ts';
 
-export const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 
 /** The fields that both know. */
 export const answerInParts = z.object({
@@ -17,12 +17,10 @@ export function httpAnswer(
   { statusCode, body, isBase64Encoded }: z.infer<typeof answerInParts>,
   headers: NonNullable<HttpAnswer['headers']>,
 ): HttpAnswer {
-  const hasType = headers.some(([name]) => sameName(name, 'content-type'));
+  const hasType = headers.some(([name]) => name.toLowerCase() === 'content-type');
   return {
     status: statusCode,
     headers: hasType ? headers : [...headers, ['Content-Type', 'application/json']],
     body: Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8'),
   };
 }
-
-export const sameName = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();

@@ -4,8 +4,16 @@ import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { resolve } from '../local/support.ts';
 import { DAY, FIRST_MAIL, HEALTHY, NEAR_MISSES, NOW, TROUBLES } from './alarm-data.ts';
-import { type AlarmDefinition, alarmsOf, fires, metricKey, type Point, periodMinutes } from './alarm-evaluator.ts';
-import type { MissingOperand } from './metric-math.ts';
+import {
+  type AlarmDefinition,
+  alarmsOf,
+  fires,
+  MISSING,
+  type MissingOperand,
+  metricKey,
+  type Point,
+  periodMinutes,
+} from './alarm-evaluator.ts';
 import { synthesized } from './synthesized.ts';
 import { alarmMetrics, dashboardMetrics } from './watched-metrics.ts';
 
@@ -13,7 +21,7 @@ const template = resolve(synthesized().toJSON());
 const alarms = alarmsOf(template);
 const operations = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
 
-const MODES: MissingOperand[] = ['makes the result missing', 'is 0'];
+const MODES = Object.keys(MISSING) as MissingOperand[];
 const onIn = (points: readonly Point[], now: number, mode: MissingOperand) =>
   [...alarms].filter(([, alarm]) => fires(alarm, points, now, mode)).map(([logicalId]) => logicalId);
 

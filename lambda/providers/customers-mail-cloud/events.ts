@@ -7,7 +7,7 @@ import * as z from 'zod/mini';
 import { mailboxKey } from '../../mail/address.ts';
 import { keyOfContent } from '../../mail/content-key.ts';
 import type { MailEvent, ProgressState } from '../../mail/event.ts';
-import { type Fields, otherFields, textField } from '../../mail/fields.ts';
+import { type Fields, isFields, otherFields, textField } from '../../mail/fields.ts';
 import { jsonText } from '../../mail/json.ts';
 import { customersMailCloudMessageId, customersMailCloudMessageIds } from '../../mail/message-id.ts';
 import { zonedTimestamp } from '../../mail/timestamp.ts';
@@ -32,14 +32,6 @@ export function entriesOfRawEvent(raw: unknown): CustomersMailCloudEntry[] {
   return Object.entries(raw).flatMap(([eventType, entries]) =>
     [entries].flat().map((entry: unknown) => ({ eventType, entry })),
   );
-}
-
-/** All that an entry must be. Its fields may have any type: each is looked at where it is used. */
-const fieldsSchema = z.object({});
-
-/** The schema's own output would be a copy of each entry. */
-export function isFields(value: unknown): value is Fields {
-  return fieldsSchema.safeParse(value).success;
 }
 
 const PROGRESS: Readonly<Record<string, ProgressState>> = {
@@ -111,8 +103,7 @@ function common(entry: Fields, received: CustomersMailCloudEntry, timeZone: stri
 /** The shape of these entries is not documented: whatever it is, the entry is kept. */
 function blocklisted(received: CustomersMailCloudEntry, timeZone: string): MailEvent {
   const { eventType, entry } = received;
-  const fields =
-    isFields(entry) && !Array.isArray(entry) ? entry : typeof entry === 'string' ? { email: entry } : { entry };
+  const fields = isFields(entry) ? entry : typeof entry === 'string' ? { email: entry } : { entry };
   const { messageIds, ...facts } = common(fields, received, timeZone);
   return {
     kind: 'blocklisted',

@@ -4,6 +4,7 @@
  * Source: Customers Mail Cloud's documentation (smtps.jp), "Webhook".
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { isFields } from '../../mail/fields.ts';
 import {
   mediaType,
   parseJson,
@@ -11,7 +12,7 @@ import {
   WebhookRefusal,
   type WebhookRequest,
 } from '../../webhooks/request.ts';
-import { type CustomersMailCloudEntry, isFields } from './events.ts';
+import type { CustomersMailCloudEntry } from './events.ts';
 
 /** What a post may prove itself with: any one value of any list. */
 export interface CustomersMailCloudCredentials {

@@ -33,9 +33,6 @@ export interface EventWebhook {
   readonly signed: boolean;
 }
 
-/** Of the largest plan. */
-const MAX_WEBHOOKS = 5;
-
 /** The Event Webhooks of the simulated account, for as long as it runs: at the start one, which is set up already. */
 export class EventWebhooks {
   #webhooks: readonly EventWebhook[];
@@ -56,9 +53,6 @@ export class EventWebhooks {
   create(settings: WebhookSettings): EventWebhook | { readonly refusal: string } {
     if (this.#webhooks.some((webhook) => webhook.settings.url === settings.url)) {
       return { refusal: `Webhook at '${settings.url}' already exists. Please provide a unique URL.` };
-    }
-    if (this.#webhooks.length >= MAX_WEBHOOKS) {
-      return { refusal: 'You have reached the maximum number of webhooks per your current billing plan.' };
     }
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const webhook = { id: randomUUID(), settings, privateKey, signed: false };
