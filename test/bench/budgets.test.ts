@@ -18,11 +18,14 @@ describe('bundles', () => {
     expect(contentsOf(entry).bytes).toBeLessThanOrEqual(most);
   });
 
-  test.each(['receive-sendgrid', 'receive-customers-mail-cloud'])('%s holds no DynamoDB client, and not the texts by which the recorder classifies', (entry) => {
-    const { files } = contentsOf(entry);
-    expect(dynamoDbFiles(files)).toEqual([]);
-    expect(files.filter((file) => file.endsWith('reply-texts.ts'))).toEqual([]);
-  });
+  test.each(['receive-sendgrid', 'receive-customers-mail-cloud'])(
+    '%s holds no DynamoDB client, and not the texts by which the recorder classifies',
+    (entry) => {
+      const { files } = contentsOf(entry);
+      expect(dynamoDbFiles(files)).toEqual([]);
+      expect(files.filter((file) => file.endsWith('reply-texts.ts'))).toEqual([]);
+    },
+  );
 
   test('record-events holds one: the files are found by their names', () => {
     expect(dynamoDbFiles(contentsOf('record-events').files)).not.toEqual([]);
