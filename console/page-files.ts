@@ -9,8 +9,15 @@ export type PageFiles = ReadonlyMap<string, { readonly type: string; readonly bo
 
 const pageFolder = fileURLToPath(new URL('page', import.meta.url));
 
-/** Bundles the page into memory. The names of scripts and styles have a hash of what is in them. */
-export function bundlePage(): PageFiles {
+let bundled: PageFiles | undefined;
+
+/** The page, bundled into memory once per process. The names of scripts and styles have a hash of what is in them. */
+export function bundledPage(): PageFiles {
+  bundled ??= bundlePage();
+  return bundled;
+}
+
+function bundlePage(): PageFiles {
   const { outputFiles } = buildSync({
     entryPoints: { console: join(pageFolder, 'main.tsx') },
     outdir: '/',

@@ -1,7 +1,7 @@
 /** The console on this machine: an HTTP server for the files of the page and its calls. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Tables } from '../../lambda/recipients/tables.ts';
-import { bundlePage, type PageFiles } from '../page-files.ts';
+import { bundledPage } from '../page-files.ts';
 import { type Answered, CALLS, type Role, type SamplePost } from '../shared/api.ts';
 import { callNamed, type Handlers, on, refuseWithoutRole, teamCalls } from './calls.ts';
 import { Refused } from './refused.ts';
@@ -25,14 +25,9 @@ export interface ConsoleOptions {
 
 /** Serves the page and its calls. It is for this machine only: see `refuseStrangers`. */
 export function createConsole(options: ConsoleOptions): (request: IncomingMessage, response: ServerResponse) => void {
-  let page: PageFiles | undefined;
-  const readPage = () => {
-    page ??= bundlePage();
-    return page;
-  };
   const handlers = handlersOf(options);
   return (request, response) => {
-    answer(request, response, readPage, { ...options, handlers }).catch((error: unknown) => {
+    answer(request, response, { ...options, handlers }).catch((error: unknown) => {
       const message = error instanceof Error ? error.message : String(error);
       if (!(error instanceof Refused)) options.report(`Cannot answer the console's page: ${message}`);
       respondWithError(response, error instanceof Refused ? error.status : 500, message);
@@ -43,14 +38,13 @@ export function createConsole(options: ConsoleOptions): (request: IncomingMessag
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  readPage: () => PageFiles,
   { handlers, token, canSend }: ConsoleOptions & { readonly handlers: Handlers },
 ): Promise<void> {
   refuseStrangers(request);
   const path = (request.url ?? '/').split('?')[0] ?? '/';
   const name = callNamed(/^\/api\/(\w+)$/.exec(path)?.[1] ?? '');
   if (name === undefined) {
-    const file = readPage().get(path);
+    const file = bundledPage().get(path);
     if (file === undefined) throw new Refused(404, `Cannot show ${path}: there is no such page`);
     if (request.method !== 'GET' && request.method !== 'HEAD')
       throw new Refused(405, `Cannot answer ${path}: it can only be read, by GET`);
