@@ -11,14 +11,13 @@ const pageFolder = fileURLToPath(new URL('page', import.meta.url));
 
 let bundled: PageFiles | undefined;
 
-/** The page, bundled once per process. */
+/** The page, bundled into memory once per process. The names of scripts and styles have a hash of what is in them. */
 export function bundledPage(): PageFiles {
   bundled ??= bundlePage();
   return bundled;
 }
 
-/** Bundles the page into memory. The names of scripts and styles have a hash of what is in them. */
-export function bundlePage(): PageFiles {
+function bundlePage(): PageFiles {
   const { outputFiles } = buildSync({
     entryPoints: { console: join(pageFolder, 'main.tsx') },
     outdir: '/',

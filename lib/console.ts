@@ -9,7 +9,7 @@ import { Grant } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { bundlePage } from '../console/page-files.ts';
+import { bundledPage } from '../console/page-files.ts';
 import { acknowledge } from './acknowledge.ts';
 import { encryptedLogGroup, type LogDefaults } from './encrypted-log-group.ts';
 import { grantKey } from './encryption-key.ts';
@@ -129,7 +129,7 @@ export class Console extends Construct {
 
 /** The page as the function reads it. Compressed here: an HTTP API compresses nothing. */
 function pageJson(): Record<string, string> {
-  const { '/': html, ...files } = Object.fromEntries(bundlePage());
+  const { '/': html, ...files } = Object.fromEntries(bundledPage());
   const packed = Object.entries(files).map(([path, { type, body }]) => [
     path,
     { type, gzip: gzipSync(body, { level: 9 }).toString('base64') },

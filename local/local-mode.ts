@@ -134,7 +134,8 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
     awsApiOrigin: awsApi.origin,
   };
   const resolved = resolveTemplate(template, stack);
-  const outputs = localOutputs(resolved, stack);
+  // The issuer is of the deployed console only.
+  const { ConsoleIssuer, ...outputs } = localOutputs(resolved, stack);
 
   step('Making the tables');
   const dataHint = options.dynamoDbEndpoint ?? dir;

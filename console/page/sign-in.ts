@@ -134,11 +134,11 @@ export function signOut(): void {
     location.reload();
     return;
   }
-  // Cognito takes neither a form nor the parameters of the standard.
-  if (/^https:\/\/cognito-idp\./.test(provider.issuer)) {
+  // Entra ID and Cognito document GET only. The latter has a name of its own for the address to come back to.
+  if (/^https:\/\/(?:cognito-idp\.|login\.microsoftonline\.com\/)/.test(provider.issuer)) {
     const address = new URL(provider.endSessionEndpoint);
-    address.searchParams.set('client_id', provider.clientId);
-    address.searchParams.set('logout_uri', redirectUri());
+    const fields = { client_id: provider.clientId, logout_uri: redirectUri(), post_logout_redirect_uri: redirectUri() };
+    for (const [name, value] of Object.entries(fields)) address.searchParams.set(name, value);
     location.assign(address);
     return;
   }
