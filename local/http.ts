@@ -37,7 +37,7 @@ export async function readRequest(message: IncomingMessage, maxBodyBytes: number
   const chunks: Buffer[] = [];
   let bodyBytes = 0;
   for await (const chunk of message) {
-    // What is too long is still read to its end, so that the client gets to read the answer.
+    // A body that is too long is still read to its end, so that the client reads the answer.
     if (bodyBytes <= maxBodyBytes) chunks.push(chunk);
     bodyBytes += chunk.length;
   }

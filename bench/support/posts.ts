@@ -94,12 +94,3 @@ export function logRow(messageId: string, recipients: readonly string[]): Record
     day: '2026-09-21#3',
   };
 }
-
-/** An item of the Mail table that waits to be sent. */
-export const mailItem = (id: string) => ({
-  id,
-  from: 'さくら商店 <shop@example.com>',
-  to: `recipient-of-${id}@example.jp`,
-  subject: 'ご注文の確認',
-  content: 'ありがとうございます。'.repeat(20),
-});

@@ -7,7 +7,7 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod';
 import type { Cleanup } from '../../local/cleanup.ts';
 import { closeServer, listen, originOf } from '../../local/ports.ts';
-import { logRow, mailItem, WEBHOOK_SECRET } from './posts.ts';
+import { logRow, WEBHOOK_SECRET } from './posts.ts';
 
 /** The network and DynamoDB, which answers in single-digit milliseconds. */
 export const DISTANCE_MS = 5;
@@ -29,12 +29,15 @@ export interface StandIn {
   readonly url: string;
   /** Answers {@link DISTANCE_MS} later. */
   readonly distantUrl: string;
+  /** The items of the Mail table, by id. */
+  readonly items: Map<string, object>;
   /** @returns the requests that are made during `work` */
   callsDuring(work: () => Promise<unknown>): Promise<Call[]>;
 }
 
 export async function startStandIn(cleanup: Cleanup): Promise<StandIn> {
   let calls: Call[] | undefined;
+  const items = new Map<string, object>();
   const start = async (delayMs: number) => {
     const server = createServer(async (request, response) => {
       const input = JSON.parse(await text(request));
@@ -42,7 +45,7 @@ export async function startStandIn(cleanup: Cleanup): Promise<StandIn> {
       calls?.push({ action, input });
       if (delayMs > 0) await sleep(delayMs);
       response.setHeader('content-type', 'application/x-amz-json-1.0');
-      response.end(JSON.stringify(answer(action, input)));
+      response.end(JSON.stringify(answer(action, input, items)));
     });
     cleanup.defer('stop the stand-in for AWS', () => closeServer(server));
     return originOf(await listen(server, 0, 'the stand-in for AWS'));
@@ -50,6 +53,7 @@ export async function startStandIn(cleanup: Cleanup): Promise<StandIn> {
   return {
     url: await start(0),
     distantUrl: await start(DISTANCE_MS),
+    items,
     async callsDuring(work) {
       const made: Call[] = [];
       calls = made;
@@ -67,7 +71,7 @@ const oneKey = z.object({ Key: logKey });
 const manyKeys = z.object({ RequestItems: z.record(z.string(), z.object({ Keys: z.array(z.unknown()) })) });
 const mailKey = z.object({ Key: z.object({ id: z.object({ S: z.string() }) }) });
 
-function answer(action: string, input: unknown): unknown {
+function answer(action: string, input: unknown, items: ReadonlyMap<string, object>): unknown {
   switch (action) {
     case 'GetSecretValue': {
       const secret = secretId.parse(input).SecretId === 'sender-secret' ? SENDER_SECRET : WEBHOOK_SECRET;
@@ -86,7 +90,7 @@ function answer(action: string, input: unknown): unknown {
       return { Responses: Object.fromEntries(tables.map(([table, { Keys }]) => [table, found(Keys)])) };
     }
     case 'UpdateItem':
-      return { Attributes: marshall({ ...mailItem(mailKey.parse(input).Key.id.S), attempts: 1 }) };
+      return { Attributes: marshall({ ...items.get(mailKey.parse(input).Key.id.S), attempts: 1 }) };
     default:
       return {};
   }

@@ -52,7 +52,7 @@ export function functionUrlEvent({ request, region, urlId, now }: FunctionUrlReq
   };
 }
 
-/** What the client gets: an answer in parts, or any other value as a body of its own with status 200. */
+/** The HTTP answer: made from an object with a status code, or any other value as a JSON body with status 200. */
 export function functionUrlAnswer(payload: unknown, requestId: string): HttpAnswer {
   const id = ['x-amzn-RequestId', requestId] as const;
   const isStructured = typeof payload === 'object' && payload !== null && 'statusCode' in payload;
@@ -66,7 +66,7 @@ export function functionUrlAnswer(payload: unknown, requestId: string): HttpAnsw
   return httpAnswer(parsed.data, [...Object.entries(parsed.data.headers ?? {}), id]);
 }
 
-/** Everything that is not known to be text arrives as base64: forms too, and what is compressed. */
+/** Only bodies of these types arrive as text. Forms and compressed bodies arrive as base64. */
 function isText(request: HttpRequest): boolean {
   if (header(request, 'content-encoding') !== undefined) return false;
   const type = (header(request, 'content-type')?.split(';')[0] ?? '').trim().toLowerCase();

@@ -47,7 +47,7 @@ const FAILURES = { bounces: 'bounced', deliveries: 'failed' } as const;
 const BLOCK_LIST = /^blocks(?:\/|$)/;
 
 /**
- * One entry of a post in Todoke's terms. Whatever it is: this never throws.
+ * Normalizes one entry of a post. Never throws.
  *
  * @param timeZone the IANA name of the account's time zone: `created` carries no offset
  */
@@ -100,7 +100,7 @@ function common(entry: Fields, received: CustomersMailCloudEntry, timeZone: stri
   } as const;
 }
 
-/** The shape of these entries is not documented: whatever it is, the entry is kept. */
+/** The shape of these entries is not documented, so an entry of any shape is stored. */
 function blocklisted(received: CustomersMailCloudEntry, timeZone: string): MailEvent {
   const { eventType, entry } = received;
   const fields = isFields(entry) ? entry : typeof entry === 'string' ? { email: entry } : { entry };
