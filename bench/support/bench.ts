@@ -79,6 +79,7 @@ async function makeBench(runs: number, cleanup: Cleanup): Promise<Bench> {
         SENT_LOG_TABLE: 'SentLog',
         BOUNCE_TABLE: 'Bounce',
         SENDGRID_API_URL: 'http://127.0.0.1',
+        SUPPRESSION: 'on',
         ...environment,
       });
       cleanup.defer('stop a measured process', started.stop);

@@ -18,6 +18,7 @@ import { streamProblems } from '../../bin/support/doctor/streams.ts';
 import { tableChecks } from '../../bin/support/doctor/tables.ts';
 import { webhookChecks } from '../../bin/support/doctor/webhooks.ts';
 import { DAY_PARTITIONS } from '../../lambda/recording/keys.ts';
+import { ALL_SUPPRESSED } from '../../lambda/sending/stuck.ts';
 import { listen } from '../../local/ports.ts';
 import { issueLocalCertificate } from '../../local/simulators/certificate.ts';
 import { ACCOUNT, startMailServer, startScriptedServer } from '../lambda/providers/smtp.ts';
@@ -291,6 +292,20 @@ test.each([undefined, '', null])(
     expect(await look({ status })).toMatchObject({ state: 'mend' });
   },
 );
+
+test('an item that was not sent because all its recipients are suppressed is only counted', async () => {
+  const suppressed = { id: 'a', status: 'failed', error: `${ALL_SUPPRESSED}: a@example.jp is suppressed since …` };
+  const items = (...Items: object[]) => patient({ ScanCommand: { Items, ScannedCount: Items.length } });
+  expect(await stuckCheck(items(suppressed)).look()).toEqual({
+    state: 'ok',
+    says: 'none stuck, of 1 item; 1 not sent, to suppressed recipients only',
+  });
+  const failed = { id: 'b', status: 'failed', error: 'Cannot send: subject is missing' };
+  expect(await stuckCheck(items(suppressed, failed)).look()).toMatchObject({
+    state: 'mend',
+    says: expect.stringMatching(/^1 stuck, of 2 items; 1 not sent, to suppressed recipients only:/),
+  });
+});
 
 test.each([
   ['none', [], { state: 'skipped', says: 'the stack Todoke has none' }],

@@ -23,7 +23,7 @@ test('both READMEs have the same commands, code and example rows', () => {
 test('both READMEs link to the same places', () => {
   const links = (page: string) =>
     [...page.matchAll(/\]\(([^)]+)\)/g)]
-      .map(([, target = '']) => target.replace('-ja.png', '.png'))
+      .map(([, target = '']) => target.replace('-ja.png', '.png').replace('docs/ja/', 'docs/'))
       .filter((target) => !target.startsWith('README'))
       .toSorted();
   expect(links(japanese)).toEqual(links(english));
@@ -57,8 +57,13 @@ test('what the READMEs say to run first runs in a clean copy, and shows what the
   const [shown = ''] = blocks(section(english, '## See it work'), '');
   expect(shown).toContain('→ Bounce');
   for (const line of shown.trimEnd().split('\n')) {
-    // Up to where it is cut, and without the time in the item's id.
-    expect(played.output()).toContain(line.replace(/ …$/, '').replace(/try-.*/, 'try-'));
+    // Up to where it is cut, and without the time in the item's id and in the address.
+    expect(played.output()).toContain(
+      line
+        .replace(/ …$/, '')
+        .replace(/try-.*/, 'try-')
+        .replace(/bounce\+.*/, 'bounce+'),
+    );
   }
 
   const [item = '', row = ''] = blocks(section(english, '## What lands where'), 'json');

@@ -169,7 +169,9 @@ describe('it finds', () => {
   test('a table with another key, without its index and stream', async () => {
     const said = await doctor(await outputsWith({ SentLogTableName: outputs()['BounceTableName'] }));
     expect(said.stdout).toMatch(/MEND {2}table SentLog: .*its key is fullMessageId\+eventId, not messageId\+entry/);
-    expect(said.stdout).toMatch(/the key of the index byDay is day\+occurredAt; .*its stream is off, not NEW_IMAGE/);
+    expect(said.stdout).toMatch(
+      /the key of the index byDay is day\+occurredAt; .*its stream is NEW_AND_OLD_IMAGES, not NEW_IMAGE/,
+    );
   });
 
   test.each([

@@ -8,13 +8,17 @@ import {
 import type { Patient } from './patient.ts';
 import { type Check, mend, ok, skipped } from './verdict.ts';
 
-/** Whether what is put into Mail and SentLog comes to the functions, and in time. */
+/** Whether the stream of each table has a reader that is enabled. */
 export function streamCheck({ outputs, dynamo, local }: Patient): Check {
   return {
     name: 'streams',
     look: async () => {
       if (local) return skipped('local mode has no Lambda to ask; `npm run try` shows that its streams work');
-      const tables = { Mail: outputs.MailTableName, SentLog: outputs.SentLogTableName };
+      const tables = {
+        Mail: outputs.MailTableName,
+        SentLog: outputs.SentLogTableName,
+        Bounce: outputs.BounceTableName,
+      };
       const problems = await streamProblems(tables, {
         dynamo,
         lambda: new LambdaClient(),

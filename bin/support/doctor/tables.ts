@@ -9,7 +9,7 @@ interface Expected {
   readonly key: string;
   /** By name, the key. */
   readonly indexes: Readonly<Record<string, string>>;
-  readonly stream: string | undefined;
+  readonly stream: string;
 }
 
 /**
@@ -29,7 +29,7 @@ export function tableChecks({ outputs, dynamo }: Patient): Check[] {
       name: outputs.BounceTableName,
       key: 'fullMessageId+eventId',
       indexes: { byRecipient: 'toEmail+occurredAt', byDay: 'day+occurredAt' },
-      stream: undefined,
+      stream: 'NEW_AND_OLD_IMAGES',
     },
   };
   return Object.entries(tables).map(([logicalId, expected]) => ({
@@ -54,7 +54,7 @@ function structureProblems(table: TableDescription, expected: Expected): string[
     else if (keyOf(index.KeySchema) !== key) unlike.push(`the key of the index ${name} is ${keyOf(index.KeySchema)}`);
   }
   const stream = table.StreamSpecification?.StreamEnabled ? table.StreamSpecification.StreamViewType : undefined;
-  if (stream !== expected.stream) unlike.push(`its stream is ${stream ?? 'off'}, not ${expected.stream ?? 'off'}`);
+  if (stream !== expected.stream) unlike.push(`its stream is ${stream ?? 'off'}, not ${expected.stream}`);
   return unlike;
 }
 
