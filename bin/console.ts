@@ -6,7 +6,7 @@ import { listen } from '../local/ports.ts';
 import { runCommand } from './support/command.ts';
 import { whenNpmIsGone } from './support/npm.ts';
 import { readOutputs } from './support/outputs.ts';
-import { tablesOf } from './support/tables.ts';
+import { tablesOf } from './support/stack-tables.ts';
 import { wholeNumber } from './support/whole-number.ts';
 
 await runCommand(

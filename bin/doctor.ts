@@ -3,7 +3,7 @@ import { openAnswers, WEBHOOK_KEY } from './support/answers.ts';
 import { runCommand } from './support/command.ts';
 import { DOCTOR_OPTIONS, runDoctor } from './support/doctor/doctor.ts';
 import { OUTPUTS_OPTION, readStack } from './support/outputs.ts';
-import { heading } from './support/talk.ts';
+import { heading } from './support/terminal.ts';
 import { wholeNumber } from './support/whole-number.ts';
 
 await runCommand(

@@ -3,7 +3,7 @@ import { runCommand } from './support/command.ts';
 import { find } from './support/find/find.ts';
 import { answerJson, answerText } from './support/find/text.ts';
 import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
-import { tablesOf } from './support/tables.ts';
+import { tablesOf } from './support/stack-tables.ts';
 import { wholeNumber } from './support/whole-number.ts';
 
 await runCommand(

@@ -8,7 +8,7 @@ import { counted } from '../local/counted.ts';
 import { isErrorWithCode } from '../local/files.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
-import { tablesOf } from './support/tables.ts';
+import { tablesOf } from './support/stack-tables.ts';
 
 const NAMES: Readonly<Record<PersonalTable, string>> = { mail: 'Mail', sentLog: 'SentLog', bounce: 'Bounce' };
 const ROWS_PER_LINE = 50_000;

@@ -13,8 +13,8 @@ import { counted } from '../local/counted.ts';
 import { jsonOrUndefined } from '../local/json.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
-import { documentClientOf } from './support/tables.ts';
-import { sentenceOf } from './support/talk.ts';
+import { documentClientOf } from './support/stack-tables.ts';
+import { sentenceOf } from './support/terminal.ts';
 
 await runCommand(
   {

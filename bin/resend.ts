@@ -8,8 +8,8 @@ import { counted } from '../local/counted.ts';
 import { runCommand } from './support/command.ts';
 import { type ItemPage, itemPages, readItem, stillWaiting } from './support/mail-items.ts';
 import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
-import { documentClientOf } from './support/tables.ts';
-import { sentenceOf } from './support/talk.ts';
+import { documentClientOf } from './support/stack-tables.ts';
+import { sentenceOf } from './support/terminal.ts';
 import { wholeNumber } from './support/whole-number.ts';
 
 /** Interval of the progress lines. */

@@ -5,7 +5,6 @@ import { isLocal } from './support/aws.ts';
 import { runCommand } from './support/command.ts';
 import { DOCTOR_OPTIONS, runDoctor } from './support/doctor/doctor.ts';
 import { OUTPUTS_OPTION, readStack } from './support/outputs.ts';
-import { senderSecretOf, webhookSecretOf } from './support/secrets.ts';
 import {
   retireApiKeys,
   rotateApiKey,
@@ -16,7 +15,8 @@ import { repairSecrets } from './support/setup/repair-secrets.ts';
 import { retirePublicKeys, setUpSendGridEvents } from './support/setup/sendgrid-events.ts';
 import { setUpSendGridSending } from './support/setup/sendgrid-sending.ts';
 import { offerSuppressions } from './support/setup/sendgrid-suppressions.ts';
-import { heading } from './support/talk.ts';
+import { senderSecretOf, webhookSecretOf } from './support/stack-secrets.ts';
+import { heading } from './support/terminal.ts';
 import { wholeNumber } from './support/whole-number.ts';
 
 await runCommand(

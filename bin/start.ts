@@ -4,7 +4,7 @@ import { runCommand } from './support/command.ts';
 import { localConsole } from './support/local-console.ts';
 import { whenNpmIsGone } from './support/npm.ts';
 import { DEFAULT_DIR } from './support/outputs.ts';
-import { duration, heading } from './support/talk.ts';
+import { duration, heading } from './support/terminal.ts';
 import { welcome } from './support/welcome.ts';
 import { wholeNumber } from './support/whole-number.ts';
 

@@ -12,10 +12,10 @@ import { isErrorWithCode, messageOf } from '../local/files.ts';
 import { runCommand } from './support/command.ts';
 import { plain } from './support/find/sentence.ts';
 import { OUTPUTS_OPTION, readOutputs } from './support/outputs.ts';
+import { tablesOf } from './support/stack-tables.ts';
 import { csvLine } from './support/suppressions/csv.ts';
 import { csvEntries, importEntries } from './support/suppressions/import.ts';
 import { readSuppressedAddresses } from './support/suppressions/list.ts';
-import { tablesOf } from './support/tables.ts';
 
 /** The exit code of `check` for an address that gets no mail. */
 const SUPPRESSED = 3;

@@ -18,8 +18,8 @@ import { isLocal, localAwsCli } from './support/aws.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs, type StackOutputs } from './support/outputs.ts';
 import { publishedEvents } from './support/published-events.ts';
-import { documentClientOf, tablesWith } from './support/tables.ts';
-import { faint, good, heading, rowText, shellWord } from './support/talk.ts';
+import { documentClientOf, tablesWith } from './support/stack-tables.ts';
+import { faint, good, heading, rowText, shellWord } from './support/terminal.ts';
 
 /** Longer than any simulated delivery with the default delay. */
 const PATIENCE_MS = 30_000;

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { teamConsole } from '../console/server/function.ts';
 import { cachedProvider } from '../console/server/provider.ts';
+import { cachedSecret } from './aws/cached-secret.ts';
 import { documentClient } from './aws/dynamodb.ts';
 import { environmentVariable } from './aws/environment.ts';
-import { cachedSecret } from './aws/secrets.ts';
 
 const page = z.object({
   html: z.string(),

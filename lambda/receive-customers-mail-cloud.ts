@@ -1,6 +1,7 @@
 /** Receives Customers Mail Cloud's webhook: verifies each post and queues it. Behind a function URL. */
+
+import { cachedSecret } from './aws/cached-secret.ts';
 import { environmentVariable } from './aws/environment.ts';
-import { cachedSecret } from './aws/secrets.ts';
 import { acceptCustomersMailCloud } from './providers/customers-mail-cloud/webhook.ts';
 import { eventQueue } from './webhooks/event-queue.ts';
 import { receiver } from './webhooks/receiver.ts';

@@ -1,6 +1,7 @@
 /** Receives SendGrid's Event Webhook: verifies each post and queues it. Behind API Gateway. */
+
+import { cachedSecret } from './aws/cached-secret.ts';
 import { environmentVariable } from './aws/environment.ts';
-import { cachedSecret } from './aws/secrets.ts';
 import { acceptSendGrid } from './providers/sendgrid/webhook.ts';
 import { eventQueue } from './webhooks/event-queue.ts';
 import { receiver } from './webhooks/receiver.ts';

@@ -1,8 +1,8 @@
 /** Sends the items of the Mail table that have no status, and logs them. On the stream of the Mail table, and on RetryQueue. */
 import type { Context, DynamoDBBatchResponse, DynamoDBStreamEvent, SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { cachedSecret, UnreadableSecret } from './aws/cached-secret.ts';
 import { documentClient } from './aws/dynamodb.ts';
 import { environmentVariable } from './aws/environment.ts';
-import { cachedSecret, UnreadableSecret } from './aws/secrets.ts';
 import { ofEachProvider } from './mail/provider.ts';
 import { notSent } from './providers/sender.ts';
 import { openSenders, type Senders, unavailableSenders } from './providers/senders.ts';

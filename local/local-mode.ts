@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { ALLOW_ALL, type Authorize } from './access.ts';
 import { startAwsApi } from './aws-api/aws-api.ts';
 import { eventBusCalls } from './aws-api/event-bus-calls.ts';
-import { generateSecrets, localSecrets, secretsManagerCalls } from './aws-api/secrets.ts';
+import { generateSecrets, localSecrets, secretsManagerCalls } from './aws-api/secrets-manager.ts';
 import { sqsCalls } from './aws-api/sqs-calls.ts';
 import { type Cleanup, startOrUndo } from './cleanup.ts';
 import { inFolder, openDataFolder } from './data-folder.ts';

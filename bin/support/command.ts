@@ -1,6 +1,6 @@
 /** What all commands have in common. */
 import { type Options, parseOptions } from './options.ts';
-import { sentenceOf } from './talk.ts';
+import { sentenceOf } from './terminal.ts';
 
 // Node 20 is enough for local mode, and deployed functions run on Node 24: the SDK's warning is for neither.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';

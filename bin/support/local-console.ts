@@ -3,7 +3,7 @@ import { createConsole } from '../../console/server/console.ts';
 import type { LocalModeOptions } from '../../local/local-mode.ts';
 import { parseOutputs } from './outputs.ts';
 import { publishedEvents } from './published-events.ts';
-import { tablesOf } from './tables.ts';
+import { tablesOf } from './stack-tables.ts';
 
 /** Of local mode: it may send, post samples, and show what is published. */
 export function localConsole(report: (line: string) => void): NonNullable<LocalModeOptions['page']> {

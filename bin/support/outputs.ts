@@ -6,7 +6,7 @@ import { DEFAULT_NO_NEWS_HOURS } from '../../lambda/mail/story.ts';
 import { sendGridRegion } from '../../lib/settings.ts';
 import { isErrorWithCode, messageOf } from '../../local/files.ts';
 import { jsonOrUndefined } from '../../local/json.ts';
-import { shellWord } from './talk.ts';
+import { shellWord } from './terminal.ts';
 
 /** The outputs of a deployed stack, and those that only local mode has. */
 const stackOutputsSchema = z.object({

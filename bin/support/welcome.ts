@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { localAwsCli } from './aws.ts';
 import { DEFAULT_DIR } from './outputs.ts';
-import { heading, shellWord } from './talk.ts';
+import { heading, shellWord } from './terminal.ts';
 
 /** In place of the address of a webhook. */
 const NOT_RECEIVED = 'not received: the setting `providers` leaves it out';

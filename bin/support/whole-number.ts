@@ -1,5 +1,5 @@
 /** Options that are whole numbers. */
-import { shellWord } from './talk.ts';
+import { shellWord } from './terminal.ts';
 
 /** Reads an option that is a whole number. @throws Error that names the option, and what is allowed */
 export function wholeNumber(name: string, text: string, { min = 0, max }: { min?: number; max: number }): number {

@@ -24,8 +24,8 @@ import { WaitingItems } from './waiting.ts';
 
 const PAGE_ROWS = 50;
 const MANY_ROWS = 200;
-/** A glance needs no more of a story; the whole is read where a mail is opened. */
-const GLANCE_EVENTS = 150;
+/** A list shows no more of a story; the whole is read where a mail is opened. */
+const LIST_EVENTS = 150;
 
 /** Mails that were sent, newest first, each with how far it got. */
 export async function mails(
@@ -41,14 +41,14 @@ export async function mails(
     limit: many || range ? MANY_ROWS : PAGE_ROWS,
   });
   const read = page.rows.map(listedMail);
-  const glances = await glance(tables, read);
-  return { ...page, rows: read.map((mail) => ({ ...mail, ...glances.get(mail.messageId) })) };
+  const states = await statesByMessage(tables, read);
+  return { ...page, rows: read.map((mail) => ({ ...mail, ...states.get(mail.messageId) })) };
 }
 
-async function glance(tables: Tables, sent: readonly ListedMail[]) {
+async function statesByMessage(tables: Tables, sent: readonly ListedMail[]) {
   const seen = new Map<string, Pick<ListedMail, 'states' | 'more'>>();
   await forEachConcurrently(sent, async ({ messageId, to, sentAt }) => {
-    const { rows, more } = await queryPartition(tables.client, tables.sentLog, ['messageId', messageId], GLANCE_EVENTS);
+    const { rows, more } = await queryPartition(tables.client, tables.sentLog, ['messageId', messageId], LIST_EVENTS);
     const log = rows.find((row) => row['entry'] === LOG_ROW_ENTRY);
     const recipients = log ? recipientsOf(log) : to.map((address) => ({ ...address, field: 'to' as const }));
     seen.set(messageId, { states: recipientStates(recipients, eventsIn(rows), sentAt, tables), more });

@@ -11,7 +11,7 @@ import { Refused } from './refused.ts';
 /** Puts a mail into the Mail table. */
 export async function sendMail({ client, mail }: Tables, asked: Asked<'send'>): Promise<Answered<'send'>> {
   const [field] = Object.keys(problemsOf(asked));
-  if (field !== undefined) throw new Refused(400, `Cannot send: ${field} is to be mended`);
+  if (field !== undefined) throw new Refused(400, `Cannot send: ${field} is missing or wrong`);
   // Readable in the tables, and in their order.
   const id = `console-${new Date().toISOString().replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`;
   await client.send(

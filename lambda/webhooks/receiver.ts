@@ -1,8 +1,8 @@
 /** What both receivers do with a post: verify it, queue it, answer. */
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context, LambdaFunctionURLEvent } from 'aws-lambda';
+import { UnreadableSecret } from '../aws/cached-secret.ts';
 import { errorFields, log } from '../aws/log.ts';
 import { metricFields } from '../aws/metric.ts';
-import { UnreadableSecret } from '../aws/secrets.ts';
 import type { Provider } from '../mail/provider.ts';
 import type { EventQueue } from './event-queue.ts';
 import { WebhookRefusal, type WebhookRequest, webhookRequest } from './request.ts';

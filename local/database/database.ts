@@ -6,9 +6,9 @@ import type { Cleanup } from '../cleanup.ts';
 import type { DataFolder } from '../data-folder.ts';
 import { isErrorWithCode, messageOf } from '../files.ts';
 import type { ResolvedTemplate } from '../stack/template.ts';
+import { createTables, type LocalTable } from './create-tables.ts';
 import { dynamoDbClients } from './dynamodb-clients.ts';
 import { startEngine } from './engine.ts';
-import { createTables, type LocalTable } from './tables.ts';
 import { deleteExpiredItems } from './time-to-live.ts';
 
 const EXPIRY_INTERVAL_MS = 60_000;

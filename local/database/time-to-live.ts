@@ -1,6 +1,6 @@
 /** Deletes expired items. */
 import { DeleteItemCommand, type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
-import type { LocalTable } from './tables.ts';
+import type { LocalTable } from './create-tables.ts';
 
 /** DynamoDB ignores a TTL value that is more than five years old (Developer Guide, "Time to Live"). */
 const MAX_AGE_SECONDS = 5 * 365 * 24 * 60 * 60;

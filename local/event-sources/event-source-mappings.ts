@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import type { Authorize } from '../access.ts';
 import type { DataFolder } from '../data-folder.ts';
-import type { LocalTable } from '../database/tables.ts';
+import type { LocalTable } from '../database/create-tables.ts';
 import { messageOf } from '../files.ts';
 import type { Invocable } from '../functions/local-function.ts';
 import type { ResolvedTemplate } from '../stack/template.ts';

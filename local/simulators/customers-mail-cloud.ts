@@ -54,7 +54,7 @@ export const customersMailCloudPendingSchema = z.array(
 
 /**
  * Starts a server that takes mail as Customers Mail Cloud does, delivers none of it, and posts what became of it
- * (fates.ts says what does). A post that is not answered with 2xx is lost: whether the real one repeats it is not
+ * (simulated-outcome.ts says what does). A post that is not answered with 2xx is lost: whether the real one repeats it is not
  * documented.
  *
  * @throws Error where the port cannot be had

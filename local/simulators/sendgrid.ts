@@ -2,7 +2,6 @@
 import { type KeyObject, randomBytes } from 'node:crypto';
 import * as z from 'zod';
 import { closeServer, listen, originOf } from '../ports.ts';
-import { type Fate, fateOf } from './fates.ts';
 import { Outbox, type Pending, pendingSchema } from './outbox.ts';
 import { sendGridServer } from './sendgrid/api.ts';
 import { type EventWebhook, EventWebhooks, readyWebhook, wants } from './sendgrid/event-webhooks.ts';
@@ -10,6 +9,7 @@ import { eventsOf, type SendGridEvent } from './sendgrid/events.ts';
 import { sampleEvents } from './sendgrid/samples.ts';
 import { eventPost, splitBySize } from './sendgrid/webhook.ts';
 import { answerWebhookCall } from './sendgrid/webhook-api.ts';
+import { type SimulatedOutcome, simulatedOutcome } from './simulated-outcome.ts';
 import { postToWebhook } from './webhook-post.ts';
 
 /** What {@link startSendGridSimulator} needs. */
@@ -50,7 +50,7 @@ export interface SendGridSimulator {
 export const sendGridPendingSchema = z.array(pendingSchema(z.record(z.string(), z.unknown())));
 
 /** The suppression list onto which an address comes. */
-const LISTS: Partial<Record<Fate, string>> = { bounce: 'bounces', complaint: 'spam_reports' };
+const LISTS: Partial<Record<SimulatedOutcome, string>> = { bounce: 'bounces', complaint: 'spam_reports' };
 
 const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
@@ -58,7 +58,7 @@ const GIVE_UP_AFTER_MS = 24 * 3_600_000;
 
 /**
  * Starts a server that takes mail as SendGrid's Mail Send API does, delivers none of it, and posts signed events about
- * what became of it (fates.ts says what does). A post that is not answered with 2xx is repeated for 24 hours.
+ * what became of it (simulated-outcome.ts says what does). A post that is not answered with 2xx is repeated for 24 hours.
  *
  * @throws Error where the port cannot be had
  */
@@ -102,7 +102,8 @@ export async function startSendGridSimulator(options: SendGridSimulatorOptions):
     apiKey,
     accept: (mail) => {
       const messageId = randomBytes(16).toString('base64url');
-      for (const { email } of mail.recipients) suppressed.get(LISTS[fateOf(email)] ?? '')?.set(email, Date.now());
+      for (const { email } of mail.recipients)
+        suppressed.get(LISTS[simulatedOutcome(email)] ?? '')?.set(email, Date.now());
       outbox.add(eventsOf(mail, messageId, Date.now(), delayMs));
       return messageId;
     },

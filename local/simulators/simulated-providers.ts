@@ -9,7 +9,7 @@ import {
   readWebhookSecret,
   updateSenderSecret,
   updateWebhookSecret,
-} from '../aws-api/secrets.ts';
+} from '../aws-api/secrets-manager.ts';
 import { Cleanup } from '../cleanup.ts';
 import type { DataFolder } from '../data-folder.ts';
 import { readJsonFile, toJson, writeFileAtomically } from '../files.ts';

@@ -12,10 +12,10 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { alarmVerdict } from '../../bin/support/doctor/alarms.ts';
 import { queueChecks } from '../../bin/support/doctor/queues.ts';
 import { rowCheck, stuckCheck } from '../../bin/support/doctor/rows.ts';
-import { secretChecks } from '../../bin/support/doctor/secrets.ts';
+import { secretChecks } from '../../bin/support/doctor/secret-checks.ts';
 import { smtpVerdict } from '../../bin/support/doctor/smtp.ts';
 import { streamProblems } from '../../bin/support/doctor/streams.ts';
-import { tableChecks } from '../../bin/support/doctor/tables.ts';
+import { tableChecks } from '../../bin/support/doctor/table-checks.ts';
 import { webhookChecks } from '../../bin/support/doctor/webhooks.ts';
 import { DAY_PARTITIONS } from '../../lambda/recording/keys.ts';
 import { ALL_SUPPRESSED } from '../../lambda/sending/stuck.ts';
@@ -57,7 +57,7 @@ const table = (change: object = {}) => ({
   },
 });
 
-function patient(answers: Readonly<Record<string, object>>) {
+function contextWith(answers: Readonly<Record<string, object>>) {
   const dynamo = canned(new DynamoDBClient(settings), answers);
   const name = 'x';
   const outputs = {
@@ -76,7 +76,7 @@ function patient(answers: Readonly<Record<string, object>>) {
 }
 
 describe('a table in AWS', () => {
-  const look = (answers: Readonly<Record<string, object>>) => tableChecks(patient(answers))[0]?.look();
+  const look = (answers: Readonly<Record<string, object>>) => tableChecks(contextWith(answers))[0]?.look();
 
   test('is well when all is as it was deployed', async () => {
     expect(await look(table())).toMatchObject({ state: 'ok' });
@@ -86,7 +86,7 @@ describe('a table in AWS', () => {
     ['it is being deleted', table({ TableStatus: 'DELETING' }), /it is DELETING$/],
     ['it has no stream', table({ StreamSpecification: undefined }), /its stream is off, not NEW_IMAGE$/],
   ])('is not when %s', async (_, answers, words) => {
-    expect(await look(answers)).toMatchObject({ state: 'mend', says: expect.stringMatching(words) });
+    expect(await look(answers)).toMatchObject({ state: 'fix', says: expect.stringMatching(words) });
   });
 });
 
@@ -113,7 +113,7 @@ describe('streams', () => {
       /says PROBLEM: Function call failed/,
     ],
     ['no reader', { ListEventSourceMappingsCommand: {} }, /nothing reads the stream of Mail/],
-  ])('something to mend: %s', async (_, lambda, words) => {
+  ])('something to fix: %s', async (_, lambda, words) => {
     expect(await problems(lambda)).toEqual([expect.stringMatching(words)]);
   });
 
@@ -126,7 +126,11 @@ describe('streams', () => {
 
 describe('the SMTP account', () => {
   const verdictAt = async (port: number, account: Partial<typeof ACCOUNT> = {}) => {
-    const outputs = { ...patient({}).outputs, SendGridApiUrl: 'http://127.0.0.1', SmtpUrl: `smtp://127.0.0.1:${port}` };
+    const outputs = {
+      ...contextWith({}).outputs,
+      SendGridApiUrl: 'http://127.0.0.1',
+      SmtpUrl: `smtp://127.0.0.1:${port}`,
+    };
     const SmtpCaFile = join(temporaryFolder(), 'ca.pem');
     await writeFile(SmtpCaFile, certificate.ca);
     return smtpVerdict({ host: '127.0.0.1', port, ...ACCOUNT, ...account }, { ...outputs, SmtpCaFile });
@@ -143,7 +147,7 @@ describe('the SMTP account', () => {
     const server = await startMailServer(certificate);
     onTestFinished(() => server.close());
     const { state, says } = await verdictAt(server.port, { password: 'wrong' });
-    expect(state).toBe('mend');
+    expect(state).toBe('fix');
     expect(says).toMatch(/refuses the SMTP user or its password \(535 .*npm run setup -- --replace/);
     expect(says).not.toContain('wrong');
   });
@@ -152,7 +156,7 @@ describe('the SMTP account', () => {
     const server = await startScriptedServer({ EHLO: '250 mail.example.com', QUIT: 'end' });
     onTestFinished(() => server.close());
     expect(await verdictAt(server.port)).toMatchObject({
-      state: 'mend',
+      state: 'fix',
       says: expect.stringMatching(/check host and port/),
     });
     expect(server.heard()).not.toContain('AUTH');
@@ -161,12 +165,12 @@ describe('the SMTP account', () => {
   test('whose certificate nobody vouches for', async () => {
     const server = await startMailServer(await issueLocalCertificate());
     onTestFinished(() => server.close());
-    expect(await verdictAt(server.port)).toMatchObject({ state: 'mend', says: expect.stringMatching(/certificate/) });
+    expect(await verdictAt(server.port)).toMatchObject({ state: 'fix', says: expect.stringMatching(/certificate/) });
     expect(server.logins()).toBe(0);
   });
 
   test('of another server than local mode’s is not asked', async () => {
-    const outputs = { ...patient({}).outputs, SendGridApiUrl: 'http://127.0.0.1', SmtpUrl: 'smtp://127.0.0.1:25' };
+    const outputs = { ...contextWith({}).outputs, SendGridApiUrl: 'http://127.0.0.1', SmtpUrl: 'smtp://127.0.0.1:25' };
     for (const account of [
       { host: 'smtp.example', port: 25 },
       { host: 'localhost', port: 587 },
@@ -191,10 +195,10 @@ test('an API key that SendGrid does not take', async () => {
     server.close();
   });
   const SendGridApiUrl = `http://127.0.0.1:${await listen(server, 0, 'the API of the tests')}`;
-  const outputs = { ...patient({}).outputs, SendGridApiUrl, AwsApiEndpoint: 'http://127.0.0.1' };
-  const check = secretChecks({ ...patient({}), outputs }).find(({ name }) => name === 'SendGrid, sending');
+  const outputs = { ...contextWith({}).outputs, SendGridApiUrl, AwsApiEndpoint: 'http://127.0.0.1' };
+  const check = secretChecks({ ...contextWith({}), outputs }).find(({ name }) => name === 'SendGrid, sending');
   expect(await check?.look()).toMatchObject({
-    state: 'mend',
+    state: 'fix',
     says: expect.stringMatching(
       /^the API key is not taken: .*401 The provided authorization grant is invalid.*--replace/,
     ),
@@ -209,7 +213,7 @@ describe('queues', () => {
     };
     const sqs = new SQSClient(settings);
     vi.spyOn(sqs, 'send').mockImplementation(async () => ({ $metadata: {}, Attributes }));
-    const outputs = { ...patient({}).outputs, EventQueueUrl: 'http://queue', FailureQueueUrl: 'http://queue' };
+    const outputs = { ...contextWith({}).outputs, EventQueueUrl: 'http://queue', FailureQueueUrl: 'http://queue' };
     return queueChecks({ outputs }, sqs)
       .find((check) => check.name === name)
       ?.look();
@@ -225,7 +229,7 @@ describe('queues', () => {
 
   test('a person should look at more than 100 posts in EventQueue', async () => {
     expect(await look('EventQueue', 61, 40)).toMatchObject({
-      state: 'mend',
+      state: 'fix',
       says: expect.stringMatching(/^101 posts waiting\..*look at the log of RecordEvents$/),
     });
   });
@@ -233,7 +237,7 @@ describe('queues', () => {
   test('a person should look at each message in FailureQueue', async () => {
     expect(await look('FailureQueue', 0, 0)).toEqual({ state: 'ok', says: 'empty' });
     expect(await look('FailureQueue', 1, 1)).toMatchObject({
-      state: 'mend',
+      state: 'fix',
       says: expect.stringMatching(/^2 messages: work was given up/),
     });
   });
@@ -252,8 +256,8 @@ test.each([
 ])('without the output %s the checks of that webhook are skipped, and no other', async (output, names) => {
   vi.spyOn(SecretsManagerClient.prototype, 'send').mockImplementation(() => Promise.reject(new Error('no secret')));
   onTestFinished(() => void vi.restoreAllMocks());
-  const outputs = { ...patient({}).outputs, [output]: undefined };
-  const checks = [...secretChecks({ ...patient({}), outputs }), ...webhookChecks({ ...patient({}), outputs })];
+  const outputs = { ...contextWith({}).outputs, [output]: undefined };
+  const checks = [...secretChecks({ ...contextWith({}), outputs }), ...webhookChecks({ ...contextWith({}), outputs })];
   const looks = await Promise.allSettled(checks.map(async ({ name, look }) => ({ name, ...(await look()) })));
   expect(looks.flatMap((look) => (look.status === 'fulfilled' ? [look.value] : []))).toEqual(
     names.map((name) => ({ name, state: 'skipped', says: 'the setting `providers` leaves it out' })),
@@ -271,7 +275,7 @@ test.each([
       return { Items: [], ...(answered <= (pages - 1) * DAY_PARTITIONS && { LastEvaluatedKey: { n: { N: '1' } } }) };
     },
   };
-  expect(await rowCheck({ ...patient(answers), days: 1 }).look()).toMatchObject({
+  expect(await rowCheck({ ...contextWith(answers), days: 1 }).look()).toMatchObject({
     state: 'ok',
     says: expect.stringMatching(words),
   });
@@ -282,27 +286,27 @@ test.each([undefined, '', null])(
   async (status) => {
     const look = (again: object) =>
       stuckCheck(
-        patient({
+        contextWith({
           ScanCommand: { Items: [{ id: 'new', status }], ScannedCount: 1 },
           GetItemCommand: { Item: { id: 'new', ...again } },
         }),
         0,
       ).look();
     expect(await look({ status: 'sent' })).toEqual({ state: 'ok', says: 'none stuck, of 1 item' });
-    expect(await look({ status })).toMatchObject({ state: 'mend' });
+    expect(await look({ status })).toMatchObject({ state: 'fix' });
   },
 );
 
 test('an item that was not sent because all its recipients are suppressed is only counted', async () => {
   const suppressed = { id: 'a', status: 'failed', error: `${ALL_SUPPRESSED}: a@example.jp is suppressed since …` };
-  const items = (...Items: object[]) => patient({ ScanCommand: { Items, ScannedCount: Items.length } });
+  const items = (...Items: object[]) => contextWith({ ScanCommand: { Items, ScannedCount: Items.length } });
   expect(await stuckCheck(items(suppressed)).look()).toEqual({
     state: 'ok',
     says: 'none stuck, of 1 item; 1 not sent, to suppressed recipients only',
   });
   const failed = { id: 'b', status: 'failed', error: 'Cannot send: subject is missing' };
   expect(await stuckCheck(items(suppressed, failed)).look()).toMatchObject({
-    state: 'mend',
+    state: 'fix',
     says: expect.stringMatching(/^1 stuck, of 2 items; 1 not sent, to suppressed recipients only:/),
   });
 });
@@ -316,7 +320,7 @@ test.each([
       { AlarmName: 'Todoke-A-1XY', StateValue: 'OK' },
       { AlarmName: 'Todoke-B-2XY', StateValue: 'ALARM', AlarmDescription: 'Do this' },
     ],
-    { state: 'mend', says: 'Todoke-B-2XY: Do this' },
+    { state: 'fix', says: 'Todoke-B-2XY: Do this' },
   ],
   [
     'one that rings for a stack whose name only begins so',

@@ -1,7 +1,7 @@
 /** Bounce rows as a receiver writes them, put straight into the table. */
 import { expect } from 'vitest';
 import { parseOutputs } from '../../bin/support/outputs.ts';
-import { documentClientOf } from '../../bin/support/tables.ts';
+import { documentClientOf } from '../../bin/support/stack-tables.ts';
 import { batchPut } from '../../lambda/aws/dynamodb.ts';
 import { dayKey } from '../../lambda/recording/keys.ts';
 import type { RunningStack } from '../end-to-end/running-stack.ts';

@@ -1,6 +1,6 @@
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { parseOutputs } from '../../bin/support/outputs.ts';
-import { tablesOf } from '../../bin/support/tables.ts';
+import { tablesOf } from '../../bin/support/stack-tables.ts';
 import { bounces } from '../../console/server/bounces.ts';
 import { story, unsent } from '../../console/server/mails.ts';
 import { recipient } from '../../console/server/recipients.ts';

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { Route } from 'playwright-core';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { parseOutputs, readOutputs } from '../../bin/support/outputs.ts';
-import { tablesOf } from '../../bin/support/tables.ts';
+import { tablesOf } from '../../bin/support/stack-tables.ts';
 import { createConsole } from '../../console/server/console.ts';
 import { listen } from '../../local/ports.ts';
 import { until } from '../end-to-end/running-stack.ts';

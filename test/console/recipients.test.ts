@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
 import { parseOutputs } from '../../bin/support/outputs.ts';
-import { tablesOf } from '../../bin/support/tables.ts';
+import { tablesOf } from '../../bin/support/stack-tables.ts';
 import { batchPut } from '../../lambda/aws/dynamodb.ts';
 import { dayKey } from '../../lambda/recording/keys.ts';
 import { until } from '../end-to-end/running-stack.ts';

@@ -4,7 +4,7 @@ import { exportJWK, generateKeyPair, importJWK, type JWTPayload, SignJWT } from 
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { consoleChecks } from '../../bin/support/doctor/console.ts';
-import { patientOf } from '../../bin/support/doctor/patient.ts';
+import { doctorContext } from '../../bin/support/doctor/context.ts';
 import { parseOutputs } from '../../bin/support/outputs.ts';
 import { hashOfAddress } from '../../console/server/access-log.ts';
 import { CALLS, CONSOLE_HEADER } from '../../console/shared/api.ts';
@@ -291,15 +291,15 @@ test('the page and its files come to everybody, without data, and are kept by th
 test('the doctor reads the discovery document, and sees that a call without a token is refused', async () => {
   const looked = async (outputs = {}) => {
     const stackOf = { name: 'Todoke', outputs: parseOutputs({ ...stack().local.outputs, ...outputs }) };
-    const patient = patientOf(stackOf, { webhookKey: '', days: 3 });
-    onTestFinished(() => patient.dynamo.destroy());
-    return Promise.all(consoleChecks(patient).map(({ look }) => look()));
+    const context = doctorContext(stackOf, { webhookKey: '', days: 3 });
+    onTestFinished(() => context.dynamo.destroy());
+    return Promise.all(consoleChecks(context).map(({ look }) => look()));
   };
   expect(await looked()).toMatchObject([{ state: 'ok' }, { state: 'ok', says: 'was refused' }]);
   const wrong = { ConsoleIssuer: `${provider().issuer}/other`, ConsoleUrl: provider().issuer };
   expect(await looked(wrong)).toMatchObject([
-    { state: 'mend', says: expect.stringContaining('consoleIssuer') },
-    { state: 'mend', says: expect.stringContaining('instead of 401') },
+    { state: 'fix', says: expect.stringContaining('consoleIssuer') },
+    { state: 'fix', says: expect.stringContaining('instead of 401') },
   ]);
   expect(await looked({ ConsoleIssuer: undefined })).toMatchObject([{ state: 'skipped' }]);
 });

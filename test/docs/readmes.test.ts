@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { readOutputs } from '../../bin/support/outputs.ts';
-import { documentClientOf } from '../../bin/support/tables.ts';
+import { documentClientOf } from '../../bin/support/stack-tables.ts';
 import { until } from '../end-to-end/running-stack.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { blocks, readPage, root, section } from './pages.ts';

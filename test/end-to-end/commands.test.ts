@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { readOutputs, type StackOutputs } from '../../bin/support/outputs.ts';
-import { documentClientOf } from '../../bin/support/tables.ts';
+import { documentClientOf } from '../../bin/support/stack-tables.ts';
 import { openDataFolder } from '../../local/data-folder.ts';
 import { choosePorts, freePort, originOf } from '../../local/ports.ts';
 import { assemblyDir, commandsDir } from '../prepared.ts';

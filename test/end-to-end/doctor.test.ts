@@ -6,8 +6,8 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import * as z from 'zod';
+import { doctorContext } from '../../bin/support/doctor/context.ts';
 import { runDoctor } from '../../bin/support/doctor/doctor.ts';
-import { patientOf } from '../../bin/support/doctor/patient.ts';
 import { sendGridWebhookCheck, testPostCheck } from '../../bin/support/doctor/sendgrid-webhook.ts';
 import { readStack } from '../../bin/support/outputs.ts';
 import { type Ran, ran, ranHere } from './command.ts';
@@ -73,11 +73,11 @@ function withoutSecrets(said: string): string {
   return said;
 }
 
-/** Expects one line to be something to mend, and gives what it says. */
-async function mended(said: Promise<Said>): Promise<string> {
+/** Expects one line to be something to fix, and gives what it says. */
+async function fixLine(said: Promise<Said>): Promise<string> {
   const { stdout, well } = await said;
   expect(well, stdout).toBe(false);
-  const lines = stdout.split('\n').filter((line) => line.startsWith('  MEND'));
+  const lines = stdout.split('\n').filter((line) => line.startsWith('  FIX'));
   expect(lines, stdout).toHaveLength(1);
   return lines[0] ?? '';
 }
@@ -162,13 +162,13 @@ describe('it finds', () => {
   test('a table that is not there', async () => {
     const said = await ranHere(await outputsWith({ MailTableName: 'Gone' }), 'doctor');
     expect(said.status).toBe(1);
-    expect(said.stdout).toMatch(/MEND {2}table Mail: cannot look: ResourceNotFoundException/);
-    expect(said.stdout).toMatch(/MEND {2}mails: cannot look/);
+    expect(said.stdout).toMatch(/FIX {3}table Mail: cannot look: ResourceNotFoundException/);
+    expect(said.stdout).toMatch(/FIX {3}mails: cannot look/);
   });
 
   test('a table with another key, without its index and stream', async () => {
     const said = await doctor(await outputsWith({ SentLogTableName: outputs()['BounceTableName'] }));
-    expect(said.stdout).toMatch(/MEND {2}table SentLog: .*its key is fullMessageId\+eventId, not messageId\+entry/);
+    expect(said.stdout).toMatch(/FIX {3}table SentLog: .*its key is fullMessageId\+eventId, not messageId\+entry/);
     expect(said.stdout).toMatch(
       /the key of the index byDay is day\+occurredAt; .*its stream is NEW_AND_OLD_IMAGES, not NEW_IMAGE/,
     );
@@ -189,20 +189,20 @@ describe('it finds', () => {
     ],
   ] as const)('%s: %j', async (name, changes, words) => {
     await edited(name, changes);
-    expect(await mended(doctor())).toMatch(words);
+    expect(await fixLine(doctor())).toMatch(words);
   });
 
   test('a public key that is none, and a short credential; and says nothing of either', async () => {
     const { sendgridPublicKeys } = JSON.parse(await readFile(join(stack().dir, 'webhook-secret.json'), 'utf8'));
     await edited('webhook-secret', { sendgridPublicKeys: [...sendgridPublicKeys, 'no-key'] });
-    const said = await mended(doctor());
+    const said = await fixLine(doctor());
     expect(said).toMatch(/SendGrid, events: 1 of 3 public keys is no P-256 key/);
     expect(said).not.toContain('no-key');
   });
 
   test('a credential that can be guessed', async () => {
     await edited('webhook-secret', { customersMailCloud: { apiKeys: ['hunter2', API_KEY] } });
-    const said = await mended(doctor());
+    const said = await fixLine(doctor());
     expect(said).toMatch(/Customers Mail Cloud, events: 1 credential of fewer than 16 characters/);
     expect(said).not.toContain('hunter2');
   });
@@ -211,13 +211,13 @@ describe('it finds', () => {
     await secretWith('webhook-secret', () => '{}');
     const { stdout, well } = await doctor();
     expect(well).toBe(false);
-    expect(stdout.match(/MEND .*mail is sent, and no event of it accepted/g)).toHaveLength(2);
+    expect(stdout.match(/FIX .*mail is sent, and no event of it accepted/g)).toHaveLength(2);
     expect(stdout.match(/skip .*post.*not set up/g)).toHaveLength(3);
   });
 
   test.each(['not JSON', '{"sendgridPublicKeys": "one"}'])('a malformed secret, in one line: %s', async (value) => {
     await secretWith('webhook-secret', () => value);
-    const said = await mended(doctor());
+    const said = await fixLine(doctor());
     expect(said).toMatch(
       /secrets: Cannot use the secret WebhookSecret-local: its value is not .*npm run setup -- --replace/,
     );
@@ -238,10 +238,10 @@ describe('it finds', () => {
     const open = await answering(200);
     const accepting = await doctor(await outputsWith({ SendGridWebhookUrl: open, CustomersMailCloudWebhookUrl: open }));
     expect(accepting.well).toBe(false);
-    expect(accepting.stdout.match(/MEND {2}a .*post.*: was ACCEPTED/g)).toHaveLength(2);
-    const refusing = await mended(doctor(await outputsWith({ CustomersMailCloudWebhookUrl: await answering(401) })));
+    expect(accepting.stdout.match(/FIX {3}a .*post.*: was ACCEPTED/g)).toHaveLength(2);
+    const refusing = await fixLine(doctor(await outputsWith({ CustomersMailCloudWebhookUrl: await answering(401) })));
     expect(refusing).toMatch(/with a right key: answered 401: said/);
-    const silent = await mended(doctor(await outputsWith({ SendGridWebhookUrl: 'http://127.0.0.1:9/' })));
+    const silent = await fixLine(doctor(await outputsWith({ SendGridWebhookUrl: 'http://127.0.0.1:9/' })));
     expect(silent).toMatch(/a forged SendGrid post: cannot look: .*does not answer/);
   });
 
@@ -253,43 +253,45 @@ describe('it finds', () => {
     const all = webhooksSchema.parse(await (await fetch(`${settings}/all`, { headers })).json());
     const { id, public_key: _, ...ready } = all.webhooks[0] ?? expect.unreachable();
 
-    const mendIt = async () => {
+    const restore = async () => {
       await patch(`/signed/${id}`, { enabled: true });
       await patch(`/${id}`, ready);
     };
-    onTestFinished(mendIt);
+    onTestFinished(restore);
     await patch(`/signed/${id}`, { enabled: false });
     await patch(`/${id}`, { ...ready, enabled: false, bounce: false });
-    const patient = patientOf(await readStack(stack().local.outputsFile), optionsOf({ webhookKey: WEBHOOK_KEY }));
-    expect(await sendGridWebhookCheck(patient).look()).toMatchObject({
-      state: 'mend',
+    const context = doctorContext(await readStack(stack().local.outputsFile), optionsOf({ webhookKey: WEBHOOK_KEY }));
+    expect(await sendGridWebhookCheck(context).look()).toMatchObject({
+      state: 'fix',
       says: expect.stringMatching(/^it is not enabled; it does not sign; it does not post bounce/),
     });
-    expect(await testPostCheck(patient, 1_000).look()).toMatchObject({
-      state: 'mend',
+    expect(await testPostCheck(context, 1_000).look()).toMatchObject({
+      state: 'fix',
       says: expect.stringMatching(/^nothing came within 1 s/),
     });
-    await mendIt();
+    await restore();
 
     const missing = await doctor(await outputsWith({ SendGridWebhookUrl: `${ready.url}-other` }), {
       webhookKey: WEBHOOK_KEY,
     });
-    expect(missing.stdout).toMatch(/MEND {2}SendGrid's Event Webhook: none posts to SendGridWebhookUrl/);
+    expect(missing.stdout).toMatch(/FIX {3}SendGrid's Event Webhook: none posts to SendGridWebhookUrl/);
     const refused = await doctor(undefined, { webhookKey: 'SG.sending.only' });
-    expect(refused.stdout).toMatch(/MEND {2}SendGrid's Event Webhook: cannot look: .*403 access forbidden/);
+    expect(refused.stdout).toMatch(/FIX {3}SendGrid's Event Webhook: cannot look: .*403 access forbidden/);
   });
 
   test('a message in FailureQueue', async () => {
     const queue = stack().local.queues.get('FailureQueue');
     const { messageId } = (await queue?.send('{}')) ?? expect.unreachable();
     onTestFinished(() => void queue?.delete(messageId));
-    expect(await mended(doctor())).toMatch(
+    expect(await fixLine(doctor())).toMatch(
       /FailureQueue: 1 message: work was given up\..*Do not purge the queue: a post in it is nowhere else/,
     );
   });
 
   test('a stack without the queues in its outputs', async () => {
-    expect(await mended(doctor(await outputsWith({ EventQueueUrl: undefined })))).toMatch(/EventQueue: .*deploy again/);
+    expect(await fixLine(doctor(await outputsWith({ EventQueueUrl: undefined })))).toMatch(
+      /EventQueue: .*deploy again/,
+    );
   });
 
   test('mail that is stuck', async () => {
@@ -303,7 +305,7 @@ describe('it finds', () => {
     const nextAttemptAt = '2999-01-01T00:00:00.000123Z';
     await stack().insert({ id: 'deferred', ...letter, status: 'sending', nextAttemptAt });
     await stack().insert({ id: 'held back', ...letter, status: 'hold' });
-    expect(await mended(doctor())).toMatch(
+    expect(await fixLine(doctor())).toMatch(
       /mails: 2 stuck, of 5 items; 1 with a status that Todoke never writes.*; 1 deferred, and tried again by themselves:/,
     );
   });
@@ -319,7 +321,7 @@ describe('it finds', () => {
     expect(await post.json()).toEqual({ received: 1 });
     await stack().recorded();
     const withoutDays = await doctor(undefined, { days: 0 });
-    expect(await mended(doctor())).toMatch(/Bounce rows: 1 unrecognized, 0 unmatched in 3 days/);
+    expect(await fixLine(doctor())).toMatch(/Bounce rows: 1 unrecognized, 0 unmatched in 3 days/);
     expect(withoutDays.stdout).toMatch(/skip {2}Bounce rows: --days is 0/);
   });
 });

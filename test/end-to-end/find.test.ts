@@ -5,11 +5,11 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { noNewsCheck } from '../../bin/support/doctor/rows.ts';
 import { find } from '../../bin/support/find/find.ts';
 import { parseOutputs, type StackOutputs } from '../../bin/support/outputs.ts';
-import { tablesOf } from '../../bin/support/tables.ts';
+import { tablesOf } from '../../bin/support/stack-tables.ts';
 import { batchPut } from '../../lambda/aws/dynamodb.ts';
 import type { Tables } from '../../lambda/recipients/tables.ts';
 import { dayKey } from '../../lambda/recording/keys.ts';
-import type { Lane } from '../faults/storage.ts';
+import type { Rig } from '../faults/storage.ts';
 import { withStorage } from '../faults/with-storage.ts';
 import { temporaryFolder, whenFinished } from '../temporary.ts';
 import { ranHere, runOn } from './command.ts';
@@ -57,7 +57,7 @@ function eventRow(messageId: string, recipient: string, state: string, atMs: num
 }
 
 const storage = withStorage();
-let lane: Lane;
+let rig: Rig;
 let tables: Tables;
 let outputsFile: string;
 let outputs: StackOutputs;
@@ -73,9 +73,9 @@ const asked = (text: string, limit = 100) => find(tables, text, { limit, nowMs: 
 
 /** The requests that an answer took, by action. */
 async function requestsFor(text: string, limit?: number) {
-  lane.proxy.calls.length = 0;
+  rig.proxy.calls.length = 0;
   await asked(text, limit);
-  const own = [...lane.proxy.calls];
+  const own = [...rig.proxy.calls];
   const count = (action: string, index?: string) =>
     own.filter(({ action: done, body }) => done === action && body['IndexName'] === index).length;
   return {
@@ -87,7 +87,7 @@ async function requestsFor(text: string, limit?: number) {
 }
 
 beforeAll(async () => {
-  lane = await storage().lane();
+  rig = await storage().rig();
   const name = (table: string) => storage().template.ref(table);
   outputs = parseOutputs({
     MailTableName: name('Mail'),
@@ -95,7 +95,7 @@ beforeAll(async () => {
     BounceTableName: name('Bounce'),
     WebhookSecretName: 'none',
     SenderSecretName: 'none',
-    DynamoDbEndpoint: lane.proxy.endpoint,
+    DynamoDbEndpoint: rig.proxy.endpoint,
   });
   outputsFile = join(temporaryFolder(), 'outputs.json');
   await writeFile(outputsFile, JSON.stringify({ Todoke: outputs }));
@@ -244,7 +244,7 @@ test('the command says it in words and in JSON, and what is not known is left ou
 
 test('the doctor names a message of the last day without an event, and none that is younger than the set time', async () => {
   expect(await noNewsCheck({ outputs, client: tables.client }).look()).toMatchObject({
-    state: 'mend',
+    state: 'fix',
     says: expect.stringMatching(/^1 of \d+ messages of the day that ended 4 hours ago .*such as mail-29_of-taro/),
   });
   const later = { ...outputs, NoNewsHours: 7 };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeAll, expect, test } from 'vitest';
 import { parseOutputs } from '../../bin/support/outputs.ts';
-import { tablesOf } from '../../bin/support/tables.ts';
+import { tablesOf } from '../../bin/support/stack-tables.ts';
 import { canonicalJson } from '../../lambda/mail/json.ts';
 import type { Tables } from '../../lambda/recipients/tables.ts';
 import { whenFinished } from '../temporary.ts';

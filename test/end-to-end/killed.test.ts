@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { paginateScan } from '@aws-sdk/lib-dynamodb';
 import { expect, test } from 'vitest';
 import { readOutputs } from '../../bin/support/outputs.ts';
-import { documentClientOf } from '../../bin/support/tables.ts';
+import { documentClientOf } from '../../bin/support/stack-tables.ts';
 import { assemblyDir } from '../prepared.ts';
 import { temporaryFolder, whenFinished } from '../temporary.ts';
 import { post, until } from './running-stack.ts';

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { readOutputs } from '../../bin/support/outputs.ts';
-import { documentClientOf } from '../../bin/support/tables.ts';
+import { documentClientOf } from '../../bin/support/stack-tables.ts';
 import { type LocalMode, startLocalMode } from '../../local/local-mode.ts';
 import { temporaryFolder, whenFinished } from '../temporary.ts';
 import { ranHere, runOn } from './command.ts';

@@ -4,7 +4,7 @@ import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { readOutputs } from '../../bin/support/outputs.ts';
-import { documentClientOf } from '../../bin/support/tables.ts';
+import { documentClientOf } from '../../bin/support/stack-tables.ts';
 import { storableMessageId } from '../../lambda/recording/keys.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { ranHere, runOn } from './command.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readOutputs } from '../../bin/support/outputs.ts';
-import { tablesOf } from '../../bin/support/tables.ts';
+import { tablesOf } from '../../bin/support/stack-tables.ts';
 import { unsent } from '../../console/server/mails.ts';
 import { ranHere, runOn } from './command.ts';
 import { runningStack } from './running-stack.ts';

@@ -411,5 +411,5 @@ test('in the end it runs the doctor, and its exit code is the doctor’s', async
   const { messageId } = (await queue?.send('{}')) ?? expect.unreachable();
   onTestFinished(() => void queue?.delete(messageId));
   const ill = await ranHere(stack().local.outputsFile, 'setup', ['--provider', 'sendgrid'], { environment });
-  expect(ill).toMatchObject({ status: 1, stdout: expect.stringMatching(/MEND {2}FailureQueue/) });
+  expect(ill).toMatchObject({ status: 1, stdout: expect.stringMatching(/FIX {3}FailureQueue/) });
 });

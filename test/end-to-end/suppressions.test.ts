@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseOutputs } from '../../bin/support/outputs.ts';
+import { tablesOf } from '../../bin/support/stack-tables.ts';
 import { type CsvRecord, csvLine, csvRecords } from '../../bin/support/suppressions/csv.ts';
-import { tablesOf } from '../../bin/support/tables.ts';
 import { batchPut } from '../../lambda/aws/dynamodb.ts';
 import type { Tables } from '../../lambda/recipients/tables.ts';
-import type { Lane } from '../faults/storage.ts';
+import type { Rig } from '../faults/storage.ts';
 import { withStorage } from '../faults/with-storage.ts';
 import { temporaryFolder, whenFinished } from '../temporary.ts';
 import { ranHere } from './command.ts';
@@ -16,11 +16,11 @@ import { ranHere } from './command.ts';
 const LINES = Number(process.env['IMPORT_LINES'] ?? 1_200);
 
 const storage = withStorage();
-let lane: Lane;
+let rig: Rig;
 let tables: Tables;
 let outputsFile: string;
 beforeAll(async () => {
-  lane = await storage().lane();
+  rig = await storage().rig();
   const name = (table: string) => storage().template.ref(table);
   const outputs = {
     MailTableName: name('Mail'),
@@ -28,7 +28,7 @@ beforeAll(async () => {
     BounceTableName: name('Bounce'),
     WebhookSecretName: 'none',
     SenderSecretName: 'none',
-    DynamoDbEndpoint: lane.proxy.endpoint,
+    DynamoDbEndpoint: rig.proxy.endpoint,
   };
   outputsFile = join(temporaryFolder(), 'outputs.json');
   await writeFile(outputsFile, JSON.stringify({ Todoke: outputs }));
@@ -36,7 +36,7 @@ beforeAll(async () => {
   whenFinished(() => tables.client.destroy());
 });
 beforeEach(() => {
-  lane.proxy.calls.length = 0;
+  rig.proxy.calls.length = 0;
 });
 
 const run = (...args: string[]) => ranHere(outputsFile, 'suppressions', args);
@@ -176,7 +176,7 @@ describe('import', () => {
     const path = await file(`email,created\n${lines.join('')}member-0@many.example,1790000000\n`);
     const stdout = await succeeded('import', path);
     expect(stdout).toMatch(LINES >= 10_000 ? /… 10,000 addresses written/ : /^Imported/);
-    const writes = lane.proxy.calls.filter(({ action }) => action === 'BatchWriteItem').length;
+    const writes = rig.proxy.calls.filter(({ action }) => action === 'BatchWriteItem').length;
     expect(writes).toBeLessThanOrEqual(LINES / 25 + 10);
     expect((await run('check', `member-${LINES - 1}@many.example`)).status).toBe(3);
   }, 600_000);

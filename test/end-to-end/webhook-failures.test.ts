@@ -132,17 +132,17 @@ describe('while storage is down', () => {
 });
 
 describe('while the queue fails', () => {
-  type Fate = 'taken' | 'refused' | 'taken, and the answer lost' | 'taken, and the process killed';
+  type Outcome = 'taken' | 'refused' | 'taken, and the answer lost' | 'taken, and the process killed';
 
   /** Counts the requests that send into the queue, until the test ends. */
-  function whenSending(fateOf: (request: number) => Fate) {
+  function whenSending(outcomeOf: (request: number) => Outcome) {
     const send = queue().send.bind(queue());
     const spy = vi.spyOn(queue(), 'send').mockImplementation(async (body, options) => {
-      const fate = fateOf(spy.mock.calls.length);
-      if (fate === 'refused') throw new Error(fate);
+      const outcome = outcomeOf(spy.mock.calls.length);
+      if (outcome === 'refused') throw new Error(outcome);
       const message = await send(body, options);
-      if (fate === 'taken, and the process killed') await killProcessesOf('ReceiveCustomersMailCloud');
-      if (fate !== 'taken') throw new Error(fate);
+      if (outcome === 'taken, and the process killed') await killProcessesOf('ReceiveCustomersMailCloud');
+      if (outcome !== 'taken') throw new Error(outcome);
       return message;
     });
     onTestFinished(() => spy.mockRestore());
@@ -170,15 +170,15 @@ describe('while the queue fails', () => {
     return Object.fromEntries(byKey);
   }
 
-  test.each<[string, number, number, (request: number) => Fate]>([
+  test.each<[string, number, number, (request: number) => Outcome]>([
     ['takes nothing: it is to be sent again', 503, 0, () => 'refused'],
     ['takes it at the third request', 200, 6, (request) => (request < 3 ? 'refused' : 'taken')],
     ['takes it twice', 200, 6, (request) => (request === 1 ? 'taken, and the answer lost' : 'taken')],
     ['takes it without ever answering', 503, 6, () => 'taken, and the answer lost'],
     ['takes it, and the receiver is killed', 502, 6, () => 'taken, and the process killed'],
-  ])('and %s', async (how, answered, rows, fateOf) => {
+  ])('and %s', async (how, answered, rows, outcomeOf) => {
     const messageId = how.replaceAll(/\W/g, '-');
-    const sending = whenSending(fateOf);
+    const sending = whenSending(outcomeOf);
     expect(await status(messageId)).toBe(answered);
     const before = await rowsOf(messageId);
     // Three failures, and each in the story.

@@ -6,13 +6,13 @@ import { type Cast, explore } from './interleavings.ts';
 import { withStorage } from './with-storage.ts';
 
 const storage = withStorage();
-const LANES = 4;
+const RIGS = 4;
 
 /** The schedules that do not end as they must, and how many there are in all. */
 async function explored(cast: Cast, batches: FaultProxyOptions['batches'] = 'at once', guard: Guard = 'none') {
-  const lanes = await Promise.all(Array.from({ length: LANES }, () => storage().lane({ batches })));
-  for (const { proxy } of lanes) proxy.rewrite = WITHOUT[guard];
-  const { schedules, ends } = await explore(cast, lanes, storage());
+  const rigs = await Promise.all(Array.from({ length: RIGS }, () => storage().rig({ batches })));
+  for (const { proxy } of rigs) proxy.rewrite = WITHOUT[guard];
+  const { schedules, ends } = await explore(cast, rigs, storage());
   return { schedules, troubles: ends.filter(({ verdict }) => !isAsItMustBe(verdict)) };
 }
 

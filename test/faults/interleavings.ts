@@ -23,7 +23,7 @@ import type { Fault, StorageCall } from './fault-proxy.ts';
 import { PUBLISHER } from './guards.ts';
 import { newTag, RETENTION_DAYS, sendGridEventsOf, type TestMail, testMail } from './posts.ts';
 import { FIRST_TIME, joinLate, putLogRow, record } from './recording.ts';
-import type { Lane, StoredRow, TestStorage } from './storage.ts';
+import type { Rig, StoredRow, TestStorage } from './storage.ts';
 
 /** What takes part, beside one recorder, the application and the late join. */
 export interface Cast {
@@ -57,7 +57,7 @@ interface Start {
 
 export async function explore(
   cast: Cast,
-  lanes: readonly Lane[],
+  rigs: readonly Rig[],
   storage: TestStorage,
   onState: (states: number) => void = () => undefined,
 ): Promise<Explored> {
@@ -66,8 +66,8 @@ export async function explore(
   const graph = new Map<string, string[]>();
   const ends: Explored['ends'][number][] = [];
 
-  const playOn = async (start: Start, lane: Lane) => {
-    const run = new Run(cast, lane, storage.store);
+  const playOn = async (start: Start, rig: Rig) => {
+    const run = new Run(cast, rig, storage.store);
     await run.start();
     for (const step of start.path) await run.take(step);
     let { from } = start;
@@ -90,32 +90,32 @@ export async function explore(
     await run.abandon();
   };
 
-  await workOff(frontier, lanes, playOn);
+  await workOff(frontier, rigs, playOn);
   return { schedules: countPaths(graph), ends };
 }
 
 /** Until nothing waits and nobody works: work makes more work. */
 function workOff<Item>(
   waiting: Item[],
-  lanes: readonly Lane[],
-  work: (item: Item, lane: Lane) => Promise<void>,
+  rigs: readonly Rig[],
+  work: (item: Item, rig: Rig) => Promise<void>,
 ): Promise<void> {
-  const idle = [...lanes];
+  const idle = [...rigs];
   return new Promise((resolve, reject) => {
     const pump = () => {
-      for (let lane = idle.pop(); lane; lane = idle.pop()) {
+      for (let rig = idle.pop(); rig; rig = idle.pop()) {
         const item = waiting.pop();
         if (item === undefined) {
-          idle.push(lane);
+          idle.push(rig);
           break;
         }
-        const own = lane;
+        const own = rig;
         work(item, own).then(() => {
           idle.push(own);
           pump();
         }, reject);
       }
-      if (idle.length === lanes.length && waiting.length === 0) resolve();
+      if (idle.length === rigs.length && waiting.length === 0) resolve();
     };
     pump();
   });
@@ -149,7 +149,7 @@ class Run {
   readonly #event: Extract<MailEvent, { kind: 'failure' }>;
   readonly #actors = new Map<string, Actor>();
   readonly #late: Actor;
-  readonly #lane: Lane;
+  readonly #rig: Rig;
   readonly #store: EventStore;
   #crashesLeft: number;
   #lateWritesLeft: number;
@@ -164,8 +164,8 @@ class Run {
   #brought = 0;
   #toJoin = 0;
 
-  constructor(cast: Cast, lane: Lane, store: EventStore) {
-    this.#lane = lane;
+  constructor(cast: Cast, rig: Rig, store: EventStore) {
+    this.#rig = rig;
     this.#store = store;
     this.#crashesLeft = cast.crashes;
     this.#lateWritesLeft = cast.lateWrite ? 1 : 0;
@@ -173,7 +173,7 @@ class Run {
     this.#mail = testMail('sendgrid', this.#tag, cast.logRow === 'whole' ? 'meanwhile' : 'later');
     this.#event = bounceOf(this.#tag);
     const add = (name: string, work: (store: EventStore) => Promise<unknown>) => {
-      const actor = new Actor(name, () => work(storeOf(lane, name)));
+      const actor = new Actor(name, () => work(storeOf(rig, name)));
       this.#actors.set(name, actor);
       return actor;
     };
@@ -183,11 +183,11 @@ class Run {
     add('application', (own) => putLogRow(this.#mail.row, own));
     this.#late = add('lateJoin', (own) => joinLate(this.#mail, own));
     if (cast.lateWrite) this.#publisher = add(PUBLISHER, (own) => this.#publishNext(own));
-    lane.proxy.calls.length = 0;
-    lane.proxy.whenLate = (takeEffect) => {
+    rig.proxy.calls.length = 0;
+    rig.proxy.whenLate = (takeEffect) => {
       this.#lateWrite = takeEffect;
     };
-    lane.proxy.plan = (call) => this.#actors.get(call.caller)?.arrive(call);
+    rig.proxy.plan = (call) => this.#actors.get(call.caller)?.arrive(call);
   }
 
   async start(): Promise<void> {
@@ -281,7 +281,7 @@ class Run {
 
   async abandon(): Promise<void> {
     await Promise.all([...this.#actors.values()].map((actor) => actor.abandon()));
-    await this.#lane.proxy.settled();
+    await this.#rig.proxy.settled();
   }
 
   async #rows(): Promise<StoredRow[]> {
@@ -316,14 +316,14 @@ function bounceOf(messageId: string): Extract<MailEvent, { kind: 'failure' }> {
 
 const entriesOf = (rows: readonly StoredRow[]) => rows.map(({ table, row }) => [table, canonicalJson(row)]);
 
-const stores = new WeakMap<Lane, Map<string, EventStore>>();
+const stores = new WeakMap<Rig, Map<string, EventStore>>();
 
-/** One for all runs on a lane: connections are kept. */
-function storeOf(lane: Lane, name: string): EventStore {
-  const ofLane = stores.get(lane) ?? new Map<string, EventStore>();
-  stores.set(lane, ofLane);
-  const store = ofLane.get(name) ?? lane.storeOf(name);
-  ofLane.set(name, store);
+/** One for all runs on a rig: connections are kept. */
+function storeOf(rig: Rig, name: string): EventStore {
+  const ofRig = stores.get(rig) ?? new Map<string, EventStore>();
+  stores.set(rig, ofRig);
+  const store = ofRig.get(name) ?? rig.storeOf(name);
+  ofRig.set(name, store);
   return store;
 }
 

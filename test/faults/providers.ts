@@ -113,7 +113,7 @@ const API_ANSWERS: Readonly<Record<string, () => ApiAnswer>> = {
   'answer 401': () => ({ status: 401, body: words('The provided authorization grant is invalid') }),
 };
 
-/** The providers of one lane. */
+/** The providers of one rig. */
 export async function startProviders(
   certificate: Pick<LocalCertificate, 'cert' | 'key'>,
   listener: Listener,

@@ -8,7 +8,7 @@ import { type Random, randomFrom } from '../fuzz/mutate.ts';
 import { FAULTS, type Fault, type Plan, refusesGoodItem } from './fault-proxy.ts';
 import { scenario } from './posts.ts';
 import { AGAIN, FIRST_TIME, joinLate, type Outcome, putLogRow, refuse, tryTo } from './recording.ts';
-import type { Lane, TestStorage } from './storage.ts';
+import type { Rig, TestStorage } from './storage.ts';
 import { postTo, recordBatch } from './webhooks.ts';
 
 /** A hang costs its request's whole timeout: it has its share in the matrix. */
@@ -16,25 +16,25 @@ const COMMON_FAULTS = FAULTS.filter((fault) => fault !== 'hang');
 const MAX_DELIVERIES = 100;
 const PATIENCE_MS = 30_000;
 
-export async function playRandom(seed: number, lane: Lane, { store }: TestStorage): Promise<Outcome> {
+export async function playRandom(seed: number, rig: Rig, { store }: TestStorage): Promise<Outcome> {
   const random = randomFrom(seed);
   const chance = (probability: number) => random() < probability;
   const post = scenario(chance(0.5) ? 'sendgrid' : 'customers-mail-cloud');
-  const failing = chance(0.5) ? lane.impatient : lane.patient;
-  lane.proxy.plan = randomFaults(random, random() * 0.3);
-  lane.queue.proxy.plan = randomFaults(random, random() * 0.3);
-  const client = chance(0.5) ? lane.queue.impatient : lane.queue.patient;
+  const failing = chance(0.5) ? rig.impatient : rig.patient;
+  rig.proxy.plan = randomFaults(random, random() * 0.3);
+  rig.queue.proxy.plan = randomFaults(random, random() * 0.3);
+  const client = chance(0.5) ? rig.queue.impatient : rig.queue.patient;
   const times = [FIRST_TIME, AGAIN];
 
   const all = shuffled([...post.received, ...post.received.filter(() => chance(0.2))], random);
   const deliveries = splits(all, random).map((received, n) => async () => {
     const receivedAtMs = times[n % 2] ?? FIRST_TIME;
     const own = { provider: post.provider, received };
-    const status = await postTo(lane.queue, own, { client, receivedAtMs, queueWithinMs: PATIENCE_MS });
+    const status = await postTo(rig.queue, own, { client, receivedAtMs, queueWithinMs: PATIENCE_MS });
     if (status !== 200) throw new Error(`The receiver answered ${status}`);
   });
   // Two at one time may get the same messages.
-  const recordings = deliveries.map(() => () => recordBatch(lane.queue, failing, PATIENCE_MS));
+  const recordings = deliveries.map(() => () => recordBatch(rig.queue, failing, PATIENCE_MS));
   const logged = post.mails.filter((mail) => mail.logged !== 'never' && chance(0.8));
   const logs = logged.map((mail) => async () => {
     await putLogRow(mail.row, store);
@@ -47,8 +47,8 @@ export async function playRandom(seed: number, lane: Lane, { store }: TestStorag
   const work = shuffled([...deliveries, ...again, ...recordings, ...logs, ...refusals], random);
   await forEachConcurrently(work, untilDone, 1 + Math.floor(random() * 6));
   await untilDone(async () => {
-    await recordBatch(lane.queue, failing, PATIENCE_MS);
-    if (lane.queue.size() > 0) throw new Error('The queue is not empty');
+    await recordBatch(rig.queue, failing, PATIENCE_MS);
+    if (rig.queue.size() > 0) throw new Error('The queue is not empty');
   });
 
   return {

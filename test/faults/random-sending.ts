@@ -8,7 +8,7 @@ import { recordOf } from '../lambda/sending/sender-servers.ts';
 import type { Plan } from './fault-proxy.ts';
 import { newTag } from './posts.ts';
 import { HANDOVER_FAULTS, type HandoverPlan } from './providers.ts';
-import { batchesOf, type Delivery, type SenderLane } from './sender-lane.ts';
+import { batchesOf, type Delivery, type SenderRig } from './sender-rig.ts';
 import { itemOf, refusalsByName, type SendingOutcome, trouble, watchOf } from './sending.ts';
 import { LETTER_NAMES, type StorageTrouble } from './sending-cases.ts';
 
@@ -19,7 +19,7 @@ const KILLED = ['killed before', 'killed after'] as const;
 const MAX_TROUBLES = 20;
 const MAX_DELIVERIES = 30;
 
-export async function playRandomSending(seed: number, lane: SenderLane): Promise<SendingOutcome> {
+export async function playRandomSending(seed: number, rig: SenderRig): Promise<SendingOutcome> {
   const random = randomFrom(seed);
   const chance = (probability: number) => random() < probability;
   const tag = newTag();
@@ -27,23 +27,23 @@ export async function playRandomSending(seed: number, lane: SenderLane): Promise
     itemOf(pick(LETTER_NAMES, random), `${tag}-${n}`),
   );
   const records = items.map((item) => recordOf(item));
-  const watch = watchOf(lane, items);
+  const watch = watchOf(rig, items);
   const spent = { troubles: 0 };
-  lane.proxy.plan = watch.plan(randomStorage(random, random() * 0.2, lane, spent));
-  lane.providers.plan = randomHandovers(random, random() * 0.25, spent);
+  rig.proxy.plan = watch.plan(randomStorage(random, random() * 0.2, rig, spent));
+  rig.providers.plan = randomHandovers(random, random() * 0.25, spent);
 
-  for (const item of items) await lane.put(item);
+  for (const item of items) await rig.put(item);
   let left: readonly Delivery[] = records;
   for (let n = 0; left.length > 0 && n < MAX_DELIVERIES; n++) {
     // Stream and queue deliver at least once, and may deliver something to two at one time.
-    const again = [...records, ...lane.messages].filter((delivery) => !left.includes(delivery) && chance(0.15));
+    const again = [...records, ...rig.messages].filter((delivery) => !left.includes(delivery) && chance(0.15));
     const batches = batchesOf([...left, ...again]);
-    left = await lane.deliver(chance(0.5) ? [...batches, ...batchesOf(left.filter(() => chance(0.5)))] : batches);
+    left = await rig.deliver(chance(0.5) ? [...batches, ...batchesOf(left.filter(() => chance(0.5)))] : batches);
   }
   await watch.acknowledged();
-  lane.proxy.plan = () => undefined;
-  lane.providers.plan = refusalsByName;
-  await lane.deliver([records, records, ...batchesOf(lane.messages)]);
+  rig.proxy.plan = () => undefined;
+  rig.providers.plan = refusalsByName;
+  await rig.deliver([records, records, ...batchesOf(rig.messages)]);
   return { label: `random schedule of sending ${seed}`, ...watch.facts() };
 }
 
@@ -51,10 +51,10 @@ interface Spent {
   troubles: number;
 }
 
-function randomStorage(random: Random, probability: number, lane: SenderLane, spent: Spent): Plan {
+function randomStorage(random: Random, probability: number, rig: SenderRig, spent: Spent): Plan {
   return (call) => {
     if (random() >= probability || spent.troubles++ >= MAX_TROUBLES) return undefined;
-    return trouble(random() < 0.15 ? pick(KILLED, random) : pick(STORAGE_TROUBLES, random), call, lane);
+    return trouble(random() < 0.15 ? pick(KILLED, random) : pick(STORAGE_TROUBLES, random), call, rig);
   };
 }
 

@@ -43,21 +43,21 @@ import {
   troubles,
   WAYS,
 } from './recording.ts';
-import type { Lane } from './storage.ts';
+import type { Rig } from './storage.ts';
 import { postTo, recordAgain, recordBatch } from './webhooks.ts';
 import { withStorage } from './with-storage.ts';
 
 const storage = withStorage();
 beforeEach(() => storage().empty());
-const LANES = 4;
+const RIGS = 4;
 const NEVER = new AbortController().signal;
 
-const lanesWithout = (guard: Guard, requestTimeoutMs = 2_000) =>
+const rigsWithout = (guard: Guard, requestTimeoutMs = 2_000) =>
   Promise.all(
-    Array.from({ length: LANES }, async () => {
-      const lane = await storage().lane({ requestTimeoutMs });
-      lane.proxy.rewrite = WITHOUT[guard];
-      return lane;
+    Array.from({ length: RIGS }, async () => {
+      const rig = await storage().rig({ requestTimeoutMs });
+      rig.proxy.rewrite = WITHOUT[guard];
+      return rig;
     }),
   );
 
@@ -66,8 +66,8 @@ async function troublesOf(outcomes: readonly Outcome[]): Promise<string[]> {
   return troubles(judge(outcomes, await storage().rows()));
 }
 
-const playCases = (cases: readonly Case[], lanes: readonly Lane[]) =>
-  playEach(cases, lanes, (kase, lane) => play(kase, lane, storage()));
+const playCases = (cases: readonly Case[], rigs: readonly Rig[]) =>
+  playEach(cases, rigs, (kase, rig) => play(kase, rig, storage()));
 
 function outcomeOf({ tag, events, refusals }: Scenario, facts: Partial<Facts>): Outcome {
   const all = { events, refusals, logRows: [], receivedAtMs: [FIRST_TIME], ...facts };
@@ -86,40 +86,40 @@ describe('whatever call fails, in whatever way, the rows are complete in the end
     'late-join': undefined,
   } as const;
   test.each(WAYS)('of %s', async (way) => {
-    const lanes = await lanesWithout('none');
-    const calls = await callsOf(way, await storage().lane(), storage());
+    const rigs = await rigsWithout('none');
+    const calls = await callsOf(way, await storage().rig(), storage());
     expect(calls).toBeGreaterThanOrEqual(way.startsWith('receive') ? 2 : 4);
     const cases = sampleOf(
       allCases(way, calls).filter(({ failing }) => failing.k <= calls),
       halves[way],
     );
-    const outcomes = await playCases(cases, lanes);
-    const proxies = lanes.map(({ proxy, queue }) => (way.startsWith('receive') ? queue.proxy : proxy));
+    const outcomes = await playCases(cases, rigs);
+    const proxies = rigs.map(({ proxy, queue }) => (way.startsWith('receive') ? queue.proxy : proxy));
     expect(proxies.reduce((sum, proxy) => sum + proxy.injected(), 0)).toBeGreaterThanOrEqual(cases.length);
     expect(await troublesOf(outcomes)).toEqual([]);
   });
 
   test('in random schedules', async () => {
-    const lanes = await lanesWithout('none', 20_000);
+    const rigs = await rigsWithout('none', 20_000);
     const seeds = Array.from({ length: 4 }, (_, n) => n);
-    const outcomes = await playEach(seeds, lanes, (seed, lane) => playRandom(seed, lane, storage()));
+    const outcomes = await playEach(seeds, rigs, (seed, rig) => playRandom(seed, rig, storage()));
     expect(await troublesOf(outcomes)).toEqual([]);
   });
 
   test('when the story is read in pages', async () => {
-    const lane = await storage().lane();
-    lane.proxy.rewrite = smallPages;
+    const rig = await storage().rig();
+    rig.proxy.rewrite = smallPages;
     const kase: Case = { way: 'late-join', failing: { fault: 'reset', k: 3, rounds: 1 }, patient: false };
-    expect(await troublesOf([await play(kase, lane, storage())])).toEqual([]);
+    expect(await troublesOf([await play(kase, rig, storage())])).toEqual([]);
   });
 });
 
 describe('without a guard something is lost, doubled or wrong:', () => {
   const fine = { fault: 'reset', k: Number.POSITIVE_INFINITY, rounds: 1 } as const;
   test.each(['condition', 'second-read', 'dedupe'] as const)('%s', async (guard) => {
-    const lanes = await lanesWithout(guard);
+    const rigs = await rigsWithout(guard);
     const cases: Case[] = [{ way: 'record-sendgrid', failing: fine, patient: false }];
-    expect(await troublesOf(await playCases(cases, lanes))).not.toEqual([]);
+    expect(await troublesOf(await playCases(cases, rigs))).not.toEqual([]);
   });
 });
 
@@ -181,13 +181,13 @@ describe('the same rows, however often it comes:', () => {
   });
 
   test('a post with rows that storage never takes', async () => {
-    const lane = await storage().lane();
+    const rig = await storage().rig();
     const [event] = storyOf(newTag()).slice(-2);
     if (!event) throw new Error('no event');
     const before = (await storage().rows()).length;
-    lane.proxy.plan = ({ action, body }) =>
+    rig.proxy.plan = ({ action, body }) =>
       action === 'BatchGetItem' || JSON.stringify(body).includes('rawEvent') ? undefined : 'refused item';
-    for (const atMs of [FIRST_TIME, AGAIN]) await record([event], atMs, lane.impatient);
+    for (const atMs of [FIRST_TIME, AGAIN]) await record([event], atMs, rig.impatient);
     // What is kept in place of the Bounce row and of the one in the story.
     expect((await storage().rows()).length - before).toBe(2);
   });
@@ -195,8 +195,8 @@ describe('the same rows, however often it comes:', () => {
 
 test.each(['none', 'rejoin'] as const)('a write that takes effect late, without the guard %s', async (guard) => {
   const { store } = storage();
-  const lane = await storage().lane();
-  lane.proxy.rewrite = WITHOUT[guard];
+  const rig = await storage().rig();
+  rig.proxy.rewrite = WITHOUT[guard];
   const tag = newTag();
   const events = storyOf(tag).slice(4, 5);
   const mail = testMail('sendgrid', tag, 'later');
@@ -206,13 +206,13 @@ test.each(['none', 'rejoin'] as const)('a write that takes effect late, without 
   };
 
   let takeEffect = async (): Promise<unknown> => expect.unreachable();
-  lane.proxy.whenLate = (held) => {
+  rig.proxy.whenLate = (held) => {
     takeEffect = held;
   };
-  lane.proxy.plan = ({ action }) => (action === 'BatchWriteItem' ? 'late write' : undefined);
-  await expect(record(events, FIRST_TIME, lane.impatient)).rejects.toThrow();
-  lane.proxy.plan = () => undefined;
-  await record(events, AGAIN, lane.impatient);
+  rig.proxy.plan = ({ action }) => (action === 'BatchWriteItem' ? 'late write' : undefined);
+  await expect(record(events, FIRST_TIME, rig.impatient)).rejects.toThrow();
+  rig.proxy.plan = () => undefined;
+  await record(events, AGAIN, rig.impatient);
   await putLogRow(mail.row, store);
   await joinLate(mail, store);
   const oldRow = await bounceOf();
@@ -222,7 +222,7 @@ test.each(['none', 'rejoin'] as const)('a write that takes effect late, without 
   expect(row).toMatchObject({ matched: false });
 
   // What the stream of Bounce brings. The join is a change of its own.
-  const publisher = { store: lane.storeOf(PUBLISHER), bus: undefined, stackName: 'Todoke' };
+  const publisher = { store: rig.storeOf(PUBLISHER), bus: undefined, stackName: 'Todoke' };
   await publishFailures([{ sequenceNumber: '1', oldRow, row }], publisher);
   const joined = await bounceOf();
   expect(joined?.['matched']).toBe(guard === 'none');
@@ -264,7 +264,7 @@ test('100 posts at once for one message are all recorded', async () => {
 });
 
 test('a post of 5 MB fits into messages of 1 MiB, and is recorded from them', async () => {
-  const { queue } = await storage().lane();
+  const { queue } = await storage().rig();
   const tag = newTag();
   // Cannot be compressed much, and is the same in every run.
   const noise = (n: number) => createHash('shake256', { outputLength: 37_500 }).update(`${n}`).digest('base64');
@@ -290,10 +290,10 @@ describe('between the receiver and the recorder', () => {
   const TIME = { receivedAtMs: FIRST_TIME, queueWithinMs: 20_000 };
   const again = { ...TIME, receivedAtMs: AGAIN };
   /** On a busy machine no request is given up that would be answered. */
-  const patientLane = () => storage().lane({ requestTimeoutMs: 20_000 });
+  const patientRig = () => storage().rig({ requestTimeoutMs: 20_000 });
 
   /** Records all that is in the queue. */
-  async function recordAll({ queue, patient }: Lane): Promise<void> {
+  async function recordAll({ queue, patient }: Rig): Promise<void> {
     while (queue.size() > 0) await recordBatch(queue, patient, 30_000);
   }
 
@@ -301,8 +301,8 @@ describe('between the receiver and the recorder', () => {
     troublesOf([outcomeOf(post, { refusals: [], receivedAtMs })]);
 
   test('a message that the queue rejects is a post that comes again', async () => {
-    const lane = await patientLane();
-    const { queue } = lane;
+    const rig = await patientRig();
+    const { queue } = rig;
     const post = scenario('sendgrid');
     queue.proxy.plan = () => 'refused item';
     expect(await postTo(queue, post, { client: queue.patient, ...TIME })).toBe(503);
@@ -310,14 +310,14 @@ describe('between the receiver and the recorder', () => {
     expect(queue.size()).toBe(0);
     queue.proxy.plan = () => undefined;
     expect(await postTo(queue, post, { client: queue.patient, ...again })).toBe(200);
-    await recordAll(lane);
+    await recordAll(rig);
     // The post has several messages. One that was still on its way when the others were rejected may come later than all.
     expect(await complete(post, [FIRST_TIME, AGAIN])).toEqual([]);
   });
 
   test('a queue that is slow is not waited for, and what it stored after all is recorded once', async () => {
-    const lane = await patientLane();
-    const { queue } = lane;
+    const rig = await patientRig();
+    const { queue } = rig;
     const post = scenario('sendgrid');
     // Each message is stored, and the answer comes after the receiver has given up.
     let answer = () => {};
@@ -333,12 +333,12 @@ describe('between the receiver and the recorder', () => {
     expect(queue.size()).toBeGreaterThan(0);
     queue.proxy.plan = () => undefined;
     expect(await postTo(queue, post, { client: queue.patient, ...again })).toBe(200);
-    await recordAll(lane);
+    await recordAll(rig);
     expect(await complete(post, [FIRST_TIME, AGAIN])).toEqual([]);
   });
 
   test('a message that is delivered twice, to two recorders at one time, is recorded once', async () => {
-    const { queue, patient } = await patientLane();
+    const { queue, patient } = await patientRig();
     const post = scenario('customers-mail-cloud');
     await postTo(queue, post, { client: queue.patient, ...TIME });
     const messages = await queue.take();
@@ -348,15 +348,15 @@ describe('between the receiver and the recorder', () => {
   });
 
   test('of a split post of which only a part arrives the rows are right, and the rest comes with the next post', async () => {
-    const lane = await patientLane();
-    const { queue } = lane;
+    const rig = await patientRig();
+    const { queue } = rig;
     const post = scenario('customers-mail-cloud');
     queue.proxy.plan = ({ number }) => (number % 2 === 0 ? 'refused item' : undefined);
     expect(await postTo(queue, post, { client: queue.impatient, ...TIME })).toBe(503);
     await queue.proxy.settled();
     queue.proxy.plan = () => undefined;
     expect(queue.size()).toBeGreaterThan(0);
-    await recordAll(lane);
+    await recordAll(rig);
     const [{ verdict }] = judge(
       [outcomeOf(post, { refusals: [], receivedAtMs: [FIRST_TIME] })],
       await storage().rows(),
@@ -364,12 +364,12 @@ describe('between the receiver and the recorder', () => {
     expect(verdict).toMatchObject({ doubled: [], wrong: [] });
     expect(verdict.lost.length).toBeGreaterThan(0);
     expect(await postTo(queue, post, { client: queue.patient, ...again })).toBe(200);
-    await recordAll(lane);
+    await recordAll(rig);
     expect(await complete(post, [FIRST_TIME, AGAIN])).toEqual([]);
   });
 
   test('a message that cannot be recorded fails alone, and stays in the queue', async () => {
-    const { queue, proxy, impatient } = await patientLane();
+    const { queue, proxy, impatient } = await patientRig();
     const posts = [scenario('sendgrid'), scenario('sendgrid')];
     const [good, bad] = posts;
     if (!good || !bad) return expect.unreachable();
@@ -390,7 +390,7 @@ describe('between the receiver and the recorder', () => {
   });
 
   test('a table that throttles slows the recorder down, and fails no message', async () => {
-    const { queue, proxy, impatient } = await patientLane();
+    const { queue, proxy, impatient } = await patientRig();
     const post = scenario('sendgrid');
     await postTo(queue, post, { client: queue.patient, ...TIME });
     const messages = queue.size();
@@ -401,7 +401,7 @@ describe('between the receiver and the recorder', () => {
   });
 
   test('ten posts of ten events need as many requests as one post of a hundred', async () => {
-    const { queue, proxy, patient } = await patientLane();
+    const { queue, proxy, patient } = await patientRig();
     const tag = newTag();
     const [bounce] = sendGridEventsOf(tag).filter(({ event }) => event === 'bounce');
     const received = Array.from({ length: 100 }, (_, n) => ({
@@ -435,7 +435,7 @@ describe('a delivery ends when its time is up', () => {
   test.each(['hang', 'throttle', 'error 500', 'unprocessed'] as const)(
     'where storage does nothing but %s',
     async (fault) => {
-      const { proxy } = await storage().lane();
+      const { proxy } = await storage().rig();
       proxy.plan = () => fault;
       const client = new DynamoDBClient({
         ...CLIENT_SETTINGS,

@@ -19,7 +19,7 @@ import {
   type StorageCall,
 } from './fault-proxy.ts';
 import { RETENTION_DAYS, type RefusalRows, type Scenario, SENT_AT, scenario, type TestMail, tagOf } from './posts.ts';
-import type { Lane, StoredRow, TestStorage } from './storage.ts';
+import type { Rig, StoredRow, TestStorage } from './storage.ts';
 import { postTo, recordAgain, recordBatch } from './webhooks.ts';
 
 /** When posts come, for the first time and again; Unix milliseconds. */
@@ -115,19 +115,19 @@ const PROVIDER = {
 } as const;
 
 /** Plays a case to its end. What it leaves in the tables is judged by judge(). */
-export async function play(kase: Case, lane: Lane, storage: TestStorage): Promise<Outcome> {
+export async function play(kase: Case, rig: Rig, storage: TestStorage): Promise<Outcome> {
   const post = scenario(PROVIDER[kase.way]);
-  const store = kase.patient ? lane.patient : lane.impatient;
+  const store = kase.patient ? rig.patient : rig.impatient;
   const plan = failingPlan(kase.failing);
-  const world = worldOf(post, lane, storage);
+  const world = worldOf(post, rig, storage);
   await world.log('before');
 
-  if (kase.way.startsWith('receive')) lane.queue.proxy.plan = plan;
-  const receivedAtMs = await receive(kase, post, lane);
-  lane.queue.proxy.plan = () => undefined;
+  if (kase.way.startsWith('receive')) rig.queue.proxy.plan = plan;
+  const receivedAtMs = await receive(kase, post, rig);
+  rig.queue.proxy.plan = () => undefined;
 
   world.plan(kase.way.startsWith('record') ? plan : () => undefined);
-  await recordAll(kase, store, lane, world);
+  await recordAll(kase, store, rig, world);
 
   await world.refuse();
   await world.write('later');
@@ -157,7 +157,7 @@ const isForEver = ({ failing }: Case) => failing.rounds === Number.POSITIVE_INFI
  *
  * @returns when copies of it came that may be in the queue
  */
-async function receive(kase: Case, post: Scenario, { queue }: Lane): Promise<number[]> {
+async function receive(kase: Case, post: Scenario, { queue }: Rig): Promise<number[]> {
   const queueWithinMs = isForEver(kase) ? DEADLINE_MS : PATIENCE_MS;
   const client = kase.patient ? queue.patient : queue.impatient;
   const status = await postTo(queue, post, { client, receivedAtMs: FIRST_TIME, queueWithinMs });
@@ -171,8 +171,8 @@ async function receive(kase: Case, post: Scenario, { queue }: Lane): Promise<num
 }
 
 /** Invokes the recorder until the queue is empty. After the first invocation nothing fails any more. */
-async function recordAll(kase: Case, store: EventStore, lane: Lane, world: World): Promise<void> {
-  const { queue } = lane;
+async function recordAll(kase: Case, store: EventStore, rig: Rig, world: World): Promise<void> {
+  const { queue } = rig;
   const forEver = isForEver(kase) && kase.way.startsWith('record');
   // Half of the time is for the attempt together; some of it is kept for the report.
   const firstMs = forEver ? 2 * DEADLINE_MS + 2_000 : PATIENCE_MS;
@@ -220,8 +220,8 @@ export async function tryTo(work: () => Promise<unknown>): Promise<boolean> {
 /** What happens around a delivery. */
 type World = ReturnType<typeof worldOf>;
 
-function worldOf(post: Scenario, lane: Lane, { store }: TestStorage) {
-  const { proxy } = lane;
+function worldOf(post: Scenario, rig: Rig, { store }: TestStorage) {
+  const { proxy } = rig;
   const write = (logged: TestMail['logged']) =>
     forEachConcurrently(
       post.mails.filter((mail) => mail.logged === logged),
@@ -236,7 +236,7 @@ function worldOf(post: Scenario, lane: Lane, { store }: TestStorage) {
   };
   let meanwhile: Promise<void> | undefined;
   return {
-    healthy: lane.patient,
+    healthy: rig.patient,
     /** Writes log rows; `log` also has them joined with the events that are there. */
     write,
     log,
@@ -284,14 +284,14 @@ function failingPlan({ fault, k, rounds }: Failing): Plan {
 export const smallPages: Rewrite = ({ action, body }) => (action === 'Query' ? { ...body, Limit: 3 } : undefined);
 
 /** How many calls a way's delivery makes when nothing fails: to the queue, or to storage. */
-export async function callsOf(way: Way, lane: Lane, storage: TestStorage): Promise<number> {
+export async function callsOf(way: Way, rig: Rig, storage: TestStorage): Promise<number> {
   const never: Failing = { fault: 'reset', k: Number.POSITIVE_INFINITY, rounds: 1 };
-  lane.proxy.calls.length = 0;
-  lane.queue.proxy.calls.length = 0;
-  await play({ way, failing: never, patient: false }, lane, storage);
-  if (way.startsWith('receive')) return lane.queue.proxy.calls.length;
+  rig.proxy.calls.length = 0;
+  rig.queue.proxy.calls.length = 0;
+  await play({ way, failing: never, patient: false }, rig, storage);
+  if (way.startsWith('receive')) return rig.queue.proxy.calls.length;
   const isOfLateJoin = ({ action }: StorageCall) => action === 'UpdateItem' || action === 'Query';
-  return lane.proxy.calls.filter((call) => isOfLateJoin(call) === (way === 'late-join')).length;
+  return rig.proxy.calls.filter((call) => isOfLateJoin(call) === (way === 'late-join')).length;
 }
 
 /** What each outcome is in the tables by now. */
@@ -311,20 +311,20 @@ export function troubles(judged: readonly (Outcome & { verdict: Verdict })[]): s
     .map(({ label, verdict }) => `${label}: ${JSON.stringify(verdict, undefined, 2)}`);
 }
 
-/** Plays something on several lanes at one time. */
-export async function playEach<Item, OfLane extends { readonly proxy: FaultProxy }, Played>(
+/** Plays something on several rigs at one time. */
+export async function playEach<Item, OfRig extends { readonly proxy: FaultProxy }, Played>(
   items: readonly Item[],
-  lanes: readonly OfLane[],
-  playOne: (item: Item, lane: OfLane) => Promise<Played>,
+  rigs: readonly OfRig[],
+  playOne: (item: Item, rig: OfRig) => Promise<Played>,
   onDone: (done: number) => void = () => undefined,
 ): Promise<Played[]> {
   const outcomes: Played[] = [];
   const waiting = items.values();
   await Promise.all(
-    lanes.map(async (lane) => {
+    rigs.map(async (rig) => {
       for (const item of waiting) {
-        outcomes.push(await playOne(item, lane));
-        lane.proxy.calls.length = 0;
+        outcomes.push(await playOne(item, rig));
+        rig.proxy.calls.length = 0;
         onDone(outcomes.length);
       }
     }),

@@ -4,22 +4,22 @@ import { isAsItMustBe } from './expected-rows.ts';
 import { WITHOUT } from './guards.ts';
 import { playRandomSending } from './random-sending.ts';
 import { playEach } from './recording.ts';
-import { type SenderLane, type Senders, startSenders } from './sender-lane.ts';
+import { type SenderRig, type Senders, startSenders } from './sender-rig.ts';
 import { casesOfLetter, playSending, type SendingOutcome } from './sending.ts';
 import { LETTER_NAMES, type SendingCase, sampleOfSending } from './sending-cases.ts';
 import { sendingVerdict } from './sending-verdict.ts';
 import { withStorage } from './with-storage.ts';
 
-/** Most of a case is waiting; but each lane starts two processes. */
-const LANES = 6;
+/** Most of a case is waiting; but each rig starts two processes. */
+const RIGS = 6;
 
 const storage = withStorage();
 let senders: Senders | undefined;
-let lanes: readonly SenderLane[] = [];
+let rigs: readonly SenderRig[] = [];
 beforeAll(async () => {
   const started = await startSenders(await readAssembly(inject('assemblyDir')), storage());
   senders = started;
-  lanes = await Promise.all(Array.from({ length: LANES }, () => started.lane()));
+  rigs = await Promise.all(Array.from({ length: RIGS }, () => started.rig()));
 });
 afterAll(() => senders?.close());
 
@@ -35,24 +35,24 @@ async function troublesOf(outcomes: readonly SendingOutcome[]) {
 describe('a mail is handed over once, and logged, and its item comes to an end,', () => {
   // `npm run torture` plays every case of all.
   test('whatever fails, and wherever its process is killed', async () => {
-    const [lane] = lanes;
+    const [rig] = rigs;
     const all: SendingCase[] = [];
-    for (const letter of LETTER_NAMES) if (lane) all.push(...(await casesOfLetter(letter, lane)));
+    for (const letter of LETTER_NAMES) if (rig) all.push(...(await casesOfLetter(letter, rig)));
     const cases = sampleOfSending(all);
     expect(cases.length).toBeGreaterThan(60);
-    expect(await troublesOf(await playEach(cases, lanes, playSending))).toEqual([]);
+    expect(await troublesOf(await playEach(cases, rigs, playSending))).toEqual([]);
   });
 
   test('in random schedules', async () => {
     const seeds = Array.from({ length: 8 }, (_, n) => n);
-    expect(await troublesOf(await playEach(seeds, lanes, playRandomSending))).toEqual([]);
+    expect(await troublesOf(await playEach(seeds, rigs, playRandomSending))).toEqual([]);
   });
 });
 
 test('without the claim it is handed over twice', async () => {
-  const lane = lanes.slice(0, 1);
-  for (const { proxy } of lane) proxy.rewrite = WITHOUT.claim;
-  const troubles = await troublesOf(await playEach([0], lane, playRandomSending));
-  for (const { proxy } of lane) proxy.rewrite = WITHOUT.none;
+  const rig = rigs.slice(0, 1);
+  for (const { proxy } of rig) proxy.rewrite = WITHOUT.claim;
+  const troubles = await troublesOf(await playEach([0], rig, playRandomSending));
+  for (const { proxy } of rig) proxy.rewrite = WITHOUT.none;
   expect(troubles.flatMap(({ verdict }) => verdict.doubled)).not.toEqual([]);
 });

@@ -7,7 +7,7 @@ import { recordOf } from '../lambda/sending/sender-servers.ts';
 import type { Fault, Plan } from './fault-proxy.ts';
 import { newTag } from './posts.ts';
 import type { HandoverFault, HandoverPlan, Moment } from './providers.ts';
-import { batchesOf, type Delivery, mailIdOf, mailOfCall, type SenderLane } from './sender-lane.ts';
+import { batchesOf, type Delivery, mailIdOf, mailOfCall, type SenderRig } from './sender-rig.ts';
 import {
   type AtHandover,
   type AtStorage,
@@ -33,15 +33,15 @@ const MAX_DELIVERIES = 30;
 const CLOSED_PORT = 1;
 
 /** Plays a case to its end. What it leaves in the tables is judged by sendingVerdict(). */
-export async function playSending(kase: SendingCase, lane: SenderLane): Promise<SendingOutcome> {
+export async function playSending(kase: SendingCase, rig: SenderRig): Promise<SendingOutcome> {
   const { trouble, together } = kase;
   const item = itemOf(kase.letter, `${newTag()}-1`);
-  const watch = watchOf(lane, [item]);
-  lane.providers.plan = trouble.at === 'handover' ? failingHandover(trouble) : refusalsByName;
-  lane.proxy.plan = watch.plan(trouble.at === 'storage' ? storagePlan(trouble, lane) : () => undefined);
-  if (trouble.fault === 'no connection') await connectTo(CLOSED_PORT, lane);
+  const watch = watchOf(rig, [item]);
+  rig.providers.plan = trouble.at === 'handover' ? failingHandover(trouble) : refusalsByName;
+  rig.proxy.plan = watch.plan(trouble.at === 'storage' ? storagePlan(trouble, rig) : () => undefined);
+  if (trouble.fault === 'no connection') await connectTo(CLOSED_PORT, rig);
 
-  await lane.put(item);
+  await rig.put(item);
   // For a provider that never comes back, the time is over: a mail waits for hours before it is given up.
   const inVain = trouble.at !== 'storage' && trouble.rounds === EVER;
   const record = recordOf(item, inVain ? Date.now() - RETRY_FOR_MS : Date.now());
@@ -49,22 +49,21 @@ export async function playSending(kase: SendingCase, lane: SenderLane): Promise<
   let left: Delivery[] = [record];
   for (let n = 0; left.length > 0 && n < MAX_DELIVERIES; n++) {
     const batches = batchesOf(left);
-    left = await lane.deliver(together ? [...batches, ...batches] : batches, { outage: outage && n === 0 });
-    if (outage) lane.proxy.plan = watch.plan(() => undefined);
-    if (trouble.fault === 'no connection' && trouble.rounds === n + 1)
-      await connectTo(lane.providers.realSmtpPort, lane);
+    left = await rig.deliver(together ? [...batches, ...batches] : batches, { outage: outage && n === 0 });
+    if (outage) rig.proxy.plan = watch.plan(() => undefined);
+    if (trouble.fault === 'no connection' && trouble.rounds === n + 1) await connectTo(rig.providers.realSmtpPort, rig);
   }
   await watch.acknowledged();
-  lane.proxy.plan = () => undefined;
-  await lane.deliver([[record], [record], ...batchesOf(lane.messages)]);
-  if (trouble.fault === 'no connection') await connectTo(lane.providers.realSmtpPort, lane);
+  rig.proxy.plan = () => undefined;
+  await rig.deliver([[record], [record], ...batchesOf(rig.messages)]);
+  if (trouble.fault === 'no connection') await connectTo(rig.providers.realSmtpPort, rig);
   return { label: labelOfSending(kase), ...watch.facts() };
 }
 
 /** A process keeps the address that it has read: it takes another. */
-async function connectTo(port: number, lane: SenderLane): Promise<void> {
-  lane.providers.smtpPort = port;
-  await lane.restart();
+async function connectTo(port: number, rig: SenderRig): Promise<void> {
+  rig.providers.smtpPort = port;
+  await rig.restart();
 }
 
 export function itemOf(letter: Letter, id: string) {
@@ -80,14 +79,14 @@ export function itemOf(letter: Letter, id: string) {
 }
 
 /** Keeps the facts about some mails. */
-export function watchOf(lane: SenderLane, items: readonly ReturnType<typeof itemOf>[]) {
+export function watchOf(rig: SenderRig, items: readonly ReturnType<typeof itemOf>[]) {
   const refusedItems = new Set<string>();
   const leftAlone = new Set<string>();
-  lane.takings.length = 0;
-  lane.refusals.length = 0;
-  lane.crashes.length = 0;
-  lane.messages.length = 0;
-  lane.proxy.whenLost = () => undefined;
+  rig.takings.length = 0;
+  rig.refusals.length = 0;
+  rig.crashes.length = 0;
+  rig.messages.length = 0;
+  rig.proxy.whenLost = () => undefined;
   return {
     /** The plan, with an eye on what DynamoDB says of items. */
     plan(plan: Plan): Plan {
@@ -101,7 +100,7 @@ export function watchOf(lane: SenderLane, items: readonly ReturnType<typeof item
     /** Nothing is to be delivered again: by now every mail has come to an end. */
     async acknowledged(): Promise<void> {
       for (const { id } of items) {
-        const status = (await lane.mail(id))?.['status'];
+        const status = (await rig.mail(id))?.['status'];
         if (status !== 'sent' && status !== 'failed') leftAlone.add(id);
       }
     },
@@ -109,14 +108,14 @@ export function watchOf(lane: SenderLane, items: readonly ReturnType<typeof item
       const of = <Fact extends { recipient: string }>(facts: readonly Fact[], id: string) =>
         facts.filter(({ recipient }) => mailIdOf(recipient) === id);
       return {
-        crashes: [...lane.crashes],
+        crashes: [...rig.crashes],
         mails: items.map(
           ({ id, provider, to }): SentFacts => ({
             id,
             provider,
             recipients: to.split(', '),
-            takings: of(lane.takings, id),
-            refusals: of(lane.refusals, id),
+            takings: of(rig.takings, id),
+            refusals: of(rig.refusals, id),
             leftAlone: leftAlone.has(id),
             refusedItem: refusedItems.has(id),
           }),
@@ -126,12 +125,12 @@ export function watchOf(lane: SenderLane, items: readonly ReturnType<typeof item
   };
 }
 
-function storagePlan({ fault, k, rounds, only }: AtStorage, lane: SenderLane): Plan {
+function storagePlan({ fault, k, rounds, only }: AtStorage, rig: SenderRig): Plan {
   let calls = 0;
   return (call) => {
     if (only !== undefined && call.action !== only) return undefined;
     calls++;
-    return calls >= k && calls < k + rounds ? trouble(fault, call, lane) : undefined;
+    return calls >= k && calls < k + rounds ? trouble(fault, call, rig) : undefined;
   };
 }
 
@@ -139,17 +138,17 @@ function storagePlan({ fault, k, rounds, only }: AtStorage, lane: SenderLane): P
 export async function trouble(
   fault: StorageTrouble,
   { caller, number }: Parameters<Plan>[0],
-  lane: SenderLane,
+  rig: SenderRig,
 ): Promise<Fault> {
   if (fault === 'killed before') {
-    await lane.kill(caller);
+    await rig.kill(caller);
     return 'reset';
   }
   if (fault !== 'killed after') return fault;
-  const { whenLost } = lane.proxy;
-  lane.proxy.whenLost = async (call) => {
+  const { whenLost } = rig.proxy;
+  rig.proxy.whenLost = async (call) => {
     await whenLost(call);
-    if (call.number === number) await lane.kill(caller);
+    if (call.number === number) await rig.kill(caller);
   };
   return 'lost answer';
 }
@@ -176,11 +175,11 @@ export function refusalsByName({ stage, recipient }: Moment): HandoverFault | un
 }
 
 /** All cases of a letter. */
-export async function casesOfLetter(letter: Letter, lane: SenderLane): Promise<SendingCase[]> {
+export async function casesOfLetter(letter: Letter, rig: SenderRig): Promise<SendingCase[]> {
   const item = itemOf(letter, `${newTag()}-1`);
-  lane.providers.plan = refusalsByName;
-  await lane.put(item);
-  lane.proxy.calls.length = 0;
-  await lane.deliver([[recordOf(item)]]);
-  return casesOf(letter, lane.proxy.calls.length);
+  rig.providers.plan = refusalsByName;
+  await rig.put(item);
+  rig.proxy.calls.length = 0;
+  await rig.deliver([[recordOf(item)]]);
+  return casesOf(letter, rig.proxy.calls.length);
 }

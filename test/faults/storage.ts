@@ -1,4 +1,4 @@
-/** Storage that can fail: the engine with the stack's two tables of records, and lanes that reach it through proxies. */
+/** Storage that can fail: the engine with the stack's two tables of records, and rigs that reach it through proxies. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,9 +14,9 @@ import { documentClient, type Row } from '../../lambda/aws/dynamodb.ts';
 import type { EventStore } from '../../lambda/recording/event-store.ts';
 import { type Cleanup, startOrUndo } from '../../local/cleanup.ts';
 import { openDataFolder } from '../../local/data-folder.ts';
+import { createTables } from '../../local/database/create-tables.ts';
 import { dynamoDbClients } from '../../local/database/dynamodb-clients.ts';
 import { startEngine } from '../../local/database/engine.ts';
-import { createTables } from '../../local/database/tables.ts';
 import { resolveTemplate } from '../../local/stack/physical-resources.ts';
 import type { ResolvedTemplate, Template } from '../../local/stack/template.ts';
 import { startTestQueue, type TestQueue } from './event-queue.ts';
@@ -37,7 +37,7 @@ export interface TestStorage {
   /** The stack, with the names of the tables that are here. */
   readonly template: ResolvedTemplate;
   /** A way to the tables on which requests can be made to fail, without any effect on the others. */
-  lane(options?: LaneOptions): Promise<Lane>;
+  rig(options?: RigOptions): Promise<Rig>;
   /** Every row of both tables. */
   rows(): Promise<StoredRow[]>;
   /** Replaces both tables by empty ones: the fewer rows, the faster are the engine and `rows()`. */
@@ -50,7 +50,7 @@ export interface StoredRow {
   readonly row: Row;
 }
 
-export interface Lane {
+export interface Rig {
   readonly proxy: FaultProxy;
   /** An event queue of its own. */
   readonly queue: TestQueue;
@@ -65,7 +65,7 @@ export interface Lane {
 /** Longer than any request takes on a busy machine: one that was given up must not take effect later. */
 const REQUEST_TIMEOUT_MS = 2_000;
 
-export interface LaneOptions extends FaultProxyOptions {
+export interface RigOptions extends FaultProxyOptions {
   /** When a request is given up. */
   readonly requestTimeoutMs?: number;
 }
@@ -91,7 +91,7 @@ async function start(stack: Template, cleanup: Cleanup): Promise<TestStorage> {
   return {
     store,
     template,
-    async lane({ requestTimeoutMs = REQUEST_TIMEOUT_MS, ...options } = {}) {
+    async rig({ requestTimeoutMs = REQUEST_TIMEOUT_MS, ...options } = {}) {
       const proxy = await startFaultProxy(engine.endpoint, options);
       cleanup.defer('close a proxy', proxy.close);
       const requestHandler = {

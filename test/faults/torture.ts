@@ -17,15 +17,15 @@ import { type Cast, explore } from './interleavings.ts';
 import { playRandom } from './random-schedules.ts';
 import { playRandomSending } from './random-sending.ts';
 import { allCases, callsOf, judge, type Outcome, play, playEach, WAYS } from './recording.ts';
-import { type SenderLane, type Senders, startSenders } from './sender-lane.ts';
+import { type SenderRig, type Senders, startSenders } from './sender-rig.ts';
 import { casesOfLetter, playSending, type SendingOutcome } from './sending.ts';
 import { LETTER_NAMES } from './sending-cases.ts';
 import { sendingVerdict } from './sending-verdict.ts';
-import { type Lane, type LaneOptions, startStorage, type TestStorage } from './storage.ts';
+import { type Rig, type RigOptions, startStorage, type TestStorage } from './storage.ts';
 
-const LANES = 6;
+const RIGS = 6;
 /** A sender mostly waits. */
-const SENDER_LANES = 12;
+const SENDER_RIGS = 12;
 /** Schedules or states between two signs of life. */
 const PROGRESS_EVERY = 50;
 /** Random schedules in one storage: the engine is slower the more it holds. */
@@ -88,13 +88,13 @@ await runCommand(
     const parts: Part[] = [];
     const examples: Labelled[] = [];
 
-    const run = async (part: string, options: LaneOptions, work: Work) => {
+    const run = async (part: string, options: RigOptions, work: Work) => {
       if (without === 'claim' || (without === 'rejoin' && part !== LATE_WRITE) || isShown()) return;
       const storage = await startStorage(stack.template);
       try {
-        const lanes = await Promise.all(Array.from({ length: LANES }, () => storage.lane(options)));
-        for (const { proxy } of lanes) proxy.rewrite = rewrite;
-        keep(part, await work(storage, lanes, progressOf(part)), lanes);
+        const rigs = await Promise.all(Array.from({ length: RIGS }, () => storage.rig(options)));
+        for (const { proxy } of rigs) proxy.rewrite = rewrite;
+        keep(part, await work(storage, rigs, progressOf(part)), rigs);
       } finally {
         await storage.close();
       }
@@ -102,16 +102,16 @@ await runCommand(
     const runSender = async (part: string, work: SenderWork) => {
       if ((without !== 'none' && without !== 'claim') || isShown()) return;
       await withSenders(stack, async (senders) => {
-        const lanes = await Promise.all(Array.from({ length: SENDER_LANES }, () => senders.lane()));
-        for (const { proxy } of lanes) proxy.rewrite = rewrite;
-        const outcomes = await work(lanes, progressOf(part));
-        keep(part, await foundInSending(outcomes, senders), lanes);
+        const rigs = await Promise.all(Array.from({ length: SENDER_RIGS }, () => senders.rig()));
+        for (const { proxy } of rigs) proxy.rewrite = rewrite;
+        const outcomes = await work(rigs, progressOf(part));
+        keep(part, await foundInSending(outcomes, senders), rigs);
       });
     };
     /** Without a guard one part that is not as it must be is enough. */
     const isShown = () => without !== 'none' && examples.length > 0;
-    const keep = (part: string, found: Found, lanes: readonly (Lane | SenderLane)[]) => {
-      const row = rowOf(part, found, lanes);
+    const keep = (part: string, found: Found, rigs: readonly (Rig | SenderRig)[]) => {
+      const row = rowOf(part, found, rigs);
       console.log(`  ${row.schedules} schedules: ${row.lost} lost, ${row.doubled} doubled, ${row.wrong} wrong`);
       const before = parts.findIndex((other) => other.part === part);
       const known = parts[before];
@@ -121,16 +121,16 @@ await runCommand(
     };
 
     for (const way of WAYS) {
-      await run(way, {}, async (storage, lanes, progress) => {
-        const [lane] = lanes;
-        const cases = lane ? allCases(way, await callsOf(way, lane, storage)) : [];
-        const outcomes = await playEach(cases, lanes, (kase, own) => play(kase, own, storage), progress(cases.length));
+      await run(way, {}, async (storage, rigs, progress) => {
+        const [rig] = rigs;
+        const cases = rig ? allCases(way, await callsOf(way, rig, storage)) : [];
+        const outcomes = await playEach(cases, rigs, (kase, own) => play(kase, own, storage), progress(cases.length));
         return foundIn(outcomes, storage);
       });
     }
     for (const [name, cast, batches] of CASTS) {
-      await run(name, { batches }, async (storage, lanes, progress) => {
-        const { schedules, ends } = await explore(cast, lanes, storage, progress());
+      await run(name, { batches }, async (storage, rigs, progress) => {
+        const { schedules, ends } = await explore(cast, rigs, storage, progress());
         return {
           schedules,
           events: ends.length,
@@ -139,21 +139,21 @@ await runCommand(
       });
     }
     for (const some of together(seeds)) {
-      await run('random schedules', { requestTimeoutMs: 20_000 }, async (storage, lanes, progress) => {
-        const playOne = (own: number, lane: Lane) => playRandom(own, lane, storage);
-        return foundIn(await playEach(some, lanes, playOne, progress(some.length)), storage);
+      await run('random schedules', { requestTimeoutMs: 20_000 }, async (storage, rigs, progress) => {
+        const playOne = (own: number, rig: Rig) => playRandom(own, rig, storage);
+        return foundIn(await playEach(some, rigs, playOne, progress(some.length)), storage);
       });
     }
     for (const letter of LETTER_NAMES) {
-      await runSender(`send: ${letter}`, async (lanes, progress) => {
-        const [lane] = lanes;
-        const cases = lane ? await casesOfLetter(letter, lane) : [];
-        return playEach(cases, lanes, playSending, progress(cases.length));
+      await runSender(`send: ${letter}`, async (rigs, progress) => {
+        const [rig] = rigs;
+        const cases = rig ? await casesOfLetter(letter, rig) : [];
+        return playEach(cases, rigs, playSending, progress(cases.length));
       });
     }
     for (const some of together(seeds)) {
-      await runSender('send: random schedules', (lanes, progress) =>
-        playEach(some, lanes, playRandomSending, progress(some.length)),
+      await runSender('send: random schedules', (rigs, progress) =>
+        playEach(some, rigs, playRandomSending, progress(some.length)),
       );
     }
 
@@ -173,8 +173,8 @@ async function synthesizeOnce(): Promise<SynthesizedStack> {
   return synthesize({ outDir: dir });
 }
 
-type Work = (storage: TestStorage, lanes: readonly Lane[], progress: Progress) => Promise<Found>;
-type SenderWork = (lanes: readonly SenderLane[], progress: Progress) => Promise<readonly SendingOutcome[]>;
+type Work = (storage: TestStorage, rigs: readonly Rig[], progress: Progress) => Promise<Found>;
+type SenderWork = (rigs: readonly SenderRig[], progress: Progress) => Promise<readonly SendingOutcome[]>;
 type Progress = (total?: number) => (done: number) => void;
 
 async function withSenders(stack: SynthesizedStack, work: (senders: Senders) => Promise<void>): Promise<void> {
@@ -209,16 +209,16 @@ async function foundInSending(outcomes: readonly SendingOutcome[], senders: Send
   };
 }
 
-function rowOf(part: string, { schedules, events, verdicts }: Found, lanes: readonly (Lane | SenderLane)[]): Part {
-  const sum = (count: (lane: Lane | SenderLane) => number) => lanes.reduce((total, lane) => total + count(lane), 0);
-  const proxies = lanes.flatMap((lane) => ('queue' in lane ? [lane.proxy, lane.queue.proxy] : [lane.proxy]));
+function rowOf(part: string, { schedules, events, verdicts }: Found, rigs: readonly (Rig | SenderRig)[]): Part {
+  const sum = (count: (rig: Rig | SenderRig) => number) => rigs.reduce((total, rig) => total + count(rig), 0);
+  const proxies = rigs.flatMap((rig) => ('queue' in rig ? [rig.proxy, rig.queue.proxy] : [rig.proxy]));
   const rows = (kind: keyof Verdict) => verdicts.reduce((total, { verdict }) => total + verdict[kind].length, 0);
   return {
     part,
     schedules,
     faults:
       proxies.reduce((total, proxy) => total + proxy.injected(), 0) +
-      sum((lane) => ('providers' in lane ? lane.providers.injected() : 0)),
+      sum((rig) => ('providers' in rig ? rig.providers.injected() : 0)),
     requests: proxies.reduce((total, proxy) => total + proxy.requests(), 0),
     events,
     lost: rows('lost'),

@@ -1,4 +1,4 @@
-/** The real receivers and the real recorder, in this process, on a lane's queue and tables. */
+/** The real receivers and the real recorder, in this process, on a rig's queue and tables. */
 import { generateKeyPairSync } from 'node:crypto';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { LambdaFunctionURLEvent } from 'aws-lambda';

@@ -1,10 +1,10 @@
 /** Check: the stack's alarms. */
 import { type AlarmType, CloudWatchClient, paginateDescribeAlarms } from '@aws-sdk/client-cloudwatch';
-import type { Patient } from './patient.ts';
-import { type Check, mend, ok, skipped, type Verdict } from './verdict.ts';
+import type { DoctorContext } from './context.ts';
+import { type Check, fix, ok, skipped, type Verdict } from './verdict.ts';
 
 /** Fails if an alarm of the stack is on, and shows what the alarm says. */
-export function alarmCheck({ name, local }: Patient): Check {
+export function alarmCheck({ name, local }: DoctorContext): Check {
   return {
     name: 'alarms',
     look: async () => (local ? skipped('local mode has none') : alarmVerdict(name, new CloudWatchClient())),
@@ -26,7 +26,7 @@ export async function alarmVerdict(stackName: string, client: CloudWatchClient):
   }
   const ringing = alarms.filter(({ StateValue }) => StateValue === 'ALARM');
   if (ringing.length > 0) {
-    return mend(ringing.map((alarm) => `${alarm.AlarmName}: ${alarm.AlarmDescription ?? 'no description'}`).join('; '));
+    return fix(ringing.map((alarm) => `${alarm.AlarmName}: ${alarm.AlarmDescription ?? 'no description'}`).join('; '));
   }
   return alarms.length === 0 ? skipped(`the stack ${stackName} has none`) : ok(`${alarms.length}, all quiet`);
 }

@@ -1,13 +1,13 @@
 /** Checks: the console signs people in, and answers nobody else. */
 import { discover, discoveryUrl } from '../../../console/server/provider.ts';
-import { sentenceOf } from '../talk.ts';
-import type { Patient } from './patient.ts';
-import { type Check, mend, ok, skipped } from './verdict.ts';
+import { sentenceOf } from '../terminal.ts';
+import type { DoctorContext } from './context.ts';
+import { type Check, fix, ok, skipped } from './verdict.ts';
 
 const NOT_DEPLOYED = 'without the setting `consoleIssuer` there is no console for a team';
 const TIMEOUT_MS = 15_000;
 
-export function consoleChecks({ outputs: { ConsoleIssuer: issuer, ConsoleUrl: url } }: Patient): Check[] {
+export function consoleChecks({ outputs: { ConsoleIssuer: issuer, ConsoleUrl: url } }: DoctorContext): Check[] {
   if (issuer === undefined || url === undefined)
     return [{ name: 'the console', look: async () => skipped(NOT_DEPLOYED) }];
   return [
@@ -19,7 +19,7 @@ export function consoleChecks({ outputs: { ConsoleIssuer: issuer, ConsoleUrl: ur
           const signOut = endSessionEndpoint === undefined ? '; it has no sign-out of its own' : '';
           return ok(`${issuer} gives its tokens at ${new URL(tokenEndpoint).host}${signOut}`);
         } catch (error) {
-          return mend(
+          return fix(
             `cannot use ${discoveryUrl(issuer)}: ${sentenceOf(error)}. Correct the setting \`consoleIssuer\`, and deploy`,
           );
         }
@@ -31,7 +31,7 @@ export function consoleChecks({ outputs: { ConsoleIssuer: issuer, ConsoleUrl: ur
         const init = { method: 'POST', body: '{}', signal: AbortSignal.timeout(TIMEOUT_MS) };
         const { status } = await fetch(new URL('/api/session', url), init);
         if (status === 401) return ok('was refused');
-        return mend(
+        return fix(
           `was answered with ${status} instead of 401. Look at the routes of the API ConsoleApi: POST /api/{call} needs its JWT authorizer. Deploy again`,
         );
       },

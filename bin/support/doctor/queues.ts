@@ -2,21 +2,21 @@
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { counted } from '../../../local/counted.ts';
 import { clientSettings } from '../aws.ts';
-import type { Patient } from './patient.ts';
-import { type Check, mend, ok, type Verdict } from './verdict.ts';
+import type { DoctorContext } from './context.ts';
+import { type Check, fix, ok, type Verdict } from './verdict.ts';
 
 /** So many posts are recorded within a second or two. */
 const BUSY_MESSAGES = 100;
 
 /** One line per queue. */
 export function queueChecks(
-  { outputs }: Pick<Patient, 'outputs'>,
+  { outputs }: Pick<DoctorContext, 'outputs'>,
   sqs = new SQSClient(clientSettings(outputs, 'AwsApiEndpoint')),
 ): Check[] {
   const check = (name: string, url: string | undefined, verdictOf: (messages: number) => Verdict): Check => ({
     name,
     look: async () => {
-      if (url === undefined) return mend('its address is not in the outputs: deploy again, with --outputs-file');
+      if (url === undefined) return fix('its address is not in the outputs: deploy again, with --outputs-file');
       const { Attributes = {} } = await sqs.send(
         new GetQueueAttributesCommand({
           QueueUrl: url,
@@ -31,12 +31,12 @@ export function queueChecks(
     check('EventQueue', outputs.EventQueueUrl, (messages) =>
       messages <= BUSY_MESSAGES
         ? ok(`${counted(messages, 'post')} waiting`)
-        : mend(
+        : fix(
             `${counted(messages, 'post')} waiting. After a large campaign this is normal for some minutes; if the number does not fall, look at the log of RecordEvents`,
           ),
     ),
     check('FailureQueue', outputs.FailureQueueUrl, (messages) =>
-      mend(
+      fix(
         `${counted(messages, 'message')}: work was given up. docs/operations.md#given-up says what to do with each message. Do not purge the queue: a post in it is nowhere else`,
       ),
     ),

@@ -13,17 +13,17 @@ import {
 } from '../../../lambda/sending/stuck.ts';
 import { counted } from '../../../local/counted.ts';
 import { itemPages, stillWaiting } from '../mail-items.ts';
-import { tablesWith } from '../tables.ts';
-import type { Patient } from './patient.ts';
+import { tablesWith } from '../stack-tables.ts';
+import type { DoctorContext } from './context.ts';
 import { SAMPLE_FULL_MESSAGE_ID } from './sendgrid-webhook.ts';
-import { type Check, mend, ok, skipped } from './verdict.ts';
+import { type Check, fix, ok, skipped } from './verdict.ts';
 
 const DAY_MS = 86_400_000;
 /** A page is 1 MB: what a look costs stays under a cent. */
 const MAX_PAGES = 20;
 
 /** Failures of the last days that were not understood, or joined no mail: by the index byDay, without a scan. */
-export function rowCheck({ outputs, client, days }: Patient): Check {
+export function rowCheck({ outputs, client, days }: DoctorContext): Check {
   return {
     name: 'Bounce rows',
     look: async () => {
@@ -61,7 +61,7 @@ export function rowCheck({ outputs, client, days }: Patient): Check {
       }
       const lately = `in ${counted(days, 'day')}${partial ? ' (not all were looked at)' : ''}`;
       if (counts.unrecognized + counts.unmatched === 0) return ok(`all understood and joined, ${lately}`);
-      return mend(
+      return fix(
         `${counts.unrecognized} unrecognized, ${counts.unmatched} unmatched ${lately}: \`npm run replay\` tries them again; what stays unmatched is of mail that nobody logs, and of what stays unrecognized a newer Todoke may know more`,
       );
     },
@@ -69,7 +69,7 @@ export function rowCheck({ outputs, client, days }: Patient): Check {
 }
 
 /** Messages of which nothing was reported: this is what a lost webhook looks like. By the index byDay, without a scan. */
-export function noNewsCheck({ outputs, client }: Pick<Patient, 'outputs' | 'client'>): Check {
+export function noNewsCheck({ outputs, client }: Pick<DoctorContext, 'outputs' | 'client'>): Check {
   return {
     name: 'no news',
     look: async () => {
@@ -78,7 +78,7 @@ export function noNewsCheck({ outputs, client }: Pick<Patient, 'outputs' | 'clie
       const of = `of ${more ? 'the newest ' : ''}${counted(looked, 'message')} of the day that ended ${counted(hours, 'hour')} ago`;
       if (silent.length === 0) return ok(`none ${of} without an event`);
       const [first] = silent;
-      return mend(
+      return fix(
         `${silent.length} ${of} without any event, such as ${String(first?.['messageId'])}: is the webhook on, with the events that the README names? See docs/operations.md#no-news`,
       );
     },
@@ -90,7 +90,7 @@ export function noNewsCheck({ outputs, client }: Pick<Patient, 'outputs' | 'clie
  *
  * @param waitMs how long an item may normally be without a status
  */
-export function stuckCheck({ outputs, client }: Patient, waitMs = NORMAL_WAIT_MS): Check {
+export function stuckCheck({ outputs, client }: DoctorContext, waitMs = NORMAL_WAIT_MS): Check {
   const table = outputs.MailTableName;
   return {
     name: 'mails',
@@ -117,7 +117,7 @@ export function stuckCheck({ outputs, client }: Patient, waitMs = NORMAL_WAIT_MS
         counts.suppressed === 0 ? '' : `; ${counts.suppressed} not sent, to suppressed recipients only`;
       if (counts.stuck + counts.odd === 0) return ok(`none stuck, ${of}${deferred}${suppressed}`);
       const odd = counts.odd === 0 ? '' : `; ${counts.odd} with a status that Todoke never writes: they are not sent`;
-      return mend(
+      return fix(
         `${counts.stuck} stuck, ${of}${odd}${deferred}${suppressed}: \`npm run resend -- --dry-run\` says why of each; when that is fixed, --all in its place sends those that are stuck again`,
       );
     },

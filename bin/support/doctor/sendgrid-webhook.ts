@@ -6,10 +6,10 @@ import { forEachConcurrently } from '../../../lambda/aws/for-each-concurrently.t
 import { EVENT_ENTRY_PREFIX } from '../../../lambda/recording/entries.ts';
 import { counted } from '../../../local/counted.ts';
 import { WEBHOOK_KEY } from '../answers.ts';
-import { webhookSecretOf } from '../secrets.ts';
 import { type EventWebhook, WEBHOOK_EVENTS } from '../sendgrid-api.ts';
-import type { Patient } from './patient.ts';
-import { type Check, mend, NOT_RECEIVED, ok, skipped } from './verdict.ts';
+import { webhookSecretOf } from '../stack-secrets.ts';
+import type { DoctorContext } from './context.ts';
+import { type Check, fix, NOT_RECEIVED, ok, skipped } from './verdict.ts';
 
 const NO_KEY = `needs ${WEBHOOK_KEY} in the environment, a key that may edit webhooks`;
 const SETUP = 'run `npm run setup` with the webhook key';
@@ -20,20 +20,20 @@ const SAMPLE_MESSAGE_ID = '14c5d75ce93.dfd.64b469';
 const PATIENCE_MS = 30_000;
 
 /** Checks the settings of the Event Webhook at SendGrid. */
-export function sendGridWebhookCheck({ outputs, sendGrid }: Patient): Check {
+export function sendGridWebhookCheck({ outputs, sendGrid }: DoctorContext): Check {
   return {
     name: "SendGrid's Event Webhook",
     look: async () => {
       if (outputs.SendGridWebhookUrl === undefined) return skipped(NOT_RECEIVED);
       if (!sendGrid) return skipped(NO_KEY);
       const [webhook] = await sendGrid.webhooksTo(outputs.SendGridWebhookUrl);
-      if (!webhook) return mend(`none posts to SendGridWebhookUrl: ${SETUP}`);
+      if (!webhook) return fix(`none posts to SendGridWebhookUrl: ${SETUP}`);
       const { sendgridPublicKeys } = (await webhookSecretOf(outputs).read()).value;
       const problems = webhookProblems(webhook);
       if (webhook.public_key !== '' && !sendgridPublicKeys.includes(webhook.public_key)) {
         problems.push('its public key is not in the secret');
       }
-      return problems.length > 0 ? mend(`${problems.join('; ')}: ${SETUP}`) : ok('enabled, signed, with all events');
+      return problems.length > 0 ? fix(`${problems.join('; ')}: ${SETUP}`) : ok('enabled, signed, with all events');
     },
   };
 }
@@ -53,7 +53,7 @@ export function webhookProblems(webhook: EventWebhook): string[] {
  *
  * @param patienceMs limit for the wait
  */
-export function testPostCheck({ outputs, sendGrid, client }: Patient, patienceMs = PATIENCE_MS): Check {
+export function testPostCheck({ outputs, sendGrid, client }: DoctorContext, patienceMs = PATIENCE_MS): Check {
   const query = async (TableName: string, key: string, value: string, prefix?: { name: string; begins: string }) => {
     const { Items = [] } = await client.send(
       new QueryCommand({
@@ -91,7 +91,7 @@ export function testPostCheck({ outputs, sendGrid, client }: Patient, patienceMs
       const recorded = await atRest(async () => (await story()).length + (await bounces()).length, patienceMs);
       await clean();
       if (recorded === 0) {
-        return mend(
+        return fix(
           `nothing came within ${patienceMs / 1000} s: look at the logs of ReceiveSendGrid, for its answer, and of RecordEvents`,
         );
       }

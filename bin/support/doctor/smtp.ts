@@ -6,7 +6,7 @@ import type { SmtpAccount } from '../../../lambda/providers/customers-mail-cloud
 import { messageOf } from '../../../local/files.ts';
 import { isLocal } from '../aws.ts';
 import type { StackOutputs } from '../outputs.ts';
-import { mend, ok, skipped, type Verdict } from './verdict.ts';
+import { fix, ok, skipped, type Verdict } from './verdict.ts';
 
 const TIMEOUT_MS = 10_000;
 
@@ -41,9 +41,9 @@ export async function smtpVerdict(account: SmtpAccount, outputs: StackOutputs): 
     const { code, response } = errorSchema.safeParse(error).data ?? {};
     const words = response ?? messageOf(error);
     if (code === 'EAUTH') {
-      return mend(`${server} refuses the SMTP user or its password (${words}): run \`npm run setup -- --replace\``);
+      return fix(`${server} refuses the SMTP user or its password (${words}): run \`npm run setup -- --replace\``);
     }
-    return mend(
+    return fix(
       `cannot sign in at ${server} (${words}): check host and port, and that the server offers STARTTLS with a certificate that verifies; \`npm run setup -- --replace\` takes others`,
     );
   } finally {

@@ -5,11 +5,11 @@ import {
   LambdaClient,
   ListEventSourceMappingsCommand,
 } from '@aws-sdk/client-lambda';
-import type { Patient } from './patient.ts';
-import { type Check, mend, ok, skipped } from './verdict.ts';
+import type { DoctorContext } from './context.ts';
+import { type Check, fix, ok, skipped } from './verdict.ts';
 
 /** Whether the stream of each table has a reader that is enabled. */
-export function streamCheck({ outputs, dynamo, local }: Patient): Check {
+export function streamCheck({ outputs, dynamo, local }: DoctorContext): Check {
   return {
     name: 'streams',
     look: async () => {
@@ -23,7 +23,7 @@ export function streamCheck({ outputs, dynamo, local }: Patient): Check {
         dynamo,
         lambda: new LambdaClient(),
       });
-      return problems.length > 0 ? mend(problems.join('; ')) : ok('each has a reader, which is enabled');
+      return problems.length > 0 ? fix(problems.join('; ')) : ok('each has a reader, which is enabled');
     },
   };
 }

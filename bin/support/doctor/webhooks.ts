@@ -3,16 +3,16 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebhookSecret } from '../../../lambda/webhooks/webhook-secret.ts';
 import { signatureHeaders } from '../../../local/simulators/sendgrid/webhook.ts';
-import { webhookSecretOf } from '../secrets.ts';
-import type { Patient } from './patient.ts';
-import { type Check, mend, NOT_RECEIVED, ok, skipped, type Verdict } from './verdict.ts';
+import { webhookSecretOf } from '../stack-secrets.ts';
+import type { DoctorContext } from './context.ts';
+import { type Check, fix, NOT_RECEIVED, ok, skipped, type Verdict } from './verdict.ts';
 
 /** Functions use a changed secret after this time at the latest. */
 const SECRET_MAX_AGE_MS = 62_000;
 const TIMEOUT_MS = 15_000;
 
 /** What the webhooks answer to posts that are empty: nothing of them is recorded, whatever becomes of them. */
-export function webhookChecks({ outputs }: Patient): Check[] {
+export function webhookChecks({ outputs }: DoctorContext): Check[] {
   const secret = webhookSecretOf(outputs).read();
   secret.catch(() => undefined);
   /** Posts again while functions may still use what the secret was before. */
@@ -53,7 +53,7 @@ export function webhookChecks({ outputs }: Patient): Check[] {
         if (credential === undefined) return skipped('not set up');
         const { status, text } = await postUntil(200, () => postEmpty(url, credential));
         if (status === 200) return ok('an empty list was accepted');
-        return mend(`answered ${status}: ${text}. Look at the log of ReceiveCustomersMailCloud`);
+        return fix(`answered ${status}: ${text}. Look at the log of ReceiveCustomersMailCloud`);
       },
     },
   ];
@@ -70,8 +70,8 @@ interface Credential {
 
 function expect401({ status, text }: Answered): Verdict {
   if (status === 401) return ok('was refused');
-  if (status === 200) return mend('was ACCEPTED: anybody can report bounces. Is this the address of this stack?');
-  return mend(`answered ${status} instead of 401: ${text}. Look at the log of the receiver`);
+  if (status === 200) return fix('was ACCEPTED: anybody can report bounces. Is this the address of this stack?');
+  return fix(`answered ${status} instead of 401: ${text}. Look at the log of the receiver`);
 }
 
 function credentialOf({ customersMailCloud }: WebhookSecret): Credential | undefined {

@@ -2,7 +2,7 @@
 import { inOrder, timeOf } from '../../../lambda/mail/story.ts';
 import type { FoundMail } from '../../../lambda/recipients/found-mail.ts';
 import { counted } from '../../../local/counted.ts';
-import { faint, heading } from '../talk.ts';
+import { faint, heading } from '../terminal.ts';
 import type { Answer } from './find.ts';
 import { outcomeSentence, plain, spoken } from './sentence.ts';
 

@@ -1,8 +1,8 @@
 /** Takes over SendGrid's suppression lists. */
 import { messageOf } from '../../../local/files.ts';
 import { SendGridApi, SUPPRESSION_LISTS, type SuppressionList } from '../sendgrid-api.ts';
+import { tablesOf } from '../stack-tables.ts';
 import { importEntries } from '../suppressions/import.ts';
-import { tablesOf } from '../tables.ts';
 import { done, type Setup, say, title } from './step.ts';
 
 /**

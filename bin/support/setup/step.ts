@@ -1,8 +1,8 @@
 /** The context of every step of the setup, and texts that steps share. */
 import type { Answers } from '../answers.ts';
 import type { StackOutputs } from '../outputs.ts';
-import type { senderSecretOf, webhookSecretOf } from '../secrets.ts';
-import { faint, good, heading } from '../talk.ts';
+import type { senderSecretOf, webhookSecretOf } from '../stack-secrets.ts';
+import { faint, good, heading } from '../terminal.ts';
 
 /** Where a step gets answers, and what it may change. */
 export interface Setup {

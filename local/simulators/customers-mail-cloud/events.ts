@@ -1,6 +1,7 @@
 /** The events of a mail that Customers Mail Cloud sends. */
-import { type Fate, fateOf } from '../fates.ts';
+
 import type { Scheduled } from '../outbox.ts';
+import { type SimulatedOutcome, simulatedOutcome } from '../simulated-outcome.ts';
 
 /** An entry of a webhook post and the `event_type` that it is posted under. */
 export interface CustomersMailCloudEvent {
@@ -23,7 +24,7 @@ export interface ReceivedMail {
   readonly apiData: string;
 }
 
-/** One event of a fate; `at` says when it comes, in milliseconds after the mail. */
+/** One event of an outcome; `at` says when it comes, in milliseconds after the mail. */
 interface Step extends CustomersMailCloudEvent {
   readonly at: (delayMs: number) => number;
 }
@@ -51,7 +52,7 @@ const QUEUED: Step = { at: atOnce, ...delivery('queued', { sourceIp: '100.100.10
 const SUCCEEDED: Step = { at: delayed, ...delivery('succeeded', { senderIp: SENDER_IP }) };
 
 /** Statuses: https://smtps.jp/docs-en/apiv2/webhook/event/ */
-const STEPS: Readonly<Record<Fate, readonly Step[]>> = {
+const STEPS: Readonly<Record<SimulatedOutcome, readonly Step[]>> = {
   delivered: [QUEUED, SUCCEEDED],
   bounce: [QUEUED, failed(NO_SUCH_USER), { at: afterFailure, ...bounce('2', NO_SUCH_USER) }],
   blocked: [QUEUED, failed(MAILBOX_FULL), { at: afterFailure, ...bounce('5', MAILBOX_FULL) }],
@@ -66,7 +67,7 @@ const STEPS: Readonly<Record<Fate, readonly Step[]>> = {
 };
 
 /**
- * All events that a mail will have, by the fate of each recipient: entries of version 2.
+ * All events that a mail will have, by the outcome of each recipient: entries of version 2.
  *
  * @param acceptedAt Unix milliseconds
  * @param delayMs between two events of a recipient
@@ -79,7 +80,7 @@ export function eventsOf(
   timeZone: string,
 ): Scheduled<CustomersMailCloudEvent>[] {
   return recipients.flatMap((to) =>
-    STEPS[fateOf(to)].map(({ at, type, entry }) => {
+    STEPS[simulatedOutcome(to)].map(({ at, type, entry }) => {
       const dueAt = acceptedAt + at(delayMs);
       const reason = entry['reason']?.replace(RECIPIENT, () => to) ?? '';
       return { dueAt, event: { type, entry: { ...mail, to, created: localTime(dueAt, timeZone), ...entry, reason } } };

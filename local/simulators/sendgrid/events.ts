@@ -1,12 +1,13 @@
 /** The events of a mail that SendGrid sends. */
-import { type Fate, fateOf } from '../fates.ts';
+
 import type { Scheduled } from '../outbox.ts';
+import { type SimulatedOutcome, simulatedOutcome } from '../simulated-outcome.ts';
 import type { AcceptedMail } from './mail-send.ts';
 
 /** An Event Webhook event, as it is posted. */
 export type SendGridEvent = Readonly<Record<string, unknown>>;
 
-/** One event of a fate: the fields that are its own, and after how many delays it comes. */
+/** One event of an outcome: the fields that are its own, and after how many delays it comes. */
 type Step = { readonly delays: number; readonly event: string } & SendGridEvent;
 
 const ACCOUNT_ID = 10994919;
@@ -15,7 +16,7 @@ const PROCESSED: Step = { delays: 0, event: 'processed' };
 const DELIVERED: Step = { ...ATTEMPT, delays: 1, event: 'delivered', response: '250 2.0.0 OK 1705637073 - gsmtp' };
 
 /** https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event */
-const STEPS: Readonly<Record<Fate, readonly Step[]>> = {
+const STEPS: Readonly<Record<SimulatedOutcome, readonly Step[]>> = {
   delivered: [PROCESSED, DELIVERED],
   bounce: [
     PROCESSED,
@@ -60,7 +61,7 @@ const STEPS: Readonly<Record<Fate, readonly Step[]>> = {
 };
 
 /**
- * All events that a mail will have, by the fate of each recipient.
+ * All events that a mail will have, by the outcome of each recipient.
  *
  * @param messageId the `X-Message-Id` that the request was answered with
  * @param acceptedAt Unix milliseconds
@@ -74,7 +75,7 @@ export function eventsOf(
 ): Scheduled<SendGridEvent>[] {
   const acceptedAtHex = hex(Math.floor(acceptedAt / 1000));
   return recipients.flatMap(({ email, customArgs }, index) =>
-    STEPS[fateOf(email)].map(({ delays, ...fields }) => {
+    STEPS[simulatedOutcome(email)].map(({ delays, ...fields }) => {
       const dueAt = acceptedAt + delays * delayMs;
       const event = {
         // Custom arguments lie among the fields; a field's own value wins.

@@ -19,7 +19,7 @@ import {
   secretsManagerCalls,
   updateSenderSecret,
   updateWebhookSecret,
-} from '../../../local/aws-api/secrets.ts';
+} from '../../../local/aws-api/secrets-manager.ts';
 import { sqsCalls } from '../../../local/aws-api/sqs-calls.ts';
 import { openQueues } from '../../../local/event-sources/queues.ts';
 import { temporaryDataFolder, temporaryFolder, whenFinished } from '../../temporary.ts';

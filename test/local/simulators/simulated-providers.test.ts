@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { readSenderSecret } from '../../../local/aws-api/secrets.ts';
+import { readSenderSecret } from '../../../local/aws-api/secrets-manager.ts';
 import { Cleanup } from '../../../local/cleanup.ts';
 import { startSimulatedProviders } from '../../../local/simulators/simulated-providers.ts';
 import { temporaryDataFolder, whenFinished } from '../../temporary.ts';

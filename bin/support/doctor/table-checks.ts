@@ -1,7 +1,7 @@
 /** Checks: the tables, as they were deployed. */
 import { DescribeTableCommand, type TableDescription } from '@aws-sdk/client-dynamodb';
-import type { Patient } from './patient.ts';
-import { type Check, mend, ok } from './verdict.ts';
+import type { DoctorContext } from './context.ts';
+import { type Check, fix, ok } from './verdict.ts';
 
 /** What docs/design.md says of a table. */
 interface Expected {
@@ -16,7 +16,7 @@ interface Expected {
  * One line per table: its key, its indexes and its stream, by which an operator sees that the outputs are of this version.
  * `npx cdk drift` shows what somebody changed by hand.
  */
-export function tableChecks({ outputs, dynamo }: Patient): Check[] {
+export function tableChecks({ outputs, dynamo }: DoctorContext): Check[] {
   const tables: Record<string, Expected> = {
     Mail: { name: outputs.MailTableName, key: 'id', indexes: {}, stream: 'NEW_IMAGE' },
     SentLog: {
@@ -38,7 +38,7 @@ export function tableChecks({ outputs, dynamo }: Patient): Check[] {
       const TableName = expected.name;
       const { Table: table = {} } = await dynamo.send(new DescribeTableCommand({ TableName }));
       const unlike = structureProblems(table, expected);
-      return unlike.length > 0 ? mend(`${TableName}: ${unlike.join('; ')}`) : ok(TableName);
+      return unlike.length > 0 ? fix(`${TableName}: ${unlike.join('; ')}`) : ok(TableName);
     },
   }));
 }

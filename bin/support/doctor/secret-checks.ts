@@ -5,17 +5,17 @@ import type { WebhookSecret } from '../../../lambda/webhooks/webhook-secret.ts';
 import { counted } from '../../../local/counted.ts';
 import { messageOf } from '../../../local/files.ts';
 import type { StackOutputs } from '../outputs.ts';
-import { MalformedSecret, senderSecretOf, webhookSecretOf } from '../secrets.ts';
 import { moreThanSending, SendGridApi } from '../sendgrid-api.ts';
-import type { Patient } from './patient.ts';
+import { MalformedSecret, senderSecretOf, webhookSecretOf } from '../stack-secrets.ts';
+import type { DoctorContext } from './context.ts';
 import { smtpVerdict } from './smtp.ts';
-import { type Check, mend, NOT_RECEIVED, ok, skipped, type Verdict } from './verdict.ts';
+import { type Check, fix, NOT_RECEIVED, ok, skipped, type Verdict } from './verdict.ts';
 
 const SETUP = 'run `npm run setup`';
 const SETUP_REPLACE = 'run `npm run setup -- --replace`';
 
 /** One line on their shape, then one per provider for sending and for events: whether they are set, and accepted. */
-export function secretChecks({ outputs }: Patient): Check[] {
+export function secretChecks({ outputs }: DoctorContext): Check[] {
   const webhook = webhookSecretOf(outputs).read();
   const sender = senderSecretOf(outputs).read();
   // Each check that needs a secret reports the error.
@@ -27,7 +27,7 @@ export function secretChecks({ outputs }: Patient): Check[] {
         const reads = await Promise.allSettled([webhook, sender]);
         const errors = reads.flatMap((read) => (read.status === 'rejected' ? [read.reason] : []));
         const malformed = errors.filter((error) => error instanceof MalformedSecret);
-        if (malformed.length > 0) return mend(malformed.map(messageOf).join('; '));
+        if (malformed.length > 0) return fix(malformed.map(messageOf).join('; '));
         if (errors.length > 0) throw errors[0];
         return ok('both have their documented shape');
       },
@@ -53,14 +53,14 @@ export function secretChecks({ outputs }: Patient): Check[] {
 
 async function sendGridSending({ sendgridApiKey: key }: SenderSecret, outputs: StackOutputs): Promise<Verdict> {
   if (key === '') return skipped('not set up; applications may still send by themselves');
-  if (!/^SG\.[\w-]+\.[\w-]+$/.test(key)) return mend(`the API key does not look like one (SG.….…): ${SETUP_REPLACE}`);
+  if (!/^SG\.[\w-]+\.[\w-]+$/.test(key)) return fix(`the API key does not look like one (SG.….…): ${SETUP_REPLACE}`);
   const scopes = await new SendGridApi(outputs, key).scopes().catch((error: unknown) => messageOf(error));
   if (typeof scopes === 'string') {
-    return mend(
+    return fix(
       `the API key is not taken: ${scopes}. ${SETUP_REPLACE} with another; an account in the EU needs the setting sendgridRegion eu`,
     );
   }
-  if (!scopes.includes('mail.send')) return mend(`the API key may not send mail (mail.send): ${SETUP_REPLACE}`);
+  if (!scopes.includes('mail.send')) return fix(`the API key may not send mail (mail.send): ${SETUP_REPLACE}`);
   const more = moreThanSending(scopes);
   return ok(more.length === 0 ? 'the API key may send mail' : 'the API key may send mail, and more than that');
 }
@@ -68,12 +68,12 @@ async function sendGridSending({ sendgridApiKey: key }: SenderSecret, outputs: S
 function sendGridEvents({ sendgridPublicKeys: keys }: WebhookSecret, sends: boolean): Verdict {
   if (keys.length === 0) {
     return sends
-      ? mend(`mail is sent, and no event of it accepted: no public key is set, ${SETUP}`)
+      ? fix(`mail is sent, and no event of it accepted: no public key is set, ${SETUP}`)
       : skipped('not set up');
   }
   const unusable = keys.filter((key) => !parsePublicKey(key)).length;
   if (unusable > 0)
-    return mend(
+    return fix(
       `${unusable} of ${counted(keys.length, 'public key')} ${unusable === 1 ? 'is no P-256 key' : 'are no P-256 keys'} as SendGrid shows it: ${SETUP}`,
     );
   return ok(`${counted(keys.length, 'public key')} set`);
@@ -85,8 +85,8 @@ async function smtp({ customersMailCloudSmtp: account }: SenderSecret, outputs: 
     return skipped('not set up; applications may still send by themselves');
   }
   const missing = Object.entries({ host, user, password }).flatMap(([name, value]) => (value === '' ? [name] : []));
-  if (missing.length > 0) return mend(`the SMTP account lacks ${missing.join(', ')}: ${SETUP}`);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) return mend(`the SMTP port is ${port}: ${SETUP_REPLACE}`);
+  if (missing.length > 0) return fix(`the SMTP account lacks ${missing.join(', ')}: ${SETUP}`);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) return fix(`the SMTP port is ${port}: ${SETUP_REPLACE}`);
   return smtpVerdict(account, outputs);
 }
 
@@ -95,14 +95,14 @@ function customersMailCloudEvents({ customersMailCloud }: WebhookSecret, sends: 
   const count = apiKeys.length + basic.length + bearerTokens.length;
   if (count === 0) {
     return sends
-      ? mend(`mail is sent, and no event of it accepted: no api_key is set, ${SETUP}`)
+      ? fix(`mail is sent, and no event of it accepted: no api_key is set, ${SETUP}`)
       : skipped('not set up');
   }
   const weak = [...apiKeys, ...bearerTokens, ...basic.map(({ password }) => password)].filter(
     ({ length }) => length < 16,
   );
   if (weak.length > 0) {
-    return mend(
+    return fix(
       `${counted(weak.length, 'credential')} of fewer than 16 characters: of an api_key \`npm run setup -- --rotate customers-mail-cloud\`, and later --retire; Basic and Bearer are changed in the secret`,
     );
   }

@@ -31,7 +31,7 @@ export interface RoundOptions {
   readonly outage?: boolean;
 }
 
-export interface SenderLane {
+export interface SenderRig {
   readonly proxy: FaultProxy;
   readonly providers: Providers;
   /** Everything that the providers took or refused so far, in order. */
@@ -69,7 +69,7 @@ export const mailIdOf = (recipient: string) => recipient.replace(/(\+.*)?@.*/, '
 
 export type Senders = Awaited<ReturnType<typeof startSenders>>;
 
-/** The lanes of one stack. They are closed with the storage's lanes, but before it. */
+/** The rigs of one stack. They are closed with the storage's rigs, but before it. */
 export const startSenders = (stack: SynthesizedStack, storage: TestStorage) =>
   startOrUndo((cleanup) => start(stack, storage, cleanup), console.error);
 
@@ -88,7 +88,7 @@ async function start(stack: SynthesizedStack, storage: TestStorage, cleanup: Cle
   let started = 0;
 
   return {
-    lane,
+    rig,
     /** What the tables hold. */
     async rows(): Promise<SentRows> {
       const items: Row[] = [];
@@ -103,8 +103,8 @@ async function start(stack: SynthesizedStack, storage: TestStorage, cleanup: Cle
     close: () => cleanup.run(console.error),
   };
 
-  async function lane(): Promise<SenderLane> {
-    const { proxy } = await storage.lane();
+  async function rig(): Promise<SenderRig> {
+    const { proxy } = await storage.rig();
     const takings: Taking[] = [];
     const refusals: Refusal[] = [];
     const crashes: string[] = [];

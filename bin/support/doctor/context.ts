@@ -7,7 +7,7 @@ import type { Stack } from '../outputs.ts';
 import { SendGridApi } from '../sendgrid-api.ts';
 
 /** The stack that the doctor checks, and the clients that it uses. */
-export interface Patient extends Stack {
+export interface DoctorContext extends Stack {
   readonly local: boolean;
   readonly dynamo: DynamoDBClient;
   readonly client: DynamoDBDocumentClient;
@@ -22,7 +22,7 @@ export interface DoctorOptions {
   readonly days: number;
 }
 
-export function patientOf(stack: Stack, { webhookKey, days }: DoctorOptions): Patient {
+export function doctorContext(stack: Stack, { webhookKey, days }: DoctorOptions): DoctorContext {
   const dynamo = new DynamoDBClient(clientSettings(stack.outputs, 'DynamoDbEndpoint'));
   return {
     ...stack,

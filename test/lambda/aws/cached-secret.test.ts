@@ -1,21 +1,21 @@
 import { createServer } from 'node:http';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import * as z from 'zod/mini';
-import { cachedSecret, UnreadableSecret } from '../../../lambda/aws/secrets.ts';
+import { cachedSecret, UnreadableSecret } from '../../../lambda/aws/cached-secret.ts';
 import { listen } from '../../../local/ports.ts';
 
-type Fate = { readonly value: string } | 'hang' | 'refuse';
+type Answer = { readonly value: string } | 'hang' | 'refuse';
 
 /** Secrets Manager, which answers as it is told, and a secret that is read from it. */
 async function secretOf(schema: z.ZodMiniType = z.object({ key: z.string() })) {
-  const state: { fate: Fate; asked: number } = { fate: { value: '{"key":"first"}' }, asked: 0 };
+  const state: { answer: Answer; asked: number } = { answer: { value: '{"key":"first"}' }, asked: 0 };
   const server = createServer((request, response) => {
     state.asked++;
     request.resume();
     response.setHeader('content-type', 'application/x-amz-json-1.1');
-    if (state.fate === 'hang') return;
-    if (state.fate === 'refuse') response.writeHead(400).end('{"__type":"AccessDeniedException"}');
-    else response.end(JSON.stringify({ SecretString: state.fate.value }));
+    if (state.answer === 'hang') return;
+    if (state.answer === 'refuse') response.writeHead(400).end('{"__type":"AccessDeniedException"}');
+    else response.end(JSON.stringify({ SecretString: state.answer.value }));
   });
   const port = await listen(server, 0, 'Secrets Manager');
   vi.stubEnv('AWS_ENDPOINT_URL_SECRETS_MANAGER', `http://127.0.0.1:${port}`);
@@ -39,7 +39,7 @@ async function secretOf(schema: z.ZodMiniType = z.object({ key: z.string() })) {
 test('a secret is read once a minute', async () => {
   const { state, read, later } = await secretOf();
   expect(await read()).toEqual({ key: 'first' });
-  state.fate = { value: '{"key":"second"}' };
+  state.answer = { value: '{"key":"second"}' };
   later(59_000);
   expect(await read()).toEqual({ key: 'first' });
   later(1_000);
@@ -50,7 +50,7 @@ test('a secret is read once a minute', async () => {
 test('while Secrets Manager hangs the last value stays in use, is given in time, and little is asked', async () => {
   const { state, read, later } = await secretOf();
   await read();
-  state.fate = 'hang';
+  state.answer = 'hang';
   later(61_000);
   const startedAt = performance.now();
   expect(await read()).toEqual({ key: 'first' });
@@ -61,7 +61,7 @@ test('while Secrets Manager hangs the last value stays in use, is given in time,
   expect(await read()).toEqual({ key: 'first' });
   expect(state.asked).toBe(asked);
 
-  state.fate = { value: '{"key":"second"}' };
+  state.answer = { value: '{"key":"second"}' };
   later(1_000);
   expect(await read()).toEqual({ key: 'second' });
 });
@@ -70,7 +70,7 @@ test('a new value of another shape is not used', async () => {
   const { state, read, later } = await secretOf();
   await read();
   for (const value of ['', '[]', '{"key":1}']) {
-    state.fate = { value };
+    state.answer = { value };
     later(61_000);
     expect(await read()).toEqual({ key: 'first' });
   }
@@ -80,9 +80,9 @@ test.each([
   ['refuse', 'Secrets Manager gave none: AccessDeniedException', true],
   [{ value: 'secret-text' }, 'its value is not JSON', false],
   [{ value: '{"key":1}' }, 'its value is not of the documented shape at key', false],
-] as const)('what was never read is an error that says why: %j', async (fate, message, temporary) => {
+] as const)('what was never read is an error that says why: %j', async (answer, message, temporary) => {
   const { state, read } = await secretOf();
-  state.fate = fate;
+  state.answer = answer;
   const error = await read().catch((thrown) => thrown);
   expect(error).toBeInstanceOf(UnreadableSecret);
   expect(error).toMatchObject({ message, temporary });

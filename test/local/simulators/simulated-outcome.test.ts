@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fateOf } from '../../../local/simulators/fates.ts';
+import { simulatedOutcome } from '../../../local/simulators/simulated-outcome.ts';
 
 test.each([
   ['bounce@example.com', 'bounce'],
@@ -12,6 +12,6 @@ test.each([
   ['bounced@example.com', 'delivered'],
   ['user+bounce@example.com', 'delivered'],
   ['user@bounce', 'delivered'],
-])('%s is %s', (address, fate) => {
-  expect(fateOf(address)).toBe(fate);
+])('%s is %s', (address, outcome) => {
+  expect(simulatedOutcome(address)).toBe(outcome);
 });
