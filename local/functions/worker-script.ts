@@ -3,10 +3,16 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { transformSync } from 'esbuild';
 
-/** Strips the types from a script once, so that a process needs no TypeScript loader. */
+/** Without types, by source: each is transformed once per process. */
+const scripts = new Map<string, string>();
+
+/** Takes the types out of a script, so that a process starts on it without a TypeScript loader. */
 export function writeWorkerScript(source: URL, target: string): string {
   mkdirSync(dirname(target), { recursive: true });
-  const { code } = transformSync(readFileSync(source, 'utf8'), { loader: 'ts', format: 'esm', target: 'node20' });
-  writeFileSync(target, code);
+  const script = scripts.get(source.href) ?? transformSync(readFileSync(source, 'utf8'), OPTIONS).code;
+  scripts.set(source.href, script);
+  writeFileSync(target, script);
   return target;
 }
+
+const OPTIONS = { loader: 'ts', format: 'esm', target: 'node20' } as const;
