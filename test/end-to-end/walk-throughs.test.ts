@@ -73,6 +73,15 @@ describe.each([
       { outcome: 'dropped', type: 'suppressed', toEmail: address, toName: '鈴木花子', mailId: id, matched: true },
     ]);
     expect(await stack().story(String(refused['messageId']))).toMatchObject([{ state: 'dropped', recipient: address }]);
+    const published = await until('its event', async () => {
+      const events = await stack().published();
+      return events.find(({ detail }) => detail['messageId'] === refused['messageId']);
+    });
+    expect(published).toMatchObject({
+      'detail-type': 'Mail Dropped',
+      source: 'todoke',
+      detail: { type: 'suppressed', toEmail: address, mailId: id },
+    });
     const found = JSON.parse(await runOn(stack().local.outputsFile, 'find', address, '--json'));
     expect(found).toMatchObject({
       recipient: { suppressed: { by: 'bounce', since: expect.any(String) } },
