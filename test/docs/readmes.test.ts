@@ -20,7 +20,27 @@ const design = await readPage('docs/design.md');
 const PAIRS = [
   ['README.md', 'README.ja.md'],
   ['docs/deploy.md', 'docs/ja/deploy.md'],
+  ['docs/support.md', 'docs/ja/support.md'],
 ] as const;
+
+/** Pages whose Japanese version links to the English one for references and long code. */
+const SHORTER = [
+  ['docs/operations.md', 'docs/ja/operations.md'],
+  ['docs/applications.md', 'docs/ja/applications.md'],
+] as const;
+
+test.each(SHORTER)('each command of %s is in %s, too', async (first, second) => {
+  const commands = async (path: string) => blocks(await readPage(path), 'sh', 'ts');
+  expect(await commands(second)).toEqual(await commands(first));
+});
+
+test('the Japanese page on operating has a section for each alarm', async () => {
+  const alarms = (page: string, heading: string) =>
+    [...section(page, heading).matchAll(/^`([A-Z]\w+)`(?:[,、] ?`([A-Z]\w+)`)?: /gm)].flatMap((found) => found.slice(1));
+  const expected = alarms(await readPage('docs/operations.md'), '## Alarms');
+  expect(expected.length).toBeGreaterThan(10);
+  expect(alarms(await readPage('docs/ja/operations.md'), '## アラーム')).toEqual(expected);
+});
 
 test.each(PAIRS)('%s and %s have the same commands, code and example rows', async (first, second) => {
   const code = async (path: string) => blocks(await readPage(path), 'sh', 'ts', 'json');

@@ -75,9 +75,11 @@ describe('what an alarm says', () => {
     expect(OKActions).toEqual(AlarmActions);
   });
 
-  test('each section under "Mend" is linked, and names its alarms', () => {
-    const mend = operations.split('\n## ').find((section) => section.startsWith('Mend\n')) ?? '';
-    for (const section of mend.split('\n### ').slice(1)) {
+  test('each section under "Alarms" is linked, and names its alarms', () => {
+    const page = operations.split('\n## ').find((section) => section.startsWith('Alarms\n')) ?? '';
+    const sections = page.split('\n### ').slice(1);
+    expect(sections).not.toEqual([]);
+    for (const section of sections) {
       const anchor = section.split('\n')[0]?.toLowerCase().replaceAll(' ', '-');
       const linked = [...alarms].filter(([, { AlarmDescription }]) => AlarmDescription.endsWith(`#${anchor}`));
       expect(linked.length, anchor).toBeGreaterThan(0);
