@@ -36,7 +36,9 @@ test.each(SHORTER)('each command of %s is in %s, too', async (first, second) => 
 
 test('the Japanese page on operating has a section for each alarm', async () => {
   const alarms = (page: string, heading: string) =>
-    [...section(page, heading).matchAll(/^`([A-Z]\w+)`(?:[,、] ?`([A-Z]\w+)`)?: /gm)].flatMap((found) => found.slice(1));
+    [...section(page, heading).matchAll(/^`([A-Z]\w+)`(?:[,、] ?`([A-Z]\w+)`)?: /gm)].flatMap((found) =>
+      found.slice(1),
+    );
   const expected = alarms(await readPage('docs/operations.md'), '## Alarms');
   expect(expected.length).toBeGreaterThan(10);
   expect(alarms(await readPage('docs/ja/operations.md'), '## アラーム')).toEqual(expected);
