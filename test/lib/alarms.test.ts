@@ -12,6 +12,7 @@ import { alarmMetrics, dashboardMetrics } from './watched-metrics.ts';
 const template = resolve(synthesized().toJSON());
 const alarms = alarmsOf(template);
 const operations = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+const japanese = readFileSync(new URL('../../docs/ja/operations.md', import.meta.url), 'utf8');
 
 const MODES: MissingOperand[] = ['makes the result missing', 'is 0'];
 const onIn = (points: readonly Point[], now: number, mode: MissingOperand) =>
@@ -143,8 +144,9 @@ describe('what is watched is there:', () => {
     const ours = unique.filter(({ Namespace }) => Namespace === 'Todoke');
     expect(new Set(ours.map(({ MetricName }) => MetricName)).size).toBeLessThanOrEqual(15);
     expect(dashboardMetrics(template).length).toBeLessThanOrEqual(50);
-    // The price in docs/operations.md.
+    // The price on both pages about operating.
     expect(operations).toContain(`${alarms.size} alarms, over ${alarmMetrics(template).length} metrics`);
+    expect(japanese).toContain(`アラーム ${alarms.size} 個（メトリクス ${alarmMetrics(template).length} 個）`);
   });
 
   function namesOf(type: string): string[] {
