@@ -2,11 +2,9 @@
 import { runCommand } from '../bin/support/command.ts';
 import { wholeNumber } from '../bin/support/whole-number.ts';
 import { bundles, loadTime, receiving } from './figures/receivers.ts';
-import { concurrency, memory, recording, requests } from './figures/recorder.ts';
+import { concurrency, recording } from './figures/recorder.ts';
 import { sender } from './figures/sender.ts';
-import { signature } from './figures/signature.ts';
-import { writeArithmetic, writeReport } from './report/report.ts';
-import { terminalTable } from './report/table.ts';
+import { terminalTable, writeArithmetic, writeReport } from './report.ts';
 import { type Bench, withBench } from './support/bench.ts';
 import type { Figure } from './support/figure.ts';
 
@@ -14,18 +12,15 @@ const MEASUREMENTS: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>
   bundle: bundles,
   'load time': loadTime,
   receiving,
-  signature,
-  requests,
   recording,
   concurrency,
-  memory,
   sender,
 };
 
 await runCommand(
   {
     command: 'npm run bench',
-    does: 'measures every figure of docs/performance.md, and writes that page and its chart',
+    does: 'measures every figure of docs/performance.md, and writes that page',
     options: {
       runs: { default: '5', help: 'runs of each side, in turn; the medians count' },
       only: {
@@ -53,6 +48,6 @@ await runCommand(
     console.log(`\n${terminalTable(figures)}\n`);
     if (only !== '') return;
     await writeReport(figures, times);
-    console.log('Written: docs/performance.svg and the tables of docs/performance.md');
+    console.log('Written: the tables of docs/performance.md');
   },
 );

@@ -16,7 +16,10 @@ await runCommand(
     options: {
       outputs: { default: 'cdk-outputs.json', help: 'the outputs of the stack, as cdk deploy wrote them' },
       port: { default: '8786', help: 'of the console; 0: any that is free' },
-      'allow-send': { default: false, help: 'lets the console send mail, and send again what failed' },
+      'allow-send': {
+        default: false,
+        help: 'lets the console change something: send mail, send again what failed, erase a person’s data',
+      },
     },
   },
   async (values) => {
@@ -36,7 +39,11 @@ await runCommand(
     const port = await listen(server, wantedPort, 'the console');
     console.log(`The console is at http://127.0.0.1:${port}/#token=${token} (Ctrl-C stops it)`);
     console.log('It opens by this whole address only; the token is good until it stops.');
-    console.log(values['allow-send'] ? 'It may send mail.' : 'It only reads; with --allow-send it sends, too.');
+    console.log(
+      values['allow-send']
+        ? 'It may send mail, and erase a person’s data.'
+        : 'It only reads; with --allow-send it sends, too.',
+    );
     await new Promise<void>((resolve) => {
       for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => resolve());
       whenNpmIsGone(resolve);

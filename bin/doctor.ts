@@ -1,4 +1,4 @@
-/** `npm run doctor`: says whether all is well with a stack, and what to do where it is not. */
+/** `npm run doctor`: checks a stack, and says what to fix. */
 import { openAnswers, WEBHOOK_KEY } from './support/answers.ts';
 import { runCommand } from './support/command.ts';
 import { DOCTOR_OPTIONS, runDoctor } from './support/doctor/doctor.ts';

@@ -20,7 +20,7 @@ const MAX_NAMED = 20;
 const REMAINS = [
   'What remains, and for how long:',
   '  - point-in-time recovery of the three tables: 35 days',
-  '  - the streams of Mail and SentLog: 1 day',
+  '  - the streams of the three tables: 1 day',
   '  - EventQueue: events that are not recorded yet, for seconds as a rule, at most 14 days; FailureQueue: at most 14 days',
   '  - logs: no address is in them',
   '  - what the provider keeps, such as its suppression lists; and what you exported or backed up yourself',

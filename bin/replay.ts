@@ -58,7 +58,7 @@ await runCommand(
         dryRun: options['dry-run'],
         onError,
       });
-      const joined = await joinUnmatched(unmatched, store, options['dry-run'], onError);
+      const joined = await joinUnmatched(unmatched, store, { dryRun: options['dry-run'], onError });
       counts.recognized += recognized;
       counts.stillUnrecognized += unrecognized.length - recognized;
       counts.forPeople += unrecognized.filter((row) => rawEventOf(row) === undefined).length;

@@ -12,7 +12,7 @@ import { documentClientOf } from './support/tables.ts';
 import { sentenceOf } from './support/talk.ts';
 import { wholeNumber } from './support/whole-number.ts';
 
-/** Between two lines that say how far the command got. */
+/** Interval of the progress lines. */
 const PROGRESS_ITEMS = 100;
 
 await runCommand(

@@ -15,6 +15,7 @@ import {
 import { repairSecrets } from './support/setup/repair-secrets.ts';
 import { retirePublicKeys, setUpSendGridEvents } from './support/setup/sendgrid-events.ts';
 import { setUpSendGridSending } from './support/setup/sendgrid-sending.ts';
+import { offerSuppressions } from './support/setup/sendgrid-suppressions.ts';
 import { heading } from './support/talk.ts';
 import { wholeNumber } from './support/whole-number.ts';
 
@@ -35,6 +36,10 @@ await runCommand(
       replace: { default: false, help: 'takes new answers in place of what is set, and repairs malformed secrets' },
       rotate: { default: '', help: 'customers-mail-cloud: makes another api_key; both are accepted' },
       retire: { default: '', help: 'sendgrid or customers-mail-cloud: accepts only the newest key' },
+      'import-suppressions': {
+        default: false,
+        help: 'imports SendGrid’s bounces, spam reports and invalid addresses, if the webhook key may read them',
+      },
       'skip-doctor': { default: false, help: 'ends when all is stored' },
       stdin: { default: false, help: 'reads secrets from stdin, a line NAME=value each' },
       ...DOCTOR_OPTIONS,
@@ -94,6 +99,7 @@ await runCommand(
     if (wants('sendgrid')) {
       await setUpSendGridSending(setup);
       await setUpSendGridEvents(setup, options['sendgrid-public-key']);
+      await offerSuppressions(setup, options['import-suppressions']);
     }
     if (wants('customers-mail-cloud')) {
       await setUpCustomersMailCloudEvents(setup);

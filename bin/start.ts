@@ -17,10 +17,11 @@ await runCommand(
     options: {
       port: {
         default: '8787',
-        help: 'of the webhooks; DynamoDB, SendGrid and SMTP take the next three; 0: any that are free',
+        help: 'of the webhooks; DynamoDB, SendGrid, SMTP and the sign-in take the next four; 0: any that are free',
       },
       dir: { default: DEFAULT_DIR, help: 'keeps the tables, secrets and logs between starts' },
       'delay-ms': { default: '1000', help: 'how long the simulated providers take to deliver' },
+      'sign-in': { default: false, help: 'serves the console as a stack does for a team, behind an OpenID provider' },
       'dynamodb-endpoint': { default: '', help: 'a DynamoDB that runs already, such as http://127.0.0.1:8000' },
     },
   },
@@ -48,10 +49,10 @@ await runCommand(
     const report = (line: string) => console.log(`${duration(Date.now() - startedAtMs).padStart(7)}  ${line}`);
     const local = await startLocalMode({
       dir: values.dir,
-      port: wholeNumber('port', values.port, { max: 65_532 }),
+      port: wholeNumber('port', values.port, { max: 65_531 }),
       delayMs: wholeNumber('delay-ms', values['delay-ms'], { max: 3_600_000 }),
       dynamoDbEndpoint: endpoint(values['dynamodb-endpoint']),
-      page: localConsole(report),
+      ...(values['sign-in'] ? { signIn: true } : { page: localConsole(report) }),
       signal: interrupted.signal,
       report,
     });

@@ -1,4 +1,4 @@
-/** `npm run try`: the two walk-throughs, beside a running `npm start`. */
+/** `npm run try`: the walk-throughs, beside a running `npm start`. */
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -11,12 +11,14 @@ import {
 import type { Row } from '../lambda/aws/dynamodb.ts';
 import { PROVIDERS, type Provider, readProvider } from '../lambda/mail/provider.ts';
 import { OUTCOMES } from '../lambda/mail/verdict.ts';
+import { decide } from '../lambda/recipients/decision.ts';
 import { LOG_ROW_ENTRY } from '../lambda/recording/entries.ts';
 import { counted } from '../local/counted.ts';
 import { isLocal, localAwsCli } from './support/aws.ts';
 import { runCommand } from './support/command.ts';
 import { OUTPUTS_OPTION, readOutputs, type StackOutputs } from './support/outputs.ts';
-import { documentClientOf } from './support/tables.ts';
+import { publishedEvents } from './support/published-events.ts';
+import { documentClientOf, tablesWith } from './support/tables.ts';
 import { faint, good, heading, rowText, shellWord } from './support/talk.ts';
 
 /** Longer than any simulated delivery with the default delay. */
@@ -26,7 +28,7 @@ const POLL_MS = 150;
 await runCommand(
   {
     command: 'npm run try',
-    does: 'sends a mail that arrives, one that bounces, and the first again, edited; shows each row as it appears',
+    does: 'sends a mail that arrives, one that bounces, and the first again to the address that bounced; shows each row as it appears',
     options: {
       outputs: OUTPUTS_OPTION,
       provider: { default: 'sendgrid', help: 'sendgrid or customers-mail-cloud' },
@@ -60,7 +62,9 @@ async function play(
   const second = `try-${stamp}-2`;
   const shop = { provider, from: '{"email":"shop@example.com","name":"さくら商店"}', subject: 'ご注文の確認' };
   const there = '{"email":"taro@example.jp","name":"山田太郎"}';
-  const missing = '{"email":"bounce@example.jp","name":"鈴木花子"}';
+  // Another one each time: after a bounce it gets no more mail.
+  const address = `bounce+${stamp.replace(/\D/g, '')}@example.jp`;
+  const missing = `{"email":"${address}","name":"鈴木花子"}`;
 
   say(
     '1. A mail to an address that is there',
@@ -79,20 +83,33 @@ async function play(
 
   say(
     '3. The first item again, edited',
-    'The recipient is changed and `status` deleted, in one edit: that sends it again, as a new mail.',
+    'The recipient is changed to that address and `status` deleted, in one edit: that sends it again, as a new mail. But the address bounced:',
   );
-  await client.send(
-    new UpdateCommand({
-      TableName: outputs.MailTableName,
-      Key: { id: first },
-      UpdateExpression: 'SET #to = :to REMOVE #status',
-      ExpressionAttributeNames: { '#to': 'to', '#status': 'status' },
-      ExpressionAttributeValues: { ':to': missing },
-    }),
-  );
+  await editFirst();
+  const refused = await settled(first, 'failed');
+  show('Mail', 'it was not sent', refused, ['id', 'status', 'error'], Number.POSITIVE_INFINITY);
+  for (const row of await bounces(String(refused['messageId']))) {
+    show('Bounce', 'the recipient was left out', row, ['toEmail', 'outcome', 'type', 'reason', 'mailId']);
+  }
+
+  say('4. The same once more', `This allows the address: npm run suppressions -- remove ${address}`);
+  await decide(tablesWith(outputs, client), { email: address, outcome: 'allowed', reason: 'try', atMs: Date.now() });
+  await editFirst();
   const again = await follow(first);
   await untilState(again, 'bounced');
   await showBounces(again);
+
+  async function editFirst(): Promise<void> {
+    await client.send(
+      new UpdateCommand({
+        TableName: outputs.MailTableName,
+        Key: { id: first },
+        UpdateExpression: 'SET #to = :to REMOVE #status',
+        ExpressionAttributeNames: { '#to': 'to', '#status': 'status' },
+        ExpressionAttributeValues: { ':to': missing },
+      }),
+    );
+  }
 
   async function insert(item: Row): Promise<void> {
     console.log(rowText(item, ['id', 'provider', 'from', 'to', 'subject', 'content']));
@@ -101,13 +118,7 @@ async function play(
 
   /** Shows how an item is sent and logged, and gives the message id. */
   async function follow(id: string): Promise<string> {
-    const item = await until(`the item ${id} to be sent`, async () => {
-      const { Item } = await client.send(
-        new GetCommand({ TableName: outputs.MailTableName, Key: { id }, ConsistentRead: true }),
-      );
-      return Item?.['status'] === 'sent' || Item?.['status'] === 'failed' ? Item : undefined;
-    });
-    if (item['status'] === 'failed') throw new Error(`Cannot go on: the item ${id} failed: ${String(item['error'])}`);
+    const item = await settled(id, 'sent');
     show('Mail', 'it was sent', item, ['id', 'status', 'messageId', 'sentAt', 'attempts']);
     const messageId = String(item['messageId']);
     const log = await until('the log row', async () =>
@@ -115,6 +126,18 @@ async function play(
     );
     show('SentLog', 'and logged', log, ['messageId', 'entry', 'from', 'to', 'subject', 'sentAt']);
     return messageId;
+  }
+
+  async function settled(id: string, expected: 'sent' | 'failed'): Promise<Row> {
+    const item = await until(`the item ${id} to be ${expected}`, async () => {
+      const { Item } = await client.send(
+        new GetCommand({ TableName: outputs.MailTableName, Key: { id }, ConsistentRead: true }),
+      );
+      return Item?.['status'] === 'sent' || Item?.['status'] === 'failed' ? Item : undefined;
+    });
+    const { status, error } = item;
+    if (status === expected) return item;
+    throw new Error(`Cannot go on: the item ${id} is ${String(status)}${error ? `: ${String(error)}` : ''}`);
   }
 
   /** Shows the events of a mail as they come, up to one of that state. */
@@ -158,8 +181,22 @@ async function play(
         'reason',
         'mailId',
       ]);
+      await showEvent(row);
     }
     console.log(`\n  ${good('✓')} you know who did not get it, and why`);
+  }
+
+  /** Shows what applications are told of a failure, if the stack publishes it. */
+  async function showEvent(row: Row): Promise<void> {
+    const { PublishedEventsFile: file, PublishFailures } = outputs;
+    if (file === undefined || PublishFailures !== 'on') return;
+    const event = await until('the event', async () =>
+      (await publishedEvents(file, { fullMessageId: row['fullMessageId'], eventId: row['eventId'] })).find(
+        ({ detail }) => detail.matched,
+      ),
+    );
+    const { detail, ...rest } = event;
+    show('EventBridge', 'published, for whoever has a rule', { ...rest, detail }, ['detail-type', 'time', 'detail']);
   }
 
   async function story(messageId: string): Promise<Row[]> {
@@ -214,8 +251,8 @@ function say(title: string, text: string): void {
   console.log(`\n${heading(title)}\n  ${text}`);
 }
 
-function show(table: string, what: string, row: Row, attributes: readonly string[]): void {
-  console.log(`\n  ${faint('→')} ${table}: ${what}\n${rowText(row, attributes)}`);
+function show(table: string, what: string, row: Row, attributes: readonly string[], longest?: number): void {
+  console.log(`\n  ${faint('→')} ${table}: ${what}\n${rowText(row, attributes, longest)}`);
 }
 
 function goOn(outputs: StackOutputs, provider: string, file: string): string {

@@ -20,7 +20,9 @@ const sendGridApiUrl = environmentVariable('SENDGRID_API_URL');
 const retentionDays = Number(environmentVariable('RETENTION_DAYS'));
 const client = documentClient();
 const mails = mailTable(client, environmentVariable('MAIL_TABLE'));
-const sent = sentLog(eventStore(client), retentionDays);
+const store = eventStore(client);
+const sent = sentLog(store, retentionDays);
+const suppressions = environmentVariable('SUPPRESSION') === 'on' ? { client, bounce: store.bounceTable } : undefined;
 const retries = retryQueue(environmentVariable('RETRY_QUEUE_URL'));
 const breakers = ofEachProvider(circuitBreaker);
 
@@ -36,6 +38,7 @@ export async function handler(
       mails,
       sent,
       retries,
+      suppressions,
       retentionDays,
       senders,
       breakers: isOfStream ? breakers : undefined,

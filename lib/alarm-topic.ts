@@ -1,4 +1,4 @@
-/** Where the alarms go: an encrypted topic that people subscribe to. */
+/** The topic of the alarms: encrypted, for people to subscribe to. */
 import { ArnFormat, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Key } from 'aws-cdk-lib/aws-kms';
@@ -9,7 +9,7 @@ import { fixLogicalId } from './logical-id.ts';
 
 export interface AlarmTopicProps {
   readonly key: Key;
-  /** Has to confirm, by the link in a first mail. */
+  /** The address must confirm the subscription by the link in a first mail. */
   readonly email: string | undefined;
 }
 

@@ -203,21 +203,21 @@ function awsAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       atLeast: STREAM_AGE_MS,
       periods: 3,
       description:
-        'The stream of Mail or SentLog is read more than ten minutes late: mails wait to be sent, or log rows to be joined. What cannot be done is given up after twelve hours; look at the logs of SendMail and JoinLateEvents.',
+        'The stream of Mail, SentLog or Bounce is read more than ten minutes late: mails wait to be sent, log rows to be joined, or failures to be published. What cannot be done is given up after twelve hours; look at the logs of SendMail, JoinLateEvents and PublishFailures.',
       anchor: 'late-streams',
     },
     GivenUp: {
       metric: combined('MAX', [metrics.givenUp, ...metrics.lost], FIVE_MINUTES),
       atLeast: 1,
       description:
-        'Work was given up after its last attempt, and is in FailureQueue for 14 days (a post for about ten). Look at the message: it names the function, or is a post. If FailureQueue is empty, Lambda could not even put a message there (DestinationDeliveryFailures): look at the logs of SendMail and JoinLateEvents.',
+        'Work was given up after its last attempt, and is in FailureQueue for 14 days (a post for about ten). Look at the message: it names the function, or is a post. If FailureQueue is empty, Lambda could not even put a message there (DestinationDeliveryFailures): look at the logs of SendMail, JoinLateEvents and PublishFailures.',
       anchor: 'given-up',
     },
     FailingFunctions: {
       metric: combined('SUM', metrics.functionErrors, HOUR),
       atLeast: 3,
       description:
-        'RecordEvents, SendMail or JoinLateEvents crashed or ran out of time three times or more within an hour. AWS tries again; look at its log for what came before.',
+        'RecordEvents, SendMail, JoinLateEvents or PublishFailures crashed or ran out of time three times or more within an hour. AWS tries again; look at its log for what came before.',
       anchor: 'failing-functions',
     },
     ThrottledFunctions: {

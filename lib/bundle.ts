@@ -1,4 +1,5 @@
 /** Bundles the functions. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AssetHashType } from 'aws-cdk-lib';
@@ -35,12 +36,12 @@ export function bundleOptions(entry: string): BuildOptions {
 }
 
 /**
- * The code of a function, as `index.js`.
+ * The code of a function, as `index.js`, and the files that it reads.
  *
  * esbuild is called as a library: NodejsFunction starts it through npx, one process a function, which takes longer than
  * the rest of a synthesis.
  */
-export function bundle(entry: string, runtime: Runtime): Code {
+export function bundle(entry: string, runtime: Runtime, files: () => Readonly<Record<string, string>>): Code {
   return Code.fromAsset(lambdaFolder, {
     // What is deployed decides whether a function is updated, not what it was made from.
     assetHashType: AssetHashType.OUTPUT,
@@ -51,6 +52,7 @@ export function bundle(entry: string, runtime: Runtime): Code {
       local: {
         tryBundle(outputFolder) {
           buildSync({ ...bundleOptions(entry), outfile: join(outputFolder, 'index.js') });
+          for (const [name, content] of Object.entries(files())) writeFileSync(join(outputFolder, name), content);
           return true;
         },
       },

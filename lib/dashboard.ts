@@ -6,7 +6,6 @@ import {
   GraphWidget,
   type IMetric,
   PeriodOverride,
-  Stats,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import type { MetricName } from '../lambda/aws/metric-names.ts';
@@ -61,24 +60,21 @@ function rows(metrics: Metrics, alarms: Alarms) {
         ...metrics.receivedCounts('Unmatched'),
         ...metrics.receivedCounts('Unrecognized'),
       ]),
+      graph('Failures published', metrics.counts('Published')),
       graph('Posts: refused, or not recorded', [...metrics.receivedCounts('Refused'), ...metrics.counts('Unrecorded')]),
-      graph(
-        'A post takes, 99 of 100 (ms)',
-        metrics.receivers.map((it) => it.metricDuration({ statistic: Stats.p(99), label: it.node.id })),
-      ),
     ),
     row(
       graph('Mails sent', metrics.counts('Sent')),
-      graph('Mails not sent; attempts put off', [...metrics.counts('NotSent'), ...metrics.counts('Retried')]),
+      graph('Mails not sent; recipients left out; attempts put off', [
+        ...metrics.counts('NotSent'),
+        ...metrics.counts('Suppressed'),
+        ...metrics.counts('Retried'),
+      ]),
       graph('Waiting: records in streams (ms), the oldest post (s)', [...metrics.streamAges, metrics.oldestPostAge]),
     ),
     row(
       graph('Failures', [...metrics.webhookErrors, ...metrics.functionErrors, metrics.givenUp]),
-      graph('Costs: write units', metrics.writeUnits),
-      graph(
-        'Costs: functions, invocations × duration (ms of 1 GB)',
-        metrics.functions.map((it) => it.metricDuration({ statistic: Stats.SUM, label: it.node.id })),
-      ),
+      graph('Costs: write units of tables, without indexes', metrics.writeUnits),
     ),
   ];
 }

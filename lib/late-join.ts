@@ -1,4 +1,4 @@
-/** Completes what was recorded before its mail was logged. */
+/** Completes failures that were recorded before their mail was logged. */
 import { Duration } from 'aws-cdk-lib';
 import { FilterRule } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';

@@ -41,6 +41,7 @@ export class MailSender extends Construct {
         RETRY_QUEUE_URL: queues.retries.queueUrl,
         SENDER_SECRET: secrets.sender.secretArn,
         RETENTION_DAYS: String(settings.retentionDays),
+        SUPPRESSION: settings.suppression,
         SENDGRID_API_URL: SENDGRID_API_URLS[settings.sendgridRegion],
       },
     });
@@ -48,6 +49,7 @@ export class MailSender extends Construct {
     storage.grant(send, storage.mail, 'UpdateItem');
     storage.grant(send, storage.sentLog, 'PutItem');
     storage.grant(send, storage.bounce, 'PutItem');
+    if (settings.suppression === 'on') storage.grantBouncesByRecipient(send);
     secrets.grantRead(send, secrets.sender);
     queues.grantSend(send, queues.retries);
     queues.grantConsume(send, queues.retries);

@@ -6,6 +6,7 @@ import { METRIC_DIMENSIONS, METRIC_NAMESPACE, type MetricName } from '../lambda/
 import { PROVIDERS, type Provider } from '../lambda/mail/provider.ts';
 import type { CustomersMailCloudReceiver } from './customers-mail-cloud-receiver.ts';
 import type { EventRecorder } from './event-recorder.ts';
+import type { FailurePublisher } from './failure-publisher.ts';
 import type { LateJoin } from './late-join.ts';
 import type { MailSender } from './mail-sender.ts';
 import type { Queues } from './queues.ts';
@@ -20,6 +21,7 @@ export interface Parts {
   readonly recorder: EventRecorder;
   readonly sender: MailSender;
   readonly lateJoin: LateJoin;
+  readonly publisher: FailurePublisher;
   readonly storage: Storage;
   readonly queues: Queues;
 }
@@ -90,20 +92,20 @@ export class Metrics {
     ];
   }
 
-  /** The functions behind the webhooks. */
-  get receivers() {
+  /** Those behind the webhooks, and the others. */
+  get #functions() {
     const { sendGrid, customersMailCloud } = this.#parts;
-    return [sendGrid, customersMailCloud].flatMap((receiver) => receiver?.receive ?? []);
-  }
-
-  get functions() {
-    return [...this.receivers, ...this.#workers];
+    return [...[sendGrid, customersMailCloud].flatMap((receiver) => receiver?.receive ?? []), ...this.#workers];
   }
 
   /** The functions that streams and the event queue call. */
   get #workers() {
-    const { recorder, sender, lateJoin } = this.#parts;
-    return [recorder.record, sender.send, lateJoin.join];
+    return [this.#parts.recorder.record, ...this.#streamReaders];
+  }
+
+  get #streamReaders() {
+    const { sender, lateJoin, publisher } = this.#parts;
+    return [sender.send, lateJoin.join, publisher.publish];
   }
 
   /** Functions that crashed or ran out of time. A receiver's show in what its webhook answers. */
@@ -113,12 +115,12 @@ export class Metrics {
 
   /** Calls that AWS turned away, of all functions. */
   get throttles(): Metric[] {
-    return this.functions.map((it) => it.metricThrottles({ label: it.node.id }));
+    return this.#functions.map((it) => it.metricThrottles({ label: it.node.id }));
   }
 
-  /** Of tables and indexes. Both indexes of Bounce hold its rows whole: one shows what either costs. */
+  /** Of tables. A row of SentLog costs as much again in one of its indexes, a row of Bounce in both of its own. */
   get writeUnits(): Metric[] {
-    return this.tables('ConsumedWriteCapacityUnits').filter(({ label }) => label !== 'Bounce byDay');
+    return this.tables('ConsumedWriteCapacityUnits').filter(({ label }) => !label?.includes(' '));
   }
 
   /** Of tables and of their indexes, which a table's own metric does not count. */
@@ -134,10 +136,7 @@ export class Metrics {
 
   /** Milliseconds: the age of the last record of each batch when the function gets it. */
   get streamAges(): Metric[] {
-    const { sender, lateJoin } = this.#parts;
-    return [sender.send, lateJoin.join].map((it) =>
-      it.metric('IteratorAge', { statistic: Stats.MAXIMUM, label: it.node.id }),
-    );
+    return this.#streamReaders.map((it) => it.metric('IteratorAge', { statistic: Stats.MAXIMUM, label: it.node.id }));
   }
 
   /** Seconds for which the oldest post has waited. SQS leaves out messages that were received three times. */
@@ -158,8 +157,7 @@ export class Metrics {
 
   /** Given-up work of the streams that did not even get into FailureQueue. */
   get lost(): Metric[] {
-    const { sender, lateJoin } = this.#parts;
-    return [sender.send, lateJoin.join].map((it) =>
+    return this.#streamReaders.map((it) =>
       it.metric('DestinationDeliveryFailures', { statistic: Stats.SUM, label: `lost by ${it.node.id}` }),
     );
   }

@@ -1,4 +1,4 @@
-/** The queue from the receivers to the recorder, that of mail that waits to be tried again, and that of given-up work. */
+/** The queues: EventQueue from the receivers to the recorder, RetryQueue for deferred mail, FailureQueue for given-up work. */
 import { Duration } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';

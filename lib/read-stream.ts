@@ -18,8 +18,8 @@ export interface ReadStreamProps {
 const MAX_RECORD_AGE = Duration.hours(12);
 
 /**
- * Makes a table's stream a function's event source: every record, in order, tried again for hours, one by one in the
- * end. Not the CDK's own event source, which lets the function use the key for anything.
+ * Makes a table's stream a function's event source: every record, in order, retried for hours, finally one by
+ * one. Not the CDK's own event source, which lets the function use the key for anything.
  */
 export function readStream(reader: TodokeFunction, table: Table, props: ReadStreamProps): void {
   const { storage, queues, filters } = props;
@@ -30,7 +30,7 @@ export function readStream(reader: TodokeFunction, table: Table, props: ReadStre
     batchSize: 100,
     reportBatchItemFailures: true,
     bisectBatchOnError: true,
-    // As often as it takes within that age: what fails fast would use up any count within minutes.
+    // Without limit within that age: a function that fails fast would use up any count within minutes.
     retryAttempts: -1,
     maxRecordAge: MAX_RECORD_AGE,
     onFailure: queues.failureDestination,

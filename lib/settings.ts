@@ -31,6 +31,22 @@ const wholeNumber = z
 export const SENDGRID_API_URLS = { global: 'https://api.sendgrid.com', eu: 'https://api.eu.sendgrid.com' } as const;
 export const sendGridRegion = z.enum(['global', 'eu'], { error: 'must be global or eu' });
 
+/** An address, `@` and a domain, or `group:` and the name of a group. */
+const member = z
+  .string()
+  .regex(/^(?:[^\s@:,]+@|@)[^\s@:,]+$|^group:\S.*$/, 'must be an address, @ and a domain, or group: and a name');
+
+/** A text with commas, or a list in cdk.json. They stand in the function's environment, which has 4 KB. */
+const members = z
+  .union([z.array(z.string()), z.string().transform((text) => text.split(','))])
+  .transform((all) => all.map((one) => one.trim()).filter((one) => one !== ''))
+  .pipe(z.array(member))
+  .refine((all) => all.join().length <= 1_000, { error: 'must have at most 1,000 characters: admit a group instead' })
+  .optional();
+
+/** Tokens of these come from anybody's tenant, and an address in them may be made up. */
+const MANY_TENANTS = /login\.microsoftonline\.com\/(common|organizations|consumers|\{)/;
+
 const settingsSchema = z.strictObject({
   /** The CloudFormation stack's name, and the first part of every generated name. */
   stackName: z
@@ -60,11 +76,40 @@ const settingsSchema = z.strictObject({
   alarmEmail: z.email('must be an e-mail address').optional(),
   /** Hours after which a message without any event is "no news". */
   noNewsHours: wholeNumber.pipe(z.number().min(1, 'must be at least 1').max(720, 'must be at most 720')).default(4),
+  /** Whether failures are published on the account's default event bus. */
+  publishFailures: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
+  /** Whether send-mail leaves suppressed recipients out. */
+  suppression: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
   /** Where the SendGrid account lives. */
   sendgridRegion: sendGridRegion.default('global'),
   /** API Gateway writes access logs by one role per account and region: make it, or use the one that is there. */
   apiGatewayAccountRole: z.enum(['create', 'existing'], { error: 'must be create or existing' }).default('create'),
+  /** The OpenID provider that signs people in to the console, as its tokens name it; no console is deployed if left out. */
+  consoleIssuer: z
+    .url({ protocol: /^https$/, error: 'must be an address that starts with https://' })
+    .refine((issuer) => !MANY_TENANTS.test(issuer), { error: 'must be the issuer of your own tenant' })
+    .optional(),
+  /** The console as it is registered at that provider. */
+  consoleClientId: z.string().min(1, 'must not be empty').optional(),
+  /** Who may look, and who may also change: nobody if left out. */
+  consoleReaders: members,
+  consoleOperators: members,
 });
+
+/** What the console for a team needs. */
+export interface ConsoleSettings {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly readers: readonly string[];
+  readonly operators: readonly string[];
+}
+
+/** The settings of the console; undefined if none is deployed. */
+export function consoleSettings(settings: Settings): ConsoleSettings | undefined {
+  const { consoleIssuer: issuer, consoleClientId: clientId, consoleReaders = [], consoleOperators = [] } = settings;
+  if (issuer === undefined || clientId === undefined) return undefined;
+  return { issuer, clientId, readers: consoleReaders, operators: consoleOperators };
+}
 
 /** Says which settings are wrong or unknown, and what is allowed. */
 export class SettingsError extends Error {}
@@ -84,11 +129,25 @@ export function settingsFromContext(node: Node): Settings {
   const context: Record<string, unknown> = node.getAllContext();
   const given = Object.fromEntries(Object.entries(context).filter(([key]) => !isCdkContext(key)));
   const result = settingsSchema.safeParse(given);
-  if (result.success) return result.data;
+  if (result.success) {
+    refuseHalfAConsole(result.data);
+    return result.data;
+  }
   const problems = result.error.issues.map((issue) =>
     issue.code === 'unrecognized_keys'
       ? `there is no setting ${issue.keys.join(', ')}; the settings are ${Object.keys(settingsSchema.shape).join(', ')}`
       : `${issue.path.join('.')} ${issue.message}, got ${JSON.stringify(given[String(issue.path[0])])}`,
   );
   throw new SettingsError(`Cannot use the settings in the CDK context: ${problems.join('; ')}`);
+}
+
+function refuseHalfAConsole(settings: Settings): void {
+  if (consoleSettings(settings) !== undefined) return;
+  const { consoleIssuer, consoleClientId, consoleReaders, consoleOperators } = settings;
+  const given = { consoleIssuer, consoleClientId, consoleReaders, consoleOperators };
+  const [alone] = Object.entries(given).find(([, value]) => value !== undefined) ?? [];
+  if (alone === undefined) return;
+  throw new SettingsError(
+    `Cannot use the setting ${alone} alone: a console needs both consoleIssuer and consoleClientId, and without them none is deployed`,
+  );
 }

@@ -16,9 +16,17 @@ import { grantKey } from './encryption-key.ts';
 import { fixLogicalId } from './logical-id.ts';
 
 /** The actions on a table that functions are granted, one by one. */
-type TableAction = 'BatchGetItem' | 'BatchWriteItem' | 'GetItem' | 'PutItem' | 'Query' | 'UpdateItem';
+type TableAction =
+  | 'BatchGetItem'
+  | 'BatchWriteItem'
+  | 'DeleteItem'
+  | 'GetItem'
+  | 'PutItem'
+  | 'Query'
+  | 'Scan'
+  | 'UpdateItem';
 
-const READS = new Set<TableAction>(['BatchGetItem', 'GetItem', 'Query']);
+const READS = new Set<TableAction>(['BatchGetItem', 'GetItem', 'Query', 'Scan']);
 
 /**
  * What DynamoDB asks of the key in the caller's name (Developer Guide, "Using AWS KMS to encrypt DynamoDB data", without
@@ -77,6 +85,8 @@ export class Storage extends Construct {
     this.bounce = this.#table('Bounce', {
       partitionKey: { name: 'fullMessageId', type: AttributeType.STRING },
       sortKey: { name: 'eventId', type: AttributeType.STRING },
+      // Only the old image tells a repeated post from news.
+      stream: StreamViewType.NEW_AND_OLD_IMAGES,
     });
     for (const [indexName, name] of Object.entries(BOUNCE_INDEXES)) {
       this.bounce.addGlobalSecondaryIndex({
@@ -101,7 +111,25 @@ export class Storage extends Construct {
   /** Lets somebody look bounces up, by key, recipient or day. */
   grantReadBounces(grantee: IGrantable): void {
     this.grant(grantee, this.bounce, 'BatchGetItem', 'GetItem', 'Query');
-    const resourceArns = Object.keys(BOUNCE_INDEXES).map((index) => `${this.bounce.tableArn}/index/${index}`);
+    this.grantQueryIndexes(grantee, this.bounce);
+  }
+
+  /** Lets somebody query all indexes of `table`, whose key they may use already. */
+  grantQueryIndexes(grantee: IGrantable, table: Table): void {
+    const resourceArns = this.writable.flatMap((it) =>
+      it.table === table && it.index !== undefined ? [`${table.tableArn}/index/${it.index}`] : [],
+    );
+    Grant.addToPrincipal({ grantee, actions: ['dynamodb:Query'], resourceArns });
+  }
+
+  /** Lets somebody read the index `byDay` of `table` whole, whose key they may use already. */
+  grantScanByDay(grantee: IGrantable, table: Table): void {
+    Grant.addToPrincipal({ grantee, actions: ['dynamodb:Scan'], resourceArns: [`${table.tableArn}/index/byDay`] });
+  }
+
+  /** Lets a function look up what is known of a recipient, with the key that it may use already. */
+  grantBouncesByRecipient(grantee: IGrantable): void {
+    const resourceArns = [`${this.bounce.tableArn}/index/byRecipient`];
     Grant.addToPrincipal({ grantee, actions: ['dynamodb:Query'], resourceArns });
   }
 

@@ -18,6 +18,8 @@ export interface TodokeFunctionProps {
   readonly timeout: Duration;
   readonly environment: Partial<Record<EnvironmentVariable, string>>;
   readonly reservedConcurrentExecutions?: number;
+  /** Files beside the code, by name. Only made when the code is. */
+  readonly files?: () => Readonly<Record<string, string>>;
 }
 
 export class TodokeFunction extends LambdaFunction {
@@ -25,7 +27,7 @@ export class TodokeFunction extends LambdaFunction {
   readonly defaultPolicy: IConstruct;
 
   constructor(scope: Construct, id: string, props: TodokeFunctionProps) {
-    const { defaults, entry, ...rest } = props;
+    const { defaults, entry, files = () => ({}), ...rest } = props;
     const logGroup = encryptedLogGroup(scope, `${id}Logs`, defaults);
     // Not the managed policy that the CDK would attach: that one may create and write any log group.
     const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
@@ -34,7 +36,7 @@ export class TodokeFunction extends LambdaFunction {
     const defaultPolicy = role.node.findChild('DefaultPolicy');
     super(scope, id, {
       ...rest,
-      code: bundle(entry, RUNTIME),
+      code: bundle(entry, RUNTIME, files),
       handler: 'index.handler',
       runtime: RUNTIME,
       architecture: Architecture.ARM_64,

@@ -5,17 +5,19 @@ import type { Provider } from '../lambda/mail/provider.ts';
 import { AlarmTopic } from './alarm-topic.ts';
 import { Alarms } from './alarms.ts';
 import { ApplicationAccess } from './application-access.ts';
+import { Console } from './console.ts';
 import { CustomersMailCloudReceiver } from './customers-mail-cloud-receiver.ts';
 import { Dashboard } from './dashboard.ts';
 import { EncryptionKey } from './encryption-key.ts';
 import { EventRecorder } from './event-recorder.ts';
+import { FailurePublisher } from './failure-publisher.ts';
 import { LateJoin } from './late-join.ts';
 import { MailSender } from './mail-sender.ts';
 import { Metrics } from './metrics.ts';
 import { Queues } from './queues.ts';
 import { Secrets } from './secrets.ts';
 import { SendGridReceiver } from './sendgrid-receiver.ts';
-import type { Settings } from './settings.ts';
+import { consoleSettings, type Settings } from './settings.ts';
 import { Storage } from './storage.ts';
 
 export interface TodokeStackProps extends StackProps {
@@ -45,8 +47,15 @@ export class TodokeStack extends Stack {
     const recorder = new EventRecorder(this, 'EventRecorder', { defaults, settings, storage, queues });
     const sender = new MailSender(this, 'MailSender', { defaults, settings, storage, secrets, queues });
     const lateJoin = new LateJoin(this, 'LateJoin', { defaults, settings, storage, queues });
+    const publisher = new FailurePublisher(this, 'FailurePublisher', { defaults, settings, storage, queues });
 
-    const metrics = new Metrics(this, { sendGrid, customersMailCloud, recorder, sender, lateJoin, storage, queues });
+    const team = consoleSettings(settings);
+    const console =
+      team &&
+      new Console(this, 'TeamConsole', { defaults, settings: team, noNewsHours: settings.noNewsHours, storage });
+
+    const parts = { sendGrid, customersMailCloud, recorder, sender, lateJoin, publisher, storage, queues };
+    const metrics = new Metrics(this, parts);
     const alarmTopic = new AlarmTopic(this, 'AlarmTopic', { key, email: settings.alarmEmail });
     const alarms = new Alarms(this, 'Alarms', { metrics, topic: alarmTopic });
     const dashboard = new Dashboard(this, 'Dashboard', { metrics, alarms });
@@ -74,6 +83,7 @@ export class TodokeStack extends Stack {
     );
     output('SendGridRegion', settings.sendgridRegion, 'Where the SendGrid account lives');
     output('NoNewsHours', String(settings.noNewsHours), 'After these hours a message without any event is "no news"');
+    output('PublishFailures', settings.publishFailures, 'Whether failures are published on the event bus');
     output(
       'SendMailPolicyArn',
       applications.sendMail.managedPolicyArn,
@@ -85,6 +95,14 @@ export class TodokeStack extends Stack {
       'Attach this to an application that logs its mail',
     );
     output('ReadBouncesPolicyArn', applications.readBounces.managedPolicyArn, 'Attach this to what reads the bounces');
+    if (team && console) {
+      output(
+        'ConsoleUrl',
+        console.url,
+        'Opens the console. Register it at the OpenID provider as the redirect address',
+      );
+      output('ConsoleIssuer', team.issuer, 'The OpenID provider that signs people in to the console');
+    }
     output('AlarmTopicArn', alarmTopic.topicArn, 'Subscribe to this, and you hear of what goes wrong');
     output('DashboardUrl', dashboard.url, 'Shows what is sent, received and going wrong');
     output('WebhookSecretName', secrets.webhook.secretName, 'Holds what webhooks are verified with');

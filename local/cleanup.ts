@@ -1,4 +1,4 @@
-/** What has to be undone at the end. */
+/** Steps to undo at the end. */
 import { messageOf } from './files.ts';
 
 /** Remembers steps, and undoes the last one first. Running it again does nothing more. */
@@ -7,7 +7,7 @@ export class Cleanup {
   #running: Promise<void> | undefined;
   #report: ((problem: string) => void) | undefined;
 
-  /** Remembers how to undo what was just done. What comes when all else is undone already is undone at once. */
+  /** Adds a step to undo. After `run`, the step is undone at once. */
   defer(what: string, undo: () => Promise<void> | void): void {
     this.#steps.push({ what, undo });
     const report = this.#report;
@@ -32,7 +32,7 @@ export class Cleanup {
   }
 }
 
-/** Starts what remembers, step by step, how it is undone: where it fails on the way, nothing of it is left. */
+/** Runs a start that adds its steps to a cleanup. If the start fails, its steps are undone. */
 export async function startOrUndo<Started>(
   start: (cleanup: Cleanup) => Promise<Started>,
   report: (problem: string) => void,

@@ -44,7 +44,7 @@ export async function openDataFolder(dir: string): Promise<DataFolder> {
   }
 }
 
-/** What the system said, in our words. */
+/** The system's error as a sentence. */
 function unusable(dir: string, error: unknown): unknown {
   if (!(error instanceof Error && 'code' in error)) return error;
   const why = UNUSABLE[String(error.code)] ?? messageOf(error);
@@ -94,7 +94,7 @@ async function takeLock(lock: string, holder: LockHolder, dir: string): Promise<
   try {
     while (!(await isLinked(claim, lock))) {
       if (!(await isStale(lock, dir))) continue;
-      // Several may have seen that it is stale. One at a time looks again and removes it, never what another has taken.
+      // Several processes may find it stale. One at a time checks again and removes it, so none removes a new lock.
       const removal = `${lock}.removal`;
       await takeLock(removal, holder, dir);
       try {
@@ -108,7 +108,7 @@ async function takeLock(lock: string, holder: LockHolder, dir: string): Promise<
   }
 }
 
-/** A hard link is made whole or not at all, and not where the name is taken: no reader sees an empty lock. */
+/** A hard link is created atomically and only if the name is free, so no reader sees an empty lock. */
 async function isLinked(claim: string, lock: string): Promise<boolean> {
   try {
     await link(claim, lock);
@@ -123,7 +123,7 @@ async function isLinked(claim: string, lock: string): Promise<boolean> {
 async function isStale(lock: string, dir: string): Promise<boolean> {
   const content = await readJsonFile(lock, z.unknown());
   if (content === undefined) return false;
-  // Older versions wrote other locks. Their processes are gone: nobody runs two versions in one folder.
+  // A lock of an older version is stale: nobody runs two versions in one folder.
   const holder = lockHolder.safeParse(content).data;
   if (holder !== undefined && (await isHeld(holder))) {
     throw new Error(

@@ -75,7 +75,7 @@ export async function readJsonFile<T>(path: string, schema: z.ZodType<T>): Promi
   try {
     return schema.parse(JSON.parse(text));
   } catch (cause) {
-    // JSON.parse quotes what it stumbles over, which may be a secret.
+    // The error of JSON.parse quotes the text, which may be a secret.
     const problem = cause instanceof z.ZodError ? z.prettifyError(cause) : 'it is not JSON';
     throw new Error(`Cannot use ${path}: ${problem}`, { cause });
   }

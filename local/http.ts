@@ -32,18 +32,12 @@ export function header(request: HttpRequest, name: string): string | undefined {
   return request.headers.findLast(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
 }
 
-/** The query's parameters, decoded, each with all of its values. */
-export function queryOf(request: HttpRequest): Map<string, string[]> {
-  const query = new URLSearchParams(request.rawQuery);
-  return new Map(Array.from(new Set(query.keys()), (name) => [name, query.getAll(name)]));
-}
-
 /** Reads a whole request. A body that is longer than `maxBodyBytes` is cut, but stays longer than this. */
 export async function readRequest(message: IncomingMessage, maxBodyBytes: number): Promise<HttpRequest> {
   const chunks: Buffer[] = [];
   let bodyBytes = 0;
   for await (const chunk of message) {
-    // What is too long is still read to its end, so that the client gets to read the answer.
+    // A body that is too long is still read to its end, so that the client reads the answer.
     if (bodyBytes <= maxBodyBytes) chunks.push(chunk);
     bodyBytes += chunk.length;
   }

@@ -1,4 +1,4 @@
-/** JSON from outside; undefined for what is none: JSON.parse would quote it in its message. */
+/** Parses JSON from outside; undefined if it is malformed. The error of JSON.parse would quote it. */
 export function jsonOrUndefined(text: string): unknown {
   try {
     return JSON.parse(text);

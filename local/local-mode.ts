@@ -2,7 +2,8 @@
 import { rm } from 'node:fs/promises';
 import { ALLOW_ALL, type Authorize } from './access.ts';
 import { startAwsApi } from './aws-api/aws-api.ts';
-import { localSecrets, secretsManagerCalls } from './aws-api/secrets.ts';
+import { eventBusCalls } from './aws-api/event-bus-calls.ts';
+import { generateSecrets, localSecrets, secretsManagerCalls } from './aws-api/secrets.ts';
 import { sqsCalls } from './aws-api/sqs-calls.ts';
 import { type Cleanup, startOrUndo } from './cleanup.ts';
 import { inFolder, openDataFolder } from './data-folder.ts';
@@ -15,6 +16,7 @@ import { openQueues } from './event-sources/queues.ts';
 import { toJson, writeFileAtomically } from './files.ts';
 import { createFunctions } from './functions/functions.ts';
 import { choosePorts } from './ports.ts';
+import { type OpenIdProvider, SIGN_IN_SETTINGS, startOpenIdProvider } from './sign-in/openid-provider.ts';
 import { type SimulatedProviders, startSimulatedProviders } from './simulators/simulated-providers.ts';
 import { localOutputs } from './stack/outputs.ts';
 import { readPermissions } from './stack/permissions.ts';
@@ -22,6 +24,7 @@ import { resolveTemplate } from './stack/physical-resources.ts';
 import { readAssembly, synthesizeIfChanged } from './stack/synthesize.ts';
 import { functionUrlRoutes } from './webhooks/function-url.ts';
 import { type Fallback, startGateway } from './webhooks/gateway.ts';
+import { httpApiRoutes } from './webhooks/http-api.ts';
 import { restApiRoutes } from './webhooks/rest-api.ts';
 
 /** How long what runs may go on after a stop. */
@@ -30,7 +33,7 @@ const STOP_GRACE_MS = 5_000;
 export interface LocalModeOptions {
   /** Keeps everything between starts. */
   readonly dir: string;
-  /** Of the webhooks; the next three are DynamoDB's, SendGrid's simulator's and the SMTP simulator's. 0 takes free ones. */
+  /** Of the webhooks; the next four are DynamoDB's, SendGrid's simulator's, the SMTP simulator's and the OpenID provider's. 0 takes free ones. */
   readonly port: number;
   /** Between two events of a mail, in the simulators. */
   readonly delayMs: number;
@@ -41,10 +44,12 @@ export interface LocalModeOptions {
   /** CDK context on top of cdk.json's, such as settings of the stack. */
   readonly context?: Readonly<Record<string, unknown>>;
   readonly timing?: Partial<MappingTiming>;
-  /** Of calls to Secrets Manager, SQS, and of what Lambda does for event source mappings; DynamoDB asks nobody. */
+  /** Of calls to Secrets Manager, SQS, EventBridge, and of what Lambda does for event source mappings; DynamoDB asks nobody. */
   readonly authorize?: Authorize;
   /** Makes what serves the page, at `ConsoleUrl`: on the webhooks' port, what is not a webhook. */
   readonly page?: (running: Pick<LocalMode, 'outputs' | 'providers'>) => Fallback;
+  /** Runs an OpenID provider, and the console of the stack behind it, in place of `page`. */
+  readonly signIn?: boolean;
   /** Stops the start: what was started is stopped, and `startLocalMode` rejects. */
   readonly signal?: AbortSignal;
   /** Gets a line for each step of the start, and for whatever goes wrong later. */
@@ -61,6 +66,8 @@ export interface LocalMode {
   /** By logical id. */
   readonly queues: ReadonlyMap<string, LocalQueue>;
   readonly providers: SimulatedProviders;
+  /** Signs people in to the console, if that was asked for. */
+  readonly openId: OpenIdProvider | undefined;
   /** Finishes what runs within a few seconds and ends everything. Calling it again waits for the same. */
   stop(): Promise<void>;
 }
@@ -96,10 +103,11 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   if (options.dynamoDbEndpoint === undefined) findEngineBinary();
   const ports = await choosePorts(options.port, options.dynamoDbEndpoint === undefined);
 
+  const context = { ...options.context, ...(options.signIn && SIGN_IN_SETTINGS) };
   const assemblyDir = options.assemblyDir ?? folder.path('assembly');
   const { stackName, template, assetDirectories } =
     options.assemblyDir === undefined
-      ? await synthesizeIfChanged({ outDir: assemblyDir, context: options.context ?? {}, signal }, () =>
+      ? await synthesizeIfChanged({ outDir: assemblyDir, context, signal }, () =>
           step('Synthesizing the stack and bundling its functions'),
         )
       : await readAssembly(assemblyDir);
@@ -115,7 +123,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   });
 
   const awsApi = await startAwsApi();
-  cleanup.defer('stop answering for Secrets Manager and SQS', awsApi.stop);
+  cleanup.defer('stop answering for AWS', awsApi.stop);
   const gateway = await startGateway(ports.webhooks, report);
   cleanup.defer('stop the webhooks', () => gateway.stop(0));
   const stack = {
@@ -126,17 +134,21 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
     awsApiOrigin: awsApi.origin,
   };
   const resolved = resolveTemplate(template, stack);
-  const outputs = localOutputs(resolved, stack);
+  // The issuer is of the deployed console only.
+  const { ConsoleIssuer, ...outputs } = localOutputs(resolved, stack);
 
   step('Making the tables');
   const dataHint = options.dynamoDbEndpoint ?? dir;
   const tables = await prepareTables({ template: resolved, database, region, dataHint, cleanup, report });
   const queues = await openQueues(resolved, folder, options.timing?.visibilityTimeoutMs);
   const secrets = localSecrets(resolved, folder);
+  await generateSecrets(resolved, secrets);
   const { authorize = ALLOW_ALL } = options;
+  const publishedEventsFile = folder.path('published-events.jsonl');
   awsApi.answer({
     ...secretsManagerCalls([...secrets.values()], authorize),
     ...sqsCalls([...queues.values()], authorize),
+    ...eventBusCalls({ file: publishedEventsFile, region, authorize }),
   });
 
   step('Starting the simulators of the providers');
@@ -154,6 +166,8 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
     report,
   });
 
+  const openId = options.signIn ? await startOpenIdProvider(ports.openId) : undefined;
+  if (openId) cleanup.defer('stop the OpenID provider', openId.stop);
   step('Starting the functions');
   const functions = createFunctions({
     template: resolved,
@@ -165,7 +179,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
       awsApiOrigin: awsApi.origin,
       extraCaCertificates: providers.caFile,
       // Nothing that is sent here may reach the real SendGrid.
-      overrides: { SENDGRID_API_URL: providers.sendGrid.url },
+      overrides: { SENDGRID_API_URL: providers.sendGrid.url, ...(openId && { CONSOLE_ISSUER: openId.issuer }) },
     },
     report,
   });
@@ -173,22 +187,26 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
     Promise.all(Array.from(functions.values(), (local) => local.stop(graceMs)));
   cleanup.defer('end the functions', async () => void (await stopFunctions(0)));
   const permissions = readPermissions(resolved);
-  const all = {
+  const all: Record<string, string> = {
     ...outputs,
     ...(options.page && { ConsoleUrl: `${gateway.origin}/` }),
+    ...(openId && { ConsoleIssuer: openId.issuer }),
     DynamoDbEndpoint: database.endpoint,
     AwsApiEndpoint: awsApi.origin,
     SendGridApiUrl: providers.sendGrid.url,
     SmtpUrl: providers.smtpUrl,
     SmtpCaFile: providers.caFile,
+    PublishedEventsFile: publishedEventsFile,
   };
   gateway.serve(
     [
       ...restApiRoutes(resolved, region, functions, permissions),
       ...functionUrlRoutes(resolved, region, functions, permissions),
+      ...(openId ? httpApiRoutes({ template: resolved, region, functions, permissions, issuer: openId.issuer }) : []),
     ],
-    options.page?.({ outputs: all, providers }),
+    options.signIn ? undefined : options.page?.({ outputs: all, providers }),
   );
+  await openId?.serve(all['ConsoleUrl'] ?? '');
   providers.resume();
   const mappings = startEventSourceMappings({
     template: resolved,
@@ -213,7 +231,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   signal?.throwIfAborted();
   cleanup.defer(`remove ${outputsFile}`, () => rm(outputsFile, { force: true }));
   await writeFileAtomically(outputsFile, toJson({ [stackName]: all }));
-  return { stackName, outputs: all, outputsFile, queues, providers, stop: () => cleanup.run(report) };
+  return { stackName, outputs: all, outputsFile, queues, providers, openId, stop: () => cleanup.run(report) };
 }
 
 function required<T>(part: T | undefined, name: string): T {

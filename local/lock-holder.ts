@@ -1,4 +1,4 @@
-/** Whether the process that wrote a lock still runs, told without asking the system for its processes. */
+/** Tells whether the process that wrote a lock still runs, without listing processes. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
@@ -10,8 +10,8 @@ import { exists } from './processes.ts';
 const ANSWER_TIMEOUT_MS = 1_000;
 
 /**
- * Who holds a lock: a process that answers at a port with a token. A process id alone says little: after a crash or a
- * reboot the system gives it to another process, as it does a port.
+ * Who holds a lock: a process that answers at a port with a token. A process id alone is not enough: after a crash or a
+ * reboot, another process may have the same id, or the same port.
  */
 export const lockHolder = z.object({ pid: z.number().int().positive(), port: z.number().int(), token: z.uuid() });
 export type LockHolder = z.infer<typeof lockHolder>;

@@ -3,7 +3,7 @@ import { createWriteStream, mkdirSync, openSync, type WriteStream } from 'node:f
 import { dirname } from 'node:path';
 import { messageOf } from './files.ts';
 
-/** A log. One that cannot be written any more is reported, and its further lines are lost. */
+/** A log. If a write fails, the error is reported once and further lines are lost. */
 export class LogFile {
   readonly #stream: WriteStream;
 

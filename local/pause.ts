@@ -1,7 +1,7 @@
-/** A pause that a stop ends. */
+/** A delay that can be aborted. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Waits, though not longer than until `signal` aborts. */
+/** Waits for `ms`, or until `signal` aborts. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

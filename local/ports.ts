@@ -66,13 +66,13 @@ async function closed(port: number, purpose: string): Promise<number> {
 }
 
 /**
- * Local mode's four ports in a row, all known to be free now.
+ * Local mode's ports in a row, known to be free now; the last is only used if somebody is to sign in.
  *
  * @param port the first; with 0 all are 0, for free ones
  */
 export async function choosePorts(port: number, embeddedEngine: boolean) {
   const at = (offset: number) => (port === 0 ? 0 : port + offset);
-  const ports = { webhooks: at(0), dynamoDb: at(1), sendGrid: at(2), smtp: at(3) };
+  const ports = { webhooks: at(0), dynamoDb: at(1), sendGrid: at(2), smtp: at(3), openId: at(4) };
   await assertPortFree(ports.webhooks, 'the webhooks');
   if (embeddedEngine) await assertPortFree(ports.dynamoDb, 'DynamoDB');
   await assertPortFree(ports.sendGrid, "SendGrid's simulator");

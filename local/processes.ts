@@ -57,7 +57,7 @@ export function spawnLeashed(program: string, programArgs: readonly string[], op
     stdio: ['pipe', 'pipe', 'pipe', ...(messages ? (['ipc'] as const) : [])],
   });
   child.stdin?.on('error', () => undefined);
-  // What it left behind in its group ends with it.
+  // Ends the rest of its process group.
   child.once('exit', () => child.stdin?.destroy());
   return child;
 }
@@ -69,7 +69,7 @@ export function signalGroup(child: ChildProcess, signal: NodeJS.Signals, platfor
   try {
     process.kill(-child.pid, signal);
   } catch {
-    // It ended by itself in this moment.
+    // It has just ended by itself.
   }
 }
 

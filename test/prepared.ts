@@ -4,10 +4,13 @@ import { inject } from 'vitest';
 /** The folder with the synthesized stack. */
 export const assemblyDir = () => prepared('assemblyDir');
 
+/** The same with a console for a team. */
+export const consoleAssemblyDir = () => prepared('consoleAssemblyDir');
+
 /** The folder with the bundled commands. */
 export const commandsDir = () => prepared('commandsDir');
 
-async function prepared(name: 'assemblyDir' | 'commandsDir'): Promise<string> {
+async function prepared(name: 'assemblyDir' | 'consoleAssemblyDir' | 'commandsDir'): Promise<string> {
   const answer = await fetch(`${inject('preparedAt')}/${name}`);
   if (!answer.ok) throw new Error(await answer.text());
   return inject(name);

@@ -12,6 +12,7 @@ export const BUNDLE_GOALS = {
   'receive-customers-mail-cloud': 235 * 1024,
   'record-events': 275 * 1024,
   'send-mail': 880 * 1024,
+  'publish-failures': 300 * 1024,
 } as const;
 
 /** The DynamoDB clients' files in a bundle. */
@@ -28,7 +29,7 @@ export async function bundles(): Promise<Figure[]> {
       samples: [Math.max(...receivers.map(({ bytes }) => bytes)) / 1024],
       unit: 'KB, the larger receiver',
       goal: { atMost: 235 },
-      goalText: 'receivers ≤ 235 without a DynamoDB client, recorder ≤ 275, sender ≤ 880',
+      goalText: 'receivers ≤ 235 without a DynamoDB client, recorder ≤ 275, sender ≤ 880, publisher ≤ 300',
       also:
         made.every(({ bytes, goal }) => bytes <= goal) &&
         receivers.every(({ files }) => dynamoDbFiles(files).length === 0),

@@ -5,9 +5,8 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import type { Cleanup } from '../../local/cleanup.ts';
 import { closeServer, listen, originOf } from '../../local/ports.ts';
 import type { Bench } from '../support/bench.ts';
-import { DISTANCE_MS } from '../support/distance.ts';
 import { type Figure, figure, median, ratios } from '../support/figure.ts';
-import type { BenchStorage } from '../support/storage.ts';
+import { DISTANCE_MS } from '../support/stand-in.ts';
 
 const BATCH = 100;
 const API_MS = 50;
@@ -16,21 +15,22 @@ const MAX_CONCURRENCY = 50;
 
 /** A batch of the stream against its records one by one: the same function, and a mail API with a delay. */
 export async function sender(bench: Bench): Promise<Figure[]> {
-  const storage = await bench.storage();
   const api = await startMailApi(bench.cleanup);
-  const sendMail = await bench.start('send-mail', { ...storage.far, SENDGRID_API_URL: api.url });
-  await send(await records(storage, 'warm', 10), 10);
+  const sendMail = await bench.start('send-mail', {
+    AWS_ENDPOINT_URL_DYNAMODB: bench.aws.distantUrl,
+    SENDGRID_API_URL: api.url,
+  });
+  await send(records(bench, 'warm', 10), 10);
   const together: number[] = [];
   const oneByOne: number[] = [];
   let concurrency = 0;
   for (let run = 0; run < bench.runs; run++) {
     api.most = 0;
-    together.push(await send(await records(storage, `together-${run}-`, BATCH), BATCH));
+    together.push(await send(records(bench, `together-${run}-`, BATCH), BATCH));
     concurrency = Math.max(concurrency, api.most);
-    oneByOne.push(await send(await records(storage, `alone-${run}-`, BATCH), 1));
+    oneByOne.push(await send(records(bench, `alone-${run}-`, BATCH), 1));
   }
   await sendMail.stop();
-  await storage.close();
   return [
     figure({
       name: 'sender',
@@ -56,7 +56,7 @@ export async function sender(bench: Bench): Promise<Figure[]> {
 }
 
 /** Puts items into the Mail table. @returns the records that its stream has of them */
-async function records(storage: BenchStorage, tag: string, count: number): Promise<unknown[]> {
+function records(bench: Bench, tag: string, count: number): unknown[] {
   const items = Array.from({ length: count }, (_, n) => ({
     id: `${tag}${n}`,
     from: 'さくら商店 <shop@example.com>',
@@ -64,7 +64,7 @@ async function records(storage: BenchStorage, tag: string, count: number): Promi
     subject: 'ご注文の確認',
     content: 'ありがとうございます。'.repeat(20),
   }));
-  await storage.put(storage.tables.MAIL_TABLE, items);
+  for (const item of items) bench.aws.items.set(item.id, item);
   return items.map((item) => ({
     eventID: `event-of-${item.id}`,
     eventName: 'INSERT',

@@ -1,6 +1,6 @@
 /**
- * What a large campaign does to a new stack, second by second: with the queue, and before it, when receivers recorded each
- * post themselves. Plain arithmetic is not enough: what is refused comes again, and one limit leads to the next.
+ * What a large campaign does to a new stack, second by second. Plain arithmetic is not enough: refused posts come again,
+ * and one limit leads to the next.
  */
 import { markdown } from './markdown.ts';
 
@@ -11,8 +11,6 @@ const HALF_LIFE_S = 120;
 
 /** A post that is verified and queued. An environment takes ten requests a second at most (Lambda Developer Guide, "scaling behavior"). */
 const QUEUED_S = 0.1;
-/** Before the queue: a post that was recorded, and one for which the tables took too long. */
-const [RECORDED_S, GIVEN_UP_S] = [0.2, 7];
 
 /** The limits of the stack's API stage (lib/sendgrid-receiver.ts). */
 const [STAGE_POSTS_PER_S, STAGE_BURST] = [1_000, 1_000];
@@ -38,8 +36,8 @@ interface Campaign {
   readonly mails: number;
   /** Lambda's quota for all functions of the account together. */
   readonly accountConcurrency: number;
-  /** The recorder's maximum concurrency. Undefined: before the queue. */
-  readonly recorders: number | undefined;
+  /** The recorder's maximum concurrency. */
+  readonly recorders: number;
 }
 
 /** Counts of answers; peaks of concurrency; seconds until everything is recorded. */
@@ -47,10 +45,8 @@ function simulate({ mails, accountConcurrency, recorders }: Campaign) {
   const posts = Math.ceil((mails * EVENTS_PER_MAIL) / EVENTS_PER_POST);
   /** Posts that come again at a second, by the number of earlier attempts. */
   const retries = new Map<number, number[]>();
-  /** Environments that become free at a second. */
-  const freed: number[] = [];
-  const outcome = { accepted: 0, failed: 0, turnedAway: 0, peakReceivers: 0, peakRecorders: 0, seconds: 0 };
-  let [arrived, recorded, queued, busy, environments, tokens] = [0, 0, 0, 0, 0, STAGE_BURST];
+  const outcome = { accepted: 0, turnedAway: 0, peakReceivers: 0, peakRecorders: 0, seconds: 0 };
+  let [arrived, recorded, queued, environments, tokens] = [0, 0, 0, 0, STAGE_BURST];
   let [tableUnits, peakUnits] = [NEW_TABLE_UNITS, 0];
 
   for (let second = 0; recorded < posts; second++) {
@@ -58,23 +54,20 @@ function simulate({ mails, accountConcurrency, recorders }: Campaign) {
       tableUnits = Math.min(TABLE_QUOTA_UNITS, Math.max(tableUnits, 2 * peakUnits));
       peakUnits = 0;
     }
-    let postsForTable = Math.floor(tableUnits / UNITS_PER_POST);
-    const record = (count: number) => {
-      postsForTable -= count;
-      recorded += count;
-      peakUnits = Math.max(peakUnits, tableUnits - postsForTable * UNITS_PER_POST);
-    };
-
     // Recorders that wait for the table stay invoked: the table bounds what they record, not how many there are.
-    const polled = Math.min(recorders ?? 0, FIRST_RECORDERS + second * NEW_RECORDERS_PER_S);
+    const polled = Math.min(recorders, FIRST_RECORDERS + second * NEW_RECORDERS_PER_S);
     const recording = Math.min(polled, Math.ceil(queued / POSTS_PER_INVOCATION));
-    const drained = Math.min(queued, Math.floor((recording * RECORDER_EVENTS_PER_S) / EVENTS_PER_POST), postsForTable);
+    const drained = Math.min(
+      queued,
+      Math.floor((recording * RECORDER_EVENTS_PER_S) / EVENTS_PER_POST),
+      Math.floor(tableUnits / UNITS_PER_POST),
+    );
     queued -= drained;
-    record(drained);
+    recorded += drained;
+    peakUnits = Math.max(peakUnits, drained * UNITS_PER_POST);
 
-    busy -= freed[second] ?? 0;
     tokens = Math.min(STAGE_BURST, tokens + STAGE_POSTS_PER_S);
-    environments = Math.min(accountConcurrency - recording, Math.max(environments, busy) + NEW_ENVIRONMENTS_PER_S);
+    environments = Math.min(accountConcurrency - recording, environments + NEW_ENVIRONMENTS_PER_S);
     const due = Math.min(posts, Math.round(posts * (1 - 0.5 ** ((second + 1) / HALF_LIFE_S)))) - arrived;
     arrived += due;
     const attempts = [due, ...(retries.get(second) ?? [])];
@@ -83,23 +76,14 @@ function simulate({ mails, accountConcurrency, recorders }: Campaign) {
     for (const [earlier, count] of attempts.entries()) {
       const passed = Math.min(count, tokens);
       tokens -= passed;
-      const secondsEach = recorders === undefined ? RECORDED_S : QUEUED_S;
-      const invoked = Math.max(0, Math.min(passed, Math.floor((environments - busy - working) / secondsEach)));
-      const accepted = recorders === undefined ? Math.min(invoked, postsForTable) : invoked;
-      working += accepted * secondsEach;
-      if (recorders === undefined) record(accepted);
-      else queued += accepted;
-      const failed = Math.max(0, Math.min(invoked - accepted, Math.floor(environments - busy - working)));
-      busy += failed;
-      freed[second + GIVEN_UP_S] = (freed[second + GIVEN_UP_S] ?? 0) + failed;
-      const turnedAway = count - accepted - failed;
-      comeAgain(retries, second, earlier, turnedAway);
-      comeAgain(retries, second + GIVEN_UP_S, earlier, failed);
+      const accepted = Math.max(0, Math.min(passed, Math.floor((environments - working) / QUEUED_S)));
+      working += accepted * QUEUED_S;
+      queued += accepted;
+      comeAgain(retries, second, earlier, count - accepted);
       outcome.accepted += accepted;
-      outcome.failed += failed;
-      outcome.turnedAway += turnedAway;
+      outcome.turnedAway += count - accepted;
     }
-    outcome.peakReceivers = Math.max(outcome.peakReceivers, Math.ceil(busy + working));
+    outcome.peakReceivers = Math.max(outcome.peakReceivers, Math.ceil(working));
     outcome.peakRecorders = Math.max(outcome.peakRecorders, recording);
     outcome.seconds = second + 1;
   }
@@ -125,31 +109,25 @@ function comeAgain(retries: Map<number, number[]>, second: number, earlier: numb
 export function burstsTable(): string {
   const campaigns = [1_000_000, 10_000_000].flatMap((mails) =>
     [1_000, 10].flatMap((accountConcurrency) =>
-      [undefined, 2, 5, 10, 50].map((recorders) => ({ mails, accountConcurrency, recorders })),
+      [2, 5, 10, 50].map((recorders) => ({ mails, accountConcurrency, recorders })),
     ),
   );
   return markdown(
     [
       'mails',
       'account',
-      'version',
+      'maximum concurrency',
       '200',
-      '503',
       'turned away',
       'peak receivers',
       'peak recorders',
       'all recorded after',
     ],
     campaigns.map((campaign) => {
-      const { accepted, failed, turnedAway, peakReceivers, peakRecorders, seconds } = simulate(campaign);
+      const { accepted, turnedAway, peakReceivers, peakRecorders, seconds } = simulate(campaign);
       const { mails, accountConcurrency, recorders } = campaign;
-      const text = (numbers: readonly number[]) => numbers.map((number) => number.toLocaleString('en-US'));
-      return [
-        ...text([mails, accountConcurrency]),
-        recorders === undefined ? 'before' : `maximum concurrency ${recorders}`,
-        ...text([accepted, failed, turnedAway, peakReceivers, peakRecorders]),
-        `${Math.round(seconds / 60)} min`,
-      ];
+      const numbers = [mails, accountConcurrency, recorders, accepted, turnedAway, peakReceivers, peakRecorders];
+      return [...numbers.map((number) => number.toLocaleString('en-US')), `${Math.round(seconds / 60)} min`];
     }),
   );
 }

@@ -23,6 +23,7 @@ const PRICES = {
   lambdaGbSeconds: 0.0000133334,
   apiRequests: 3.5 / 1e6,
   sqsRequests: 0.4 / 1e6,
+  busEvents: 1 / 1e6,
   kmsRequests: 0.03 / 1e4,
   logGb: 0.5,
   storageGbMonth: 0.25,
@@ -30,6 +31,8 @@ const PRICES = {
 };
 /** Lines of the function, lines of Lambda, and for a post one of the access log. */
 const LOG_BYTES = 1_000;
+/** Of an invocation of publish-failures, which puts at most ten events on the bus in most cases: assumed. */
+const PUBLISHING_SECONDS = 0.05;
 /** SQS counts a request for every 64 KB of its payload. */
 const SQS_CHUNK_KB = 64;
 /** SQS asks KMS per 5 minutes: twice for each role that sends, once for the one that receives (SQS Developer Guide, "Key management"). */
@@ -70,6 +73,7 @@ export function scaleTable(): string {
       'Bounce: units a second at the peak, with its two indexes',
       (scale) => events(scale) * PEAK * FAILURES * BOUNCE_UNITS,
     ],
+    ['failures published a second at the peak', (scale) => events(scale) * PEAK * FAILURES],
     ['read units a second at the peak', (scale) => events(scale) * PEAK * FAILURES * LOOK_UP_UNITS],
     [
       'log rows a second for each partition of SentLog’s byDay',
@@ -99,6 +103,8 @@ export function costTable(): string {
   const recovered = (1e6 * (STORY_ROWS * STORY_BYTES + FAILURES * BOUNCE_BYTES)) / 1e9;
   const postsOf = ({ eventsPerPost }: Scale) => 1e6 / eventsPerPost;
   const recordings = (scale: Scale) => postsOf(scale) / scale.postsPerRecording;
+  // Each recording with failures is a batch of the stream.
+  const publishings = (scale: Scale) => Math.min(recordings(scale), 1e6 * FAILURES);
   const chunks = (kb: number) => Math.ceil(kb / SQS_CHUNK_KB);
   const rows: [string, string, (scale: Scale) => number][] = [
     ['DynamoDB, writes', `${writes.toFixed(2)} units an event`, () => 1e6 * writes * PRICES.writeUnits],
@@ -136,6 +142,14 @@ export function costTable(): string {
       'CloudWatch Logs',
       `${LOG_BYTES.toLocaleString('en-US')} bytes per post and per recording`,
       (scale) => ((postsOf(scale) + recordings(scale)) * LOG_BYTES * PRICES.logGb) / 1e9,
+    ],
+    ['EventBridge', 'one event per failure', () => 1e6 * FAILURES * PRICES.busEvents],
+    [
+      'publishing: Lambda and its logs',
+      'one invocation per recording with failures',
+      (scale) =>
+        publishings(scale) *
+        (PRICES.lambdaRequests + PUBLISHING_SECONDS * PRICES.lambdaGbSeconds + (LOG_BYTES * PRICES.logGb) / 1e9),
     ],
     [
       `storage for ${MONTHS_KEPT} months`,

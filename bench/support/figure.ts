@@ -9,8 +9,8 @@ export interface Figure {
   readonly unit: string;
   /** What was compared with what, and what else was seen. */
   readonly detail: string;
-  /** Missing for a figure that is only shown. `used`: the share of the goal that is used; 1 is just met, less is better. */
-  readonly goal?: { readonly text: string; readonly met: boolean; readonly used: number };
+  /** Missing for a figure that is only shown. */
+  readonly goal?: { readonly text: string; readonly met: boolean };
 }
 
 interface FigureOptions {
@@ -31,9 +31,8 @@ export function figure({ name, samples, unit, goal, goalText, also = true, detai
   const shown = { name, value, min: rounded(Math.min(...samples)), max: rounded(Math.max(...samples)), unit, detail };
   if (goal === undefined) return shown;
   const [part, whole] = 'atMost' in goal ? [value, goal.atMost] : [goal.atLeast, value];
-  const used = part === 0 ? 0 : rounded(part / whole);
   const text = goalText ?? ('atMost' in goal ? `≤ ${goal.atMost}` : `≥ ${goal.atLeast}`);
-  return { ...shown, goal: { text, met: part <= whole && also, used } };
+  return { ...shown, goal: { text, met: part <= whole && also } };
 }
 
 export function median(samples: readonly number[]): number {

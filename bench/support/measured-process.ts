@@ -2,27 +2,21 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 
-/** What loading a bundle took. */
-export interface Loaded {
-  readonly wallMs: number;
-  readonly cpuMs: number;
-  readonly rssBytes: number;
-}
-
-/** What the invocations of one call took together. */
-export interface Measured {
+/** What loading a bundle took, or the invocations of one call together. */
+export interface Took {
   readonly wallMs: number;
   /** User and system time of all threads. */
   readonly cpuMs: number;
-  /** The most memory since the process started. */
-  readonly peakRssBytes: number;
+}
+
+export interface Measured extends Took {
   readonly results: readonly unknown[];
 }
 
-export type FromWorker = { readonly loaded: Loaded } | { readonly measured: Measured } | { readonly error: string };
+export type FromWorker = { readonly loaded: Took } | { readonly measured: Measured } | { readonly error: string };
 
 export interface MeasuredProcess {
-  readonly loaded: Loaded;
+  readonly loaded: Took;
   /**
    * Invokes the handler for each event, one after the other.
    *

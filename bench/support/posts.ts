@@ -28,22 +28,17 @@ const REPLIES = [
 /** An id that looks random, as real ones do: what repeats would compress too well. */
 const idOf = (text: string, length: number) => createHash('sha256').update(text).digest('base64url').slice(0, length);
 
-/** The message id under which the n-th mail of a post is logged. */
-export const messageIdOf = (tag: string, mail: number) => idOf(`mail ${tag} ${mail}`, 22);
-
 interface BounceOptions {
   /** Tells the messages of one post from those of every other. */
   readonly tag: string;
   readonly count: number;
-  /** How many mails the events are about. One each by default. */
-  readonly mails?: number;
 }
 
-/** SendGrid's bounces, of about 460 bytes each. */
-export function bounces({ tag, count, mails = count }: BounceOptions): Record<string, unknown>[] {
+/** SendGrid's bounces, of about 460 bytes each. Each is about a mail of its own. */
+export function bounces({ tag, count }: BounceOptions): Record<string, unknown>[] {
   return Array.from({ length: count }, (_, n) => {
     const [status, reason] = REPLIES[n % REPLIES.length] ?? REPLIES[0];
-    const messageId = messageIdOf(tag, n % mails);
+    const messageId = idOf(`mail ${tag} ${n}`, 22);
     return {
       bounce_classification: 'Invalid Address',
       email: `recipient-${n}@example.jp`,
@@ -60,44 +55,12 @@ export function bounces({ tag, count, mails = count }: BounceOptions): Record<st
   });
 }
 
-/** Events that are not stored. */
-export function opensAndClicks(count: number): Record<string, unknown>[] {
-  return bounces({ tag: 'irrelevant', count }).map(({ reason, status, type, ...event }, n) => ({
-    ...event,
-    event: n % 2 === 0 ? 'open' : 'click',
-    useragent: 'Mozilla/5.0',
-  }));
-}
-
-/** Customers Mail Cloud's deliveries, as its receiver queues them: each mail is queued, and then succeeded. */
-export function deliveries(tag: string, count: number): { eventType: string; entry: Record<string, string> }[] {
-  return Array.from({ length: count }, (_, n) => ({
-    eventType: 'deliveries',
-    entry: {
-      reason: '',
-      sourceIp: '100.100.100.1',
-      returnPath: 'info@return.pro.smtps.jp',
-      created: `2026-09-21 14:03:${String(n % 60).padStart(2, '0')}`,
-      subject: 'ご注文の確認',
-      apiData: '',
-      messageId: `<${tag}-${n >> 1}@example.com>`,
-      from: 'info@example.com',
-      to: `recipient-${n >> 1}@example.jp`,
-      senderIp: n % 2 === 0 ? '' : '100.100.100.3',
-      status: n % 2 === 0 ? 'queued' : 'succeeded',
-    },
-  }));
-}
-
-/** The headers with which SendGrid signs a body. */
-export const signed = (body: string) => signatureHeaders(body, privateKey, POSTED_AT_MS);
-
 /** SendGrid's post as API Gateway passes it to the receiver. */
 export function postInvocation(events: readonly unknown[]) {
   const body = JSON.stringify(events);
   return {
     httpMethod: 'POST',
-    headers: { 'Content-Type': 'application/json;charset=utf-8', ...signed(body) },
+    headers: { 'Content-Type': 'application/json;charset=utf-8', ...signatureHeaders(body, privateKey, POSTED_AT_MS) },
     body: Buffer.from(body).toString('base64'),
     isBase64Encoded: true,
   };

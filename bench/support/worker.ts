@@ -3,7 +3,7 @@
  * are stripped, so it imports types only.
  */
 import { createRequire } from 'node:module';
-import type { FromWorker, Loaded, Measured } from './measured-process.ts';
+import type { FromWorker, Took } from './measured-process.ts';
 
 const send = (message: FromWorker) => process.send?.(message);
 const context = { awsRequestId: 'bench', getRemainingTimeInMillis: () => 60_000 };
@@ -14,16 +14,14 @@ try {
   const require = createRequire(import.meta.url);
   const clock = startClock();
   const { handler } = require(process.argv[2] ?? '');
-  const loaded: Loaded = { ...clock(), rssBytes: process.memoryUsage.rss() };
+  const loaded = clock();
   process.on('message', async (texts: readonly string[]) => {
     try {
       const events: unknown[] = texts.map((text) => JSON.parse(text));
       const results: unknown[] = [];
       const clock = startClock();
       for (const event of events) results.push(await handler(event, context));
-      // Node gives kilobytes on every system.
-      const measured: Measured = { ...clock(), peakRssBytes: process.resourceUsage().maxRSS * 1024, results };
-      send({ measured });
+      send({ measured: { ...clock(), results } });
     } catch (error) {
       send({ error: String(error instanceof Error ? error.stack : error) });
     }
@@ -34,7 +32,7 @@ try {
 }
 
 /** @returns a function that returns wall-clock time and CPU time, of all threads, since the start */
-function startClock(): () => { wallMs: number; cpuMs: number } {
+function startClock(): () => Took {
   const cpu = process.cpuUsage();
   const startedAtMs = performance.now();
   return () => {

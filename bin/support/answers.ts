@@ -1,9 +1,9 @@
-/** What a person answers, and where the answers come from. */
+/** Answers to the questions of a command, and their sources. */
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
-/** The secrets that are asked for, by the environment variables that answer. */
+/** The secrets that are asked for, each with its environment variable. */
 export const SENDING_KEY = 'TODOKE_SENDGRID_API_KEY';
 export const SMTP_PASSWORD = 'TODOKE_SMTP_PASSWORD';
 /** A SendGrid key that may edit webhooks: it is used, and stored nowhere. */
@@ -12,13 +12,13 @@ const SECRETS = [SENDING_KEY, SMTP_PASSWORD, WEBHOOK_KEY];
 
 /** Where answers come from: the environment, lines `NAME=value` on stdin, and a person at a terminal. */
 export interface Answers {
-  /** Whether somebody is there to be asked. */
+  /** Whether a person sits at a terminal. */
   readonly interactive: boolean;
-  /** A secret that is asked for of nobody; `""` where it is not given. */
+  /** A secret that no question asks for; `""` if it is not given. */
   given(name: string): string;
-  /** A secret by the name of its environment variable, asked for without an echo; `""` where nobody gives one. */
+  /** A secret by the name of its environment variable, asked for without an echo; `""` if nobody gives one. */
   secret(name: string, question: string): Promise<string>;
-  /** What may be seen; not asked for where a flag gives it. */
+  /** A value that may be shown. It is not asked for if a flag gives it. */
   open(flag: string, question: string): Promise<string>;
 }
 

@@ -1,8 +1,8 @@
-/** Whether outputs are local mode's, and what asks either. */
+/** Tells outputs of local mode from those of AWS, and sets up clients for either. */
 import { CLIENT_SETTINGS } from '../../lambda/aws/clients.ts';
 import type { StackOutputs } from './outputs.ts';
 
-/** Local mode takes any. DynamoDB Local refuses key ids that have other than letters and digits. */
+/** Local mode accepts any. DynamoDB Local accepts only letters and digits in a key id. */
 const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
 const LOCAL_REGION = 'ap-northeast-1';
 
@@ -29,7 +29,7 @@ export function clientSettings(outputs: StackOutputs, service: 'DynamoDbEndpoint
   };
 }
 
-/** Whether the outputs are those of `npm start`: only there is something that stands in for AWS. */
+/** Whether the outputs are those of `npm start`, which has stand-ins for AWS. */
 export function isLocal(outputs: StackOutputs): boolean {
   return (outputs.DynamoDbEndpoint ?? outputs.AwsApiEndpoint ?? outputs.SendGridApiUrl) !== undefined;
 }

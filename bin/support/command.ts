@@ -1,4 +1,4 @@
-/** What every command does alike. */
+/** What all commands have in common. */
 import { type Options, parseOptions } from './options.ts';
 import { sentenceOf } from './talk.ts';
 

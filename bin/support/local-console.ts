@@ -2,9 +2,10 @@
 import { createConsole } from '../../console/server/console.ts';
 import type { LocalModeOptions } from '../../local/local-mode.ts';
 import { parseOutputs } from './outputs.ts';
+import { publishedEvents } from './published-events.ts';
 import { tablesOf } from './tables.ts';
 
-/** Of local mode: it may send, and post samples. */
+/** Of local mode: it may send, post samples, and show what is published. */
 export function localConsole(report: (line: string) => void): NonNullable<LocalModeOptions['page']> {
   return ({ outputs, providers }) =>
     createConsole({
@@ -12,6 +13,10 @@ export function localConsole(report: (line: string) => void): NonNullable<LocalM
       tables: tablesOf(parseOutputs(outputs)),
       canSend: true,
       post: (post) => providers.post(post),
+      published: async (row) => {
+        const events = await publishedEvents(outputs['PublishedEventsFile'] ?? '', row);
+        return { events: events.map(({ time, 'detail-type': detailType }) => ({ time, detailType })) };
+      },
       report,
     });
 }

@@ -11,7 +11,7 @@ const PROJECTION = {
 };
 
 export interface ItemPage {
-  /** The items that are not sent, with what says why; of the content nothing. */
+  /** The items that are not sent: the attributes that say why, without the content. */
   readonly items: readonly Row[];
   /** How many items were looked at, also those that are sent. */
   readonly looked: number;
@@ -39,7 +39,7 @@ export async function* itemPages(
   }
 }
 
-/** One item, with what says why it is not sent. */
+/** One item: the attributes that say why it is not sent. */
 export async function readItem(client: DynamoDBDocumentClient, table: string, id: unknown): Promise<Row | undefined> {
   const { Item } = await client.send(
     new GetCommand({ TableName: table, Key: { id }, ConsistentRead: true, ...PROJECTION }),

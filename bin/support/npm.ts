@@ -1,4 +1,4 @@
-/** npm, which a command runs under. */
+/** The npm process that runs a command. */
 import { exists } from '../../local/processes.ts';
 
 const LOOK_EVERY_MS = 500;

@@ -9,7 +9,7 @@ export type Options = Readonly<
     {
       readonly default: string | false;
       readonly help: string;
-      /** Whether the command changes nothing without this option. Then no harm is done if npm takes the option for its own. */
+      /** Whether the command changes nothing without this option. Then it does no harm if npm takes the option for its own. */
       readonly safeWithout?: true;
     }
   >
@@ -43,7 +43,7 @@ export function parseOptions(
 
 const typeOf = (option: Options[string] | undefined) => (option?.default === false ? 'boolean' : 'string');
 
-/** `--days -1` as `--days=-1`: else the parser takes the number for an option. */
+/** Writes `--days -1` as `--days=-1`. Otherwise the parser takes the number for an option. */
 function withNegativeNumbers(args: readonly string[], options: Options): string[] {
   const joined: string[] = [];
   for (const arg of args) {

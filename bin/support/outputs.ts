@@ -22,15 +22,20 @@ const stackOutputsSchema = z.object({
   CustomersMailCloudTimeZone: z.string().optional(),
   SendGridRegion: sendGridRegion.default('global'),
   NoNewsHours: z.coerce.number().default(DEFAULT_NO_NEWS_HOURS),
+  PublishFailures: z.string().optional(),
   EventQueueUrl: z.string().optional(),
   FailureQueueUrl: z.string().optional(),
   ConsoleUrl: z.string().optional(),
+  /** Only of a stack with a console for a team. */
+  ConsoleIssuer: z.string().optional(),
   DynamoDbEndpoint: z.string().optional(),
   AwsApiEndpoint: z.string().optional(),
   SendGridApiUrl: z.string().optional(),
   SmtpUrl: z.string().optional(),
   /** Of the authority that vouches for local mode's SMTP server. */
   SmtpCaFile: z.string().optional(),
+  /** Gets a line for each event that local mode's event bus takes. */
+  PublishedEventsFile: z.string().optional(),
 });
 export type StackOutputs = z.infer<typeof stackOutputsSchema>;
 

@@ -27,14 +27,14 @@ export class MalformedSecret extends Error {
   override readonly name = 'MalformedSecret';
 }
 
-/** One of the stack's secrets. Nothing that it throws holds a part of the value. */
+/** One of the stack's secrets. No error quotes a part of the value. */
 class StackSecret<Value> {
   readonly name: string;
   readonly #schema: core.$ZodType<Value>;
   readonly #empty: Value;
   readonly #client: SecretsManagerClient;
 
-  /** @param empty the value that a deployment gives it */
+  /** @param empty the first value, as deployed */
   constructor(outputs: StackOutputs, name: string, schema: core.$ZodType<Value>, empty: Value) {
     this.name = name;
     this.#schema = schema;
@@ -62,7 +62,7 @@ class StackSecret<Value> {
     return dropped;
   }
 
-  /** Changes some attributes, also of what is inside them, and leaves all others as they are. */
+  /** Changes some attributes, also nested ones, and keeps all others. */
   async change(changes: Readonly<Record<string, unknown>>): Promise<void> {
     const { whole } = await this.#read();
     const changed = merged(whole, changes);
@@ -102,7 +102,7 @@ class StackSecret<Value> {
 }
 
 /**
- * What is well-formed in a value; for the rest what the empty value has.
+ * Keeps the well-formed parts of a value, and takes the rest from the empty value.
  *
  * @returns with `dropped`, the places that were not well-formed
  */

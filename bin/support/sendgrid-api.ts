@@ -35,6 +35,15 @@ export type EventWebhook = z.infer<typeof webhookSchema>;
 const webhooksSchema = z.object({
   webhooks: z.array(z.union([webhookSchema, z.object({}).transform(() => undefined)])),
 });
+/** The lists of addresses to which SendGrid sends nothing, by their names in its API. */
+export const SUPPRESSION_LISTS = ['bounces', 'spam_reports', 'invalid_emails'] as const;
+export type SuppressionList = (typeof SUPPRESSION_LISTS)[number];
+/** As many as a page may have ("Retrieve all bounces"). */
+const SUPPRESSIONS_PER_PAGE = 500;
+const suppressionsSchema = z.array(
+  z.object({ email: z.string(), created: z.number(), reason: z.string().default('') }),
+);
+
 const signedSchema = z.object({ public_key: z.string() });
 const errorsSchema = z.object({ errors: z.array(z.object({ message: z.string() })) });
 
@@ -59,6 +68,16 @@ export class SendGridApi {
   /** What the key may do. */
   async scopes(): Promise<string[]> {
     return (await this.#call('GET', '/v3/scopes', scopesSchema)).scopes;
+  }
+
+  /** A suppression list, page by page. */
+  async *suppressions(list: SuppressionList) {
+    for (let offset = 0; ; offset += SUPPRESSIONS_PER_PAGE) {
+      const path = `/v3/suppression/${list}?limit=${SUPPRESSIONS_PER_PAGE}&offset=${offset}`;
+      const page = await this.#call('GET', path, suppressionsSchema);
+      yield* page;
+      if (page.length < SUPPRESSIONS_PER_PAGE) return;
+    }
   }
 
   /** The webhooks that post to an address, whatever its query: the enabled ones first. */

@@ -18,15 +18,15 @@ export const shellWord = (text: string): string => (/^[\w./\\:=@~-]+$/.test(text
 export const duration = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
 /** A row as a person reads it: an attribute a line, long values cut. */
-export function rowText(row: Readonly<Record<string, unknown>>, attributes: readonly string[]): string {
+export function rowText(row: Readonly<Record<string, unknown>>, attributes: readonly string[], longest = 100): string {
   const shown = attributes.filter((name) => row[name] !== undefined && row[name] !== '');
   const width = Math.max(...shown.map((name) => name.length));
-  return shown.map((name) => `    ${faint(name.padEnd(width))}  ${cut(row[name])}`).join('\n');
+  return shown.map((name) => `    ${faint(name.padEnd(width))}  ${cut(row[name], longest)}`).join('\n');
 }
 
-function cut(value: unknown): string {
+function cut(value: unknown, longest: number): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+  return text.length > longest ? `${text.slice(0, longest)}…` : text;
 }
 
 /** What a person is told of an error. */

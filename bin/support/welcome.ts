@@ -7,6 +7,8 @@ import { heading, shellWord } from './talk.ts';
 /** In place of the address of a webhook. */
 const NOT_RECEIVED = 'not received: the setting `providers` leaves it out';
 
+const SIGN_IN = 'sign in as reader@example.com, operator@example.com, or a stranger whom it refuses';
+
 /** What `npm start` runs, and what to do with it. */
 export function welcome(
   outputs: Readonly<Record<string, string>>,
@@ -19,7 +21,7 @@ export function welcome(
   const byHand = platform === 'win32' ? '' : putItem(outputs);
   return `
 ${heading('Look at it')}
-  ${outputs['ConsoleUrl']}   send mail, and see what becomes of it
+  ${outputs['ConsoleUrl']}   ${outputs['ConsoleIssuer'] ? SIGN_IN : 'send mail, and see what becomes of it'}
 
 ${heading('Addresses')}
   SendGrid webhook              ${outputs['SendGridWebhookUrl'] ?? NOT_RECEIVED}

@@ -7,6 +7,7 @@ import { pollAs } from './polling.ts';
 import { hashOf, type Query, useRoute, VIEWS, type View } from './route.ts';
 import { Search } from './search.tsx';
 import { type Say, useSettings } from './settings.tsx';
+import { provider, type Standing, signInAgain, signInByHand, signInOnLoad, signOut } from './sign-in.ts';
 import { whenTokenIsRefused } from './token.ts';
 import { BouncesView } from './views/bounces.tsx';
 import { MailView } from './views/mail.tsx';
@@ -22,8 +23,13 @@ export function App() {
   const [session, setSession] = useState<Session>();
   const [failure, setFailure] = useState<string>();
   const [locked, setLocked] = useState(false);
+  const [standing, setStanding] = useState<Standing>({ is: 'leaving' });
   useEffect(() => {
-    whenTokenIsRefused(() => setLocked(true));
+    whenTokenIsRefused(() => (provider === undefined ? setLocked(true) : signInAgain().then(setStanding)));
+    signInOnLoad().then(setStanding);
+  }, []);
+  useEffect(() => {
+    if (standing.is !== 'in') return;
     server.session().then(
       (answer) => {
         pollAs(answer.mode);
@@ -31,19 +37,22 @@ export function App() {
       },
       (error) => setFailure(messageOf(error, say)),
     );
-  }, []);
+  }, [standing]);
+  if (standing.is !== 'in') return <SignedOut standing={standing} />;
   useEffect(() => {
     document.title = `${titleOf(view, open, say)} · ${say('title')}`;
   }, [say, view, open]);
   const views = VIEWS.filter(
     (name) => (name !== 'send' || session?.canSend !== false) && (name !== 'try' || session?.canTry !== false),
   );
+  // Whoever is on no list sees nothing but that.
+  const isKnown = provider === undefined || session !== undefined;
   return (
     <>
       <button type="button" class="skip" onClick={focusContent}>
         {say('skip')}
       </button>
-      <Header views={views} view={view} />
+      <Header views={isKnown ? views : []} view={view} />
       <main id="content" tabIndex={-1}>
         {locked && (
           <>
@@ -51,7 +60,12 @@ export function App() {
             <p class="lead">{say('lockedHint')}</p>
           </>
         )}
-        {!locked && failure !== undefined && <Notice tone="bad">{say('cannotRead', { message: failure })}</Notice>}
+        {!locked && failure !== undefined && (
+          <>
+            <h1 class="unseen">{say('title')}</h1>
+            <Notice tone="bad">{say('cannotRead', { message: failure })}</Notice>
+          </>
+        )}
         {!locked && session && (
           <Content view={shownView(view, views, session)} open={open} query={query} session={session} />
         )}
@@ -67,7 +81,7 @@ function focusContent() {
 
 /** Local mode starts with its mail, which costs nothing there. */
 function shownView(view: View, views: readonly View[], { mode }: Session): View {
-  if (view === 'recipient' || (view === 'start' && mode === 'deployed')) return view;
+  if (view === 'recipient' || (view === 'start' && mode !== 'local')) return view;
   return views.includes(view) ? view : 'mail';
 }
 
@@ -119,7 +133,7 @@ function Header({ views, view }: { views: readonly (typeof VIEWS)[number][]; vie
           </a>
         ))}
       </nav>
-      <Search />
+      {views.length > 0 && <Search />}
       <div class="switches">
         <button type="button" class="quiet" lang={other} onClick={() => setLanguage(other)}>
           {say('otherLanguage')}
@@ -137,8 +151,31 @@ function Header({ views, view }: { views: readonly (typeof VIEWS)[number][]; vie
             <path d="M8 2a6 6 0 0 1 0 12Z" fill="currentColor" />
           </svg>
         </button>
+        {provider !== undefined && (
+          <button type="button" class="quiet" onClick={signOut}>
+            {say('signOut')}
+          </button>
+        )}
       </div>
     </header>
+  );
+}
+
+/** Instead of the page, while nobody is signed in. */
+function SignedOut({ standing }: { standing: Standing }) {
+  const { say } = useSettings();
+  if (standing.is === 'leaving' || standing.is === 'in') return <p class="faint signed-out">{say('signingIn')}</p>;
+  const why = standing.is === 'failed' ? standing.why : undefined;
+  const known = { provider: say('signInUnreachable'), refused: say('signInRefused') };
+  return (
+    <main id="content" class="signed-out">
+      <img src="/icon.svg" alt="" width="44" height="44" />
+      <h1>{say(why === undefined ? 'signedOut' : 'signInFailed')}</h1>
+      {why !== undefined && <p class="lead">{Object.entries(known).find(([name]) => name === why)?.[1] ?? why}</p>}
+      <button type="button" onClick={signInByHand}>
+        {say('signIn')}
+      </button>
+    </main>
   );
 }
 
@@ -147,8 +184,8 @@ function Footer({ session }: { session: Session }) {
   return (
     <footer>
       <p>
-        {say(session.mode === 'local' ? 'modeLocal' : 'modeDeployed')}
-        {!session.canSend && ` · ${say('readOnly')}`}
+        {say(`mode_${session.mode}`)}
+        {!session.canOperate && ` · ${say('readOnly')}`}
       </p>
       <p class="tables">
         {Object.values(session.tables).map((table) => (

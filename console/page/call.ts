@@ -36,6 +36,7 @@ async function ask<Asks, Answers>(
   if (status === 401) tokenIsRefused();
   const detail = typeof body === 'object' && body !== null && 'error' in body ? String(body.error) : '';
   // The server's own sentence is English, as those of AWS in it are.
+  if (name === 'session' && status === 403) throw new CallError((say) => say('notOnList'));
   throw new CallError((say) =>
     answer.ok ? say('errorUnreadable') : say(status === 403 ? 'errorRefused' : 'errorServer', { status, detail }),
   );
@@ -47,14 +48,17 @@ export const server = {
   mails: (asked: Asked<'mails'>) => ask('mails', CALLS.mails, asked),
   unsent: (asked: Asked<'unsent'>) => ask('unsent', CALLS.unsent, asked),
   recipient: (asked: Asked<'recipient'>, signal?: AbortSignal) => ask('recipient', CALLS.recipient, asked, signal),
+  decide: (asked: Asked<'decide'>) => ask('decide', CALLS.decide, asked),
   search: (asked: Asked<'search'>) => ask('search', CALLS.search, asked),
   story: (asked: Asked<'story'>, signal: AbortSignal) => ask('story', CALLS.story, asked, signal),
   bounces: (asked: Asked<'bounces'>) => ask('bounces', CALLS.bounces, asked),
   overview: (asked: Asked<'overview'>, signal: AbortSignal) => ask('overview', CALLS.overview, asked, signal),
   send: (asked: Asked<'send'>) => ask('send', CALLS.send, asked),
+  forget: (asked: Asked<'forget'>) => ask('forget', CALLS.forget, asked),
   resend: (asked: Asked<'resend'>) => ask('resend', CALLS.resend, asked),
   samples: () => ask('samples', CALLS.samples, {}),
   post: (asked: Asked<'post'>) => ask('post', CALLS.post, asked),
+  published: (asked: Asked<'published'>, signal: AbortSignal) => ask('published', CALLS.published, asked, signal),
   rowsOf: (asked: Asked<'rowsOf'>) => ask('rowsOf', CALLS.rowsOf, asked),
 };
 

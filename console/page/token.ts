@@ -2,6 +2,8 @@
  * The token of `npm run console`. It comes in the address behind the `#`, which browsers send to nobody, and is kept in
  * this origin's storage: a cookie would go to every port of this machine.
  */
+import { idToken, provider } from './sign-in.ts';
+
 const NAME = 'token';
 
 /** Takes the token out of the address, so that it stays in no bookmark. @returns whether there was one */
@@ -20,13 +22,13 @@ addEventListener('hashchange', () => {
 });
 
 export const tokenHeader = (): Record<string, string> => {
-  const token = localStorage.getItem(NAME);
-  return token === null ? {} : { Authorization: `Bearer ${token}` };
+  const token = provider === undefined ? localStorage.getItem(NAME) : idToken();
+  return token ? { Authorization: `Bearer ${token}` } : {};
 };
 
 let refused: (() => void) | undefined;
 
-/** Does something when the server knows no such token: it was started again since, or the address was typed. */
+/** Does something when the server knows no such token: it has expired, the server was started again since, or the address was typed. */
 export function whenTokenIsRefused(then: () => void): void {
   refused = then;
 }

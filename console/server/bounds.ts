@@ -1,4 +1,4 @@
-/** Between which times a list is read. */
+/** The range of times of a list. */
 import type { DayCursor } from '../../lambda/recording/day-index.ts';
 import type { Cursor, Range } from '../shared/api.ts';
 

@@ -1,5 +1,6 @@
 /** The mails to one recipient, and the search for a recipient or a mail. */
-import { mailboxKey } from '../../lambda/mail/address.ts';
+import { mailboxKey, readAddresses } from '../../lambda/mail/address.ts';
+import { decide } from '../../lambda/recipients/decision.ts';
 import { findById } from '../../lambda/recipients/find.ts';
 import { type FoundMail, foundMail } from '../../lambda/recipients/found-mail.ts';
 import {
@@ -13,6 +14,7 @@ import { mailboxKeys, readLookup } from '../../lambda/recipients/lookup.ts';
 import { readSuppression } from '../../lambda/recipients/suppression.ts';
 import type { Tables } from '../../lambda/recipients/tables.ts';
 import type { Answered, Asked, RecipientMail } from '../shared/api.ts';
+import { Refused } from './refused.ts';
 
 /**
  * A page of the mails to an address, or those of the last days of which nothing was reported. The first takes four
@@ -60,6 +62,15 @@ function recipientMail({ messageId = '', sentAt = '', from, recipients, ...mail 
     reason: own?.reason,
     bounceClass: own?.bounceClass,
   };
+}
+
+/** Suppresses or allows an address. @returns what it is now */
+export async function decideOn(tables: Tables, { email, outcome }: Asked<'decide'>): Promise<Answered<'decide'>> {
+  const [address] = readAddresses(email);
+  if (address === undefined) throw new Refused(400, 'Cannot decide: this is not an address');
+  const reason = 'decided in the console';
+  await decide(tables, { email: address.email, outcome, reason, atMs: Date.now() });
+  return { suppressed: await readSuppression(tables, mailboxKeys(address.email)) };
 }
 
 /** Where a text leads. An address leads to its page, also if no mail to it is known: that page says so. */

@@ -1,31 +1,9 @@
 /** Refuses what does not come from the page; reads and answers its calls. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { CONSOLE_HEADER } from '../shared/api.ts';
+import { parseCall, Refused, refuseOtherSites, securityHeaders } from './refused.ts';
 
 const MAX_BODY_BYTES = 6 * 1024 * 1024;
-
-/** An answer other than 200, in words. */
-export class Refused extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
-
-/** Nothing from elsewhere, nobody else's frame, no guessing of types, and no trace of an address in a referrer. */
-const SECURITY_HEADERS = {
-  'Content-Security-Policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Resource-Policy': 'same-origin',
-  'Referrer-Policy': 'no-referrer',
-  'X-Content-Type-Options': 'nosniff',
-  'X-Frame-Options': 'DENY',
-  'Cache-Control': 'no-store',
-};
 
 /**
  * Only this machine's own page may ask. A name that an attacker points at 127.0.0.1 stands in `Host` (DNS rebinding);
@@ -54,13 +32,7 @@ export function refuseWithoutToken(request: IncomingMessage, token: string | und
 /** The JSON of a call from the page. */
 export async function readCall(request: IncomingMessage): Promise<unknown> {
   if (request.method !== 'POST') throw new Refused(405, 'Cannot answer: calls are posted');
-  const site = request.headers['sec-fetch-site'];
-  if (request.headers[CONSOLE_HEADER] !== '1' || (site !== undefined && site !== 'same-origin')) {
-    throw new Refused(403, 'Cannot answer: the request does not come from the page');
-  }
-  if (request.headers['content-type']?.split(';')[0]?.trim() !== 'application/json') {
-    throw new Refused(415, 'Cannot answer: the content type is not application/json');
-  }
+  refuseOtherSites(request.headers);
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request) {
@@ -68,17 +40,13 @@ export async function readCall(request: IncomingMessage): Promise<unknown> {
     if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
   }
   if (bytes > MAX_BODY_BYTES) throw new Refused(413, 'Cannot answer: the request is too large');
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString());
-  } catch (cause) {
-    throw new Refused(400, `Cannot answer: the request is not JSON (${String(cause)})`);
-  }
+  return parseCall(Buffer.concat(chunks).toString());
 }
 
 /** Answers once, with the headers that keep everything else out. */
 export function respond(response: ServerResponse, status: number, type: string, body: string | Uint8Array): void {
   if (response.headersSent) return;
-  response.writeHead(status, { ...SECURITY_HEADERS, 'Content-Type': type });
+  response.writeHead(status, { ...securityHeaders(), 'Content-Type': type });
   response.end(body);
 }
 

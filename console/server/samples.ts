@@ -1,4 +1,4 @@
-/** The documented posts. */
+/** Sample posts. */
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { PROVIDERS } from '../../lambda/mail/provider.ts';

@@ -6,7 +6,7 @@ import { sendAgain } from '../../lambda/sending/send-again.ts';
 import { isWaiting, whyStuck } from '../../lambda/sending/stuck.ts';
 import type { Answered, Asked } from '../shared/api.ts';
 import { problemsOf } from '../shared/new-mail.ts';
-import { Refused } from './requests.ts';
+import { Refused } from './refused.ts';
 
 /** Puts a mail into the Mail table. */
 export async function sendMail({ client, mail }: Tables, asked: Asked<'send'>): Promise<Answered<'send'>> {

@@ -1,4 +1,4 @@
-/** What came of a post that a person tried. */
+/** The rows that a post of the page "Try" made. */
 import { batchGet } from '../../lambda/aws/dynamodb.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import { PROVIDER_EVENTS } from '../../lambda/providers/events.ts';
@@ -6,7 +6,7 @@ import { queryPartition, type Tables } from '../../lambda/recipients/tables.ts';
 import { withStorableKeys } from '../../lambda/recording/keys.ts';
 import { type Answered, type Asked, bounce, bounceKey, type SamplePost, triedEvent } from '../shared/api.ts';
 
-/** No row is found by time, so that any zone does. */
+/** Any time zone: rows are not looked up by time. */
 const ANY_TIME_ZONE = 'UTC';
 const MAX_STORIES = 50;
 const MAX_EVENTS = 500;

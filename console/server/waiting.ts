@@ -1,7 +1,7 @@
 /** How long items have been seen without a status. */
 import { NORMAL_WAIT_MS } from '../../lambda/sending/stuck.ts';
 
-/** An item that nobody looks at any more is forgotten when this many were seen after it. */
+/** The number of items to remember; the ones seen longest ago are dropped. */
 const MAX_ITEMS = 10_000;
 
 /** Nothing in an item says when it was put: so the server remembers since when it has seen one without a status. */

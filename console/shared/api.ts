@@ -170,29 +170,56 @@ export const sample = z.object({
 });
 export type Sample = z.infer<typeof sample>;
 
+/** Why an address gets no mail. */
+const suppressed = z.nullable(
+  z.object({ since: z.string(), reason: z.string(), by: z.enum(['bounce', 'complaint', 'decision']) }),
+);
+
 const nothing = z.object({});
+
+const forgetPosition = z.object({
+  table: z.enum(['mail', 'sentLog', 'bounce']),
+  key: z.optional(z.record(z.string(), z.string())),
+});
 
 /** An event that a post put into a story. */
 export const triedEvent = z.extend(storyEvent, { messageId: z.string() });
 
-/** Each call by its name: what is asked, and what is answered. */
+/**
+ * Who may make a call. `engineer`: whoever runs the console with AWS credentials of their own, or in local mode. The role
+ * of the deployed function has nothing for these calls.
+ */
+export type Role = 'reader' | 'operator' | 'engineer';
+
+/**
+ * Each call by its name: who may make it, what is asked, and what is answered. The access log has a line for each call
+ * with `logged`: for every search and every change. The address in it is that of `email`, of `text` or of the filter.
+ */
 export const CALLS = {
   session: {
+    role: 'reader',
     request: nothing,
     response: z.object({
-      mode: z.enum(['local', 'deployed']),
+      /** `deployed`: over a deployed stack, on an engineer's machine; `team`: served by the stack. */
+      mode: z.enum(['local', 'deployed', 'team']),
+      /** Whether new mails may be sent. */
       canSend: z.boolean(),
+      /** Whether mails may be sent again, and whatever else an operator may do. */
+      canOperate: z.boolean(),
       canTry: z.boolean(),
       tables: z.object({ mail: z.string(), sentLog: z.string(), bounce: z.string() }),
     }),
   },
   mails: {
+    role: 'reader',
     /** `many`: a longer page, of which the page shows only some rows. */
     request: z.object({ filter: z.optional(mailFilter), many: z.optional(z.boolean()), ...listStart }),
     response: z.object({ rows: z.array(listedMail), ...listEnd }),
   },
   /** The mails to an address, newest first; or with `silent` those of the last days of which nothing was reported. */
   recipient: {
+    role: 'reader',
+    logged: true,
     request: z.object({
       email: z.string().check(z.maxLength(2_100)),
       silent: z.optional(z.boolean()),
@@ -201,23 +228,33 @@ export const CALLS = {
     response: z.object({
       /** As it is compared and looked up. */
       email: z.string(),
-      suppressed: z.nullable(
-        z.object({ since: z.string(), reason: z.string(), by: z.enum(['bounce', 'complaint', 'decision']) }),
-      ),
+      suppressed,
       mails: z.array(recipientMail),
       cursor: z.optional(z.array(z.union([z.null(), z.literal('end'), z.record(z.string(), z.string())]))),
     }),
   },
+  /** Suppresses or allows an address. */
+  decide: {
+    role: 'operator',
+    logged: true,
+    request: z.object({ email: z.string().check(z.maxLength(2_100)), outcome: z.enum(['suppressed', 'allowed']) }),
+    response: z.object({ suppressed }),
+  },
   /** What an address, a message id or an item's id leads to: a view, and what is open in it. */
   search: {
+    role: 'reader',
+    logged: true,
     request: z.object({ text: z.string().check(z.maxLength(2_100)) }),
     response: z.object({ view: z.enum(['recipient', 'mail']), open: z.array(z.string()) }),
   },
   unsent: {
+    role: 'reader',
     request: z.object({ cursor: z.optional(cursor) }),
     response: z.object({ items: z.array(mailItem), looked: z.number(), cursor: z.optional(cursor) }),
   },
   story: {
+    role: 'reader',
+    logged: true,
     request: z.object({ messageId: z.optional(z.string()), id: z.optional(z.string()) }),
     response: z.object({
       log: z.optional(listedMail),
@@ -228,10 +265,13 @@ export const CALLS = {
     }),
   },
   bounces: {
+    role: 'reader',
+    logged: true,
     request: z.object({ filter: bounceFilter, ...listStart }),
     response: z.object({ rows: z.array(bounce), ...listEnd }),
   },
   overview: {
+    role: 'reader',
     /** The edges of the chart's columns, oldest first. */
     request: z.object({
       edges: z.array(isoTime).check(z.minLength(2), z.maxLength(200)),
@@ -247,6 +287,7 @@ export const CALLS = {
     }),
   },
   send: {
+    role: 'engineer',
     request: z.object({
       provider: z.string(),
       from: z.string(),
@@ -256,11 +297,45 @@ export const CALLS = {
     }),
     response: z.object({ id: z.string() }),
   },
-  resend: { request: z.object({ id: z.string() }), response: z.object({ again: z.boolean() }) },
-  samples: { request: nothing, response: z.object({ samples: z.array(sample) }) },
-  post: { request: samplePost, response: z.object({ status: z.number(), answer: z.string() }) },
+  /** Everything about a person, some seconds of work at a time: goes on at `position`, where there is one. */
+  forget: {
+    role: 'operator',
+    logged: true,
+    request: z.object({
+      email: z.string().check(z.minLength(3), z.maxLength(2_100)),
+      /** Without it nothing is changed. */
+      erases: z.boolean(),
+      position: z.optional(forgetPosition),
+    }),
+    response: z.object({
+      /** Rows that were read. */
+      read: z.number(),
+      /** Rows about the person, which are erased, or whose part about them is. */
+      rows: z.number(),
+      /** Of these, how many somebody else changed meanwhile: they are as they were. */
+      changed: z.number(),
+      /** Rows in which the address stays, as the sender or in a text: a person must decide about them. */
+      stays: z.array(z.object({ table: z.string(), key: z.string() })),
+      position: z.optional(forgetPosition),
+    }),
+  },
+  resend: {
+    role: 'operator',
+    logged: true,
+    request: z.object({ id: z.string() }),
+    response: z.object({ again: z.boolean() }),
+  },
+  samples: { role: 'engineer', request: nothing, response: z.object({ samples: z.array(sample) }) },
+  post: { role: 'engineer', request: samplePost, response: z.object({ status: z.number(), answer: z.string() }) },
+  /** What was put on the event bus for a Bounce row, in local mode. */
+  published: {
+    role: 'engineer',
+    request: z.object({ fullMessageId: z.string(), eventId: z.string() }),
+    response: z.object({ events: z.array(z.object({ time: z.string(), detailType: z.string() })) }),
+  },
   /** The rows that such a post makes, as they are now. */
   rowsOf: {
+    role: 'engineer',
     request: samplePost,
     response: z.object({
       bounces: z.array(bounce),
@@ -270,7 +345,14 @@ export const CALLS = {
       ignored: z.number(),
     }),
   },
-} as const;
+} as const satisfies Record<string, CallShape>;
+
+interface CallShape {
+  readonly role: Role;
+  readonly logged?: true;
+  readonly request: z.ZodMiniType;
+  readonly response: z.ZodMiniType;
+}
 
 export type CallName = keyof typeof CALLS;
 export type Asked<Name extends CallName> = z.infer<(typeof CALLS)[Name]['request']>;
@@ -281,3 +363,13 @@ export type Session = Answered<'session'>;
 
 /** A header that no other site can send without asking first, which is never allowed. */
 export const CONSOLE_HEADER = 'x-todoke-console';
+
+/** What the page needs to sign somebody in: in `data-sign-in` of the page's root, as JSON. */
+export const signIn = z.object({
+  issuer: z.string(),
+  clientId: z.string(),
+  authorizationEndpoint: z.string(),
+  tokenEndpoint: z.string(),
+  endSessionEndpoint: z.optional(z.string()),
+});
+export type SignIn = z.infer<typeof signIn>;

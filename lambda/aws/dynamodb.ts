@@ -1,4 +1,4 @@
-/** The DynamoDB client, and batches of gets and puts that come to an end. */
+/** The DynamoDB client, and batches of gets and puts that retry unprocessed items. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BatchWriteItemCommand, DynamoDBClient, type WriteRequest } from '@aws-sdk/client-dynamodb';
 import { BatchGetCommand, DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
@@ -37,7 +37,7 @@ const GETS_PER_REQUEST = 100;
 const PUTS_PER_REQUEST = 25;
 
 /**
- * Gets rows of one table by key, in as few requests as there can be.
+ * Gets rows of one table by key, in as few requests as possible.
  *
  * @param keys all different
  * @param signal ends the work, with its reason or the SDK's AbortError
@@ -128,7 +128,7 @@ async function unlessThrottled<Answer>(answer: Promise<Answer>): Promise<Answer 
   }
 }
 
-/** Whether DynamoDB does not take an item however often it is sent. */
+/** Whether DynamoDB refuses an item, so that a retry is useless. */
 export function isInvalidItem(error: unknown): error is Error {
   return error instanceof Error && (error.name === 'ValidationException' || error.name === 'SerializationException');
 }

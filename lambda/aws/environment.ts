@@ -1,4 +1,4 @@
-/** The environment variables that lib/ gives to the functions and that the functions read. */
+/** The environment variables that lib/ gives to the functions and that the functions read; the last is Lambda's own. */
 export type EnvironmentVariable =
   | 'STACK_NAME'
   | 'MAIL_TABLE'
@@ -9,8 +9,16 @@ export type EnvironmentVariable =
   | 'EVENT_QUEUE_URL'
   | 'RETRY_QUEUE_URL'
   | 'RETENTION_DAYS'
+  | 'PUBLISH_FAILURES'
   | 'CUSTOMERS_MAIL_CLOUD_TIME_ZONE'
-  | 'SENDGRID_API_URL';
+  | 'SENDGRID_API_URL'
+  | 'SUPPRESSION'
+  | 'NO_NEWS_HOURS'
+  | 'CONSOLE_ISSUER'
+  | 'CONSOLE_CLIENT_ID'
+  | 'CONSOLE_TEAM'
+  | 'ACCESS_LOG_SECRET'
+  | 'LAMBDA_TASK_ROOT';
 
 /**
  * The value that the stack gave this function.

@@ -1,11 +1,11 @@
-/** Work on many items, some at one time. */
+/** Bounded concurrency. */
 
 /** Requests at one time: enough to hide a request's latency, few enough for one connection pool. */
 const CONCURRENCY = 16;
 
 /**
- * Runs `work` for every item, a bounded number at one time. After the first error no further item is begun, and it is
- * thrown when those under way have ended.
+ * Runs `work` for every item, a bounded number at one time. After the first error no further item is started, and the
+ * error is thrown when the running ones have ended.
  */
 export async function forEachConcurrently<Item>(
   items: readonly Item[],

@@ -3,8 +3,8 @@
 /**
  * Writes one structured line to the function's log.
  *
- * Counts, ids and durations only: never a secret, an address, or a part of a mail or a post. Straight to the stream,
- * because `console.log` puts a prefix of the runtime's before it.
+ * Counts, ids and durations only: never a secret, an address, or a part of a mail or a post. Writes to the stream,
+ * because `console.log` adds a prefix of the runtime.
  */
 export function log(
   level: 'info' | 'warn' | 'error',

@@ -3,7 +3,7 @@ import type { Provider } from '../mail/provider.ts';
 import { environmentVariable } from './environment.ts';
 import { METRIC_DIMENSIONS, METRIC_NAMESPACE, type MetricName } from './metric-names.ts';
 
-/** How many there were of each; what is missing or 0 is not counted, and costs nothing. */
+/** Counts by metric. A missing or zero count makes no data point, and costs nothing. */
 export type Counts = Readonly<Partial<Record<MetricName, number>>>;
 
 /**

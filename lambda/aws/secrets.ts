@@ -7,7 +7,7 @@ import { errorFields, errorName, LoggableError, log } from './log.ts';
 /** A secret cannot be read. Its message says why, and holds nothing of the secret. */
 export class UnreadableSecret extends LoggableError {
   override readonly name = 'UnreadableSecret';
-  /** Whether it may be read later: Secrets Manager gave none. Else somebody must mend its value. */
+  /** Whether a later read may succeed, because Secrets Manager did not answer. Otherwise somebody must fix the value. */
   readonly temporary: boolean;
 
   constructor(message: string, options: ErrorOptions & { temporary?: boolean } = {}) {
@@ -25,8 +25,8 @@ const RENEWAL_MS = 1_500;
 const FIRST_READ_MS = 5_000;
 
 /**
- * Reads a secret, keeps it in memory, and reads it again when it is a minute old. Where Secrets Manager gives none then,
- * or a value of another shape, the last value stays in use.
+ * Reads a secret, keeps it in memory, and reads it again when it is a minute old. If Secrets Manager does not answer then,
+ * or the value has another shape, the last value stays in use.
  *
  * @param nameOrArn of the secret
  * @throws UnreadableSecret where there is no last value

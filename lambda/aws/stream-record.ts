@@ -56,6 +56,16 @@ export function readRecord({ eventID, dynamodb }: DynamoDBRecord): StreamRecord 
   };
 }
 
+/** A record of a stream with both images: the row before and after the change. */
+export function readChange({ dynamodb }: DynamoDBRecord) {
+  const { OldImage, NewImage, SequenceNumber = '' } = dynamodb ?? {};
+  return {
+    sequenceNumber: SequenceNumber,
+    oldRow: OldImage && readRow(OldImage),
+    row: NewImage && readRow(NewImage),
+  };
+}
+
 type Image = NonNullable<NonNullable<DynamoDBRecord['dynamodb']>['NewImage']>;
 
 /**

@@ -44,7 +44,7 @@ export function updateExpression({ set, remove = [], add = {}, condition, names,
   };
 }
 
-/** Whether an update was not made because its condition did not hold. */
+/** Whether the condition of an update was false. */
 export function isConditionFailure(error: unknown): error is ConditionalCheckFailedException {
   return error instanceof ConditionalCheckFailedException;
 }

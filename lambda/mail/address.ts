@@ -1,4 +1,4 @@
-/** E-mail addresses, in every form in which people and programs write them. */
+/** Email addresses in the forms in which people and programs write them. */
 import * as z from 'zod/mini';
 
 /** A mailbox: the address and, where known, the name that is shown with it. */
@@ -13,7 +13,7 @@ export interface Address {
  */
 const EMAIL =
   /^[^\s@"(),:;<>[\\\]\p{Cc}]{1,64}@(?:[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]{0,61}[\p{L}\p{M}\p{N}])?\.)*[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]{0,61}[\p{L}\p{M}\p{N}])?$/u;
-/** Format characters, such as a zero width space: copied along with an address, and part of none. */
+/** Format characters, such as a zero width space. They are copied with an address, but are no part of it. */
 const INVISIBLE = /\p{Cf}/u;
 const ALL_INVISIBLE = /\p{Cf}/gu;
 /** RFC 5321, 4.5.3.1.3: a path has 256 octets, its angle brackets included. */
@@ -34,7 +34,7 @@ export function parseAddresses(value: unknown): Address[] {
   return addresses;
 }
 
-/** Like parseAddresses, but every refusal is returned beside the addresses, not only the first one. */
+/** Like parseAddresses, but returns all refusals beside the addresses. */
 export function checkAddresses(value: unknown): { readonly addresses: Address[]; readonly refusals: Error[] } {
   const addresses: Address[] = [];
   const refusals: Error[] = [];
@@ -50,7 +50,7 @@ export function checkAddresses(value: unknown): { readonly addresses: Address[];
   return { addresses, refusals };
 }
 
-/** Like parseAddresses, but what is no address is left out: for rows that other programs wrote. */
+/** Like parseAddresses, but leaves out anything that is not an address: for rows that other programs wrote. */
 export function readAddresses(value: unknown): Address[] {
   return [...candidates(value, 0)].flatMap((read) => {
     try {
@@ -61,10 +61,10 @@ export function readAddresses(value: unknown): Address[] {
   });
 }
 
-/** DynamoDB nests no deeper; what JSON nests deeper is no list of addresses. */
+/** DynamoDB's limit on nesting. JSON that nests deeper is not a list of addresses. */
 const MAX_DEPTH = 32;
 
-/** What may be an address, one by one: each is read, or refused, when it is called. */
+/** Candidates for addresses. Calling one reads the address, or throws. */
 function* candidates(value: unknown, depth: number): Iterable<() => Address> {
   if (value === undefined || value === null) return;
   if (depth > MAX_DEPTH)

@@ -12,6 +12,7 @@ export const ATTRIBUTES = [
   'content',
   'html',
   'headers',
+  'sendAnyway',
 ] as const;
 export type Attribute = (typeof ATTRIBUTES)[number];
 

@@ -17,7 +17,7 @@ export interface Classification extends Verdict, ReplyCodes {
  * @param provider what the provider itself says of the same reply
  */
 export function weigh({ specific, text, generic, phrase }: Reply, provider = UNKNOWN): Verdict {
-  // "5.1.1 Too many messages this hour" condemns nobody.
+  // "5.1.1 Too many messages this hour" is not about the address.
   const code = specific?.bounceClass === 'hard' && text?.bounceClass === 'soft' ? text : specific;
   const decisive = [code, provider, text, generic, phrase].find(
     (verdict) => (verdict ?? UNKNOWN).bounceClass !== 'undetermined',
@@ -27,7 +27,7 @@ export function weigh({ specific, text, generic, phrase }: Reply, provider = UNK
   return { bounceClass, cause: firstCause(bounceClass, [named, text, phrase, specific, provider, generic]) };
 }
 
-/** The first cause that is known. What is soft does not explain a hard bounce. */
+/** The first known cause. A soft cause does not explain a hard bounce. */
 export function firstCause(bounceClass: BounceClass, evidence: readonly (Verdict | undefined)[]): Cause {
   const explains = (verdict: Verdict | undefined) =>
     verdict !== undefined && verdict.cause !== 'unknown' && !(bounceClass === 'hard' && verdict.bounceClass === 'soft');

@@ -6,7 +6,7 @@ import type { Outcome } from './verdict.ts';
 /** How far a mail got with one recipient. */
 export type ProgressState = 'queued' | 'deferred' | 'delivered';
 
-/** What every event of a mail tells, whichever provider reports it. */
+/** The fields of every event about a mail, of either provider. */
 interface EventBase {
   readonly provider: Provider;
   /** Keys under which the mail may be logged, the likeliest first. Empty where the provider sent none. */
@@ -53,14 +53,14 @@ export interface BlocklistedEvent extends Omit<EventBase, 'messageIds'> {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** Something that is not understood. It is kept as it came, to be read and replayed. */
+/** An event that Todoke does not understand. It is stored as received, to be read and replayed. */
 export interface UnrecognizedEvent extends Pick<EventBase, 'provider' | 'fullMessageId' | 'eventId'> {
   readonly kind: 'unrecognized';
   /** JSON of the event as it was received. */
   readonly rawEvent: string;
 }
 
-/** An event that says nothing of a mail's fate: opens, clicks, unsubscribes, group changes. */
+/** An event that does not change the state of a mail: opens, clicks, unsubscribes, group changes. */
 export interface IgnoredEvent {
   readonly kind: 'ignored';
 }

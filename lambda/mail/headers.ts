@@ -47,7 +47,7 @@ export function readHeaders(value: unknown): { readonly headers: Headers; readon
   if (entries === undefined) {
     return { headers: {}, problems: ['headers is not a map of names and values, or a JSON object as text'] };
   }
-  // Before each is looked at: an item may hold a hundred thousand.
+  // Checked before each single header: an item may hold a hundred thousand.
   if (entries.length > MAX_HEADERS) {
     return { headers: {}, problems: [`headers has ${entries.length} headers, at most ${MAX_HEADERS} are taken`] };
   }

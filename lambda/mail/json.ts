@@ -1,8 +1,8 @@
-/** JSON of whatever JSON.parse can give. */
+/** JSON of deeply nested values. */
 
 /**
- * JSON of anything that JSON.parse can give, however deeply it is nested: JSON.stringify runs out of stack at some
- * thousand levels, JSON.parse does not.
+ * JSON of any value that JSON.parse returns. JSON.stringify overflows the stack at some thousand levels, JSON.parse
+ * does not.
  */
 export function jsonText(value: unknown): string {
   try {
@@ -17,7 +17,7 @@ export function canonicalJson(value: unknown): string {
   return writeJson(value, (object) => Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Without recursion: what is still to be written waits on a stack of its own, texts as they are, values in a box. */
+/** Without recursion: an explicit stack holds texts to write, and values in a box. */
 function writeJson(value: unknown, entriesOf: (object: object) => [string, unknown][]): string {
   const written: string[] = [];
   const waiting: (string | { readonly value: unknown })[] = [{ value }];

@@ -22,6 +22,8 @@ export interface OutgoingMail {
   readonly content: string;
   readonly html: string;
   readonly headers: Headers;
+  /** Whether it goes out to suppressed recipients, too. */
+  readonly sendAnyway: boolean;
 }
 
 /** A mistake in an item. */
@@ -111,10 +113,28 @@ export function readItem(
   const { headers, problems: headerProblems } = readHeaders(item['headers']);
   for (const says of headerProblems) report('headers', 'header', says);
 
+  const { sendAnyway } = item;
+  if (!isEmpty(sendAnyway) && ![true, false, 'true'].some((value) => value === sendAnyway)) {
+    report('sendAnyway', 'attribute', 'sendAnyway must be true or false');
+  }
+
   if (problems.length > 0 || sender === undefined || chosenProvider === undefined) return { problems };
   const id = String(item['id']);
   return {
-    mail: { id, provider: chosenProvider, from: sender, to, cc, bcc, replyTo, subject, content, html, headers },
+    mail: {
+      id,
+      provider: chosenProvider,
+      from: sender,
+      to,
+      cc,
+      bcc,
+      replyTo,
+      subject,
+      content,
+      html,
+      headers,
+      sendAnyway: sendAnyway === true || sendAnyway === 'true',
+    },
   };
 
   function isRight(attribute: Attribute): boolean {

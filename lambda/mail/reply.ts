@@ -15,7 +15,7 @@ export interface ReplyCodes {
   readonly enhancedStatusCode: string | undefined;
 }
 
-/** A reply as evidence. What says nothing is undefined. */
+/** A reply as evidence. Parts that say nothing are undefined. */
 export interface Reply {
   readonly codes: ReplyCodes;
   /** A code that names the problem, or a code of class 4. */

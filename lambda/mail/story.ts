@@ -25,7 +25,7 @@ export interface RecipientState<Event extends StoryEvent> {
   readonly event?: Event;
 }
 
-/** From the least to the most telling: a mail that was delivered and then complained of is complained of. */
+/** In ascending precedence: a mail that was delivered and then complained of is complained of. */
 const RANKS = ['sent', 'queued', 'deferred', 'delivered', 'failed', 'dropped', 'bounced', 'complained'];
 
 /** The recipients in a row of SentLog or Mail, each once, in the order of its fields. */
@@ -57,7 +57,7 @@ export function statesOf<Event extends StoryEvent>(
   return [...states.values()];
 }
 
-/** In the order in which they happened; of one second, in the order in which they must have. */
+/** In the order in which they happened. Within one second, by their only possible order. */
 export function inOrder<Event extends StoryEvent>(events: readonly Event[]): Event[] {
   const time = (event: Event) => timeOf(event) ?? '9';
   return events.toSorted((a, b) =>

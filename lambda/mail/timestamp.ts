@@ -16,7 +16,7 @@ export function usableTimestamp(value: unknown): number | undefined {
   return withinIsoYears(Math.floor(number >= FIRST_MILLISECOND ? number / 1000 : number));
 }
 
-/** Undefined for what is none: NaN is in no bounds. */
+/** Undefined if it is not a plausible time; NaN is not. */
 function withinIsoYears(seconds: number): number | undefined {
   return seconds >= 1 && seconds <= LAST_SECOND ? seconds : undefined;
 }
@@ -54,7 +54,7 @@ function utcMs(time: string): number | undefined {
 }
 
 const DAY_MS = 86_400_000;
-/** By time zone: to make a format takes long. */
+/** By time zone, because making a format takes long. */
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 function formatOf(timeZone: string): Intl.DateTimeFormat {

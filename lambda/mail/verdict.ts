@@ -4,7 +4,7 @@
 export const OUTCOMES = ['bounced', 'dropped', 'failed', 'complained'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-/** hard: this address will not work later either. soft: it may. undetermined: nothing tells. */
+/** hard: the address will not work later either. soft: it may. undetermined: no evidence. */
 export const BOUNCE_CLASSES = ['hard', 'soft', 'undetermined'] as const;
 export type BounceClass = (typeof BOUNCE_CLASSES)[number];
 
@@ -39,10 +39,10 @@ export const hard = (cause: Cause): Verdict => ({ bounceClass: 'hard', cause });
 export const soft = (cause: Cause): Verdict => ({ bounceClass: 'soft', cause });
 export const undetermined = (cause: Cause): Verdict => ({ bounceClass: 'undetermined', cause });
 
-/** Nothing tells. */
+/** No evidence. */
 export const UNKNOWN = undetermined('unknown');
 
-/** The table's value for a word that came from outside. Own properties only: `constructor` is in no table. */
+/** The table's value for a word from outside. Reads own properties only, so that `constructor` finds nothing. */
 export function lookUp<Value>(table: Readonly<Record<string, Value>>, key: string): Value | undefined {
   return Object.hasOwn(table, key) ? table[key] : undefined;
 }

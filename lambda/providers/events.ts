@@ -1,6 +1,6 @@
 /**
- * The events of every provider. For the code that reads those of any: the recorder, `npm run replay`, the console. A
- * receiver imports its own provider only.
+ * The events of all providers, for the recorder, `npm run replay` and the console. A receiver imports its own provider
+ * only.
  */
 import type { MailEvent } from '../mail/event.ts';
 import type { Provider } from '../mail/provider.ts';
@@ -20,7 +20,7 @@ export interface ProviderEvents {
   /** The same from the JSON value of an `unrecognized` row's `rawEvent`. */
   ofRawEvent(raw: unknown): unknown[];
   /**
-   * One of these events in Todoke's terms. It never throws.
+   * Normalizes one of these events. Never throws.
    *
    * @param timeZone IANA name, for times without an offset
    */

@@ -1,4 +1,4 @@
-/** What to erase of a row, so that it says nothing of one person any more. */
+/** Erases one person from a row. */
 import type { Row } from '../aws/dynamodb.ts';
 import { mailboxKey, readAddresses } from '../mail/address.ts';
 import { EVENT_ENTRY_PREFIX } from '../recording/entries.ts';
@@ -6,7 +6,7 @@ import { EVENT_ENTRY_PREFIX } from '../recording/entries.ts';
 export const PERSONAL_TABLES = ['mail', 'sentLog', 'bounce'] as const;
 export type PersonalTable = (typeof PERSONAL_TABLES)[number];
 
-/** What a row is to the person. */
+/** The relation of a row to the person. */
 export type Erasure =
   /** The row is about this person only. */
   | { readonly kind: 'delete' }
@@ -26,7 +26,7 @@ export function erasureOf(table: PersonalTable, row: Row, keys: readonly string[
 function ofBounce({ toEmail, rawEvent, fullMessageId }: Row, keys: readonly string[]): Erasure | undefined {
   const isOwn =
     isIn(toEmail, keys) ||
-    // What is not understood has no recipient of its own.
+    // An unrecognized event has no recipient of its own.
     (toEmail === undefined && mentions({ rawEvent }, keys)) ||
     keys.some((key) => fullMessageId === `recipient#${key}`);
   return isOwn ? { kind: 'delete' } : undefined;

@@ -4,7 +4,7 @@ import type { Lookup } from './lookup.ts';
 import { readLogRows } from './story.ts';
 import { queryPartition, type Tables } from './tables.ts';
 
-/** Where the story of a mail begins: with its message id, or with its item. */
+/** A mail, by its message id or by its item. */
 export type FoundId = { readonly messageId: string } | { readonly id: string };
 
 /** The mail that an id names: a message id in any of its forms, or the id of an item. In at most six requests. */

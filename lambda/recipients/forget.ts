@@ -1,5 +1,5 @@
 /** Finds all rows about a person, and erases them. */
-import { DeleteCommand, paginateScan, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand, paginateScan, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../aws/dynamodb.ts';
 import { forEachConcurrently } from '../aws/for-each-concurrently.ts';
 import { isConditionFailure, updateExpression } from '../aws/update.ts';
@@ -48,15 +48,40 @@ export async function findPersonalRows(
         { TableName: tables[table], ConsistentRead: true, Segment, TotalSegments: SEGMENTS },
       );
       for await (const { Items = [] } of scan) {
-        for (const row of Items) {
-          const erasure = erasureOf(table, row, keys);
-          if (erasure) found.push({ table, row, erasure, stays: staysIn(row, erasure, keys) });
-        }
+        found.push(...personalRowsIn(table, Items, keys));
         progress(table, Items.length);
       }
     });
   }
   return found;
+}
+
+/** Where reading all rows goes on. */
+export interface ForgetPosition {
+  readonly table: PersonalTable;
+  /** The last key that was read; undefined at the beginning of the table. */
+  readonly key?: Row | undefined;
+}
+
+/** The same for one page, 1 MB, of one table, for a caller that has not the time for all of them. */
+export async function findPersonalPage(
+  tables: Tables,
+  keys: readonly string[],
+  { table, key }: ForgetPosition,
+): Promise<{ rows: PersonalRow[]; read: number; next: ForgetPosition | undefined }> {
+  const { Items = [], LastEvaluatedKey } = await tables.client.send(
+    new ScanCommand({ TableName: tables[table], ConsistentRead: true, ...(key && { ExclusiveStartKey: { ...key } }) }),
+  );
+  const following = PERSONAL_TABLES[PERSONAL_TABLES.indexOf(table) + 1];
+  const next = LastEvaluatedKey ? { table, key: LastEvaluatedKey } : following && { table: following };
+  return { rows: personalRowsIn(table, Items, keys), read: Items.length, next };
+}
+
+function personalRowsIn(table: PersonalTable, rows: readonly Row[], keys: readonly string[]): PersonalRow[] {
+  return rows.flatMap((row) => {
+    const erasure = erasureOf(table, row, keys);
+    return erasure ? [{ table, row, erasure, stays: staysIn(row, erasure, keys) }] : [];
+  });
 }
 
 function staysIn(row: Row, erasure: Erasure, keys: readonly string[]): boolean {

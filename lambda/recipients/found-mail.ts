@@ -61,8 +61,9 @@ export function foundMail(
     messageId: textOf(log?.['messageId']) ?? textOf(item?.['messageId']) ?? textOf(events[0]?.['messageId']),
     sentAt,
     provider: textOf(row['provider']) ?? events[0]?.provider,
-    mailId: textOf(item?.['id']) ?? textOf(log?.['mailId']),
-    from: readAddresses(row['from'])[0],
+    // A message that was left unsent because all its recipients are suppressed has no log row.
+    mailId: textOf(item?.['id']) ?? textOf(log?.['mailId']) ?? textOf(bounces[0]?.['mailId']),
+    from: readAddresses(row['from'] ?? bounces[0]?.['fromEmail'])[0],
     subject: textOf(row['subject']) ?? textOf(bounces[0]?.['subject']),
     recipients,
     unsent,

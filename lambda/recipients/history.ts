@@ -17,7 +17,7 @@ export interface RecipientMail {
   readonly bounces: readonly Row[];
 }
 
-/** For each form of the address: where its partition of the index goes on. */
+/** For each form of the address, the position in its partition of the index. */
 export type HistoryCursor = (Record<string, string> | 'end' | null)[];
 
 export interface History {
@@ -158,7 +158,7 @@ export function silentMails({ logs }: RecentMails, { mails, back }: History): Re
 /** Newest first. */
 export const byTimeDescending = (a: RecipientMail, b: RecipientMail): number => (sentAtOf(a) < sentAtOf(b) ? 1 : -1);
 
-/** Whether anything was reported of a mail to the recipient. */
+/** Whether a mail to the recipient has an event. */
 export async function hasHistory(tables: Tables, keys: readonly string[]): Promise<boolean> {
   const pages = await Promise.all(keys.map((key) => readEvents(tables, key, null, 1)));
   return pages.some(({ events }) => events.length > 0);

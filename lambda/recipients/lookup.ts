@@ -1,9 +1,9 @@
-/** What a person types to look a mail up, as keys of the tables. */
+/** Turns the text that a person searches for into keys of the tables. */
 import { domainToASCII, domainToUnicode } from 'node:url';
 import { mailboxKey, readAddresses } from '../mail/address.ts';
 import { customersMailCloudMessageId, sendGridMessageId } from '../mail/message-id.ts';
 
-/** What a text may name. */
+/** The keys that a text may stand for. */
 export interface Lookup {
   /** The text as a mailbox, in the form of mailboxKey; undefined if it is none. */
   readonly email: string | undefined;

@@ -1,6 +1,6 @@
-/** The address that a mistyped one may mean. */
+/** Finds the address that a mistyped one may stand for. */
 
-/** More wrong characters than these are another address. */
+/** With more differing characters it is another address. */
 const MAX_DISTANCE = 2;
 
 /** The candidate that differs from the address by the fewest characters: by two at most. */

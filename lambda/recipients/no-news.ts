@@ -1,4 +1,4 @@
-/** Messages of which nothing was reported. */
+/** Messages without any event. */
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../aws/dynamodb.ts';
 import { forEachConcurrently } from '../aws/for-each-concurrently.ts';

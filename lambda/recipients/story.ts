@@ -54,7 +54,10 @@ export async function readStory(
   ]);
   item ??= await itemOf(log?.['mailId']);
   const events = eventsIn(rows);
-  return { log, item, events, bounces: await readBounces(tables, failuresIn(events)), more };
+  const bounces = await readBounces(tables, failuresIn(events));
+  // A message that was left unsent because all its recipients are suppressed has no log row.
+  if (!log) item ??= await itemOf(bounces[0]?.['mailId']);
+  return { log, item, events, bounces, more };
 }
 
 /** The events among rows of SentLog. */

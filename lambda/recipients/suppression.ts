@@ -17,20 +17,19 @@ export interface Suppressed {
 export type Suppression = Suppressed | 'allowed' | 'undecided';
 
 /**
- * What the rows of one address say, newest first: the first row that decides counts. A failure of the class `hard`, a
+ * What the rows of one address say, in any order: the newest row that decides counts. A failure of the class `hard`, a
  * complaint and a decision to suppress suppress. A decision to allow allows. All other rows decide nothing, and neither
  * does the row of a message that was left out because the address was suppressed.
  */
-export function suppressionOf(newestFirst: Iterable<Row>): Suppression {
-  for (const row of newestFirst) {
-    const by = decides(row);
-    if (by === 'allowed') return 'allowed';
-    if (by === undefined) continue;
-    return { since: String(row['occurredAt'] ?? ''), reason: String(row['reason'] ?? ''), by };
-  }
-  return 'undecided';
+export function suppressionOf(rows: Iterable<Row>): Suppression {
+  let deciding: Row | undefined;
+  for (const row of rows) if (decides(row) !== undefined && outranks(row, deciding)) deciding = row;
+  const by = deciding && decides(deciding);
+  if (deciding === undefined || by === undefined) return 'undecided';
+  return by === 'allowed' ? by : { since: timeOf(deciding), reason: String(deciding['reason'] ?? ''), by };
 }
 
+/** What a row decides; undefined if it decides nothing. */
 function decides({ outcome, bounceClass, type }: Row): Suppressed['by'] | 'allowed' | undefined {
   if (outcome === 'allowed') return 'allowed';
   if (outcome === 'suppressed') return 'decision';
@@ -39,41 +38,65 @@ function decides({ outcome, bounceClass, type }: Row): Suppressed['by'] | 'allow
   return bounceClass === 'hard' && OUTCOMES.some((failure) => failure === outcome) ? 'bounce' : undefined;
 }
 
-/** Pages of Bounce that are read for an address: 1 MB each, which is more than a thousand rows. */
-const MAX_PAGES = 10;
+/**
+ * Whether of two rows of an address that decide the first one counts. Of rows of the same time a decision counts: providers
+ * report whole seconds, and an index has such rows in any order.
+ */
+export function outranks(row: Row, other: Row | undefined): boolean {
+  if (other === undefined || timeOf(row) > timeOf(other)) return true;
+  return timeOf(row) === timeOf(other) && isDecision(row);
+}
+
+const isDecision = ({ outcome }: Row) => outcome === 'allowed' || outcome === 'suppressed';
+const timeOf = (row: Row) => String(row['occurredAt'] ?? '');
+
+const WORDS = { bounce: 'a hard bounce', complaint: 'a complaint', decision: 'a decision' } as const;
+
+/** `suppressed since 2026-11-24T10:00:00.000Z by a hard bounce: 550 5.1.1 …` */
+export const suppressedText = ({ since, by, reason }: Suppressed): string =>
+  `suppressed since ${since} by ${WORDS[by]}${reason && `: ${reason}`}`;
+
+const ATTRIBUTES = ['toEmail', 'occurredAt', 'outcome', 'bounceClass', 'type', 'reason'];
+/** What {@link suppressionOf} needs of a row. */
+export const SUPPRESSION_PROJECTION = {
+  ProjectionExpression: ATTRIBUTES.map((name) => `#${name}`).join(', '),
+  ExpressionAttributeNames: Object.fromEntries(ATTRIBUTES.map((name) => [`#${name}`, name])),
+};
 
 /**
- * Reads Bounce for one address until a row decides. If ten thousand rows do not, the address counts as not suppressed.
+ * Reads Bounce for one address until a row decides: one query per form of the address, as long as its rows are smaller than
+ * 1 MB.
  *
  * @param keys every form of the address; see mailboxKeys
+ * @throws whatever the SDK throws after its own retries, and the signal's reason
  */
-export async function readSuppression({ client, bounce }: Tables, keys: readonly string[]): Promise<Suppressed | null> {
+export async function readSuppression(
+  { client, bounce }: Pick<Tables, 'client' | 'bounce'>,
+  keys: readonly string[],
+  signal?: AbortSignal,
+): Promise<Suppressed | null> {
   const read = keys.map(async (key) => {
+    const deciding: Row[] = [];
     let start: Record<string, unknown> | undefined;
-    for (let pages = 0; pages < MAX_PAGES; pages++) {
-      const { Items = [], LastEvaluatedKey } = await client.send(
-        new QueryCommand({
-          TableName: bounce,
-          IndexName: 'byRecipient',
-          KeyConditionExpression: '#toEmail = :toEmail',
-          ProjectionExpression: '#occurredAt, #outcome, #bounceClass, #type, #reason',
-          ExpressionAttributeNames: Object.fromEntries(
-            ['toEmail', 'occurredAt', 'outcome', 'bounceClass', 'type', 'reason'].map((name) => [`#${name}`, name]),
-          ),
-          ExpressionAttributeValues: { ':toEmail': key },
-          ScanIndexForward: false,
-          ExclusiveStartKey: start,
-        }),
-      );
-      const deciding = Items.find((row) => decides(row) !== undefined);
-      if (deciding !== undefined) return deciding;
+    do {
+      const command = new QueryCommand({
+        TableName: bounce,
+        IndexName: 'byRecipient',
+        KeyConditionExpression: '#toEmail = :toEmail',
+        ...SUPPRESSION_PROJECTION,
+        ExpressionAttributeValues: { ':toEmail': key },
+        ScanIndexForward: false,
+        ExclusiveStartKey: start,
+      });
+      const { Items = [], LastEvaluatedKey } = await client.send(command, signal && { abortSignal: signal });
+      deciding.push(...Items.filter((row) => decides(row) !== undefined));
+      const [first] = deciding;
+      // Older rows change nothing.
+      if (first && timeOf(Items.at(-1) ?? {}) !== timeOf(first)) break;
       start = LastEvaluatedKey;
-      if (start === undefined) return undefined;
-    }
-    return undefined;
+    } while (start !== undefined);
+    return deciding;
   });
-  const time = (row: Row) => String(row['occurredAt']);
-  const deciding = (await Promise.all(read)).filter((row) => row !== undefined);
-  const suppression = suppressionOf(deciding.sort((a, b) => (time(a) < time(b) ? 1 : -1)));
+  const suppression = suppressionOf((await Promise.all(read)).flat());
   return typeof suppression === 'string' ? null : suppression;
 }

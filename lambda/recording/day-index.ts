@@ -11,7 +11,7 @@ export interface DayIndex {
   readonly keys: readonly string[];
 }
 
-/** Where reading goes on: a day, and how far each of its partitions was read. */
+/** A position in the index: a day, and how far each of its partitions was read. */
 export interface DayCursor {
   readonly day: string;
   readonly partitions: Position[];
@@ -23,7 +23,7 @@ export interface DayQuery {
   readonly to?: string | undefined;
   readonly cursor?: DayCursor | undefined;
   readonly limit: number;
-  /** How many rows are read at most, and how many days looked into. */
+  /** Limits on the rows that are read and on the days. */
   readonly maxRead?: number;
   readonly maxDays?: number;
   readonly keep?: (row: Row) => boolean;
@@ -142,7 +142,7 @@ class Partition {
     return this.#waiting[0];
   }
 
-  /** Whether it must be read on before its next row is known. */
+  /** Whether the next page must be read to know its next row. */
   get isEmpty(): boolean {
     return this.#waiting.length === 0 && !this.#ended;
   }

@@ -20,7 +20,7 @@ export function kindCounts(events: readonly MailEvent[]) {
     recorded: count('failure'),
     /** Queued, deferred, delivered: each is in the story of its mail. */
     progressed: count('progress'),
-    /** Changes to a block list: each has a Bounce row, and is about no mail. */
+    /** Changes to a block list: each has a Bounce row, and belongs to no mail. */
     blocklisted: count('blocklisted'),
     ignored: count('ignored'),
     unrecognized: count('unrecognized'),

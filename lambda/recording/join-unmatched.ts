@@ -9,24 +9,33 @@ import { storableMessageId } from './keys.ts';
 import { joinBounceRow } from './late-join.ts';
 import { findMails, mailOf } from './record-events.ts';
 
+interface JoinOptions {
+  /** Whether to change nothing. */
+  readonly dryRun?: boolean;
+  /** Whether the rows were matched before, and were put back by a late write: they say so from now on. */
+  readonly rejoined?: boolean;
+  /** Gets a row that could not be joined; the others are joined all the same. */
+  readonly onError: (row: Row, error: unknown) => void;
+}
+
+/** More than a page of rows needs, and less than a function has. */
+const LOOK_MS = 20_000;
+
 /**
  * Joins unmatched Bounce rows with what is in the sent log by now.
  *
- * @param dryRun whether to change nothing
- * @param onError gets a row that could not be joined; the others are joined all the same
  * @returns how many of them are joined now, or would be
  */
 export async function joinUnmatched(
   rows: readonly Row[],
   store: EventStore,
-  dryRun: boolean,
-  onError: (row: Row, error: unknown) => void,
+  { dryRun = false, rejoined = false, onError }: JoinOptions,
 ): Promise<number> {
   const mails = await findMails(
     rows.map((row) => ({ messageIds: messageIdsOf(row) })),
     { consistent: true },
     store,
-    AbortSignal.timeout(60_000),
+    AbortSignal.timeout(LOOK_MS),
   );
   const matched = rows.flatMap((row) => {
     const mail = mailOf({ messageIds: messageIdsOf(row) }, mails);
@@ -38,7 +47,7 @@ export async function joinUnmatched(
     const recipient = typeof row['toEmail'] === 'string' ? row['toEmail'] : undefined;
     const failure = { fullMessageId: String(row['fullMessageId']), eventId: String(row['eventId']), recipient };
     try {
-      await joinBounceRow(failure, mail, store);
+      await joinBounceRow(failure, mail, store, rejoined);
       joined++;
     } catch (error) {
       onError(row, error);

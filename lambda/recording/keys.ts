@@ -34,7 +34,7 @@ export function withStorableKeys<Event extends MailEvent>(event: Event): Event {
   return { ...event, ...ids, recipient, messageIds };
 }
 
-/** The beginning of a text that takes at most `maxBytes` in UTF-8, no character of it divided. */
+/** The longest beginning of a text with at most `maxBytes` in UTF-8, cut between two characters. */
 export function utf8Beginning(text: string, maxBytes: number): string {
   const bytes = Buffer.from(text);
   let end = Math.min(maxBytes, bytes.length);

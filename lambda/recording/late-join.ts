@@ -83,15 +83,24 @@ export async function failuresInStory(messageId: string, store: EventStore): Pro
   return failures;
 }
 
-/** Joins a Bounce row with its mail, unless it is joined already or not there. */
-export async function joinBounceRow(failure: StoryFailure, mail: LoggedMail, store: EventStore): Promise<void> {
+/**
+ * Joins a Bounce row with its mail, unless it is joined already or not there.
+ *
+ * @param rejoined whether it was joined before
+ */
+export async function joinBounceRow(
+  failure: StoryFailure,
+  mail: LoggedMail,
+  store: EventStore,
+  rejoined = false,
+): Promise<void> {
   await ifPossible(
     store.client.send(
       new UpdateCommand({
         TableName: store.bounceTable,
         Key: { fullMessageId: failure.fullMessageId, eventId: failure.eventId },
         ...updateExpression({
-          set: joinedAttributes(mail, failure.recipient),
+          set: { ...joinedAttributes(mail, failure.recipient), rejoined: rejoined || undefined },
           // Neither a row that is joined already, nor one that is not there: it will be put joined, or was deleted.
           condition: '#matched = :false',
           names: ['matched'],

@@ -1,4 +1,4 @@
-/** The side of the join on which the events come last: their rows in the tables. */
+/** Records events and joins them with log rows that exist already. */
 import { setMaxListeners } from 'node:events';
 import { batchGet, batchPut, type Put, type Row } from '../aws/dynamodb.ts';
 import { log } from '../aws/log.ts';
@@ -52,7 +52,7 @@ export async function recordEvents(
   // Each request in flight listens to it. Node warns of a leak from the eleventh on.
   setMaxListeners(0, signal);
   const times = new Map<MailEvent, RecordingTime>();
-  // Of two copies of an event the one that was received last is written.
+  // Of two copies of an event, the last received one is written.
   for (const { events, receivedAtMs } of posts.toSorted((a, b) => a.receivedAtMs - b.receivedAtMs)) {
     for (const event of events) times.set(withStorableKeys(event), { receivedAtMs, retentionDays });
   }
@@ -90,7 +90,7 @@ export async function recordEvents(
     return { table: store.bounceTable, row: bounceRow(event, mail, time), time };
   }
 
-  /** The row of what is about no mail. */
+  /** The row of an event that belongs to no mail. */
   function mailLessPut(event: MailEvent): TimedPut[] {
     const time = timeOf(event);
     if (event.kind === 'unrecognized') return [{ table: store.bounceTable, row: unrecognizedRow(event, time), time }];

@@ -3,6 +3,7 @@ import { type Address, mailboxKey, readAddresses } from '../mail/address.ts';
 import { classifyRefusal } from '../mail/classification.ts';
 import type { BlocklistedEvent, FailureEvent, ProgressEvent, UnrecognizedEvent } from '../mail/event.ts';
 import type { OutgoingMail, RefusedRecipient } from '../mail/outgoing-mail.ts';
+import { undetermined } from '../mail/verdict.ts';
 import { EVENT_ENTRY_PREFIX, LOG_ROW_ENTRY } from './entries.ts';
 import { boundedKey, dayKey, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from './keys.ts';
 import { RAW_EVENT_MAX_BYTES, storable, storableLine, storableText } from './storable.ts';
@@ -14,6 +15,9 @@ export interface RecordingTime {
   /** 0 keeps rows for ever. */
   readonly retentionDays: number;
 }
+
+/** How the reason begins if it was not the provider that did not try. */
+export const LEFT_OUT = 'Todoke did not send to this address';
 
 /** A mail as the sent log has it. Rows of other programs may lack anything but the message id. */
 export interface LoggedMail {
@@ -192,6 +196,28 @@ export function refusalEvent(
     timestamp: Math.floor(atMs / 1000),
     classification: classifyRefusal(reply),
     details: {},
+  };
+}
+
+/** The `dropped` event of a recipient that was left out of a mail because the address is suppressed. It decides nothing. */
+export function suppressedEvent(
+  { recipient, reason }: { readonly recipient: string; readonly reason: string },
+  mail: Pick<SentMail, 'provider' | 'messageId'>,
+  atMs: number,
+): FailureEvent {
+  return {
+    ...refusalEvent({ recipient, reply: `${LEFT_OUT}: it is ${reason}` }, mail, atMs),
+    state: 'dropped',
+    // SendGrid's events are told apart by this id alone.
+    eventId: `suppressed#${mailboxKey(recipient)}`,
+    event: 'dropped',
+    type: 'suppressed',
+    classification: {
+      outcome: 'dropped',
+      ...undetermined('suppressed'),
+      smtpCode: undefined,
+      enhancedStatusCode: undefined,
+    },
   };
 }
 

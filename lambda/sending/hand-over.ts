@@ -3,11 +3,13 @@ import { isInvalidItem } from '../aws/dynamodb.ts';
 import { errorFields, errorName, log } from '../aws/log.ts';
 import { mailboxKey } from '../mail/address.ts';
 import { messageIdFor } from '../mail/message-id.ts';
-import type { OutgoingMail, RefusedRecipient } from '../mail/outgoing-mail.ts';
+import type { OutgoingMail } from '../mail/outgoing-mail.ts';
 import { type Handover, type NotSent, notSent, type Sent } from '../providers/sender.ts';
+import { refusalEvent, suppressedEvent } from '../recording/rows.ts';
 import { type Invocation, RESERVE_MS } from './invocation.ts';
 import { retryUntil } from './retry.ts';
 import type { Sending } from './sending.ts';
+import { type CheckedMail, recipientsOf } from './suppressed-recipients.ts';
 
 /** How an attempt ended, and the sending as it goes on from there. */
 export interface AttemptResult {
@@ -15,16 +17,20 @@ export interface AttemptResult {
   readonly sending: Sending;
 }
 
+/** The Message-ID under which a message is sent or, if nobody gets it, under which its rows are. */
+export function messageIdOf({ messageId, id, recordId, putAtMs }: Sending, { from }: OutgoingMail): string {
+  // The same record gives the same Message-ID, also after a crash.
+  return messageId ?? messageIdFor(`${recordId} ${putAtMs} ${id}`, domainOf(from.email));
+}
+
 /** Logs the message if its sender chooses the Message-ID, then hands it over. Throws nothing that is expected. */
 export async function handOver(
   before: Sending,
-  mail: OutgoingMail,
+  { mail, sendable }: CheckedMail,
   { senders, sent }: Invocation,
 ): Promise<AttemptResult> {
   const sender = senders[mail.provider];
-  const { id, recordId, putAtMs } = before;
-  // The same record gives the same Message-ID, also after a crash.
-  const messageId = before.messageId ?? messageIdFor(`${recordId} ${putAtMs} ${id}`, domainOf(mail.from.email));
+  const messageId = messageIdOf(before, mail);
   let sending: Sending = { ...before, messageId };
   // No event can come before its log row: the row is written before the message leaves.
   if (sender.choosesMessageId && !sending.isLogged) {
@@ -36,7 +42,7 @@ export async function handOver(
     }
     sending = { ...sending, isLogged: true };
   }
-  return { sending, handover: await sender.send(mail, messageId) };
+  return { sending, handover: await sender.send(sendable, messageId) };
 }
 
 /**
@@ -47,11 +53,16 @@ export async function handOver(
 export async function recordSent(
   { messageId, refused }: Sent,
   { messageId: chosenId, isLogged, putAtMs }: Sending,
-  mail: OutgoingMail,
+  checked: CheckedMail,
   sentAtMs: number,
-  { sent, endsAtMs }: Invocation,
+  invocation: Invocation,
 ): Promise<string[]> {
-  const problems = refused.map(({ recipient, reply }) => `${recipient} was refused: ${reply}`);
+  const { mail, leftOut } = checked;
+  const { sent, endsAtMs } = invocation;
+  const problems = [
+    ...refused.map(({ recipient, reply }) => `${recipient} was refused: ${reply}`),
+    ...leftOut.map(({ recipient, reason }) => `${recipient} was left out: it is ${reason}`),
+  ];
   if (messageId === undefined) {
     log('error', 'Cannot log a mail that was sent: its provider named no message id', { mailId: mail.id });
     return [...problems, 'its provider named no message id: its events cannot be joined'];
@@ -60,7 +71,9 @@ export async function recordSent(
     await retryUntil(endsAtMs - RESERVE_MS / 2, async () => {
       // Somebody may have changed the item's provider since it was logged.
       if (!isLogged || messageId !== chosenId) await sent.logMail(mail, messageId, sentAtMs);
-      await sent.logRefusals(mail, messageId, refused, putAtMs);
+      const events = refused.map((recipient) => refusalEvent(recipient, { ...mail, messageId }, putAtMs));
+      await sent.logFailures(mail, messageId, events, putAtMs);
+      await recordLeftOut(messageId, putAtMs, checked, invocation);
     });
     return problems;
   } catch (error) {
@@ -72,20 +85,33 @@ export async function recordSent(
 /** Writes the rows of the recipients of a logged message that will not be sent. */
 export async function recordNotSent(
   { blames, replies, reply }: NotSent,
-  { messageId, isLogged, putAtMs }: Sending,
-  mail: OutgoingMail,
-  { sent }: Invocation,
+  sending: Sending,
+  checked: CheckedMail,
+  invocation: Invocation,
 ): Promise<void> {
+  const { messageId, isLogged, putAtMs } = sending;
   if (!isLogged || messageId === undefined) return;
+  const { mail, sendable } = checked;
   const own = new Map(replies.map((refused) => [mailboxKey(refused.recipient), refused.reply]));
-  const refused: RefusedRecipient[] = [...mail.to, ...mail.cc, ...mail.bcc].map(({ email }) => ({
-    recipient: email,
-    reply: own.get(mailboxKey(email)) ?? reply,
-  }));
+  const refused = recipientsOf(sendable).map((recipient) =>
+    refusalEvent({ recipient, reply: own.get(mailboxKey(recipient)) ?? reply }, { ...mail, messageId }, putAtMs),
+  );
   // The time when the item was put: after a crash, the same row is written again.
-  await sent.logRefusals(mail, messageId, refused, putAtMs, {
+  await invocation.sent.logFailures(mail, messageId, refused, putAtMs, {
     saysNothingOfRecipients: blames === 'account' || blames === 'sender',
   });
+  await recordLeftOut(messageId, putAtMs, checked, invocation);
+}
+
+/** Writes the rows of the recipients that are left out of a message. */
+export async function recordLeftOut(
+  messageId: string,
+  putAtMs: number,
+  { mail, leftOut }: CheckedMail,
+  { sent }: Invocation,
+): Promise<void> {
+  const events = leftOut.map((recipient) => suppressedEvent(recipient, { ...mail, messageId }, putAtMs));
+  await sent.logFailures(mail, messageId, events, putAtMs);
 }
 
 function domainOf(email: string): string {

@@ -1,4 +1,4 @@
-/** What follows an attempt. Pure: the time and a random number come in. */
+/** Decides what follows an attempt. Pure: time and random number are arguments. */
 import type { Handover } from '../providers/sender.ts';
 
 /** From this long after the item was put, an attempt is the last one. */
@@ -47,7 +47,7 @@ export type NextStep =
     };
 
 /**
- * Decides what becomes of an item after a handover.
+ * Decides how an item continues after a handover.
  *
  * @param random 0 up to 1
  */

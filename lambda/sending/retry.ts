@@ -1,4 +1,4 @@
-/** Writes that must be made: retried until a deadline. */
+/** Retries until a deadline. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs } from './next-step.ts';
 

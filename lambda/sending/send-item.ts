@@ -1,16 +1,17 @@
 /** One attempt of a sending: claim the item, hand it over, write what follows. */
-import { errorFields, log } from '../aws/log.ts';
+import { errorFields, errorName, log } from '../aws/log.ts';
 import { type Counts, metricFields } from '../aws/metric.ts';
 import { type OutgoingMail, outgoingMail } from '../mail/outgoing-mail.ts';
 import { providerOf } from '../mail/provider.ts';
-import type { NotSent, Sent } from '../providers/sender.ts';
+import { type NotSent, notSent, type Sent } from '../providers/sender.ts';
 import { expirySeconds } from '../recording/rows.ts';
-import { handOver, recordNotSent, recordSent } from './hand-over.ts';
+import { handOver, messageIdOf, recordLeftOut, recordNotSent, recordSent } from './hand-over.ts';
 import { CLAIM_MARGIN_MS, type Invocation, RESERVE_MS } from './invocation.ts';
 import { type Claim, type SendingResult, ticket } from './mail-table.ts';
 import { backoffMs, MAX_ATTEMPTS, type NextStep, nextStep, retryTime } from './next-step.ts';
 import { retryUntil } from './retry.ts';
 import type { Sending } from './sending.ts';
+import { allLeftOutText, type CheckedMail, leaveOutSuppressed, recipientsOf } from './suppressed-recipients.ts';
 
 const HOW_TO_SEND_AGAIN = 'To send it again, fix this and delete status';
 
@@ -89,12 +90,40 @@ async function postpone(sending: Sending, deferral: NotSent, { mails, retries }:
 async function attempt(before: Sending, claim: Claim, invocation: Invocation): Promise<void> {
   const mail = readItem(claim);
   if (mail instanceof Error) return fail(mail.message, claim, invocation);
-  const { handover, sending } = await handOver(before, mail, invocation);
+  const checked = await leaveOutSuppressed(mail, invocation).catch((error: unknown) =>
+    notSent('deferred', 'account', `Cannot look the recipients up, so it was not sent: ${errorName(error)}`),
+  );
+  if ('kind' in checked) {
+    return goOnAfter(checked, before, { mail, sendable: mail, leftOut: [] }, claim, invocation);
+  }
+  if (recipientsOf(checked.sendable).length === 0) return failSuppressed(checked, before, claim, invocation);
+  const { handover, sending } = await handOver(before, checked, invocation);
   reportTo(invocation, sending, mail, handover);
-  if (handover.kind === 'sent') return finishSent(handover, sending, mail, claim, invocation);
+  if (handover.kind === 'sent') return finishSent(handover, sending, checked, claim, invocation);
+  await goOnAfter(handover, sending, checked, claim, invocation);
+}
+
+/** Every recipient is suppressed. The provider is not asked. */
+async function failSuppressed(checked: CheckedMail, sending: Sending, claim: Claim, invocation: Invocation) {
+  const { mail, leftOut } = checked;
+  const messageId = messageIdOf(sending, mail);
+  await recordLeftOut(messageId, sending.putAtMs, checked, invocation);
+  // Nobody has to act, as somebody must on what else is not sent.
+  const counts = { NotSent: 0, Suppressed: leftOut.length };
+  await fail(allLeftOutText(leftOut), claim, invocation, counts, messageId);
+}
+
+/** The message was not sent: it is tried again, or has failed. */
+async function goOnAfter(
+  handover: NotSent,
+  sending: Sending,
+  checked: CheckedMail,
+  claim: Claim,
+  invocation: Invocation,
+): Promise<void> {
   const step = nextStep(handover, { ...sending, attempts: claim.attempts }, Date.now(), Math.random());
   if (step.kind === 'retry') return defer(handover, step, sending, claim, invocation);
-  await recordNotSent(handover, sending, mail, invocation);
+  await recordNotSent(handover, sending, checked, invocation);
   // A key that was revoked stops all mail: that is for an alarm, not for an item.
   const isUnauthorized = handover.kind === 'refused' && handover.blames === 'account';
   await fail(handover.reason, claim, invocation, isUnauthorized ? { UnauthorizedHandovers: 1 } : {});
@@ -117,13 +146,21 @@ function readItem(claim: Claim): OutgoingMail | Error {
   }
 }
 
-async function finishSent(handover: Sent, sending: Sending, mail: OutgoingMail, claim: Claim, invocation: Invocation) {
+async function finishSent(
+  handover: Sent,
+  sending: Sending,
+  checked: CheckedMail,
+  claim: Claim,
+  invocation: Invocation,
+) {
   const sentAtMs = Date.now();
-  const problems = await recordSent(handover, sending, mail, sentAtMs, invocation);
+  const problems = await recordSent(handover, sending, checked, sentAtMs, invocation);
   const error = problems.length === 0 ? undefined : `Sent, but ${problems.join('; ')}`;
   const sentAt = new Date(sentAtMs).toISOString();
   const result = { status: 'sent', messageId: handover.messageId, sentAt, error } as const;
-  await retryUntil(invocation.endsAtMs, () => finish(claim, result, invocation, { Sent: 1 }));
+  await retryUntil(invocation.endsAtMs, () =>
+    finish(claim, result, invocation, { Sent: 1, Suppressed: checked.leftOut.length }),
+  );
 }
 
 /** Puts the sending into RetryQueue, then gives the claim back. */
@@ -169,11 +206,17 @@ const next = ({ deferrals }: Sending) => ({
   nextAttemptAtMs: Math.round(Date.now() + backoffMs(deferrals, Math.random())),
 });
 
-function fail(reason: string, claim: Claim, invocation: Invocation, counts: Counts = {}): Promise<void> {
+function fail(
+  reason: string,
+  claim: Claim,
+  invocation: Invocation,
+  counts: Counts = {},
+  messageId?: string,
+): Promise<void> {
   const error = `${reason}. ${HOW_TO_SEND_AGAIN}`;
   // The claim counts an attempt, also if all of them are used up.
   const attempts = Math.min(claim.attempts, MAX_ATTEMPTS);
-  return finish(claim, { status: 'failed', error, attempts }, invocation, { NotSent: 1, ...counts });
+  return finish(claim, { status: 'failed', messageId, error, attempts }, invocation, { NotSent: 1, ...counts });
 }
 
 async function finish(claim: Claim, result: SendingResult, invocation: Invocation, counts: Counts): Promise<void> {

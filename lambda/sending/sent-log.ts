@@ -2,9 +2,10 @@
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../aws/dynamodb.ts';
 import { forEachConcurrently } from '../aws/for-each-concurrently.ts';
-import type { OutgoingMail, RefusedRecipient } from '../mail/outgoing-mail.ts';
+import type { FailureEvent } from '../mail/event.ts';
+import type { OutgoingMail } from '../mail/outgoing-mail.ts';
 import type { EventStore } from '../recording/event-store.ts';
-import { bounceRow, logRow, refusalEvent, storyRow } from '../recording/rows.ts';
+import { bounceRow, logRow, storyRow } from '../recording/rows.ts';
 
 export type SentLog = ReturnType<typeof sentLog>;
 
@@ -18,22 +19,21 @@ export function sentLog({ client, sentLogTable, bounceTable }: EventStore, reten
     },
 
     /**
-     * Writes a `failed` event for each refused recipient into the mail's story and, joined, into Bounce.
+     * Writes events of recipients into the mail's story and, joined, into Bounce.
      *
      * @param saysNothingOfRecipients leaves Bounce alone: our account or sender address was refused, not a recipient
      */
-    async logRefusals(
+    async logFailures(
       mail: OutgoingMail,
       messageId: string,
-      refused: readonly RefusedRecipient[],
+      events: readonly FailureEvent[],
       atMs: number,
       { saysNothingOfRecipients = false } = {},
     ): Promise<void> {
       const time = { receivedAtMs: atMs, retentionDays };
       const { from, to, cc, bcc, subject } = mail;
       const logged = { messageId, mailId: mail.id, from, recipients: [...to, ...cc, ...bcc], subject };
-      await forEachConcurrently(refused, async (recipient) => {
-        const event = refusalEvent(recipient, { provider: mail.provider, messageId }, atMs);
+      await forEachConcurrently(events, async (event) => {
         await put(sentLogTable, storyRow(event, messageId, time));
         if (!saysNothingOfRecipients) await put(bounceTable, bounceRow(event, logged, time));
       });

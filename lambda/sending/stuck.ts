@@ -60,6 +60,13 @@ export function oddStatusOf({ status, sendingUntil, nextAttemptAt, messageId, er
   return `has the status ${typeof status === 'string' ? JSON.stringify(status.slice(0, 80)) : String(status)}`;
 }
 
+/** How the error of an item begins whose recipients are all suppressed. */
+export const ALL_SUPPRESSED = 'Cannot send: every recipient is suppressed';
+
+/** Whether an item was not sent because its recipients are all suppressed: nobody has to see to that. */
+export const isSuppressed = ({ status, error }: Row): boolean =>
+  status === 'failed' && typeof error === 'string' && error.startsWith(ALL_SUPPRESSED);
+
 /** Unix milliseconds; undefined for what is no time. */
 function timeOf(value: unknown): number | undefined {
   const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN;

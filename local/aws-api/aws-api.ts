@@ -1,4 +1,4 @@
-/** The HTTP server that stands in for Secrets Manager and SQS. */
+/** The HTTP server that stands in for Secrets Manager, SQS and EventBridge. */
 import { createServer } from 'node:http';
 import * as z from 'zod';
 import { messageOf } from '../files.ts';
@@ -44,7 +44,7 @@ export async function startAwsApi(): Promise<AwsApi> {
       sendAnswer(response, errorAnswer(500, 'InternalFailure', messageOf(error)));
     }
   });
-  const port = await listen(server, 0, 'Secrets Manager and SQS');
+  const port = await listen(server, 0, 'Secrets Manager, SQS and EventBridge');
   return {
     origin: originOf(port),
     answer(newCalls) {

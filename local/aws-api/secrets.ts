@@ -1,5 +1,5 @@
 /** Secrets as files, and Secrets Manager's calls on them. */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import * as z from 'zod';
 import type { Authorize } from '../access.ts';
@@ -75,6 +75,24 @@ const version = ({ arn, name }: LocalSecret, value: string) => ({
 export async function ensureSecretFile(file: string, firstValue: object): Promise<void> {
   if ((await readJsonFile(file, z.unknown())) !== undefined) return;
   await writeFileAtomically(file, toJson(firstValue), SECRET_MODE);
+}
+
+const generated = z.object({
+  GenerateSecretString: z.object({ SecretStringTemplate: z.string(), GenerateStringKey: z.string() }).optional(),
+});
+
+/** Makes the values that CloudFormation would make, once. */
+export async function generateSecrets(
+  template: ResolvedTemplate,
+  secrets: ReadonlyMap<string, LocalSecret>,
+): Promise<void> {
+  for (const [logicalId, { GenerateSecretString }] of template.resources('AWS::SecretsManager::Secret', generated)) {
+    const file = secrets.get(logicalId)?.file;
+    if (GenerateSecretString === undefined || file === undefined) continue;
+    const { SecretStringTemplate, GenerateStringKey } = GenerateSecretString;
+    const value = randomBytes(32).toString('hex');
+    await ensureSecretFile(file, { ...JSON.parse(SecretStringTemplate), [GenerateStringKey]: value });
+  }
 }
 
 /** As much of the webhook secret as local mode reads. */

@@ -1,4 +1,4 @@
-/** The database: opened, its tables made, what expired deleted. */
+/** The database: starts it, creates its tables, deletes expired items. */
 import { setInterval } from 'node:timers/promises';
 import { DescribeTableCommand, type DynamoDBClient, ResourceNotFoundException } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
@@ -13,11 +13,11 @@ import { deleteExpiredItems } from './time-to-live.ts';
 
 const EXPIRY_INTERVAL_MS = 60_000;
 
-/** Somewhere that speaks DynamoDB. */
+/** An endpoint with the API of DynamoDB. */
 interface Database {
   readonly endpoint: string;
   readonly tables: DynamoDBClient;
-  /** For what Lambda reads in a function's name, which is the access key id. */
+  /** A client for Lambda's reads of streams; the access key id is the function's logical id. */
   streamsAs(caller: string): DynamoDBStreamsClient;
 }
 
@@ -25,7 +25,7 @@ interface DatabaseOptions {
   readonly folder: DataFolder;
   /** Of the embedded engine; 0 takes a free one. */
   readonly port: number;
-  /** One that runs already, in place of the embedded engine. */
+  /** An endpoint to use in place of the embedded engine. */
   readonly endpoint: string | undefined;
   readonly region: string;
   readonly cleanup: Cleanup;
@@ -59,7 +59,7 @@ interface PrepareTablesOptions {
   readonly report: (line: string) => void;
 }
 
-/** Makes the template's tables, and keeps deleting the items whose time has come. */
+/** Creates the template's tables, and deletes expired items regularly. */
 export async function prepareTables(options: PrepareTablesOptions): Promise<LocalTable[]> {
   const { template, database, region, dataHint, cleanup, report } = options;
   const tables = await createTables(template, database.tables, dataHint).catch((cause: unknown) => {

@@ -2,7 +2,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 
-/** The AWS SDK's switch for its warning about Node's version, which nobody who runs Todoke can heed. */
+/** The AWS SDK's switch for its warning about Node's version, which no user of Todoke can act on. */
 export const SDK_WARNING_OFF = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' };
 
 interface DynamoDbClients {
@@ -11,10 +11,10 @@ interface DynamoDbClients {
   close(): void;
 }
 
-/** The access key id of local mode itself. DynamoDB Local refuses any that has other than letters and digits. */
+/** The access key id of local mode itself. DynamoDB Local accepts only letters and digits. */
 export const LOCAL_MODE_KEY_ID = 'localmode';
 
-/** What local mode itself speaks to the engine with. */
+/** Local mode's own clients for the engine. */
 export function dynamoDbClients(endpoint: string, region: string, accessKeyId = LOCAL_MODE_KEY_ID): DynamoDbClients {
   Object.assign(process.env, SDK_WARNING_OFF);
   const config = { endpoint, region, credentials: { accessKeyId, secretAccessKey: 'local' } };

@@ -1,7 +1,7 @@
 /** Finds the engine's program. */
 import { createRequire } from 'node:module';
 
-/** The machines that the engine has a package for, as `process.platform` and `process.arch` name them. */
+/** The platforms with a package of the engine, as `process.platform` and `process.arch` name them. */
 export const ENGINE_MACHINES = ['darwin-arm64', 'darwin-x64', 'linux-arm64', 'linux-x64', 'win32-x64'];
 
 interface Machine {

@@ -15,7 +15,7 @@ const STOP_GRACE_MS = 3_000;
 export interface EngineProcess {
   readonly pid: number;
   readonly port: number;
-  /** Resolves, when the process has ended, with how. */
+  /** Resolves when the process has ended, with its exit code or signal. */
   readonly exited: Promise<string>;
   end(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** The engine, started again when it dies. */
+/** The engine, restarted after a crash. */
 import type { DataFolder } from '../data-folder.ts';
 import { messageOf } from '../files.ts';
 import { pause } from '../pause.ts';
@@ -14,7 +14,7 @@ const MAX_RESTART_DELAY_MS = 5_000;
 interface Engine {
   /** Such as `http://127.0.0.1:8788`. */
   readonly endpoint: string;
-  /** The process that answers now; another one after a restart. */
+  /** The current process; a restart changes it. */
   readonly pid: number;
   stop(): Promise<void>;
 }
@@ -77,7 +77,7 @@ async function startOnFreePort(folder: DataFolder, report: Report): Promise<Engi
   }
 }
 
-/** Tries until it runs; undefined if it is to stop meanwhile. */
+/** Retries until it runs; undefined if it is stopped meanwhile. */
 async function restart(
   folder: DataFolder,
   port: number,

@@ -59,10 +59,10 @@ export interface LocalTable {
 }
 
 /**
- * Makes the template's tables where they are missing, and brings the indexes of the others up to date.
+ * Makes the template's tables where they are missing, and brings the stream and the indexes of the others up to date.
  *
  * @param dataHint says where the data is, for errors
- * @throws Error where a table is there with another key or stream, which no update can change.
+ * @throws Error where a table is there with another key, which no update can change, or another stream.
  */
 export async function createTables(
   template: ResolvedTemplate,
@@ -74,7 +74,7 @@ export async function createTables(
     Array.from(tables, async ([logicalId, properties]) => {
       const name = template.ref(logicalId);
       const existing = await describe(client, name);
-      const table = existing ?? (await create(client, name, properties));
+      const table = existing ? await withStream(client, existing, properties) : await create(client, name, properties);
       try {
         assertSame(table, properties);
         if (existing !== undefined) await updateIndexes(client, existing, properties);
@@ -145,6 +145,20 @@ const indexInput = (index: TableProperties['GlobalSecondaryIndexes'][number]): G
   KeySchema: index.KeySchema,
   Projection: index.Projection,
 });
+
+/** A table that was made before the template gave it a stream gets one. */
+async function withStream(
+  client: DynamoDBClient,
+  table: TableDescription,
+  { StreamSpecification }: TableProperties,
+): Promise<TableDescription> {
+  if (!StreamSpecification || table.StreamSpecification?.StreamEnabled) return table;
+  const { TableName } = table;
+  await client.send(
+    new UpdateTableCommand({ TableName, StreamSpecification: { StreamEnabled: true, ...StreamSpecification } }),
+  );
+  return (await describe(client, TableName ?? '')) ?? table;
+}
 
 function assertSame(table: TableDescription, properties: TableProperties): void {
   if (keyOf(table.KeySchema) !== keyOf(properties.KeySchema)) {

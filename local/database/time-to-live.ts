@@ -1,8 +1,8 @@
-/** Deletes what has expired. */
+/** Deletes expired items. */
 import { DeleteItemCommand, type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import type { LocalTable } from './tables.ts';
 
-/** Items that ended longer ago are left alone, as DynamoDB does with what it takes for a mistake. */
+/** DynamoDB ignores a TTL value that is more than five years old (Developer Guide, "Time to Live"). */
 const MAX_AGE_SECONDS = 5 * 365 * 24 * 60 * 60;
 
 /**
@@ -36,7 +36,7 @@ export async function deleteExpiredItems(
     for (const item of page.Items ?? []) {
       if (signal?.aborted) return deleted;
       const key = Object.fromEntries(Object.entries(item).filter(([name]) => table.keyAttributes.includes(name)));
-      // The condition, because its life may have been made longer since the scan saw it.
+      // The condition, because its TTL may have been extended since the scan.
       await client
         .send(new DeleteItemCommand({ ...expired, Key: key, ConditionExpression: '#expires BETWEEN :oldest AND :now' }))
         .then(() => deleted++)

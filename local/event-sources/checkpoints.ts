@@ -17,7 +17,7 @@ export class Checkpoints {
   readonly #file: string;
   readonly #streamArn: string;
   readonly #shards: Map<string, ShardCheckpoint>;
-  /** Writes follow each other: an older state never lands on a newer one. */
+  /** Writes run one after the other, so that an older state never replaces a newer one. */
   #lastWrite: Promise<void> = Promise.resolve();
 
   private constructor(file: string, streamArn: string, shards: Record<string, ShardCheckpoint>) {
@@ -26,7 +26,7 @@ export class Checkpoints {
     this.#shards = new Map(Object.entries(shards));
   }
 
-  /** Those of another stream, such as that of a table which was made anew, mean nothing and are left behind. */
+  /** Checkpoints of another stream, such as that of a table that was deleted and created again, are dropped. */
   static async load(file: string, streamArn: string): Promise<Checkpoints> {
     const kept = await readJsonFile(file, checkpointFile);
     return new Checkpoints(file, streamArn, kept?.streamArn === streamArn ? kept.shards : {});
@@ -41,7 +41,7 @@ export class Checkpoints {
     await this.#write();
   }
 
-  /** Forgets the shards that the stream has no more. */
+  /** Drops shards that the stream no longer has. */
   async keepOnly(shardIds: ReadonlySet<string>): Promise<void> {
     const gone = [...this.#shards.keys()].filter((shardId) => !shardIds.has(shardId));
     for (const shardId of gone) this.#shards.delete(shardId);

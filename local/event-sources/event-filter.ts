@@ -10,7 +10,7 @@ type Condition = z.infer<typeof condition>;
 type Pattern = { [field: string]: Pattern | Condition[] };
 const pattern: z.ZodType<Pattern> = z.lazy(() => z.record(z.string(), z.union([z.array(condition).min(1), pattern])));
 
-/** Decides whether the function sees a record. */
+/** Whether the function receives a record. */
 type EventFilter = (record: unknown) => boolean;
 
 /**

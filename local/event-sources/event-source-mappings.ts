@@ -1,4 +1,5 @@
 /** Runs the template's event source mappings. */
+import { setMaxListeners } from 'node:events';
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import type { Authorize } from '../access.ts';
 import type { DataFolder } from '../data-folder.ts';
@@ -42,6 +43,8 @@ interface EventSourceMappings {
  */
 export function startEventSourceMappings(options: EventSourceMappingsOptions): EventSourceMappings {
   const stopping = new AbortController();
+  // Each mapping has several, and Node warns of a leak from the eleventh on.
+  setMaxListeners(0, stopping.signal);
   const mappings = options.template.resources('AWS::Lambda::EventSourceMapping', mappingProperties);
   const runs = Array.from(mappings, ([logicalId, properties]) =>
     runOf(logicalId, properties, options, stopping.signal),

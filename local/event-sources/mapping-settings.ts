@@ -1,9 +1,9 @@
-/** How an event source mapping is set. */
+/** Settings of an event source mapping. */
 import * as z from 'zod';
 import { eventFilter } from './event-filter.ts';
 
 /**
- * What local mode reads of an `AWS::Lambda::EventSourceMapping`. What it could not honour has a type that refuses it.
+ * What local mode reads of an `AWS::Lambda::EventSourceMapping`. The types refuse settings that local mode cannot follow.
  *
  * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-eventsourcemapping.html
  */
@@ -13,7 +13,7 @@ export const mappingProperties = z.object({
   DestinationConfig: z.object({ OnFailure: z.object({ Destination: z.string() }).optional() }).default({}),
   Enabled: z.literal(true).optional(),
   EventSourceArn: z.string(),
-  /** Becomes what decides about a record. */
+  /** Becomes a function that decides about a record. */
   FilterCriteria: z
     .object({ Filters: z.array(z.object({ Pattern: z.string() })) })
     .prefault({ Filters: [] })
@@ -22,9 +22,9 @@ export const mappingProperties = z.object({
   FunctionName: z.string(),
   FunctionResponseTypes: z.array(z.literal('ReportBatchItemFailures')).default([]),
   MaximumBatchingWindowInSeconds: z.literal(0).optional(),
-  /** -1 for as long as the stream keeps them. */
+  /** -1: as long as the stream keeps them. */
   MaximumRecordAgeInSeconds: z.number().default(-1),
-  /** -1 for as often as it takes. */
+  /** -1: without limit. */
   MaximumRetryAttempts: z.number().default(-1),
   ParallelizationFactor: z.literal(1).optional(),
   /** Of a queue: how many invocations there may be at one time. */
@@ -34,7 +34,7 @@ export const mappingProperties = z.object({
 });
 export type MappingProperties = z.output<typeof mappingProperties>;
 
-/** How often and how fast; tests make it quick. */
+/** Intervals; shorter in tests. */
 export interface MappingTiming {
   /** Pause before an empty stream is looked at again. */
   readonly pollIntervalMs: number;

@@ -3,7 +3,7 @@
 const NUMBER = /^(?<sign>[+-]?)(?<whole>\d*)(?:\.(?<fraction>\d*))?(?:[eE](?<exponent>[+-]?\d+))?$/;
 
 /**
- * A number without exponent, plus sign, and zeros that say nothing: `+01.50E+1` is `15`. Digits are moved, not computed:
+ * A number without exponent, plus sign, and leading or trailing zeros: `+01.50E+1` is `15`. Digits are moved, not computed:
  * DynamoDB's numbers have more of them than JavaScript's.
  *
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html#HowItWorks.DataTypes.Number

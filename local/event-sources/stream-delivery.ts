@@ -1,4 +1,4 @@
-/** Brings one batch to a function: retries it, halves it, gives it up. */
+/** Delivers one batch to a function: retries it, splits it, gives it up. */
 import { FunctionError, type Invocable } from '../functions/local-function.ts';
 import { pause } from '../pause.ts';
 import { failedItems } from './batch-response.ts';
@@ -11,9 +11,9 @@ interface DeliveryOptions {
   readonly properties: MappingProperties;
   readonly timing: MappingTiming;
   readonly signal: AbortSignal;
-  /** Everything up to this record is done with. */
+  /** Stores that all records up to this one are done. */
   readonly checkpoint: (last: LambdaRecord) => Promise<void>;
-  /** Keeps what is known of records that are given up. */
+  /** Reports records that are given up. */
   readonly discard: (discarded: Discarded) => Promise<void>;
 }
 
@@ -27,7 +27,7 @@ interface Piece {
 }
 
 /**
- * Brings a batch to the function as Lambda does: tried again as a whole, from the lowest failed record on, or in
+ * Delivers a batch to the function as Lambda does: it is retried as a whole, from the lowest failed record on, or in
  * halves, until every record is processed or given up. Returns early, with checkpoints set so far, when told to stop.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
@@ -44,7 +44,7 @@ export async function deliver(records: readonly LambdaRecord[], options: Deliver
       continue;
     }
     const tried = await attempt(piece, options);
-    // What fails because it was cut short by the stop has not failed: it is delivered again at the next start.
+    // An invocation that the stop interrupts does not count as failed: the batch is delivered again at the next start.
     if (signal.aborted && tried.processed < piece.records.length) return;
     const lastProcessed = piece.records[tried.processed - 1];
     if (lastProcessed !== undefined) await checkpoint(lastProcessed);

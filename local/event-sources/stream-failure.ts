@@ -1,11 +1,11 @@
-/** What an on-failure queue is told. */
+/** The message for an on-failure destination. */
 import { randomUUID } from 'node:crypto';
 import type { LambdaRecord } from './lambda-record.ts';
 
 /** Why records were given up. */
 export type FailureCondition = 'RetryAttemptsExhausted' | 'RecordAgeExceeded';
 
-/** Records that were given up, and what was tried. */
+/** Records that were given up, and their attempts. */
 export interface Discarded {
   readonly records: readonly [LambdaRecord, ...LambdaRecord[]];
   readonly condition: FailureCondition;
@@ -22,7 +22,7 @@ interface FailureSource {
 }
 
 /**
- * What Lambda sends to an on-failure queue: where the records are in the stream, not the records.
+ * The message that Lambda sends to an on-failure destination: the position of the records in the stream, not the records.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
  */

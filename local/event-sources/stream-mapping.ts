@@ -21,7 +21,7 @@ interface StreamMappingOptions {
   readonly target: Invocable;
   readonly region: string;
   readonly checkpointFile: string;
-  /** Takes the documents about what was given up; they are dropped where there is no destination. */
+  /** Sends a message about records that were given up. Without a destination, nothing is sent. */
   readonly onFailure?: ((document: string) => Promise<unknown>) | undefined;
   readonly timing: MappingTiming;
   readonly signal: AbortSignal;
@@ -65,13 +65,13 @@ function shardConsumer(shardId: string, checkpoints: Checkpoints, options: Strea
       if (signal.aborted) return;
       waiting = waiting.slice(batch.length);
     }
-    // What the filter keeps away is done with, as soon as nothing before it waits.
+    // Records that the filter drops are done as soon as no earlier record waits.
     const last = read.at(-1);
     if (last !== undefined && last !== wanted.at(-1)) await checkpoint(last.sequenceNumber);
   };
 }
 
-/** As many records as one invocation takes, by number and by size; at least one. */
+/** The records of one invocation, limited by number and size; at least one. */
 function batchLength(records: readonly LambdaRecord[], batchSize: number): number {
   let bytes = 0;
   const tooMany = records.findIndex((record, index) => {

@@ -23,7 +23,7 @@ interface StreamReaderOptions {
   readonly checkpoints: Checkpoints;
   readonly pollIntervalMs: number;
   readonly signal: AbortSignal;
-  /** Makes what takes a shard's records, from the shard's checkpoint on. */
+  /** Makes the receiver of a shard's records, starting at the shard's checkpoint. */
   readonly consumer: (shardId: string) => ShardConsumer;
   readonly report: (line: string) => void;
 }
@@ -123,7 +123,7 @@ async function iteratorAt({ client, streamArn, checkpoints, signal }: StreamRead
   try {
     return await get(command);
   } catch (error) {
-    // The stream keeps records for a day; what was not read within it is lost, as on AWS.
+    // The stream keeps records for a day; unread ones are then lost, as on AWS.
     if (!isTrimmed(error)) throw error;
     return get(fromStart);
   }

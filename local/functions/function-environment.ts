@@ -6,7 +6,7 @@ import { SDK_WARNING_OFF } from '../database/dynamodb-clients.ts';
 export interface FunctionWiring {
   readonly region: string;
   readonly dynamoDbEndpoint: string;
-  /** Where Secrets Manager and SQS are answered. */
+  /** Where Secrets Manager, SQS and EventBridge are answered. */
   readonly awsApiOrigin: string;
   /** A file of certificates that are trusted besides the public ones. */
   readonly extraCaCertificates?: string;
@@ -59,6 +59,7 @@ export function functionEnvironment(options: FunctionEnvironmentOptions): Record
     AWS_SECRET_ACCESS_KEY: 'local',
     AWS_SESSION_TOKEN: 'local',
     AWS_ENDPOINT_URL_DYNAMODB: wiring.dynamoDbEndpoint,
+    AWS_ENDPOINT_URL_EVENTBRIDGE: wiring.awsApiOrigin,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: wiring.awsApiOrigin,
     AWS_ENDPOINT_URL_SQS: wiring.awsApiOrigin,
     // The developer's own profile has no say here.

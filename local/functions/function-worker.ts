@@ -1,46 +1,30 @@
 /**
  * Runs in a process of its own, as Lambda's runtime does: loads one handler, then takes one invocation after another.
- * Plain Node runs it, after the types are taken out; so it imports types only.
+ * Plain Node runs it after the types are stripped, so it imports types only.
  */
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { Context } from 'aws-lambda';
 import type { FromWorker, ToWorker, WorkerError } from './worker-process.ts';
 
-type Handler = (event: unknown, context: Context) => unknown;
+type Handler = (event: unknown, context: ReturnType<typeof contextOf>) => unknown;
 
 const send = (message: FromWorker) => process.send?.(message);
 
-/** `index.handler`: the export `handler` of `index.js`, `.mjs` or `.cjs` in the function's folder. */
-async function loadHandler(): Promise<Handler> {
+/** `index.handler`: the export `handler` of `index.js` in the function's folder. */
+function loadHandler(): Handler {
   const [root = '', name = ''] = [process.env['LAMBDA_TASK_ROOT'], process.env['_HANDLER']];
-  const dot = name.lastIndexOf('.');
-  const [module, exported] = [join(root, name.slice(0, dot)), name.slice(dot + 1)];
-  const file = ['.js', '.mjs', '.cjs'].map((ending) => module + ending).find((path) => existsSync(path));
-  if (file === undefined) throw new Error(`Cannot find module '${module}'`);
-  const loaded: unknown = await importOrRequire(file);
+  const [module = '', exported = ''] = name.split('.');
+  // `import` finds the exports of minified CommonJS by guessing; `require` knows them.
+  const loaded: unknown = createRequire(import.meta.url)(join(root, module));
   const handler = isObject(loaded) ? loaded[exported] : undefined;
   if (!isHandler(handler)) throw new Error(`${name} is undefined or not exported`);
   return handler;
 }
 
-/** `import` finds the exports of minified CommonJS by guessing; `require` knows them. */
-async function importOrRequire(file: string): Promise<unknown> {
-  try {
-    return createRequire(file)(file);
-  } catch (error) {
-    if (toWorkerError(error).code !== 'ERR_REQUIRE_ESM') throw error;
-    return import(pathToFileURL(file).href);
-  }
-}
-
-function contextOf({ requestId, deadlineMs, functionArn }: ToWorker): Context {
+/** Without the callbacks that the Node.js 24 runtime no longer has. */
+function contextOf({ requestId, deadlineMs, functionArn }: ToWorker): Omit<Context, 'done' | 'fail' | 'succeed'> {
   const environment = (name: string) => process.env[name] ?? '';
-  const unsupported = () => {
-    throw new Error('Cannot use callbacks: the Node.js 24 runtime has none; return a promise');
-  };
   return {
     awsRequestId: requestId,
     callbackWaitsForEmptyEventLoop: true,
@@ -51,23 +35,19 @@ function contextOf({ requestId, deadlineMs, functionArn }: ToWorker): Context {
     logStreamName: environment('AWS_LAMBDA_LOG_STREAM_NAME'),
     memoryLimitInMB: environment('AWS_LAMBDA_FUNCTION_MEMORY_SIZE'),
     getRemainingTimeInMillis: () => Math.max(0, deadlineMs - Date.now()),
-    done: unsupported,
-    fail: unsupported,
-    succeed: unsupported,
   };
 }
 
-function toWorkerError(thrown: unknown): WorkerError & { code?: unknown } {
+function toWorkerError(thrown: unknown): WorkerError {
   if (!(thrown instanceof Error)) return { errorType: typeof thrown, errorMessage: String(thrown) };
-  const code = 'code' in thrown ? { code: thrown.code } : {};
-  return { errorType: thrown.name, errorMessage: thrown.message, ...code };
+  return { errorType: thrown.name, errorMessage: thrown.message };
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 const isHandler = (value: unknown): value is Handler => typeof value === 'function';
 
 try {
-  const handler = await loadHandler();
+  const handler = loadHandler();
   process.on('message', async (message: ToWorker) => {
     const { requestId } = message;
     try {

@@ -65,7 +65,7 @@ export class LocalFunction implements Invocable {
   readonly #limit: number;
   readonly #idle: WorkerProcess[] = [];
   readonly #busy = new Set<WorkerProcess>();
-  /** What a process printed last may be read only after it has answered. */
+  /** The last lines of a process may arrive after its answer. */
   readonly #lastRequestId = new WeakMap<WorkerProcess, string>();
   readonly #waiting: (() => void)[] = [];
   #running = 0;
@@ -114,14 +114,14 @@ export class LocalFunction implements Invocable {
     await this.#log.close();
   }
 
-  /** Takes a slot at once, or returns what to wait for. */
+  /** Takes a slot at once, or returns a promise of one. */
   #takeSlot(): Promise<void> | undefined {
     if (this.#running >= this.#limit) return new Promise((resolve) => this.#waiting.push(resolve));
     this.#running++;
     return undefined;
   }
 
-  /** Hands the slot to who waits longest; nobody can come between. */
+  /** Hands the slot to the caller that has waited longest. */
   #freeSlot(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#running--;
@@ -147,7 +147,7 @@ export class LocalFunction implements Invocable {
   }
 
   #takeWorker(requestId: string): WorkerProcess {
-    // The one used last is the one whose memory is warm. One may have died while it was idle.
+    // The one used last has the warmest memory. An idle one may have died.
     let worker = this.#idle.pop();
     while (worker !== undefined && !worker.usable) worker = this.#idle.pop();
     worker ??= this.#startWorker();

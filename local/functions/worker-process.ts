@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { signalGroup, spawnLeashed } from '../processes.ts';
 
-/** What a function's process is told: one invocation. */
+/** A message to a function's process: one invocation. */
 export interface ToWorker {
   readonly requestId: string;
   /** JSON text. */
@@ -27,7 +27,7 @@ export type FromWorker =
   | { readonly type: 'result'; readonly requestId: string; readonly payload: string }
   | { readonly type: 'error'; readonly requestId: string; readonly error: WorkerError };
 
-/** What became of one invocation. `payload` is JSON text. */
+/** The outcome of one invocation. `payload` is JSON text. */
 export type InvocationOutcome = { readonly payload: string } | { readonly error: WorkerError };
 
 interface WorkerOptions {

@@ -1,4 +1,4 @@
-/** What the providers take for an address. */
+/** Addresses that the providers accept. */
 const ATOM = /[\w!#$%&'*+/=?^`{|}~-]+/.source;
 const QUOTED = /"(?:[ !#-[\]-~]|\\[ -~])*"/.source;
 const LABEL = /[^\s"(),.:;<>@[\\\]]+/.source;

@@ -37,7 +37,7 @@ export interface CustomersMailCloudSimulator {
   readonly port: number;
   /** The events that wait to be posted; after `close()`, what to start the next simulator with. */
   pending(): readonly Pending<CustomersMailCloudEvent>[];
-  /** Adds what another simulator left over; what is overdue is posted at once. */
+  /** Adds the pending events of another simulator; overdue ones are posted at once. */
   restore(pending: readonly Pending<CustomersMailCloudEvent>[]): void;
   /** How many events the webhook did not take. */
   lost(): number;

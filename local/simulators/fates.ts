@@ -1,8 +1,8 @@
-/** What becomes of a simulated mail. */
+/** Outcomes of simulated mails. */
 const NAMED_FATES = ['bounce', 'blocked', 'dropped', 'deferred', 'complaint'] as const;
 
 /**
- * What becomes of a simulated mail: `bounce` (refused for good), `blocked` (refused for now), `dropped` (not tried),
+ * The outcome of a simulated mail: `bounce` (refused for good), `blocked` (refused for now), `dropped` (not tried),
  * `deferred` (deferred, then delivered), `complaint` (delivered, then complained about) or `delivered`.
  */
 export type Fate = (typeof NAMED_FATES)[number] | 'delivered';

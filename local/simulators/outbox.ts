@@ -4,14 +4,14 @@ import * as z from 'zod';
 import { counted } from '../counted.ts';
 import { messageOf } from '../files.ts';
 
-/** An event that waits to be posted to a webhook. Plain JSON where the event is, so that it can outlive the process. */
+/** An event that waits to be posted to a webhook. Plain JSON if the event is, so that it can be stored on disk. */
 export interface Pending<Event> {
   readonly event: Event;
   /** When it is to be posted next, in Unix milliseconds. */
   readonly dueAt: number;
-  /** When it was to be posted first, in Unix milliseconds: what a limit on repeating counts from. */
+  /** When it was first due, in Unix milliseconds; the limit on retries counts from then. */
   readonly since: number;
-  /** How often it was posted and not taken. */
+  /** How often the webhook did not accept it. */
   readonly attempts: number;
 }
 
@@ -39,7 +39,7 @@ export interface OutboxOptions<Event> {
   readonly keep?: ((pending: readonly Pending<Event>[]) => void) | undefined;
 }
 
-/** Posts events to a webhook when they are due, one post at a time; what is due together goes together. */
+/** Posts events to a webhook when they are due, one post at a time. Events that are due together share a post. */
 export class Outbox<Event> {
   readonly #options: OutboxOptions<Event>;
   readonly #closing = new AbortController();
@@ -60,7 +60,7 @@ export class Outbox<Event> {
     return this.#lost;
   }
 
-  /** What has not been posted, or not been taken. After {@link close} it stays as it is. */
+  /** Events that are not posted yet, or were not accepted. Does not change after {@link close}. */
   get pending(): readonly Pending<Event>[] {
     return [...this.#leaving, ...this.#waiting];
   }
@@ -70,7 +70,7 @@ export class Outbox<Event> {
     this.restore(events.map(({ event, dueAt }) => ({ event, dueAt, since: dueAt, attempts: 0 })));
   }
 
-  /** Adds what another outbox left over; what is overdue is posted at once. */
+  /** Adds the pending events of another outbox; overdue ones are posted at once. */
   restore(pending: readonly Pending<Event>[]): void {
     const waiting = inOrder([...this.#waiting, ...pending]);
     if (pending.length > 0) this.#options.keep?.([...this.#leaving, ...waiting]);
@@ -94,7 +94,7 @@ export class Outbox<Event> {
     this.#wake();
   }
 
-  /** Sets the timer for what is due next, or tells who waits that nothing is. */
+  /** Sets the timer for the next due event, or resolves `idle` if there is none. */
   #wake(): void {
     if (this.#run) return;
     clearTimeout(this.#timer);
@@ -130,7 +130,7 @@ export class Outbox<Event> {
     }
   }
 
-  /** What cannot be kept is still posted. */
+  /** Events that cannot be stored are still posted. */
   #keep(): void {
     try {
       this.#options.keep?.(this.pending);

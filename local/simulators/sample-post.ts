@@ -1,9 +1,9 @@
-/** Posts what a person wrote. */
+/** Sends posts that a person wrote. */
 import type { KeyObject } from 'node:crypto';
 import { jsonOrUndefined } from '../json.ts';
 import { signatureHeaders } from './sendgrid/webhook.ts';
 
-/** A post that a person made up. */
+/** A post that a person wrote. */
 export interface SamplePost {
   readonly provider: 'sendgrid' | 'customers-mail-cloud';
   readonly contentType: string;
@@ -16,7 +16,7 @@ export interface PostAnswer {
   readonly answer: string;
 }
 
-/** What posts prove themselves with, and where they go. */
+/** Credentials and addresses of posts. */
 interface PostTargets {
   /** On the curve P-256. */
   readonly privateKey: KeyObject;
@@ -44,7 +44,7 @@ export async function postSample(post: SamplePost, targets: PostTargets): Promis
   return { status: response.status, answer: await response.text() };
 }
 
-/** What is neither a form nor a JSON object goes as it is. */
+/** A body that is neither a form nor a JSON object is posted unchanged. */
 function withApiKey({ contentType, body }: SamplePost, apiKey: string): string {
   if (contentType.startsWith('application/x-www-form-urlencoded')) {
     const form = new URLSearchParams(body);

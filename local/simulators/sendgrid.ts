@@ -2,6 +2,7 @@
 import { type KeyObject, randomBytes } from 'node:crypto';
 import * as z from 'zod';
 import { closeServer, listen, originOf } from '../ports.ts';
+import { type Fate, fateOf } from './fates.ts';
 import { Outbox, type Pending, pendingSchema } from './outbox.ts';
 import { sendGridServer } from './sendgrid/api.ts';
 import { type EventWebhook, EventWebhooks, readyWebhook, wants } from './sendgrid/event-webhooks.ts';
@@ -48,6 +49,9 @@ export interface SendGridSimulator {
 /** Reads {@link SendGridSimulator.pending} back from JSON. */
 export const sendGridPendingSchema = z.array(pendingSchema(z.record(z.string(), z.unknown())));
 
+/** The suppression list onto which an address comes. */
+const LISTS: Partial<Record<Fate, string>> = { bounce: 'bounces', complaint: 'spam_reports' };
+
 const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
 const GIVE_UP_AFTER_MS = 24 * 3_600_000;
@@ -90,13 +94,24 @@ export async function startSendGridSimulator(options: SendGridSimulatorOptions):
     const refusal = await postAs(webhook, url, events, closing.signal);
     if (refusal !== undefined) report(`test post: ${refusal}`);
   };
+  // Since the start: by list, when an address came onto it. Unlike SendGrid it sends to these addresses all the same.
+  const suppressed = new Map(
+    ['bounces', 'spam_reports', 'invalid_emails'].map((list) => [list, new Map<string, number>()]),
+  );
   const server = sendGridServer({
     apiKey,
     accept: (mail) => {
       const messageId = randomBytes(16).toString('base64url');
+      for (const { email } of mail.recipients) suppressed.get(LISTS[fateOf(email)] ?? '')?.set(email, Date.now());
       outbox.add(eventsOf(mail, messageId, Date.now(), delayMs));
       return messageId;
     },
+    suppressions: (list) =>
+      Array.from(suppressed.get(list) ?? [], ([email, atMs]) => ({
+        created: Math.floor(atMs / 1000),
+        email,
+        reason: '',
+      })),
     webhooks: (request) => answerWebhookCall(request, webhooks, (url, webhook) => void postTestEvents(url, webhook)),
     report,
   });

@@ -1,4 +1,4 @@
-/** Both simulators, with what they keep. */
+/** Both simulators, and their files. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
 import * as z from 'zod';
@@ -130,7 +130,7 @@ export async function startSimulatedProviders(options: SimulatedProvidersOptions
 async function keptEvents<Event>(file: string, schema: z.ZodType<Event[]>) {
   let left: readonly Event[] = (await readJsonFile(file, schema)) ?? [];
   return {
-    /** Synchronous: what is taken over is on the disk before anybody is told so. */
+    /** Synchronous: a mail is on disk before the simulator acknowledges it. */
     keep(pending: readonly Event[]): void {
       writeFileSync(`${file}.tmp`, JSON.stringify([...left, ...pending]));
       renameSync(`${file}.tmp`, file);
@@ -162,7 +162,7 @@ const identitySchema = z.object({
   certificate: z.object({ ca: z.string(), cert: z.string(), key: z.string() }),
 });
 
-/** Keys and certificate of the simulators, made once: a webhook secret that was copied from here stays right. */
+/** Keys and certificate of the simulators. They are made once, so that a copied webhook secret stays valid. */
 async function simulatorsIdentity(folder: DataFolder): Promise<z.infer<typeof identitySchema>> {
   const file = folder.path('simulators', 'identity.json');
   const known = await readJsonFile(file, identitySchema);

@@ -1,4 +1,4 @@
-/** Who may call functions from outside. */
+/** Permissions to call functions from outside. */
 import * as z from 'zod';
 import type { ResolvedTemplate } from './template.ts';
 
@@ -13,7 +13,7 @@ const permissionProperties = z.object({
 
 /** Who outside may call the functions, as the template's `AWS::Lambda::Permission`s say. */
 export interface Permissions {
-  /** Whether anybody may call the function by its URL: since October 2025 two statements together say so. */
+  /** Whether anybody may call the function by its URL. Since October 2025 this needs two statements. */
   allowFunctionUrl(functionArn: string): boolean;
   /** Whether API Gateway may call the function for a method, such as `arn:aws:execute-api:…:api/v1/POST/path`. */
   allowApiMethod(functionArn: string, methodArn: string): boolean;

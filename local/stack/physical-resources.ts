@@ -13,7 +13,7 @@ export interface LocalStack {
   readonly region: string;
   /** Where the webhooks are served, such as `http://127.0.0.1:8787`. */
   readonly gatewayOrigin: string;
-  /** Where Secrets Manager and SQS are answered. */
+  /** Where Secrets Manager, SQS and EventBridge are answered. */
   readonly awsApiOrigin: string;
 }
 
@@ -62,6 +62,8 @@ function physicalResource(
       return { ref: logicalId.toLowerCase(), attributes: { RootResourceId: `${logicalId}Root` } };
     case 'AWS::ApiGateway::Stage':
       return { ref: String(properties['StageName']), attributes: {} };
+    case 'AWS::ApiGatewayV2::Api':
+      return { ref: logicalId.toLowerCase(), attributes: { ApiEndpoint: stack.gatewayOrigin } };
     case 'AWS::CloudWatch::Alarm':
       return { ref: name, attributes: { Arn: arn('cloudwatch', `alarm:${name}`) } };
     case 'AWS::DynamoDB::Table': {

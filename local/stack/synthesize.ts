@@ -69,7 +69,7 @@ export async function synthesize(options: SynthesizeOptions): Promise<Synthesize
 const textOf = async (stream: Readable | null) => (stream === null ? '' : text(stream));
 
 /** All that the assembly is made of; packages by their lock. */
-const SOURCES = [APP, 'lib', 'lambda', 'cdk.json', 'package.json', 'package-lock.json'];
+const SOURCES = [APP, 'lib', 'lambda', 'console', 'cdk.json', 'package.json', 'package-lock.json'];
 const FINGERPRINT_FILE = 'fingerprint';
 
 /**

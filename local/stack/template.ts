@@ -18,7 +18,7 @@ export interface PhysicalResource {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** A template whose references are replaced by what they stand for on this machine. */
+/** A template whose references have the values of this machine. */
 export class ResolvedTemplate {
   readonly #template: Template;
   readonly #references: References;

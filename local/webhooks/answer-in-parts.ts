@@ -1,10 +1,10 @@
-/** What function URLs and REST APIs take for an answer in parts, and what the client gets for it. */
+/** The answer of a function as an object with status, headers and body, and the HTTP answer made from it. */
 import * as z from 'zod';
 import type { HttpAnswer } from '../http.ts';
 
-export const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 
-/** The fields that both know. */
+/** The fields that function URLs and REST APIs share. */
 export const answerInParts = z.object({
   statusCode: z.coerce.number().int().min(100).max(599),
   headers: z.record(z.string(), scalar).nullish(),
@@ -12,17 +12,15 @@ export const answerInParts = z.object({
   isBase64Encoded: z.boolean().nullish(),
 });
 
-/** @param headers all of them; where none says what the body is, it is JSON */
+/** @param headers all headers; without a content type the body is JSON */
 export function httpAnswer(
   { statusCode, body, isBase64Encoded }: z.infer<typeof answerInParts>,
   headers: NonNullable<HttpAnswer['headers']>,
 ): HttpAnswer {
-  const hasType = headers.some(([name]) => sameName(name, 'content-type'));
+  const hasType = headers.some(([name]) => name.toLowerCase() === 'content-type');
   return {
     status: statusCode,
     headers: hasType ? headers : [...headers, ['Content-Type', 'application/json']],
     body: Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8'),
   };
 }
-
-export const sameName = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();

@@ -1,10 +1,8 @@
 /** The events and answers of function URLs. */
 import { randomUUID } from 'node:crypto';
 import type { LambdaFunctionURLEvent } from 'aws-lambda';
-import * as z from 'zod';
-import { type HttpAnswer, type HttpRequest, header, jsonAnswer, queryOf } from '../http.ts';
+import { type HttpAnswer, type HttpRequest, header, jsonAnswer } from '../http.ts';
 import { answerInParts, httpAnswer } from './answer-in-parts.ts';
-import { commonLogTime } from './common-log-time.ts';
 
 interface FunctionUrlRequest {
   /** Its path as the function is to see it. */
@@ -16,31 +14,21 @@ interface FunctionUrlRequest {
 }
 
 /**
- * The event that a function URL hands to its function: payload format 2.0.
+ * The event that a function URL hands to its function: payload format 2.0, without the query and cookies, which no function
+ * of the stack reads.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
  */
 export function functionUrlEvent({ request, region, urlId, now }: FunctionUrlRequest): LambdaFunctionURLEvent {
   const domainName = `${urlId}.lambda-url.${region}.on.aws`;
   const requestId = randomUUID();
-  const query = queryOf(request);
-  const cookies = header(request, 'cookie')?.split(/;\s*/);
   const isBase64Encoded = request.body.length > 0 && !isText(request);
   return {
     version: '2.0',
     routeKey: '$default',
     rawPath: request.path,
     rawQueryString: request.rawQuery,
-    ...(cookies && { cookies }),
-    headers: {
-      ...joined(request.headers),
-      'x-forwarded-for': request.sourceIp,
-      'x-forwarded-port': '443',
-      'x-forwarded-proto': 'https',
-    },
-    ...(query.size > 0 && {
-      queryStringParameters: Object.fromEntries(Array.from(query, ([name, values]) => [name, values.join(',')])),
-    }),
+    headers: joined(request.headers),
     requestContext: {
       accountId: 'anonymous',
       apiId: urlId,
@@ -56,7 +44,7 @@ export function functionUrlEvent({ request, region, urlId, now }: FunctionUrlReq
       requestId,
       routeKey: '$default',
       stage: '$default',
-      time: commonLogTime(now),
+      time: now.toUTCString(),
       timeEpoch: now.getTime(),
     },
     ...(request.body.length > 0 && { body: request.body.toString(isBase64Encoded ? 'base64' : 'utf8') }),
@@ -64,9 +52,7 @@ export function functionUrlEvent({ request, region, urlId, now }: FunctionUrlReq
   };
 }
 
-const functionAnswer = answerInParts.extend({ cookies: z.array(z.string()).nullish() });
-
-/** What the client gets: an answer in parts, or any other value as a body of its own with status 200. */
+/** The HTTP answer: made from an object with a status code, or any other value as a JSON body with status 200. */
 export function functionUrlAnswer(payload: unknown, requestId: string): HttpAnswer {
   const id = ['x-amzn-RequestId', requestId] as const;
   const isStructured = typeof payload === 'object' && payload !== null && 'statusCode' in payload;
@@ -75,14 +61,12 @@ export function functionUrlAnswer(payload: unknown, requestId: string): HttpAnsw
       ? { status: 200, headers: [['Content-Type', 'application/json'], id], body: payload }
       : jsonAnswer(200, payload, [id]);
   }
-  const parsed = functionAnswer.safeParse(payload);
+  const parsed = answerInParts.safeParse(payload);
   if (!parsed.success) return { status: 502, headers: [id], body: 'Internal Server Error' };
-  const { headers, cookies } = parsed.data;
-  const setCookies = (cookies ?? []).map((cookie) => ['Set-Cookie', cookie] as const);
-  return httpAnswer(parsed.data, [...Object.entries(headers ?? {}), ...setCookies, id]);
+  return httpAnswer(parsed.data, [...Object.entries(parsed.data.headers ?? {}), id]);
 }
 
-/** Everything that is not known to be text arrives as base64: forms too, and what is compressed. */
+/** Only bodies of these types arrive as text. Forms and compressed bodies arrive as base64. */
 function isText(request: HttpRequest): boolean {
   if (header(request, 'content-encoding') !== undefined) return false;
   const type = (header(request, 'content-type')?.split(';')[0] ?? '').trim().toLowerCase();

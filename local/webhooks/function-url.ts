@@ -19,7 +19,7 @@ export function functionUrlRoutes(
   return Array.from(template.resources('AWS::Lambda::Url', urlProperties), ([logicalId, properties]) => {
     const target = functions.get(properties.TargetFunctionArn);
     if (target === undefined) throw new Error(`Cannot serve ${logicalId}: there is no ${properties.TargetFunctionArn}`);
-    // Nobody signs requests here, so that a URL for IAM users is closed to all.
+    // Requests are not signed here, so a URL for IAM users refuses all.
     const isPublic = properties.AuthType === 'NONE' && permissions.allowFunctionUrl(target.arn);
     return routeOf({
       target,

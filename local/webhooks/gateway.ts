@@ -8,12 +8,12 @@ import { closeServer, listen, originOf } from '../ports.ts';
 export interface Route {
   /** @param path percent-encoded, as it was sent */
   serves(path: string): boolean;
-  /** A longer body reaches `handle` cut, but longer than this. */
+  /** `handle` gets a longer body truncated, but still longer than this. */
   readonly maxBodyBytes: number;
   handle(request: HttpRequest): Promise<HttpAnswer>;
 }
 
-/** What else is to be served on the port, such as a page; it gets what no route serves. */
+/** Serves requests that no route serves, such as those for the page. */
 export type Fallback = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** The HTTP server in front of the functions. */
@@ -40,7 +40,7 @@ export async function startGateway(port: number, report: (line: string) => void)
     const route = routes.find(({ serves }) => serves(pathOf(message)));
     if (route === undefined) return fallback(message, response);
     answer(route, message, response).catch((error: unknown) => {
-      // A client that goes away while it sends is its own affair.
+      // The client closed the connection while it sent.
       if (message.destroyed && !message.complete) return;
       report(`Cannot answer ${message.method} ${message.url}: ${messageOf(error)}`);
       if (!response.headersSent) sendAnswer(response, jsonAnswer(500, { message: 'Internal server error' }));

@@ -1,9 +1,9 @@
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { BUNDLE_GOALS, dynamoDbFiles } from '../../bench/figures/receivers.ts';
-import { readPage, withArithmetic } from '../../bench/report/report.ts';
+import { readPage, withArithmetic } from '../../bench/report.ts';
 import { type BundleContents, bundleContents } from '../../bench/support/bundles.ts';
-import { bounces, deliveries, inTenPosts, opensAndClicks, queueInvocation } from '../../bench/support/posts.ts';
+import { bounces, inTenPosts, queueInvocation } from '../../bench/support/posts.ts';
 import { recordMessages } from '../../lambda/recording/record-messages.ts';
 
 describe('bundles', () => {
@@ -18,9 +18,14 @@ describe('bundles', () => {
     expect(contentsOf(entry).bytes).toBeLessThanOrEqual(most);
   });
 
-  test.each(['receive-sendgrid', 'receive-customers-mail-cloud'])('%s holds no DynamoDB client', (entry) => {
-    expect(dynamoDbFiles(contentsOf(entry).files)).toEqual([]);
-  });
+  test.each(['receive-sendgrid', 'receive-customers-mail-cloud'])(
+    '%s holds no DynamoDB client, and not the texts by which the recorder classifies',
+    (entry) => {
+      const { files } = contentsOf(entry);
+      expect(dynamoDbFiles(files)).toEqual([]);
+      expect(files.filter((file) => file.endsWith('reply-texts.ts'))).toEqual([]);
+    },
+  );
 
   test('record-events holds one: the files are found by their names', () => {
     expect(dynamoDbFiles(contentsOf('record-events').files)).not.toEqual([]);
@@ -34,15 +39,20 @@ describe('requests to DynamoDB', () => {
   });
 
   /** @param leftMs time left of the invocation */
-  async function requestsFor({ Records }: ReturnType<typeof queueInvocation>, leftMs = 60_000): Promise<number> {
+  async function requestsFor(invocation: ReturnType<typeof queueInvocation>, leftMs?: number): Promise<number> {
+    return (await inputsFor(invocation, leftMs)).length;
+  }
+
+  /** The inputs of the recorder's requests, with tables that are empty. */
+  async function inputsFor({ Records }: ReturnType<typeof queueInvocation>, leftMs = 60_000): Promise<object[]> {
     vi.stubEnv('STACK_NAME', 'Budgets');
     vi.useFakeTimers({ toFake: ['Date'] });
-    const send = vi.fn(async () => ({}));
+    const send = vi.fn(async (_command: { input: object }) => ({}));
     const client = { send } as unknown as DynamoDBDocumentClient;
     const store = { client, sentLogTable: 'SentLog', bounceTable: 'Bounce' };
     const options = { store, retentionDays: 180, timeZone: 'Asia/Tokyo', endsAtMs: Date.now() + leftMs };
     expect(await recordMessages(Records, options)).toEqual({ batchItemFailures: [] });
-    return send.mock.calls.length;
+    return send.mock.calls.map(([{ input }]) => input);
   }
 
   test('a post of bounces costs 0.10 requests an event', async () => {
@@ -62,6 +72,20 @@ describe('requests to DynamoDB', () => {
     expect(await requestsFor(queueInvocation('customers-mail-cloud', deliveries('budget', 100)))).toBe(4);
   });
 
+  test('each row costs one write unit for the table and one for each of its indexes', async () => {
+    const inputs = [
+      ...(await inputsFor(queueInvocation('sendgrid', bounces({ tag: 'budget', count: 100 })))),
+      ...(await inputsFor(queueInvocation('customers-mail-cloud', deliveries('budget', 100)))),
+    ];
+    const rows = inputs.flatMap((input) =>
+      'RequestItems' in input ? Object.values(input.RequestItems as Record<string, unknown>).flat() : [],
+    );
+    const puts = rows.filter((row) => JSON.stringify(row).startsWith('{"PutRequest"'));
+    expect(puts).toHaveLength(300);
+    // A unit is 1,024 bytes. The JSON text is longer than what DynamoDB counts.
+    for (const put of puts) expect(Buffer.byteLength(JSON.stringify(put))).toBeLessThanOrEqual(1024);
+  });
+
   test('opens and clicks cost none', async () => {
     expect(await requestsFor(queueInvocation('sendgrid', opensAndClicks(100)))).toBe(0);
   });
@@ -71,3 +95,32 @@ test('docs/performance.md shows the arithmetic of today', async () => {
   const page = await readPage();
   expect(page === withArithmetic(page), 'npm run bench -- --arithmetic writes it').toBe(true);
 });
+
+/** Events that are not stored. */
+function opensAndClicks(count: number): Record<string, unknown>[] {
+  return bounces({ tag: 'irrelevant', count }).map(({ reason, status, type, ...event }, n) => ({
+    ...event,
+    event: n % 2 === 0 ? 'open' : 'click',
+    useragent: 'Mozilla/5.0',
+  }));
+}
+
+/** Customers Mail Cloud's deliveries, as its receiver queues them: each mail is queued, and then succeeded. */
+function deliveries(tag: string, count: number): { eventType: string; entry: Record<string, string> }[] {
+  return Array.from({ length: count }, (_, n) => ({
+    eventType: 'deliveries',
+    entry: {
+      reason: '',
+      sourceIp: '100.100.100.1',
+      returnPath: 'info@return.pro.smtps.jp',
+      created: `2026-09-21 14:03:${String(n % 60).padStart(2, '0')}`,
+      subject: 'ご注文の確認',
+      apiData: '',
+      messageId: `<${tag}-${n >> 1}@example.com>`,
+      from: 'info@example.com',
+      to: `recipient-${n >> 1}@example.jp`,
+      senderIp: n % 2 === 0 ? '' : '100.100.100.3',
+      status: n % 2 === 0 ? 'queued' : 'succeeded',
+    },
+  }));
+}

@@ -28,11 +28,19 @@ export function bounceOf(id: string, occurredMs: number, change: Readonly<Record
 }
 
 /** Writes many, some at a time. */
-export async function writeBounces({ local }: RunningStack, rows: readonly object[]): Promise<void> {
+export const writeBounces = (stack: RunningStack, rows: readonly object[]): Promise<void> =>
+  writeRows(stack, 'BounceTableName', rows);
+
+/** Writes many rows of a table, some at a time. */
+export async function writeRows(
+  { local }: RunningStack,
+  table: 'BounceTableName' | 'SentLogTableName',
+  rows: readonly object[],
+): Promise<void> {
   const outputs = parseOutputs(local.outputs);
   const client = documentClientOf(outputs);
   for (let start = 0; start < rows.length; start += 250) {
-    const puts = rows.slice(start, start + 250).map((row) => ({ table: outputs.BounceTableName, row: { ...row } }));
+    const puts = rows.slice(start, start + 250).map((row) => ({ table: outputs[table], row: { ...row } }));
     expect(await batchPut(client, puts, AbortSignal.timeout(60_000))).toEqual([]);
   }
 }

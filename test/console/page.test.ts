@@ -39,7 +39,7 @@ describePage('the page', () => {
       complaint: 'Complaint',
     })) {
       await sent
-        .locator('.recipient-states li', { hasText: `${mailbox}@example.jp` })
+        .locator('.recipient-states li', { hasText: `${mailbox}+` })
         .getByText(state, { exact: true })
         .waitFor();
     }
@@ -47,12 +47,12 @@ describePage('the page', () => {
 
     await sent.getByRole('link', { name: 'Your order has been confirmed' }).click();
     const story = page.getByRole('region', { name: 'Story of a mail' });
-    const deferred = story.getByRole('region', { name: 'deferred@example.jp' }).getByRole('listitem');
+    const deferred = story.getByRole('region', { name: /^deferred\+\w+@example\.jp/ }).getByRole('listitem');
     await until('the story of the deferred recipient', async () => ((await deferred.count()) === 4 ? true : undefined));
     expect(
       (await deferred.allInnerTexts()).map((text) => text.match(/Handed over|Queued|Deferred|Delivered/)?.[0]),
     ).toEqual(['Handed over', 'Queued', 'Deferred', 'Delivered']);
-    const bounced = story.getByRole('region', { name: 'bounce@example.jp' });
+    const bounced = story.getByRole('region', { name: /^bounce\+\w+@example\.jp/ });
     await bounced.locator('.tag', { hasText: 'hard' }).waitFor();
     await bounced.getByText('All attributes').click();
     await bounced.getByText('enhancedStatusCode').waitFor();
@@ -344,6 +344,18 @@ describePage('the page after a mail of every outcome', () => {
       await page.getByLabel(period).check();
       await until(period, async () => ((await figure('Bounced').textContent()) === '2' ? true : undefined));
     }
+  });
+
+  test('a bounce says what was published for it', async () => {
+    const { page } = await open('#/bounces');
+    const row = page.locator('table.rows tbody tr', { hasText: 'complaint@example.jp' });
+    await row.getByRole('link').click();
+    const panel = page.getByRole('region', { name: 'One bounce' });
+    await panel
+      .getByText(/^Published as an event, “Mail Complained”, \d+/)
+      .first()
+      .waitFor();
+    await expectAccessible(page);
   });
 
   test('the figures of a period stay when those of the one before it come late', async () => {

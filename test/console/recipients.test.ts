@@ -119,9 +119,7 @@ describePage('the mail to an address', () => {
     await page.getByText(/^10 messages, the newest on .*: Delivered 9, Bounced 1\.$/).waitFor();
     await page.getByRole('button', { name: 'Look for messages without any event' }).click();
     await page.getByText(/^11 messages, the newest on .*: Delivered 9, Bounced 1, No news 1\.$/).waitFor();
-    await page
-      .getByText(/^This address should get no more mail, since a hard bounce on .*: 550 5\.1\.1 User unknown$/)
-      .waitFor();
+    await page.getByText(/^This address is suppressed since a hard bounce on .*: 550 5\.1\.1 User unknown$/).waitFor();
     expect(await rows(page).count()).toBe(11);
     const bounced = rows(page).filter({ hasText: 'Order 3' });
     await bounced.getByText('Bounced').waitFor();
@@ -140,6 +138,19 @@ describePage('the mail to an address', () => {
     await find(page, 'nobody-ever@example.jp');
     await page.getByText('No mail to this address is known.').waitFor();
     await expectAccessible(page);
+  });
+
+  test('an address is suppressed and allowed by its page', async () => {
+    const { page } = await open('#/recipient/Decided%40example.jp');
+    await page.getByRole('button', { name: 'Suppress this address' }).click();
+    await page.getByText(/^This address is suppressed since a decision on .*: decided in the console$/).waitFor();
+    await expectAccessible(page);
+    await page.getByRole('button', { name: '日本語' }).click();
+    await page.getByText(/ の設定により、このアドレスへの送信を停止しています: decided in the console$/).waitFor();
+    await page.getByRole('button', { name: 'このアドレスへの送信を再開する' }).click();
+    await page.getByRole('button', { name: 'このアドレスへの送信を停止する' }).waitFor();
+    const decisions = (await stack().allBounces()).filter(({ toEmail }) => toEmail === 'decided@example.jp');
+    expect(decisions.map(({ outcome }) => outcome)).toEqual(['suppressed', 'allowed']);
   });
 
   test('the search leads by an id to the story, and by what is nowhere to a page that says so', async () => {

@@ -124,13 +124,18 @@ test('without being allowed to it sends nothing, and posts nothing', async () =>
     body: expect.stringContaining('--allow-send'),
   });
   expect((await ask('/api/resend', { body: '{"id":"x"}' })).status).toBe(403);
+  const decision = { email: 'a@example.jp', outcome: 'allowed' };
+  expect((await ask('/api/decide', { body: JSON.stringify(decision) })).status).toBe(403);
   const post = { provider: 'sendgrid', contentType: 'application/json', body: '[]' };
   expect((await ask('/api/post', { body: JSON.stringify(post) })).status).toBe(403);
   expect(reported).toEqual([]);
 });
 
 test('every answer carries the security headers, and the page has nothing inline and nothing from elsewhere', async () => {
-  for (const path of ['/', '/console.js', '/console.css', '/icon.svg', '/nothing']) {
+  const page = await ask('/', { method: 'GET', headers: { origin: undefined } });
+  const built = Array.from(page.body.matchAll(/"(\/console-\w+\.\w+)"/g), ([, path = '']) => path);
+  expect(built).toHaveLength(2);
+  for (const path of ['/', ...built, '/icon.svg', '/nothing']) {
     const { headers, body } = await ask(path, { method: 'GET', headers: { origin: undefined } });
     expect(headers, path).toMatchObject({
       'content-security-policy': expect.stringMatching(/default-src 'none'.*frame-ancestors 'none'/),

@@ -79,7 +79,7 @@ describe('the reference of the tables in docs/design.md has the attributes of th
     );
     const blocklisted = blocklistedRow({ ...failure, kind: 'blocklisted' }, time);
     expect(set(rows.flatMap(([attribute]) => codes(attribute)))).toEqual(
-      set([bounceRow(failure, joined, time), blocklisted, unrecognized].flatMap(attributesOf)),
+      set([bounceRow(failure, joined, time), blocklisted, unrecognized, { rejoined: true }].flatMap(attributesOf)),
     );
   });
 

@@ -49,6 +49,9 @@ describe('npm start', () => {
       expect(played).toMatchObject({ code: 0, stderr: '' });
       expect(played.stdout.match(/joined with the mail that was sent/g)).toHaveLength(provider === 'sendgrid' ? 2 : 4);
       expect(played.stdout).toMatch(/✓ and no row in Bounce/);
+      expect(played.stdout).toMatch(
+        /Cannot send: every recipient is suppressed: bounce\+\d+@example\.jp is suppressed since/,
+      );
       expect(played.stdout).toMatch(/Go on from here[\s\S]*npx cdk deploy --outputs-file cdk-outputs\.json/);
     }
     const before = await counts(outputs);
@@ -90,7 +93,7 @@ describe('npm start', () => {
     const killed = await startCommand('--port', String(port), '--dir', dir, '--delay-ms', '2000');
     const outputs = await readOutputs(outputsFile());
     const db = tables(outputs);
-    const letter = { from: 'a@example.com', to: 'bounce@example.jp', subject: 's', content: 'c' };
+    const letter = { from: 'a@example.com', to: 'bounce@example.jp', subject: 's', content: 'c', sendAnyway: true };
     for (const provider of ['sendgrid', 'customers-mail-cloud']) {
       await db.send(
         new PutCommand({ TableName: outputs.MailTableName, Item: { id: `killed ${provider}`, provider, ...letter } }),
@@ -149,7 +152,7 @@ describe('npm start', () => {
   });
 
   test.each([
-    [['--port', '-1'], /Cannot use --port -1: it must be a whole number from 0 to 65532/],
+    [['--port', '-1'], /Cannot use --port -1: it must be a whole number from 0 to 65531/],
     [['--colour', 'red'], /Cannot use --colour: there is no such option\. `npm start -- --help` lists the options/],
     [['--dynamodb-endpoint', '127.0.0.1:18000'], /127\.0\.0\.1:18000, it must be an address such as http:\/\//],
     [['--dir', '/proc/x'], /Cannot use \/proc\/x: .*; choose another --dir/],

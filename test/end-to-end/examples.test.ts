@@ -14,11 +14,16 @@ import {
   ScanCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
-import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { App } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import * as z from 'zod';
+import { ToldOfFailures } from '../../examples/told-of-failures.ts';
+import { eventFilter } from '../../local/event-sources/event-filter.ts';
 import { grantsOf } from '../iam/policies.ts';
 import { unusedGrants } from '../iam/unused-grants.ts';
-import { type Row, runningStack, until } from './running-stack.ts';
+import { ranHere, runOn } from './command.ts';
+import { type PublishedEvent, type Row, runningStack, until } from './running-stack.ts';
 
 /** The access key id with which a client signs is the identity that IAM is asked about. */
 const SEND_MAIL = 'SendMailPolicy';
@@ -69,6 +74,57 @@ test.skipIf(!hasBoto3())('the Python version in the documentation does the same'
   ]);
 });
 
+const askers: [language: string, ask: (address: string) => Promise<{ stdout: string }>][] = [
+  ['TypeScript', (address) => runExample(READ_BOUNCES, 'may-i-send', address)],
+  [
+    'Python',
+    (address) =>
+      runPython(READ_BOUNCES, 'may_send', [address], { BOUNCE_TABLE: stack().local.outputs['BounceTableName'] }),
+  ],
+];
+
+test.each(askers.filter(([language]) => language !== 'Python' || hasBoto3()))(
+  'in %s an application asks whether it may send, and decides as send-mail does',
+  async (language, ask) => {
+    const at = (seconds: number) => 1_790_000_000 + seconds;
+    const event = (email: string, name: string, seconds: number, change: object = {}) => ({
+      ...{
+        email,
+        timestamp: at(seconds),
+        event: name,
+        sg_event_id: `${name}-${email}`,
+        sg_message_id: `${email}.recvd`,
+      },
+      ...change,
+    });
+    const hard = { type: 'bounce', reason: '550 5.1.1 User unknown' };
+    const soft = { type: 'blocked', reason: '452 4.2.2 Mailbox full' };
+    const address = (name: string) => `${name}-${language.toLowerCase()}@example.org`;
+    await stack().postSendGrid([
+      event(address('dead'), 'bounce', 0, hard),
+      event(address('dead'), 'bounce', 1, { ...soft, sg_message_id: 'later.recvd' }),
+      event(address('full'), 'bounce', 0, soft),
+      event(address('complained'), 'spamreport', 0),
+      event(address('allowed'), 'bounce', 0, hard),
+    ]);
+    await stack().recorded();
+    const { local } = stack();
+    await runOn(local.outputsFile, 'suppressions', 'remove', address('allowed'));
+    await runOn(local.outputsFile, 'suppressions', 'add', address('unwanted'));
+    for (const [name, answer, status] of [
+      ['dead', 'do not send', 3],
+      ['full', 'send', 0],
+      ['complained', 'do not send', 3],
+      ['allowed', 'send', 0],
+      ['unwanted', 'do not send', 3],
+      ['unknown', 'send', 0],
+    ] as const) {
+      expect((await ask(address(name).toUpperCase())).stdout).toBe(`${address(name).toUpperCase()}: ${answer}\n`);
+      expect((await ranHere(local.outputsFile, 'suppressions', ['check', address(name)])).status).toBe(status);
+    }
+  },
+);
+
 const putters: [language: string, put: (caller: string, id: string) => Promise<{ stdout: string }>][] = [
   ['TypeScript', (caller, id) => runExample(caller, 'send-mail', id, 'ann@example.jp')],
   [
@@ -99,6 +155,80 @@ test('with one policy only it logs and cannot look, or cannot log', async () => 
     stderr: expect.stringMatching(/ReadBouncesPolicy is not authorized to perform: dynamodb:PutItem .*SentLog/),
   });
   expect(stack().access.refusals.splice(0)).toHaveLength(2);
+});
+
+describe('who is told of a failure: the rules of the example,', () => {
+  const ruleSchema = z.object({ Properties: z.object({ EventPattern: z.unknown(), Targets: z.array(z.unknown()) }) });
+  const template = Template.fromStack(new ToldOfFailures(new App(), 'ToldOfFailures'));
+  const rules = Object.entries(template.findResources('AWS::Events::Rule')).map(([logicalId, rule]) => ({
+    name: logicalId.replace(/[0-9A-F]{8}$/, ''),
+    ...ruleSchema.parse(rule).Properties,
+  }));
+
+  test('which events of those that were published each of them gets', async () => {
+    const event = (name: string, change: object = {}) => ({
+      email: `${name}@example.jp`,
+      timestamp: 1_790_000_000,
+      event: 'bounce',
+      type: 'bounce',
+      reason: '550 5.1.1 no such user',
+      sg_event_id: name,
+      sg_message_id: `${name}.recvd-1`,
+      ...change,
+    });
+    const logged = ['told-hard', 'told-soft', 'told-complaint'];
+    for (const messageId of logged) {
+      await stack().log({ messageId, entry: 'mail', from: 'a@example.com', to: 'b@example.jp', subject: 'S' });
+    }
+    await stack().postSendGrid([
+      event('told-hard'),
+      event('told-soft', { type: 'blocked', reason: '450 4.2.1 try later' }),
+      event('told-complaint', { event: 'spamreport', type: undefined, reason: undefined }),
+      event('told-unlogged'),
+      { event: 'told of tomorrow' },
+    ]);
+    const nameOf = ({ detail }: PublishedEvent) =>
+      detail['outcome'] === 'unrecognized' ? 'unrecognized' : String(detail['messageId']);
+    const ours = await until('the events', async () => {
+      const events = (await stack().published()).filter((it) => /^told-|^unrec/.test(nameOf(it)));
+      return new Set(
+        events.map((it) => (logged.includes(nameOf(it)) ? it.detail['matched'] && nameOf(it) : nameOf(it))),
+      ).size >= 5
+        ? events
+        : undefined;
+    });
+    const got = rules.map(({ name, EventPattern }) => {
+      const passes = eventFilter([JSON.stringify(EventPattern)]);
+      return [name, [...new Set(ours.filter(passes).map(nameOf))].toSorted()];
+    });
+    expect(Object.fromEntries(got)).toEqual({
+      ForAPerson: ['told-complaint', 'unrecognized'],
+      ForAnApplication: ['told-complaint', 'told-hard', 'told-soft'],
+      ForSlack: ['told-hard'],
+    });
+  });
+
+  test('each has one target, and keeps what that does not take', () => {
+    const target = { Arn: expect.anything(), DeadLetterConfig: { Arn: expect.anything() } };
+    for (const { Targets } of rules) expect(Targets).toEqual([expect.objectContaining(target)]);
+    for (const type of ['AWS::SNS::Subscription', 'AWS::Events::ApiDestination', 'AWS::Events::Connection']) {
+      template.resourceCountIs(type, 1);
+    }
+    template.resourceCountIs('AWS::SQS::Queue', 2);
+  });
+
+  test('the patterns in the documentation are patterns', async () => {
+    const page = await readFile(join(root, 'docs/applications.md'), 'utf8');
+    const patterns = Array.from(page.matchAll(/`(\{"source".*?\})` \|/g), ([, pattern = '']) => pattern);
+    expect(patterns.length).toBeGreaterThan(3);
+    const sample = { source: 'todoke', detail: { matched: true, stackName: 'Todoke', bounceClass: 'hard' } };
+    const types = ['Mail Bounced', 'Mail Complained', 'Event Unrecognized'];
+    for (const pattern of patterns) {
+      const passes = types.filter((type) => eventFilter([pattern])({ ...sample, 'detail-type': type }));
+      expect(passes.length, pattern).toBeGreaterThan(0);
+      expect(eventFilter([pattern])({ ...sample, source: 'other' })).toBe(false);
+    }
+  });
 });
 
 test('bounces can be looked up in every way that the tables have', async () => {

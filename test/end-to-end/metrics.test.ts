@@ -187,6 +187,12 @@ describe('in the lines of the logs', () => {
       await stack().insert({ ...mail(`to nobody by ${provider}`, provider), to: '' });
       await expect(stack().settled(`to nobody by ${provider}`)).resolves.toMatchObject({ status: 'failed' });
 
+      const complaint = { ...sendGridEvent('spamreport'), email: `complained-${provider}@example.jp` };
+      await stack().postSendGrid([{ ...complaint, sg_message_id: `${provider}.recvd-1` }]);
+      await stack().recorded();
+      await stack().insert({ ...mail(`suppressed for ${provider}`, provider), to: complaint.email });
+      await expect(stack().settled(`suppressed for ${provider}`)).resolves.toMatchObject({ status: 'failed' });
+
       stack().storage.plan = ({ caller, action }) =>
         caller === 'SendMail' && action === 'UpdateItem' ? 'error 500' : undefined;
       await stack().insert(mail(`again by ${provider}`, provider));
@@ -217,7 +223,13 @@ describe('in the lines of the logs', () => {
         return (await stack().settled(id))['status'] === 'failed' || undefined;
       });
 
-      for (const count of [{ Sent: 1 }, { NotSent: 1 }, { Retried: 1 }, { NotSent: 1, UnauthorizedHandovers: 1 }]) {
+      for (const count of [
+        { Sent: 1 },
+        { NotSent: 1 },
+        { Suppressed: 1 },
+        { Retried: 1 },
+        { NotSent: 1, UnauthorizedHandovers: 1 },
+      ]) {
         await soon(ofProvider).toContainEqual(expect.objectContaining(count));
       }
       // The simulated providers report what became of the mails.

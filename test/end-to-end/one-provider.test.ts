@@ -1,4 +1,5 @@
-/** A stack whose setting `providers` leaves a provider out, in local mode, with the commands beside it. */
+/** A stack whose settings leave a provider and the event bus out, in local mode, with the commands beside it. */
+import { existsSync } from 'node:fs';
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { readOutputs } from '../../bin/support/outputs.ts';
@@ -25,7 +26,7 @@ describe.each([
       dir: temporaryFolder(),
       port: 0,
       delayMs: 0,
-      context: { providers: provider },
+      context: { providers: provider, publishFailures: 'off' },
       report,
     });
     whenFinished(local.stop);
@@ -35,6 +36,8 @@ describe.each([
     const played = await runOn(local.outputsFile, 'try', '--provider', provider);
     expect(played).toMatch(/joined with the mail that was sent/);
     expect(played).not.toContain(`--provider ${other}`);
+    expect(played).not.toContain('EventBridge');
+    expect(existsSync(local.outputs['PublishedEventsFile'] ?? '')).toBe(false);
     await expect(ranHere(local.outputsFile, 'try', ['--provider', other])).resolves.toMatchObject({
       status: 1,
       stderr: expect.stringContaining(`Cannot try ${other}: the setting \`providers\` leaves its webhook out`),

@@ -88,15 +88,26 @@ describe('a stack whose every path was walked', () => {
     await until('the join', async () => (await stack().bounces('late')).find((row) => row['matched'] === true));
   });
 
-  test.each(['SendMail', 'JoinLateEvents'])('what %s gives up is reported', async (functionId) => {
+  test('a failure is published, and a row that was put back is joined again', async () => {
+    await stack().log({ messageId: 'back', entry: 'mail', from: 'a@example.com', to: 'b@example.jp', subject: 'S' });
+    await stack().postSendGrid([bounce('back')]);
+    const row = await until('the event', async () =>
+      (await stack().published()).find(({ detail: { messageId, matched } }) => messageId === 'back' && matched),
+    );
+    await stack().putBounce({ ...row.detail, matched: false });
+    await until('the join', async () => (await stack().bounces('back')).find(({ matched }) => matched === true));
+  });
+
+  test.each(['SendMail', 'JoinLateEvents', 'PublishFailures'])('what %s gives up is reported', async (functionId) => {
     const before = queueLength(stack(), 'FailureQueue');
     stack().storage.plan = ({ caller, action }) =>
-      caller === functionId && ['Query', 'UpdateItem'].includes(action) ? 'error 500' : undefined;
+      caller === functionId && ['Query', 'UpdateItem', 'BatchGetItem'].includes(action) ? 'error 500' : undefined;
     // If RetryQueue takes nothing either, the stream is all that is left.
     const retries = stack().local.queues.get('RetryQueue') ?? expect.unreachable();
     const refusal = vi.spyOn(retries, 'send').mockRejectedValue(new Error('refused by the test'));
     onTestFinished(() => refusal.mockRestore());
     await stack().insert(mail(`given-up-by-${functionId}`, 'sendgrid'));
+    await stack().postSendGrid([bounce(`given-up-by-${functionId}`)]);
     await until('a report', async () => queueLength(stack(), 'FailureQueue') > before || undefined);
   });
 
@@ -118,6 +129,7 @@ describe('a stack that lacks grants fails as AWS would, naming action and resour
     ReceiveCustomersMailCloud: 'sqs:SendMessage',
     RecordEvents: 'sqs:ReceiveMessage',
     SendMail: 'dynamodb:GetRecords',
+    PublishFailures: 'events:PutEvents',
   };
   const stack = runningStack({ timing, without: ({ holder, action }) => taken[holder] === action });
   const refused = (words: RegExp) => until('a refusal', async () => stack().reported.find((line) => words.test(line)));
@@ -140,6 +152,13 @@ describe('a stack that lacks grants fails as AWS would, naming action and resour
 
   test('the stream, for what Lambda does in the name of send-mail: nothing is delivered', () =>
     refused(/SendMail is not authorized to perform: dynamodb:GetRecords on resource: .*stream/));
+
+  test('the event bus, for publish-failures: nothing is published', async () => {
+    await stack().putBounce({ fullMessageId: 'no-bus', eventId: 'e', outcome: 'bounced', matched: true });
+    const refusal = /PublishFailures is not authorized to perform: events:PutEvents on resource: .*event-bus\/default/;
+    await until('a refusal', async () => stack().access.refusals.find((line) => refusal.test(line)));
+    expect(await stack().published()).toEqual([]);
+  });
 });
 
 describe('a recorder that may not write to a table', () => {

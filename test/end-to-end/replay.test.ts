@@ -11,8 +11,11 @@ import { ranHere, runOn } from './command.ts';
 import { runningStack } from './running-stack.ts';
 
 const stack = runningStack();
-// Every row that there is is replayed.
-beforeEach(() => stack().deleteBounces());
+// Every row that there is is replayed. publish-failures would join the unmatched ones first.
+beforeEach(async () => {
+  stack().storage.plan = ({ caller }) => (caller === 'PublishFailures' ? 'error 500' : undefined);
+  await stack().deleteBounces();
+});
 
 const receivedAt = '2026-11-01T00:00:00.000Z';
 const bounce = {

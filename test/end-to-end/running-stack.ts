@@ -15,6 +15,7 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, expect } from 'vitest';
+import * as z from 'zod';
 import { AwsApiError } from '../../local/aws-api/aws-api.ts';
 import { openDataFolder } from '../../local/data-folder.ts';
 import { startEngine } from '../../local/database/engine.ts';
@@ -25,7 +26,7 @@ import type { ResolvedTemplate } from '../../local/stack/template.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
 import { Access } from '../iam/access.ts';
 import { type Grant, grantsOf, type Policies, policiesOf, without } from '../iam/policies.ts';
-import { assemblyDir } from '../prepared.ts';
+import { assemblyDir, consoleAssemblyDir } from '../prepared.ts';
 import { temporaryFolder, whenFinished } from '../temporary.ts';
 
 const REGION = 'ap-northeast-1';
@@ -73,6 +74,10 @@ export interface RunningStack {
   bounces(messageId: string): Promise<Row[]>;
   allBounces(): Promise<Row[]>;
   deleteBounces(): Promise<void>;
+  /** Writes a Bounce row over what is there. */
+  putBounce(row: Row): Promise<void>;
+  /** What was put on the event bus. */
+  published(): Promise<PublishedEvent[]>;
   /** Waits until all posts that were accepted are recorded: until no message is left in EventQueue. */
   recorded(): Promise<void>;
   /** Posts to SendGrid's webhook, signed by a key that the webhook secret holds. */
@@ -83,6 +88,9 @@ export interface RunningStack {
   /** Posts to Customers Mail Cloud's webhook, as a form with the right `api_key`. */
   postCustomersMailCloud(payload: CustomersMailCloudPayload): Promise<Answer>;
 }
+
+const publishedEventSchema = z.looseObject({ 'detail-type': z.string(), detail: z.record(z.string(), z.unknown()) });
+export type PublishedEvent = z.infer<typeof publishedEventSchema>;
 
 export interface Answer {
   readonly status: number;
@@ -103,6 +111,8 @@ export interface StackOptions {
   readonly without?: (grant: Grant) => boolean;
   /** Serves the page, as `npm start` does. */
   readonly page?: LocalModeOptions['page'];
+  /** Serves the console for a team, behind an OpenID provider. */
+  readonly signIn?: boolean;
   /** How often the streams try a record again: the template's are bounded by its age only, which is hours. */
   readonly streamRetries?: number;
   /** What the webhook secret holds; by default the keys of the tests. */
@@ -152,6 +162,7 @@ async function start(options: StackOptions): Promise<RunningStack> {
     report: (line) => reported.push(line),
     ...(options.timing && { timing: options.timing }),
     ...(options.page && { page: options.page }),
+    ...(options.signIn && { signIn: true }),
   });
   whenFinished(local.stop);
   const output = (name: string) => local.outputs[name] ?? `no output ${name}`;
@@ -202,6 +213,13 @@ async function start(options: StackOptions): Promise<RunningStack> {
       for (const { fullMessageId, eventId } of await allBounces()) {
         await db.send(new DeleteCommand({ TableName: output('BounceTableName'), Key: { fullMessageId, eventId } }));
       }
+    },
+    async putBounce(row) {
+      await db.send(new PutCommand({ TableName: output('BounceTableName'), Item: row }));
+    },
+    async published() {
+      const text = await readFile(output('PublishedEventsFile'), 'utf8').catch(() => '');
+      return text.split('\n').flatMap((line) => (line === '' ? [] : publishedEventSchema.parse(JSON.parse(line))));
     },
     async insert(item) {
       await db.send(new PutCommand({ TableName: mailTable, Item: item }));
@@ -256,8 +274,11 @@ async function start(options: StackOptions): Promise<RunningStack> {
   };
 }
 
-async function readPolicies({ without: lacks }: StackOptions) {
-  const { stackName, template: unresolved } = await readAssembly(await assemblyDir());
+const assemblyWith = ({ signIn }: StackOptions) => (signIn ? consoleAssemblyDir() : assemblyDir());
+
+async function readPolicies(options: StackOptions) {
+  const { without: lacks } = options;
+  const { stackName, template: unresolved } = await readAssembly(await assemblyWith(options));
   const origins = { gatewayOrigin: 'http://127.0.0.1', awsApiOrigin: 'http://127.0.0.1' };
   const stack = { stackName, stackUuid: 'none', region: REGION, ...origins };
   const template = resolveTemplate(unresolved, stack);
@@ -276,8 +297,9 @@ async function startStorageWithProxy(dir: string, access: Access): Promise<Fault
 }
 
 /** The stack's own, or a copy of it in which streams give up sooner. */
-async function assemblyOf(dir: string, { streamRetries }: StackOptions): Promise<string> {
-  const original = await assemblyDir();
+async function assemblyOf(dir: string, options: StackOptions): Promise<string> {
+  const { streamRetries } = options;
+  const original = await assemblyWith(options);
   if (streamRetries === undefined) return original;
   const copy = join(dir, 'assembly');
   await cp(original, copy, { recursive: true });

@@ -110,6 +110,31 @@ describe('npm run setup', () => {
     expect((await webhookSecret()).customersMailCloud.apiKeys).toEqual([apiKey]);
   });
 
+  test('with a key that may read them, it imports SendGrid’s suppression lists, if that is asked for', async () => {
+    await setUpAll();
+    // Not by send-mail, which would keep the key for a minute.
+    const to = ['bounce+listed@example.jp', 'complaint+listed@example.jp'].map((email) => ({ email }));
+    const sent = await fetch(`${outputs()['SendGridApiUrl']}/v3/mail/send`, {
+      method: 'POST',
+      headers: { ...headers, Authorization: `Bearer ${SENDING_KEY}` },
+      body: JSON.stringify({
+        ...{ personalizations: [{ to }], from: { email: 'a@example.com' }, subject: 's' },
+        content: [{ type: 'text/plain', value: 'c' }],
+      }),
+    });
+    expect(sent.status).toBe(202);
+    const environment = { TODOKE_SENDGRID_WEBHOOK_KEY: FULL_KEY };
+    const offered = await expectGood(setup(['--provider', 'sendgrid'], environment));
+    expect(offered).toMatch(/not imported: bounces, spam_reports, invalid_emails\. --import-suppressions imports them/);
+    const said = await expectGood(setup(['--provider', 'sendgrid', '--import-suppressions'], environment));
+    expect(said).toMatch(/✓ bounces: 1 imported\n.*✓ spam_reports: 1 imported\n.*✓ invalid_emails: 0 imported/);
+    const check = await ranHere(stack().local.outputsFile, 'suppressions', ['check', 'bounce+listed@example.jp']);
+    expect(check.status).toBe(3);
+    const without = { TODOKE_SENDGRID_WEBHOOK_KEY: WEBHOOK_KEY };
+    const cannot = await expectGood(setup(['--provider', 'sendgrid', '--import-suppressions'], without));
+    expect(cannot).toMatch(/not read: the key has no read access to Suppressions/);
+  });
+
   test('with a webhook key it makes the webhook, switches its signature on, and takes its public key', async () => {
     for (const { id } of await webhooksAtSendGrid()) await atSendGrid('DELETE', `/${id}`);
     const environment = { TODOKE_SENDGRID_WEBHOOK_KEY: WEBHOOK_KEY, TODOKE_SENDGRID_API_KEY: SENDING_KEY };

@@ -9,10 +9,12 @@ import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Prepares what is asked for: `/assemblyDir` or `/commandsDir`. */
+    /** Prepares what is asked for, such as `/assemblyDir`. */
     preparedAt: string;
     /** The stack as the app makes it, with its functions bundled, and what tells local mode that it is up to date. */
     assemblyDir: string;
+    /** The same with a console for a team. */
+    consoleAssemblyDir: string;
     /** The commands, each as `<name>.mjs`. */
     commandsDir: string;
   }
@@ -28,10 +30,16 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await mkdir(cache, { recursive: true });
   const dir = await mkdtemp(join(cache, 'todoke-tests-'));
   const [assemblyDir, commandsDir] = [join(dir, 'assembly'), join(dir, 'commands')];
+  const consoleAssemblyDir = join(dir, 'console-assembly');
+  const synthesize = async (outDir: string, context = {}) => {
+    const { synthesizeIfChanged } = await import('../../local/stack/synthesize.ts');
+    return synthesizeIfChanged({ outDir, context }, () => undefined);
+  };
   const prepare: Record<string, () => Promise<unknown>> = {
-    '/assemblyDir': async () => {
-      const { synthesizeIfChanged } = await import('../../local/stack/synthesize.ts');
-      return synthesizeIfChanged({ outDir: assemblyDir }, () => undefined);
+    '/assemblyDir': () => synthesize(assemblyDir),
+    '/consoleAssemblyDir': async () => {
+      const { SIGN_IN_SETTINGS } = await import('../../local/sign-in/openid-provider.ts');
+      return synthesize(consoleAssemblyDir, SIGN_IN_SETTINGS);
     },
     '/commandsDir': () => bundleCommands(commandsDir),
   };
@@ -46,6 +54,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (address === null || typeof address === 'string') throw new Error('Cannot listen on a port');
   project.provide('preparedAt', `http://127.0.0.1:${address.port}`);
   project.provide('assemblyDir', assemblyDir);
+  project.provide('consoleAssemblyDir', consoleAssemblyDir);
   project.provide('commandsDir', commandsDir);
   return async () => {
     server.close();

@@ -1,11 +1,11 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { runningStack, until } from './running-stack.ts';
+import { runOn } from './command.ts';
+import { type PublishedEvent, runningStack, until } from './running-stack.ts';
 
 const stack = runningStack();
 
 const shop = { from: '{"email":"shop@example.com","name":"さくら商店"}', subject: 'ご注文の確認', content: '本文' };
 const taro = '{"email":"taro@example.jp","name":"山田太郎"}';
-const hanako = '{"email":"bounce@example.jp","name":"鈴木花子"}';
 
 describe.each([
   { provider: 'sendgrid', failures: [['bounced', 'bounce']] },
@@ -17,6 +17,9 @@ describe.each([
     ],
   },
 ])('$provider', ({ provider, failures }) => {
+  const address = `bounce+${provider}@example.jp`;
+  const hanako = `{"email":"${address}","name":"鈴木花子"}`;
+
   test('(a) a mail to an existing address is sent, logged and delivered, and there is no Bounce row', async () => {
     const id = `${provider}-a`;
     await stack().insert({ id, provider, ...shop, to: taro });
@@ -52,18 +55,39 @@ describe.each([
     await expectBounceOf(id);
   });
 
-  test('(b) the first item edited and its status deleted: one more log row, and the bounce joined', async () => {
+  test('(b) the first item edited to that address: not sent, which says why, until the address is allowed', async () => {
     const id = `${provider}-edited`;
     await stack().insert({ id, provider, ...shop, to: taro });
     const first = await stack().settled(id);
     await stack().event(String(first['messageId']), 'delivered');
 
     await stack().edit(id, 'SET #to = :to REMOVE #status', { '#to': 'to', '#status': 'status' }, { ':to': hanako });
-    await until('another message id', async () => {
+    const refused = await until('the item to be refused', async () => {
       const mail = await stack().settled(id);
-      return mail['messageId'] === first['messageId'] ? undefined : mail;
+      return mail['status'] === 'failed' ? mail : undefined;
+    });
+    expect(refused['error']).toMatch(
+      /^Cannot send: every recipient is suppressed: bounce\+.* is suppressed since .* by a hard bounce: 550 5\.1\.1 .*set sendAnyway to true; .*npm run suppressions -- remove bounce\+/,
+    );
+    expect(await stack().bounces(String(refused['messageId']))).toMatchObject([
+      { outcome: 'dropped', type: 'suppressed', toEmail: address, toName: '鈴木花子', mailId: id, matched: true },
+    ]);
+    expect(await stack().story(String(refused['messageId']))).toMatchObject([{ state: 'dropped', recipient: address }]);
+    const found = JSON.parse(await runOn(stack().local.outputsFile, 'find', address, '--json'));
+    expect(found).toMatchObject({
+      recipient: { suppressed: { by: 'bounce', since: expect.any(String) } },
+      mails: [
+        { mailId: id, from: 'shop@example.com', recipients: [{ state: 'dropped' }] },
+        { mailId: `${provider}-b` },
+      ],
     });
 
+    await runOn(stack().local.outputsFile, 'suppressions', 'remove', address);
+    await stack().edit(id, 'REMOVE #status', { '#status': 'status' });
+    await until('another message id', async () => {
+      const mail = await stack().settled(id);
+      return mail['status'] === 'sent' || undefined;
+    });
     await expectBounceOf(id);
     expect(await stack().bounces(String(first['messageId']))).toEqual([]);
   });
@@ -81,11 +105,16 @@ describe.each([
       return found.length > 0 && found.every((row) => row['matched']) ? found : undefined;
     });
     expect(rows.map((row) => [row['outcome'], row['event']]).toSorted()).toEqual(failures.toSorted());
+    const ofMail = ({ detail }: PublishedEvent) => detail['messageId'] === messageId && detail['matched'] === true;
+    await until('an event for each of them', async () => {
+      const published = (await stack().published()).filter(ofMail).map(({ detail: { outcome } }) => String(outcome));
+      return failures.every(([outcome]) => outcome !== undefined && published.includes(outcome)) || undefined;
+    });
     for (const row of rows) {
       expect(row).toMatchObject({
         matched: true,
         mailId: id,
-        toEmail: 'bounce@example.jp',
+        toEmail: address,
         toName: '鈴木花子',
         fromEmail: 'shop@example.com',
         fromName: 'さくら商店',

@@ -162,6 +162,62 @@ describe("SendGrid's webhook", () => {
     expect(await stack().story('again')).toEqual(storyBefore);
   });
 
+  test('a failure is published when it appears and when it becomes matched, and not for a repeated post', async () => {
+    const published = async () =>
+      (await stack().published()).filter(({ detail }) => detail['toEmail'] === 'told@example.jp');
+    const event = bounce('told', { email: 'told@example.jp' });
+    await stack().postSendGrid([event]);
+    const [first] = await until('an event', async () => ((await published()).length > 0 ? published() : undefined));
+    const [row = expect.unreachable()] = await stack().bounces('told');
+    const { details: _, ...detail } = row;
+    expect(first).toEqual({
+      version: '0',
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      'detail-type': 'Mail Bounced',
+      source: 'todoke',
+      account: '000000000000',
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+      region: 'ap-northeast-1',
+      resources: [],
+      detail: { stackName: 'Todoke', ...detail },
+    });
+
+    await stack().postSendGrid([event]);
+    await stack().recorded();
+    await stack().log(logRow('told'));
+    await until('the event of the join', async () => (await published()).length > 1 || undefined);
+    await stack().postSendGrid([event]);
+    await stack().recorded();
+    // Streams are read in order: when this one is published, nothing of the others is still to come.
+    await stack().postSendGrid([bounce('told-after', { email: 'after@example.jp' })]);
+    await until('the event after it', async () =>
+      (await stack().published()).find(({ detail: { toEmail } }) => toEmail === 'after@example.jp'),
+    );
+    expect((await published()).map(({ detail: { matched } }) => matched)).toEqual([false, true]);
+  });
+
+  test('an unmatched row that is put back, as by a late write, is joined again, and not published again', async () => {
+    const published = async () =>
+      (await stack().published()).filter(({ detail: { toEmail } }) => toEmail === 'back@example.jp');
+    await stack().log(logRow('back'));
+    await until('the late join to be done', async () =>
+      (await stack().story('back')).find(({ day }) => day !== undefined),
+    );
+    await stack().postSendGrid([bounce('back', { email: 'back@example.jp' })]);
+    const joined = await until('the row', async () => (await stack().bounces('back'))[0]);
+    expect(joined).toMatchObject({ matched: true });
+    await stack().putBounce({ ...joined, matched: false });
+    const again = await until('the second join', async () =>
+      (await stack().bounces('back')).find(({ matched }) => matched === true),
+    );
+    expect(again).toEqual({ ...joined, rejoined: true });
+    await stack().postSendGrid([bounce('back-after', { email: 'back-after@example.jp' })]);
+    await until('the event after it', async () =>
+      (await stack().published()).find(({ detail: { toEmail } }) => toEmail === 'back-after@example.jp'),
+    );
+    expect(await published()).toHaveLength(1);
+  });
+
   test('an asynchronous bounce without a message id is kept under a key made of its content', async () => {
     const event = bounce('', { sg_message_id: '', email: 'async@example.jp' });
     await stack().postSendGrid([event]);

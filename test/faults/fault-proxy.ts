@@ -28,7 +28,8 @@ export const FAULTS = [
   'unprocessed',
   'stale read',
 ] as const;
-export type Fault = (typeof FAULTS)[number];
+/** `late write`: its caller gives the write up, and it takes effect when the holder of `proxy.whenLate` lets it. */
+export type Fault = (typeof FAULTS)[number] | 'late write';
 
 /** Says, at once or later, what happens to each call; undefined lets it through, and so does what cannot happen to it. */
 export type Plan = (call: StorageCall) => Fault | undefined | Promise<Fault | undefined>;
@@ -42,6 +43,8 @@ export interface FaultProxy {
   rewrite: Rewrite;
   /** Called when a call whose answer gets lost has taken effect, before its caller knows anything of it. */
   whenLost: (call: StorageCall) => void | Promise<void>;
+  /** Called with each late write. */
+  whenLate: (takeEffect: () => Promise<unknown>) => void;
   /** Every call since the start or the last `calls.length = 0`. */
   readonly calls: StorageCall[];
   /** How many calls came, and how many faults were injected. */
@@ -91,6 +94,7 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
     plan: () => undefined,
     rewrite: () => undefined,
     whenLost: () => undefined,
+    whenLate: () => undefined,
     calls,
     requests: () => count,
     injected: () => injected,
@@ -161,6 +165,9 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
       case 'lost answer':
         await forward(incoming, body);
         await proxy.whenLost(call);
+        return 'cut off';
+      case 'late write':
+        proxy.whenLate(() => forward(incoming, body));
         return 'cut off';
       case 'throttle':
         return refusal(

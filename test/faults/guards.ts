@@ -2,18 +2,30 @@
  * Takes the guards of the code out, one by one, without touching it: by changing what its requests ask for. Tests that
  * stay green without a guard do not test it.
  */
-import type { Rewrite } from './fault-proxy.ts';
+import type { Rewrite, StorageCall } from './fault-proxy.ts';
 
 type Body = Record<string, unknown>;
 type Items = Record<string, { PutRequest?: { Item: Record<string, { S?: string }> } }[]>;
 type Reads = Record<string, { Keys: Record<string, { S: string }>[]; ConsistentRead?: boolean }>;
 
+/** The access key id with which publish-failures asks. */
+export const PUBLISHER = 'publisher';
+
+/** A consistent look for log rows that finds none. */
+function blind({ action, body }: StorageCall): Body | undefined {
+  const [read] = Object.entries((body['RequestItems'] ?? {}) as Reads);
+  if (action !== 'BatchGetItem' || !read?.[1].ConsistentRead) return undefined;
+  const [table, { Keys, ...options }] = read;
+  const elsewhere = Keys.map((key) => ({ ...key, entry: { S: 'not there' } }));
+  return { ...body, RequestItems: { [table]: { ...options, Keys: elsewhere } } };
+}
+
 /**
  * Each guard with what is left of a request without it.
  *
  * `condition`: the late join writes into the Bounce table whatever is there. `second-read`: the receiver's second,
- * consistent look for log rows finds none. `dedupe`: no two puts have the same key. `claim`: the sender writes into the
- * Mail table whatever is there.
+ * consistent look for log rows finds none. `rejoin`: publish-failures finds none either. `dedupe`: no two puts have the same
+ * key. `claim`: the sender writes into the Mail table whatever is there.
  */
 export const WITHOUT = {
   none: () => undefined,
@@ -26,13 +38,9 @@ export const WITHOUT = {
     return { ...rest, ExpressionAttributeValues: used };
   },
 
-  'second-read': ({ action, body }) => {
-    const [read] = Object.entries((body['RequestItems'] ?? {}) as Reads);
-    if (action !== 'BatchGetItem' || !read?.[1].ConsistentRead) return undefined;
-    const [table, { Keys, ...options }] = read;
-    const elsewhere = Keys.map((key) => ({ ...key, entry: { S: 'not there' } }));
-    return { ...body, RequestItems: { [table]: { ...options, Keys: elsewhere } } };
-  },
+  'second-read': (call) => (call.caller === PUBLISHER ? undefined : blind(call)),
+
+  rejoin: (call) => (call.caller === PUBLISHER ? blind(call) : undefined),
 
   dedupe: ({ action, body, number }) => {
     if (action !== 'BatchWriteItem') return undefined;

@@ -2,20 +2,25 @@
  * An explorer of interleavings: a recorder that records one failure, the application that logs its mail, and the late
  * join that the log row brings about. It holds every storage call back at the proxy and lets one of them go on at a
  * time, in every order that there can be, with every crash of one of the three: a call is cut off before or after it
- * took effect, and the message, the mail or the stream record comes again.
+ * took effect, and the message, the mail or the stream record comes again. In another cast the recorder gives a write up,
+ * and the write takes effect at any later time; publish-failures gets each change of the Bounce row by its stream.
  *
  * How: depth-first, each schedule played from its beginning. Schedules that meet in a state (the same rows, the same
  * calls made by each actor since its last start) go on alike from there, so only the first of them is played on.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { BatchGetCommand } from '@aws-sdk/lib-dynamodb';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import { canonicalJson } from '../../lambda/mail/json.ts';
 import { normalizeSendGrid } from '../../lambda/providers/sendgrid/events.ts';
+import type { Change } from '../../lambda/publishing/failure-event.ts';
+import { publishFailures } from '../../lambda/publishing/publish-failures.ts';
 import { LOG_ROW_ENTRY } from '../../lambda/recording/entries.ts';
 import type { EventStore } from '../../lambda/recording/event-store.ts';
 import { storyRow } from '../../lambda/recording/rows.ts';
 import { type Verdict, verdictOf } from './expected-rows.ts';
 import type { Fault, StorageCall } from './fault-proxy.ts';
+import { PUBLISHER } from './guards.ts';
 import { newTag, RETENTION_DAYS, sendGridEventsOf, type TestMail, testMail } from './posts.ts';
 import { FIRST_TIME, joinLate, putLogRow, record } from './recording.ts';
 import type { Lane, StoredRow, TestStorage } from './storage.ts';
@@ -27,12 +32,14 @@ export interface Cast {
   /** As the sender writes it, or, as an application does, without what the late join adds. */
   readonly logRow: 'whole' | 'of an application';
   readonly crashes: 0 | 1;
+  /** Whether one write of the recorder takes effect late, and publish-failures works. */
+  readonly lateWrite?: boolean;
 }
 
 /** What one actor's pending call does next. */
 interface Step {
   readonly actor: string;
-  readonly what: 'goes on' | Extract<Fault, 'reset' | 'lost answer' | 'stale read'>;
+  readonly what: 'goes on' | Extract<Fault, 'reset' | 'lost answer' | 'stale read' | 'late write'>;
 }
 
 export interface Explored {
@@ -129,6 +136,9 @@ function countPaths(graph: ReadonlyMap<string, readonly string[]>): number {
   return first === undefined ? 0 : count(first);
 }
 
+/** The actor whose step makes the late write take effect. */
+const LATE_WRITE = 'late write';
+
 /** The value of `day`: a hash of the mail's id is in it. */
 const DAY_SHARD = /\d{4}-\d\d-\d\d#\d/g;
 
@@ -142,6 +152,13 @@ class Run {
   readonly #lane: Lane;
   readonly #store: EventStore;
   #crashesLeft: number;
+  #lateWritesLeft: number;
+  /** A write that was given up and has not taken effect. */
+  #lateWrite: (() => Promise<unknown>) | undefined;
+  readonly #publisher: Actor | undefined;
+  /** The Bounce row, and what of its changes waits for publish-failures. */
+  #row: Change['row'];
+  #toPublish: Change[] = [];
   readonly #logRow: Cast['logRow'];
   /** Log rows that the stream brought, and those of them that wait for the late join. */
   #brought = 0;
@@ -151,6 +168,7 @@ class Run {
     this.#lane = lane;
     this.#store = store;
     this.#crashesLeft = cast.crashes;
+    this.#lateWritesLeft = cast.lateWrite ? 1 : 0;
     this.#logRow = cast.logRow;
     this.#mail = testMail('sendgrid', this.#tag, cast.logRow === 'whole' ? 'meanwhile' : 'later');
     this.#event = bounceOf(this.#tag);
@@ -164,12 +182,18 @@ class Run {
     }
     add('application', (own) => putLogRow(this.#mail.row, own));
     this.#late = add('lateJoin', (own) => joinLate(this.#mail, own));
+    if (cast.lateWrite) this.#publisher = add(PUBLISHER, (own) => this.#publishNext(own));
     lane.proxy.calls.length = 0;
+    lane.proxy.whenLate = (takeEffect) => {
+      this.#lateWrite = takeEffect;
+    };
     lane.proxy.plan = (call) => this.#actors.get(call.caller)?.arrive(call);
   }
 
   async start(): Promise<void> {
-    for (const actor of this.#actors.values()) if (actor !== this.#late) await actor.start();
+    for (const actor of this.#actors.values()) {
+      if (actor !== this.#late && actor !== this.#publisher) await actor.start();
+    }
   }
 
   /** The state, and what can come next. */
@@ -187,24 +211,37 @@ class Run {
       others.map(progressOf),
       this.#crashesLeft,
       this.#toJoin,
+      this.#lateWritesLeft,
+      this.#lateWrite !== undefined,
+      this.#toPublish,
     ]);
     const steps = actors.flatMap(({ name, pending }) => {
       if (pending === undefined) return [];
       const whats: Step['what'][] = ['goes on'];
       // Before the mail is logged every look finds nothing anyway.
-      if (logged && pending.action === 'BatchGetItem') whats.push('stale read');
+      if (logged && !this.#publisher && pending.action === 'BatchGetItem') whats.push('stale read');
       if (this.#crashesLeft > 0) whats.push('reset', 'lost answer');
-      return whats.map((what) => ({ actor: name, what }));
+      if (this.#lateWritesLeft > 0 && pending.action === 'BatchWriteItem') whats.push('late write');
+      return whats.map((what): Step => ({ actor: name, what }));
     });
+    if (this.#lateWrite) steps.push({ actor: LATE_WRITE, what: 'goes on' });
     // What differs between two schedules only because each has a mail of its own.
     const own = state.replaceAll(this.#event.eventId, 'event').replaceAll(this.#tag, 'mail');
     return { state: own.replaceAll(DAY_SHARD, 'day'), steps };
   }
 
   async take({ actor: name, what }: Step): Promise<void> {
-    const crash = what === 'reset' || what === 'lost answer';
-    if (crash) this.#crashesLeft--;
-    await this.#actors.get(name)?.goOn(what === 'goes on' ? undefined : what, crash);
+    if (name === LATE_WRITE) {
+      const takeEffect = this.#lateWrite;
+      this.#lateWrite = undefined;
+      await takeEffect?.();
+    } else {
+      const crash = what === 'reset' || what === 'lost answer';
+      if (crash) this.#crashesLeft--;
+      if (what === 'late write') this.#lateWritesLeft--;
+      await this.#actors.get(name)?.goOn(what === 'goes on' ? undefined : what, crash || what === 'late write');
+    }
+    await this.#bring();
     // The stream brings new log rows, and those that were put again without what the late join had added.
     if (name === 'application' && what !== 'reset' && (this.#brought === 0 || this.#logRow !== 'whole')) {
       this.#brought++;
@@ -219,8 +256,27 @@ class Run {
   async end(): Promise<{ verdict: Verdict }> {
     const facts = { events: [this.#event], logRows: [this.#mail.row], receivedAtMs: [FIRST_TIME] };
     const failed = [...this.#actors.values()].flatMap(({ failure }) => failure ?? []);
-    const verdict = verdictOf(facts, await this.#rows());
+    const rows = (await this.#rows()).map(({ table, row: { rejoined: _, ...row } }) => ({ table, row }));
+    const verdict = verdictOf(facts, rows);
     return { verdict: { ...verdict, wrong: [...verdict.wrong, ...failed] } };
+  }
+
+  /** The stream of Bounce brings what a step has changed. */
+  async #bring(): Promise<void> {
+    if (this.#publisher === undefined) return;
+    const oldRow = this.#row;
+    this.#row = (await this.#rows()).find(({ table }) => table === 'Bounce')?.row;
+    if (!isDeepStrictEqual(this.#row, oldRow)) this.#toPublish.push({ oldRow, row: this.#row });
+    const { state } = this.#publisher;
+    if (this.#toPublish.length > 0 && (state === 'not begun' || state === 'done')) await this.#publisher.start();
+  }
+
+  /** All that waits is one batch. */
+  async #publishNext(store: EventStore): Promise<void> {
+    const records = this.#toPublish.map((change, n) => ({ ...change, sequenceNumber: String(n) }));
+    this.#toPublish = [];
+    const { batchItemFailures } = await publishFailures(records, { store, bus: undefined, stackName: 'Todoke' });
+    if (batchItemFailures.length > 0) throw new Error('A record must come again');
   }
 
   async abandon(): Promise<void> {

@@ -136,10 +136,11 @@ export async function startProviders(
     return API_ANSWERS[fault] || fault.startsWith('reply') ? fault : 'cut off';
   };
 
-  const api = await startMailApi(async ({ base, to, socket }: SendRequest) => {
+  const api = await startMailApi(async ({ base, to, personalizations, socket }: SendRequest) => {
     const messageId = `sendgrid-${++taken}-${to.replace(/@.*/, '')}`;
     const process = base.slice(1);
-    const outcome = await handOver({ provider: 'sendgrid', recipient: to, recipients: [to], messageId, process });
+    const recipients = personalizations.flatMap((copy) => copy.to);
+    const outcome = await handOver({ provider: 'sendgrid', recipient: to, recipients, messageId, process });
     if (outcome === 'cut off') socket.destroy();
     return API_ANSWERS[outcome]?.() ?? { status: 202, headers: { 'x-message-id': messageId } };
   });

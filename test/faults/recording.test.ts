@@ -8,11 +8,12 @@ import { sendMessage } from '../../lambda/aws/sqs.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import { normalizeCustomersMailCloud } from '../../lambda/providers/customers-mail-cloud/events.ts';
 import { normalizeSendGrid } from '../../lambda/providers/sendgrid/events.ts';
+import { failureEvent } from '../../lambda/publishing/failure-event.ts';
+import { publishFailures } from '../../lambda/publishing/publish-failures.ts';
 import { LOG_ROW_ENTRY } from '../../lambda/recording/entries.ts';
-import { joinUnmatched } from '../../lambda/recording/join-unmatched.ts';
 import { eventQueue, queueMessages } from '../../lambda/webhooks/event-queue.ts';
 import type { Facts } from './expected-rows.ts';
-import { type Guard, WITHOUT } from './guards.ts';
+import { type Guard, PUBLISHER, WITHOUT } from './guards.ts';
 import {
   customersMailCloudEntriesOf,
   newTag,
@@ -192,49 +193,44 @@ describe('the same rows, however often it comes:', () => {
   });
 });
 
-test('a write that was given up and takes effect late puts an unmatched row back; replay joins it', async () => {
+test.each(['none', 'rejoin'] as const)('a write that takes effect late, without the guard %s', async (guard) => {
   const { store } = storage();
   const lane = await storage().lane();
+  lane.proxy.rewrite = WITHOUT[guard];
   const tag = newTag();
   const events = storyOf(tag).slice(4, 5);
   const mail = testMail('sendgrid', tag, 'later');
-  const row = async () =>
-    (await storage().rows()).find((found) => found.table === 'Bounce' && tagOf(found.row) === tag);
-
-  const deadline = new AbortController();
-  let held: unknown;
-  lane.proxy.plan = ({ action, body }) => {
-    if (action !== 'BatchWriteItem') return undefined;
-    held = body;
-    deadline.abort();
-    return 'hang';
+  const bounceOf = async () => {
+    const rows = await storage().rows();
+    return rows.find((found) => found.table === 'Bounce' && tagOf(found.row) === tag)?.row;
   };
-  await expect(record(events, FIRST_TIME, lane.impatient, deadline.signal)).rejects.toThrow();
+
+  let takeEffect = async (): Promise<unknown> => expect.unreachable();
+  lane.proxy.whenLate = (held) => {
+    takeEffect = held;
+  };
+  lane.proxy.plan = ({ action }) => (action === 'BatchWriteItem' ? 'late write' : undefined);
+  await expect(record(events, FIRST_TIME, lane.impatient)).rejects.toThrow();
   lane.proxy.plan = () => undefined;
   await record(events, AGAIN, lane.impatient);
   await putLogRow(mail.row, store);
   await joinLate(mail, store);
-  expect(await row()).toMatchObject({ row: { matched: true } });
+  const oldRow = await bounceOf();
+  expect(oldRow).toMatchObject({ matched: true });
+  await takeEffect();
+  const row = await bounceOf();
+  expect(row).toMatchObject({ matched: false });
 
-  // Nobody waits for it any more: it goes its own way to the engine, which asks for a signature, and for no right one.
-  const late = await fetch(lane.proxy.endpoint, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/x-amz-json-1.0',
-      'x-amz-target': 'DynamoDB_20120810.BatchWriteItem',
-      'x-amz-date': '20230125T050515Z',
-      authorization:
-        'AWS4-HMAC-SHA256 Credential=test/20230125/ap-northeast-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0',
-    },
-    body: JSON.stringify(held),
+  // What the stream of Bounce brings. The join is a change of its own.
+  const publisher = { store: lane.storeOf(PUBLISHER), bus: undefined, stackName: 'Todoke' };
+  await publishFailures([{ sequenceNumber: '1', oldRow, row }], publisher);
+  const joined = await bounceOf();
+  expect(joined?.['matched']).toBe(guard === 'none');
+  expect(failureEvent({ oldRow: row, row: joined }, 'Todoke')).toBeUndefined();
+  expect(await publishFailures([{ sequenceNumber: '2', oldRow: row, row: joined }], publisher)).toEqual({
+    batchItemFailures: [],
   });
-  expect(late.status).toBe(200);
-  const unmatched = await row();
-  expect(unmatched).toMatchObject({ row: { matched: false } });
-
-  expect(await joinUnmatched(unmatched ? [unmatched.row] : [], store, false, () => expect.unreachable())).toBe(1);
-  const facts = { events, logRows: [mail.row], receivedAtMs: [FIRST_TIME] };
-  expect(await troublesOf([{ label: 'late', tag, events: 1, facts }])).toEqual([]);
+  expect(await bounceOf()).toEqual(joined);
 });
 
 test('a number in a log row that JavaScript cannot hold keeps no event from being recorded', async () => {

@@ -8,6 +8,7 @@ import type { DynamoDBRecord, SQSRecord } from 'aws-lambda';
 import * as z from 'zod';
 import type { Row } from '../../lambda/aws/dynamodb.ts';
 import { isConditionFailure } from '../../lambda/aws/update.ts';
+import { decisionRow } from '../../lambda/recipients/decision.ts';
 import { RESERVE_MS } from '../../lambda/sending/invocation.ts';
 import { readSending } from '../../lambda/sending/retry-queue.ts';
 import { type Cleanup, startOrUndo } from '../../local/cleanup.ts';
@@ -19,6 +20,7 @@ import { issueLocalCertificate } from '../../local/simulators/certificate.ts';
 import type { SynthesizedStack } from '../../local/stack/synthesize.ts';
 import type { FaultProxy, StorageCall } from './fault-proxy.ts';
 import { type Providers, startProviders } from './providers.ts';
+import { isSuppressed } from './sending-cases.ts';
 import { type InRound, type Refusal, type Round, type SentRows, sentRows, type Taking } from './sending-verdict.ts';
 import { REGION, type TestStorage } from './storage.ts';
 
@@ -127,6 +129,11 @@ async function start(stack: SynthesizedStack, storage: TestStorage, cleanup: Cle
     return { proxy, providers, takings, refusals, crashes, messages, put, mail, kill, restart, deliver };
 
     async function put(item: Row): Promise<void> {
+      const atMs = Date.now();
+      for (const email of String(item['to']).split(', ').filter(isSuppressed)) {
+        const row = decisionRow({ email, outcome: 'suppressed', reason: 'of the tests', atMs });
+        await store.client.send(new PutCommand({ TableName: store.bounceTable, Item: row }));
+      }
       await store.client.send(new PutCommand({ TableName: mailTable, Item: item }));
     }
 

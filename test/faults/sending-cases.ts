@@ -10,12 +10,18 @@ export const LETTERS = {
   'smtp, one of two refused': ['customers-mail-cloud', ['', '+refused']],
   'smtp, one of two put off': ['customers-mail-cloud', ['', '+later']],
   'smtp, both refused': ['customers-mail-cloud', ['+refused-1', '+refused-2']],
+  'sendgrid, one of two suppressed': ['sendgrid', ['', '+suppressed']],
+  'smtp, one of two suppressed': ['customers-mail-cloud', ['', '+suppressed']],
+  'sendgrid, suppressed': ['sendgrid', ['+suppressed']],
 } as const satisfies Record<string, readonly [Provider, readonly string[]]>;
 export type Letter = keyof typeof LETTERS;
 export const LETTER_NAMES = Object.keys(LETTERS) as Letter[];
 
 export type StorageTrouble = Fault | 'killed before' | 'killed after';
-/** Faults of batches and reads: the sender makes neither. */
+/** Whether a recipient of these letters is suppressed from the start. */
+export const isSuppressed = (recipient: string) => recipient.includes('+suppressed');
+
+/** Faults of batches, and a read that is late: the sender makes no batch, and may miss a bounce of this second. */
 const OF_OTHERS: readonly Fault[] = ['unprocessed', 'stale read'];
 const STORAGE_TROUBLES: readonly StorageTrouble[] = [
   ...FAULTS.filter((fault) => !OF_OTHERS.includes(fault)),

@@ -2,8 +2,10 @@
 import type { Row } from '../../lambda/aws/dynamodb.ts';
 import type { Provider } from '../../lambda/mail/provider.ts';
 import { LOG_ROW_ENTRY } from '../../lambda/recording/entries.ts';
+import { ALL_SUPPRESSED } from '../../lambda/sending/stuck.ts';
 import type { Verdict } from './expected-rows.ts';
 import type { Refused, Taken } from './providers.ts';
+import { isSuppressed } from './sending-cases.ts';
 
 /** Deliveries that go on at one time, and what else is true of that time. */
 export interface Round {
@@ -38,6 +40,7 @@ export interface SentRows {
   readonly logRows: ReadonlyMap<string, readonly Row[]>;
   /** By the message id of the story. */
   readonly failedEvents: ReadonlyMap<string, readonly Row[]>;
+  readonly droppedEvents: ReadonlyMap<string, readonly Row[]>;
 }
 
 const MAX_ATTEMPTS = 5;
@@ -52,6 +55,10 @@ export function sentRows(items: readonly Row[], sentLog: readonly Row[]): SentRo
     ),
     failedEvents: byName(
       sentLog.filter(({ state }) => state === 'failed'),
+      'messageId',
+    ),
+    droppedEvents: byName(
+      sentLog.filter(({ state }) => state === 'dropped'),
       'messageId',
     ),
   };
@@ -105,6 +112,19 @@ function verdictOfMail(mail: SentFacts, rows: SentRows): Verdict {
   found.wrongIf('sendingUntil' in item && status !== 'sending', 'is still claimed');
   const attempts = Number(item['attempts']);
   found.wrongIf(!(attempts >= 1 && attempts <= MAX_ATTEMPTS), `was begun ${item['attempts']} times`);
+  const dropped = rows.droppedEvents.get(String(item['messageId'])) ?? [];
+  for (const recipient of mail.recipients.filter(isSuppressed)) {
+    const gotIt = takings.some((taking) => taking.recipients.includes(recipient));
+    found.wrongIf(gotIt, `was sent to ${recipient}, which is suppressed`);
+    const told = dropped.filter((event) => event['recipient'] === recipient).length;
+    // Failed for another reason, it tells of that.
+    const mustTell = status === 'sent' || says(ALL_SUPPRESSED);
+    found.lostIf(
+      mustTell && told === 0 && !refusedItem && !says('could not be logged'),
+      `has no dropped event of ${recipient}`,
+    );
+    found.doubledIf(told > 1, `has ${told} dropped events of ${recipient}`);
+  }
   if (provider !== 'sendgrid') {
     const events = [...logged].flatMap((messageId) => rows.failedEvents.get(String(messageId)) ?? []);
     judgeRefusals(mail, status === 'sent' ? known : [], events, found);
@@ -127,7 +147,7 @@ function judgeRefusals(
   events: readonly Row[],
   found: Findings,
 ): void {
-  for (const recipient of recipients) {
+  for (const recipient of recipients.filter((one) => !isSuppressed(one))) {
     const told = events.filter((event) => event['recipient'] === recipient).length;
     const refused = refusals.filter((refusal) => refusal.recipient === recipient);
     const gotIt = taking?.recipients.includes(recipient) ?? false;

@@ -1,8 +1,9 @@
 /**
  * `npm run torture`: every fault at every call of everything that records and sends, every interleaving of recorder,
- * application and late join, and random schedules. Nothing may be lost, doubled or wrong. `--without` takes a guard out of
+ * application and late join, also with a write that takes effect late, and random schedules. Nothing may be lost, doubled or wrong. `--without` takes a guard out of
  * the code: then something must be.
  */
+import '../quiet-log.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,11 +31,15 @@ const PROGRESS_EVERY = 50;
 /** Random schedules in one storage: the engine is slower the more it holds. */
 const SCHEDULES_TOGETHER = 100;
 
+/** The part that `--without rejoin` plays: nothing else needs that guard. */
+const LATE_WRITE = '… with a late write';
+
 const CASTS: [string, Cast, NonNullable<FaultProxyOptions['batches']>][] = [
   ['interleavings', { recorders: 1, logRow: 'whole', crashes: 1 }, 'at once'],
   ['… item by item', { recorders: 1, logRow: 'whole', crashes: 1 }, 'item by item'],
   ['… backwards', { recorders: 1, logRow: 'whole', crashes: 1 }, 'backwards'],
   ['… of an application', { recorders: 1, logRow: 'of an application', crashes: 1 }, 'at once'],
+  [LATE_WRITE, { recorders: 1, logRow: 'whole', crashes: 0, lateWrite: true }, 'at once'],
   ['… with two recorders', { recorders: 2, logRow: 'whole', crashes: 1 }, 'at once'],
 ];
 
@@ -84,7 +89,7 @@ await runCommand(
     const examples: Labelled[] = [];
 
     const run = async (part: string, options: LaneOptions, work: Work) => {
-      if (without === 'claim' || isShown()) return;
+      if (without === 'claim' || (without === 'rejoin' && part !== LATE_WRITE) || isShown()) return;
       const storage = await startStorage(stack.template);
       try {
         const lanes = await Promise.all(Array.from({ length: LANES }, () => storage.lane(options)));

@@ -31,7 +31,10 @@ export interface IamRequest {
  */
 const KEY_USE: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^dynamodb:ListStreams$/, []],
-  [/^dynamodb:(BatchGetItem|DescribeStream|GetItem|GetRecords|GetShardIterator|Query)$/, ['Decrypt', 'DescribeKey']],
+  [
+    /^dynamodb:(BatchGetItem|DescribeStream|GetItem|GetRecords|GetShardIterator|Query|Scan)$/,
+    ['Decrypt', 'DescribeKey'],
+  ],
   [
     /^dynamodb:/,
     [

@@ -77,6 +77,18 @@ export function serviceRequests(template: ResolvedTemplate, { streams }: Policie
       'aws:SourceArn': `${api}/${template.ref(stageId ?? '')}/POST/unguessable`,
     });
   });
+  // Developer Guide of API Gateway, "Create AWS Lambda proxy integrations for HTTP APIs": the path as the route has it.
+  const integrations = new Map<string, string>();
+  each('AWS::ApiGatewayV2::Integration', { IntegrationUri: z.string() }, ({ IntegrationUri }, logicalId) =>
+    integrations.set(`integrations/${template.ref(logicalId)}`, IntegrationUri),
+  );
+  each('AWS::ApiGatewayV2::Route', { ApiId: z.string(), RouteKey: z.string(), Target: z.string() }, (route) => {
+    const target = integrations.get(route.Target) ?? 'no function';
+    const api = `arn:aws:execute-api:${region}:${accountOf(target)}:${route.ApiId}`;
+    ask({ service: 'apigateway.amazonaws.com' }, 'lambda:InvokeFunction', target, {
+      'aws:SourceArn': `${api}/$default/${route.RouteKey.replace(' ', '')}`,
+    });
+  });
   // Developer Guide of Lambda, "Control access to Lambda function URLs": both, since October 2025.
   each(
     'AWS::Lambda::Url',

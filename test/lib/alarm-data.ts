@@ -15,7 +15,9 @@ const OLDEST_POST = `AWS/SQS ApproximateAgeOfOldestMessage ${name('EventQueue')}
 const writeThrottles = (...of: string[]) => ['AWS/DynamoDB WriteThrottleEvents', ...of].join(' ');
 const API = 'AWS/ApiGateway 5XXError Todoke SendGrid webhook';
 
-const FUNCTIONS = ['ReceiveSendGrid', 'ReceiveCustomersMailCloud', 'RecordEvents', 'SendMail', 'JoinLateEvents'];
+const STREAM_READERS = ['SendMail', 'JoinLateEvents', 'PublishFailures'];
+const WORKERS = ['RecordEvents', ...STREAM_READERS];
+const FUNCTIONS = ['ReceiveSendGrid', 'ReceiveCustomersMailCloud', ...WORKERS];
 
 const once = (metric: string, minute: number, value = 1): Point[] => [{ metric, minute, value }];
 /** From `begin` until now. */
@@ -49,6 +51,7 @@ export const HEALTHY: readonly Point[] = [
   ...once(lambda('Throttles', 'ReceiveSendGrid'), 705, 200),
   ...every(lambda('IteratorAge', 'SendMail'), 5, 800),
   ...every(lambda('IteratorAge', 'JoinLateEvents'), 5, 400),
+  ...every(lambda('IteratorAge', 'PublishFailures'), 5, 300),
   ...once(lambda('IteratorAge', 'SendMail'), 710, 900_000),
   ...every(API, 5, 0),
   ...once(API, 720, 3),
@@ -119,18 +122,16 @@ export const TROUBLES: Readonly<Record<string, readonly (readonly Point[])[]>> =
       ...every(ours('Bounced', 'sendgrid'), DAY, 1, NOW - DAY),
     ],
   ],
-  LateStreams: ['SendMail', 'JoinLateEvents'].map((id) => every(lambda('IteratorAge', id), 5, 1_200_000, NOW - 15)),
+  LateStreams: STREAM_READERS.map((id) => every(lambda('IteratorAge', id), 5, 1_200_000, NOW - 15)),
   GivenUp: [
     once(waiting('FailureQueue'), NOW - 2),
     // The report did not get into the queue: it stays empty.
-    ...['SendMail', 'JoinLateEvents'].map((id) => [
+    ...STREAM_READERS.map((id) => [
       ...every(waiting('FailureQueue'), 5, 0, NOW - 30),
       ...once(lambda('DestinationDeliveryFailures', id), NOW - 2),
     ]),
   ],
-  FailingFunctions: ['RecordEvents', 'SendMail', 'JoinLateEvents'].map((id) =>
-    every(lambda('Errors', id), 10, 1, NOW - 30),
-  ),
+  FailingFunctions: WORKERS.map((id) => every(lambda('Errors', id), 10, 1, NOW - 30)),
   ThrottledFunctions: FUNCTIONS.map((id) => every(lambda('Throttles', id), 5, 1, NOW - 15)),
   ThrottledTables: [
     [name('Mail')],

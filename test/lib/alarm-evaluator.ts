@@ -1,30 +1,17 @@
 /** Says what an alarm of a template makes of metric data. */
 import * as z from 'zod';
 import type { ResolvedTemplate } from '../../local/stack/template.ts';
-import { type MissingOperand, parseExpression, type Value } from './metric-math.ts';
 
 const metricSchema = z.strictObject({
   Namespace: z.string(),
   MetricName: z.string(),
   Dimensions: z.array(z.strictObject({ Name: z.string(), Value: z.string() })),
 });
+const statSchema = z.strictObject({ Metric: metricSchema, Period: z.number(), Stat: z.enum(['Sum', 'Maximum']) });
+const queryShape = { Id: z.string(), Label: z.string().optional(), ReturnData: z.boolean() };
 const querySchema = z.union([
-  z.strictObject({
-    Id: z.string(),
-    Label: z.string().optional(),
-    ReturnData: z.boolean(),
-    MetricStat: z.strictObject({
-      Metric: metricSchema,
-      Period: z.number(),
-      Stat: z.enum(['Sum', 'Maximum']),
-    }),
-  }),
-  z.strictObject({
-    Id: z.string(),
-    Label: z.string().optional(),
-    ReturnData: z.boolean(),
-    Expression: z.string(),
-  }),
+  z.strictObject({ ...queryShape, MetricStat: statSchema }),
+  z.strictObject({ ...queryShape, Expression: z.string() }),
 ]);
 const alarmShape = {
   AlarmDescription: z.string(),
@@ -32,9 +19,8 @@ const alarmShape = {
   OKActions: z.array(z.string()),
   ComparisonOperator: z.literal('GreaterThanOrEqualToThreshold'),
   EvaluationPeriods: z.number(),
-  DatapointsToAlarm: z.number().optional(),
   Threshold: z.number(),
-  TreatMissingData: z.enum(['notBreaching', 'breaching']),
+  TreatMissingData: z.literal('notBreaching'),
   Metrics: z.array(querySchema),
 };
 
@@ -60,18 +46,21 @@ export function metricKey({ Namespace, MetricName, Dimensions }: WatchedMetric):
 }
 
 /**
+ * What an operator makes of an operand without data is not documented: the alarms must do with either. Lists are passed to
+ * functions without what has no data.
+ */
+export const MISSING = { 'makes the result missing': Number.NaN, 'is 0': 0 } as const;
+export type MissingOperand = keyof typeof MISSING;
+
+/**
  * Whether the alarm is on in this minute. Its periods end there: CloudWatch may also align them to the clock, so ask at
  * several minutes.
  */
-export function fires(alarm: AlarmDefinition, points: readonly Point[], now: number, mode: MissingOperand): boolean {
+export function fires(alarm: AlarmDefinition, points: readonly Point[], now: number, missing: MissingOperand): boolean {
   const minutes = periodMinutes(alarm);
-  let breaching = 0;
-  for (let period = 0; period < alarm.EvaluationPeriods; period++) {
-    const end = now - period * minutes;
-    const value = valueIn(alarm, points, { begin: end - minutes, end }, mode);
-    if (value === undefined ? alarm.TreatMissingData === 'breaching' : value >= alarm.Threshold) breaching++;
-  }
-  return breaching >= (alarm.DatapointsToAlarm ?? alarm.EvaluationPeriods);
+  return Array.from({ length: alarm.EvaluationPeriods }, (_, period) => now - period * minutes).every(
+    (end) => valueIn(alarm, points, [end - minutes, end], MISSING[missing]) >= alarm.Threshold,
+  );
 }
 
 /** @throws Error where its metrics have different ones */
@@ -82,32 +71,46 @@ export function periodMinutes({ Metrics }: AlarmDefinition): number {
   return minutes;
 }
 
-interface Window {
-  readonly begin: number;
-  readonly end: number;
+type Window = readonly [begin: number, end: number];
+
+/** @param missing stands for a metric without data */
+function valueIn({ Metrics }: AlarmDefinition, points: readonly Point[], window: Window, missing: number): number {
+  const [returned, another] = Metrics.filter(({ ReturnData }) => ReturnData);
+  if (!returned || another) throw new Error('Cannot evaluate an alarm that does not return one value');
+  return valueOfQuery(returned);
+
+  function valueOfQuery(query: z.infer<typeof querySchema>): number {
+    if ('MetricStat' in query) return statistic(query.MetricStat, points, window) ?? missing;
+    const used = Metrics.filter(({ Id }) => new RegExp(`\\b${Id}\\b`).test(query.Expression));
+    return evaluate(query.Expression, Object.fromEntries(used.map((it) => [it.Id, valueOfQuery(it)])));
+  }
 }
 
-function valueIn({ Metrics }: AlarmDefinition, points: readonly Point[], window: Window, mode: MissingOperand): Value {
-  const values = new Map<string, Value>();
-  const waiting = [...Metrics];
-  // An expression may stand before what it uses.
-  while (waiting.length > 0) {
-    const query = waiting.shift();
-    if (!query) break;
-    if ('MetricStat' in query) values.set(query.Id, statistic(query.MetricStat, points, window));
-    else if (waiting.some(({ Id }) => new RegExp(`\\b${Id}\\b`).test(query.Expression))) waiting.push(query);
-    else values.set(query.Id, parseExpression(query.Expression, mode)(values));
-  }
-  const returned = Metrics.filter(({ ReturnData }) => ReturnData);
-  if (returned.length !== 1) throw new Error('Cannot evaluate an alarm that does not return one value');
-  return values.get(returned[0]?.Id ?? '');
+/** As much of CloudWatch's metric math as the stack's alarms use. */
+const FUNCTIONS = {
+  SUM: (values: number[]) => ofPresent(values, (present) => present.reduce((sum, value) => sum + value, 0)),
+  MAX: (values: number[]) => ofPresent(values, (present) => Math.max(...present)),
+  // What is not a number compares as false, and `otherwise` is 0 in every alarm: it does not fire, as without a value.
+  IF: (condition: boolean, then: number, otherwise: number) => (condition ? then : otherwise),
+};
+
+const ofPresent = (values: readonly number[], of: (present: readonly number[]) => number) => {
+  const present = values.filter((value) => !Number.isNaN(value));
+  return present.length === 0 ? Number.NaN : of(present);
+};
+
+/** Except for `AND`, the expressions read as JavaScript. @throws Error where one uses something that is not known */
+function evaluate(expression: string, values: Readonly<Record<string, number>>): number {
+  const known = { ...FUNCTIONS, ...values };
+  const body = `return ${expression.replaceAll(' AND ', ' && ')};`;
+  return new Function(...Object.keys(known), body)(...Object.values(known));
 }
 
 function statistic(
-  { Metric, Stat }: { Metric: WatchedMetric; Stat: 'Sum' | 'Maximum' },
+  { Metric, Stat }: z.infer<typeof statSchema>,
   points: readonly Point[],
-  { begin, end }: Window,
-): Value {
+  [begin, end]: Window,
+): number | undefined {
   const values = (pointsByMetric(points).get(metricKey(Metric)) ?? [])
     .filter(({ minute }) => minute >= begin && minute < end)
     .map(({ value }) => value);

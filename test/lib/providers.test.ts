@@ -20,7 +20,16 @@ const FRONTS = {
  * Of a provider whose events do not come. Mail may still be sent through it. `Unrecorded` of any provider may be a message
  * that cannot be read.
  */
-const WATCHED_OF_OTHER = ['Sent', 'NotSent', 'UnauthorizedHandovers', 'Retried', 'RetriedLate', 'Unrecorded'];
+const WATCHED_OF_OTHER = [
+  'Sent',
+  'NotSent',
+  'Suppressed',
+  'UnauthorizedHandovers',
+  'Retried',
+  'RetriedLate',
+  'Unrecorded',
+  'Published',
+];
 
 const both = synthesized();
 

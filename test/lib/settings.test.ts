@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { App } from 'aws-cdk-lib';
 import { expect, test } from 'vitest';
-import { settingsFromContext } from '../../lib/settings.ts';
+import { consoleSettings, settingsFromContext } from '../../lib/settings.ts';
 import { codes, firstTable, readPage, section } from '../docs/pages.ts';
 import { temporaryFolder } from '../temporary.ts';
 
@@ -17,8 +17,22 @@ test('without context every setting has its documented default', () => {
     const [given] = codes(value);
     return given === undefined ? [] : [[codes(name)[0], /^\d+$/.test(given) ? Number(given) : given]];
   });
-  expect(rows).toHaveLength(12);
+  expect(rows).toHaveLength(17);
   expect(settings({})).toEqual(Object.fromEntries(documented));
+});
+
+const CONSOLE = { consoleIssuer: 'https://openid.example.com', consoleClientId: 'id' };
+
+test('the lists of a console are texts with commas, or lists; without any it admits nobody', () => {
+  const lists = { consoleReaders: 'a@example.com, @example.com,', consoleOperators: ['group:Mail support'] };
+  const lead = { issuer: CONSOLE.consoleIssuer, clientId: 'id' };
+  expect(consoleSettings(settings({ ...CONSOLE, ...lists }))).toEqual({
+    ...lead,
+    readers: ['a@example.com', '@example.com'],
+    operators: ['group:Mail support'],
+  });
+  expect(consoleSettings(settings(CONSOLE))).toEqual({ ...lead, readers: [], operators: [] });
+  expect(consoleSettings(settings({}))).toBeUndefined();
 });
 
 test('numbers are taken as numbers and as the strings that -c gives', () => {
@@ -45,9 +59,25 @@ test.each([
   [{ customersMailCloudReceiverReservedConcurrency: 0 }, /customersMailCloudReceiverReserved\S+ must be at least 1/],
   [{ recordEventsMaximumConcurrency: '1' }, /recordEventsMaximumConcurrency must be at least 2, got "1"/],
   [{ recordEventsMaximumConcurrency: 1001 }, /recordEventsMaximumConcurrency must be at most 1000, got 1001/],
+  [{ publishFailures: true }, /publishFailures must be on or off, got true/],
+  [{ suppression: 'no' }, /suppression must be on or off, got "no"/],
   [{ noNewsHours: 0 }, /noNewsHours must be at least 1, got 0/],
   [{ alarmEmail: 'you' }, /alarmEmail must be an e-mail address, got "you"/],
   [{ stackName: 'to doke' }, /stackName must start with a letter/],
+  [{ consoleIssuer: 'https://openid.example.com' }, /consoleIssuer alone: a console needs both consoleIssuer and/],
+  [{ consoleClientId: 'id' }, /consoleClientId alone/],
+  [{ consoleReaders: '@example.com' }, /consoleReaders alone/],
+  [
+    { consoleIssuer: 'http://openid.example.com', consoleClientId: 'id' },
+    /consoleIssuer must be an address that starts/,
+  ],
+  [
+    { consoleIssuer: 'https://login.microsoftonline.com/common/v2.0', consoleClientId: 'id' },
+    /consoleIssuer must be the issuer of your own tenant/,
+  ],
+  [{ ...CONSOLE, consoleReaders: 'everybody' }, /must be an address, @ and a domain, or group: and a name/],
+  [{ ...CONSOLE, consoleReaders: ['@'] }, /must be an address, @ and a domain, or group: and a name/],
+  [{ ...CONSOLE, consoleReaders: `@${'x'.repeat(1_000)}` }, /admit a group instead/],
 ])('%o is refused in a sentence that names it and what is allowed', (context, message) => {
   expect(() => settings(context)).toThrow(message);
 });

@@ -7,25 +7,6 @@ import { resources, synthesized } from './synthesized.ts';
 const template = synthesized();
 
 describe('tables', () => {
-  test.each([
-    ['Mail', ['id HASH'], 'NEW_IMAGE', []],
-    ['SentLog', ['messageId HASH', 'entry RANGE'], 'NEW_IMAGE', ['byDay day sentAt', 'byRecipient recipient entry']],
-    [
-      'Bounce',
-      ['fullMessageId HASH', 'eventId RANGE'],
-      undefined,
-      ['byRecipient toEmail occurredAt', 'byDay day occurredAt'],
-    ],
-  ])('%s has its keys, stream and indexes', (logicalId, keys, stream, indexes) => {
-    const table = tableSchema.parse(resources(template, 'AWS::DynamoDB::Table')[logicalId]?.Properties);
-    expect(table.KeySchema.map((key) => `${key.AttributeName} ${key.KeyType}`)).toEqual(keys);
-    expect(table.StreamSpecification?.StreamViewType).toBe(stream);
-    const found = table.GlobalSecondaryIndexes.map(({ IndexName, KeySchema }) =>
-      [IndexName, ...KeySchema.map((key) => key.AttributeName)].join(' '),
-    );
-    expect(found).toEqual(indexes);
-  });
-
   test.each(['Mail', 'SentLog', 'Bounce'])(
     '%s is on demand, encrypted with the key, recoverable, protected and kept',
     (logicalId) => {
@@ -44,10 +25,6 @@ describe('tables', () => {
       expect(table?.Properties).not.toHaveProperty('TableName');
     },
   );
-});
-
-test('the key rotates and is kept', () => {
-  template.hasResource('AWS::KMS::Key', { Properties: { EnableKeyRotation: true }, DeletionPolicy: 'Retain' });
 });
 
 test('secrets are encrypted, kept, and begin with their empty shape', () => {
@@ -76,6 +53,7 @@ describe('functions', () => {
     ['RecordEvents', 60],
     ['SendMail', 180],
     ['JoinLateEvents', 60],
+    ['PublishFailures', 60],
   ])('%s runs on Node 24 on arm64 for at most %i s, with an encrypted log group of its own', (logicalId, timeout) => {
     expect(resources(template, 'AWS::Lambda::Function')[logicalId]?.Properties).toMatchObject({
       Runtime: 'nodejs24.x',
@@ -90,7 +68,7 @@ describe('functions', () => {
   });
 
   test('there is no other', () => {
-    template.resourceCountIs('AWS::Lambda::Function', 5);
+    template.resourceCountIs('AWS::Lambda::Function', 6);
   });
 
   test.each([
@@ -139,6 +117,7 @@ describe('least privilege: the role of a function may do just this', () => {
       '*': 'ListStreams',
       SentLog: 'PutItem',
       Bounce: 'PutItem',
+      'Bounce byRecipient': 'Query',
       SenderSecret: 'GetSecretValue',
       RetryQueue: 'SendMessage ReceiveMessage DeleteMessage GetQueueAttributes',
       FailureQueue: 'SendMessage',
@@ -155,6 +134,16 @@ describe('least privilege: the role of a function may do just this', () => {
       'Key through dynamodb': KEY_FOR_WRITES,
       'Key through sqs': 'Decrypt GenerateDataKey',
     },
+    PublishFailures: {
+      SentLog: 'BatchGetItem',
+      Bounce: 'UpdateItem',
+      'Bounce stream': 'DescribeStream GetRecords GetShardIterator',
+      '*': 'ListStreams',
+      'event-bus/default': 'PutEvents',
+      FailureQueue: 'SendMessage',
+      'Key through dynamodb': KEY_FOR_WRITES,
+      'Key through sqs': 'Decrypt GenerateDataKey',
+    },
   };
 
   test.each(Object.entries(EXPECTED))('%s', (functionId, expected) => {
@@ -162,6 +151,12 @@ describe('least privilege: the role of a function may do just this', () => {
     const role = resources(template, 'AWS::IAM::Role')[`${functionId}Role`]?.Properties;
     expect(role).not.toHaveProperty('ManagedPolicyArns');
     expect(role).not.toHaveProperty('Policies');
+  });
+
+  test('with the setting suppression off, send-mail can read nothing of Bounce', () => {
+    const off = statementsOf('SendMail', synthesized({ suppression: 'off' })).flatMap(({ Action }) => Action);
+    expect(off).toContain('dynamodb:PutItem');
+    expect(off).not.toContain('dynamodb:Query');
   });
 
   test.each(['ReceiveSendGrid', 'ReceiveCustomersMailCloud'])('%s can reach no table', (functionId) => {
@@ -174,6 +169,69 @@ describe('least privilege: the role of a function may do just this', () => {
       'WEBHOOK_SECRET',
       'EVENT_QUEUE_URL',
     ]);
+  });
+});
+
+describe('the console for a team', () => {
+  const CONSOLE = { consoleIssuer: 'https://openid.example.com', consoleClientId: 'client' };
+  const stack = synthesized({ ...CONSOLE, consoleReaders: '@example.com' });
+
+  test('is deployed only with its settings', () => {
+    for (const type of ['Api', 'Route', 'Authorizer', 'Stage'])
+      template.resourceCountIs(`AWS::ApiGatewayV2::${type}`, 0);
+    expect(template.findOutputs('*')).not.toHaveProperty('ConsoleUrl');
+    stack.resourceCountIs('AWS::Lambda::Function', 7);
+    expect(stack.findOutputs('ConsoleUrl')['ConsoleUrl']?.['Value']).toEqual({
+      'Fn::Join': ['', [{ 'Fn::GetAtt': ['ConsoleApi', 'ApiEndpoint'] }, '/']],
+    });
+  });
+
+  test('has all calls behind the authorizer, and only files of the page before it', () => {
+    const routes = Object.values(resources(stack, 'AWS::ApiGatewayV2::Route')).map(({ Properties }) => [
+      Properties['RouteKey'],
+      Properties['AuthorizationType'],
+    ]);
+    expect(Object.fromEntries(routes)).toEqual({ 'POST /api/{call}': 'JWT', 'GET /': 'NONE', 'GET /{file}': 'NONE' });
+    stack.hasResourceProperties('AWS::ApiGatewayV2::Authorizer', {
+      AuthorizerType: 'JWT',
+      IdentitySource: ['$request.header.Authorization'],
+      JwtConfiguration: { Audience: ['client'], Issuer: 'https://openid.example.com' },
+    });
+  });
+
+  test('is throttled, and its access log has no header, query or content', () => {
+    const [stage] = Object.values(resources(stack, 'AWS::ApiGatewayV2::Stage'));
+    expect(stage?.Properties).toMatchObject({
+      DefaultRouteSettings: { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 },
+    });
+    const { Format } = z.object({ Format: z.string() }).parse(stage?.Properties['AccessLogSettings']);
+    expect(Format).not.toMatch(/header|query|path|authorizer\.claims|body/i);
+  });
+
+  test('reads the tables, changes what operators change, and knows no provider’s key', () => {
+    expect(grantsOf('Console', stack)).toEqual({
+      Mail: 'GetItem Scan UpdateItem DeleteItem',
+      SentLog: 'BatchGetItem GetItem Query Scan UpdateItem DeleteItem',
+      'SentLog/index/byDay SentLog/index/byRecipient': 'Query',
+      'SentLog byDay': 'Scan',
+      Bounce: 'BatchGetItem Query Scan PutItem DeleteItem',
+      'Bounce/index/byRecipient Bounce/index/byDay': 'Query',
+      'Bounce byDay': 'Scan',
+      AccessLogSecret: 'GetSecretValue',
+      'Key through dynamodb':
+        'Decrypt DescribeKey Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo',
+      'Key through secretsmanager': 'Decrypt',
+      ConsoleLogs: 'CreateLogStream PutLogEvents',
+    });
+  });
+
+  test('keeps the key of its log: the value is made once, and stays when the stack goes', () => {
+    expect(resources(stack, 'AWS::SecretsManager::Secret')['AccessLogSecret']).toMatchObject({
+      DeletionPolicy: 'Retain',
+      Properties: {
+        GenerateSecretString: { SecretStringTemplate: '{}', GenerateStringKey: 'key', PasswordLength: 64 },
+      },
+    });
   });
 });
 
@@ -220,18 +278,69 @@ describe('streams and queues', () => {
     });
   });
 
-  test.each(['SendMail', 'JoinLateEvents'])('%s gets every record, and what it gives up is reported', (functionId) => {
-    expect(mapping(functionId)).toMatchObject({
-      StartingPosition: 'TRIM_HORIZON',
-      BatchSize: 100,
-      FunctionResponseTypes: ['ReportBatchItemFailures'],
-      BisectBatchOnFunctionError: true,
-      // As often as it takes: storage that fails fast would use up ten within minutes.
-      MaximumRetryAttempts: -1,
-      MaximumRecordAgeInSeconds: 43_200,
-      DestinationConfig: { OnFailure: { Destination: { 'Fn::GetAtt': ['FailureQueue', 'Arn'] } } },
+  describe('publish-failures', () => {
+    const passes = (settings: Record<string, unknown>) => {
+      const { FilterCriteria } = mapping('PublishFailures', synthesized(settings)) ?? {};
+      return eventFilter(filterSchema.parse(FilterCriteria).Filters.map(({ Pattern }) => Pattern));
+    };
+    const image = (outcome: string, matched?: boolean) => ({
+      outcome: { S: outcome },
+      ...(matched !== undefined && { matched: { BOOL: matched } }),
+    });
+    const put = (NewImage: object, OldImage?: object) => ({
+      eventName: OldImage ? 'MODIFY' : 'INSERT',
+      dynamodb: { NewImage, ...(OldImage && { OldImage }) },
+    });
+    const [matched, unmatched] = [image('bounced', true), image('bounced', false)];
+
+    test('gets failures that appear, that become matched, and that are unmatched', () => {
+      expect(mapping('PublishFailures')).toMatchObject({ EventSourceArn: { 'Fn::GetAtt': ['Bounce', 'StreamArn'] } });
+      const passing = passes({});
+      for (const outcome of ['bounced', 'dropped', 'failed', 'complained']) {
+        for (const isMatched of [true, false]) expect(passing(put(image(outcome, isMatched)))).toBe(true);
+      }
+      expect(passing(put(image('unrecognized', false)))).toBe(true);
+      expect(passing(put(matched, unmatched))).toBe(true);
+      expect(passing(put(unmatched, matched))).toBe(true);
+      expect(passing(put(unmatched, unmatched))).toBe(true);
+    });
+
+    test('gets no repeated post of a matched failure, no decision, no block list, and nothing that is deleted', () => {
+      const passing = passes({});
+      expect(passing(put(matched, matched))).toBe(false);
+      expect(passing(put(image('unrecognized', false), image('unrecognized', false)))).toBe(false);
+      for (const outcome of ['suppressed', 'allowed', 'blocklisted']) expect(passing(put(image(outcome)))).toBe(false);
+      expect(passing({ eventName: 'REMOVE', dynamodb: { OldImage: matched } })).toBe(false);
+    });
+
+    test('if it is off, gets unmatched failures only, and may put no events', () => {
+      const passing = passes({ publishFailures: 'off' });
+      expect(passing(put(unmatched))).toBe(true);
+      expect(passing(put(unmatched, matched))).toBe(true);
+      expect(passing(put(matched))).toBe(false);
+      expect(passing(put(matched, unmatched))).toBe(false);
+      const off = synthesized({ publishFailures: 'off' });
+      expect(JSON.stringify(off.toJSON())).not.toContain('events:PutEvents');
+      const { Environment } = resources(off, 'AWS::Lambda::Function')['PublishFailures']?.Properties ?? {};
+      expect(environmentSchema.parse(Environment).Variables['PUBLISH_FAILURES']).toBe('off');
     });
   });
+
+  test.each(['SendMail', 'JoinLateEvents', 'PublishFailures'])(
+    '%s gets every record, and what it gives up is reported',
+    (functionId) => {
+      expect(mapping(functionId)).toMatchObject({
+        StartingPosition: 'TRIM_HORIZON',
+        BatchSize: 100,
+        FunctionResponseTypes: ['ReportBatchItemFailures'],
+        BisectBatchOnFunctionError: true,
+        // As often as it takes: storage that fails fast would use up ten within minutes.
+        MaximumRetryAttempts: -1,
+        MaximumRecordAgeInSeconds: 43_200,
+        DestinationConfig: { OnFailure: { Destination: { 'Fn::GetAtt': ['FailureQueue', 'Arn'] } } },
+      });
+    },
+  );
 
   test.each([
     [{}, 5],
@@ -281,33 +390,15 @@ describe('streams and queues', () => {
   });
 
   test.each(['EventQueue', 'RetryQueue', 'FailureQueue'])(
-    '%s takes 1 MiB, is encrypted with the key, and by TLS only',
+    '%s takes 1 MiB and is encrypted with the key',
     (logicalId) => {
       expect(queue(logicalId)).toMatchObject({
         MaximumMessageSize: 1_048_576,
         MessageRetentionPeriod: 14 * SECONDS_PER_DAY,
         KmsMasterKeyId: { 'Fn::GetAtt': ['Key', 'Arn'] },
       });
-      template.hasResourceProperties('AWS::SQS::QueuePolicy', {
-        Queues: [{ Ref: logicalId }],
-        PolicyDocument: {
-          Statement: [
-            {
-              Effect: 'Deny',
-              Principal: { AWS: '*' },
-              Action: 'sqs:*',
-              Condition: { Bool: { 'aws:SecureTransport': 'false' } },
-              Resource: { 'Fn::GetAtt': [logicalId, 'Arn'] },
-            },
-          ],
-        },
-      });
     },
   );
-
-  test('there is no other queue', () => {
-    template.resourceCountIs('AWS::SQS::Queue', 3);
-  });
 
   function queue(logicalId: string) {
     return resources(template, 'AWS::SQS::Queue')[logicalId]?.Properties;
@@ -440,6 +531,7 @@ test('the outputs are those of the design', () => {
     'LogMailPolicyArn',
     'MailTableName',
     'NoNewsHours',
+    'PublishFailures',
     'ReadBouncesPolicyArn',
     'RetryQueueUrl',
     'SendGridRegion',
@@ -451,12 +543,6 @@ test('the outputs are those of the design', () => {
   ]);
 });
 
-const keySchema = z.array(z.object({ AttributeName: z.string(), KeyType: z.string() }));
-const tableSchema = z.object({
-  KeySchema: keySchema,
-  StreamSpecification: z.object({ StreamViewType: z.string() }).optional(),
-  GlobalSecondaryIndexes: z.array(z.object({ IndexName: z.string(), KeySchema: keySchema })).default([]),
-});
 const environmentSchema = z.object({ Variables: z.record(z.string(), z.unknown()) });
 const filterSchema = z.object({ Filters: z.array(z.object({ Pattern: z.string() })) });
 const queueSchema = z.object({
@@ -473,6 +559,23 @@ const referenceSchema = z.union([
   z
     .strictObject({ 'Fn::GetAtt': z.tuple([z.string(), z.enum(['Arn', 'StreamArn'])]) })
     .transform(({ 'Fn::GetAtt': [logicalId, name] }) => (name === 'Arn' ? logicalId : `${logicalId} stream`)),
+  // An index of a table.
+  z
+    .strictObject({
+      'Fn::Join': z.tuple([
+        z.literal(''),
+        z.tuple([z.strictObject({ 'Fn::GetAtt': z.tuple([z.string(), z.literal('Arn')]) }), z.string()]),
+      ]),
+    })
+    .transform(({ 'Fn::Join': [, [table, path]] }) => `${table['Fn::GetAtt'][0]} ${path.replace('/index/', '')}`),
+  // The account's own event bus.
+  z
+    .strictObject({ 'Fn::Join': z.tuple([z.literal(''), z.array(z.unknown())]) })
+    .transform(({ 'Fn::Join': [, parts] }) => String(parts.at(-1)).replace(/^:/, '')),
+  // The indexes of a table.
+  z
+    .array(z.object({ 'Fn::Join': z.tuple([z.literal(''), z.tuple([z.object({ 'Fn::GetAtt': texts }), z.string()])]) }))
+    .transform((all) => all.map(({ 'Fn::Join': [, [table, index]] }) => `${table['Fn::GetAtt'][0]}${index}`).join(' ')),
 ]);
 /** The service through which a key may be used. */
 const viaServiceSchema = z
@@ -494,17 +597,17 @@ const statementSchema = z.strictObject({
   Condition: viaServiceSchema.optional(),
 });
 
-function statementsOf(functionId: string) {
+function statementsOf(functionId: string, stack = template) {
   const documentSchema = z.object({ PolicyDocument: z.object({ Statement: z.array(statementSchema) }) });
-  return Object.values(resources(template, 'AWS::IAM::Policy'))
+  return Object.values(resources(stack, 'AWS::IAM::Policy'))
     .filter(({ Properties }) => JSON.stringify(Properties['Roles']) === JSON.stringify([{ Ref: `${functionId}Role` }]))
     .flatMap(({ Properties }) => documentSchema.parse(Properties).PolicyDocument.Statement);
 }
 
 /** The actions without their service, by what they are allowed on: `Mail`, `Mail stream`, `Key through sqs`, `*`. */
-function grantsOf(functionId: string): Record<string, string> {
+function grantsOf(functionId: string, stack = template): Record<string, string> {
   const granted = new Map<string, Set<string>>();
-  for (const { Action, Resource, Condition } of statementsOf(functionId)) {
+  for (const { Action, Resource, Condition } of statementsOf(functionId, stack)) {
     const target = Condition === undefined ? Resource : `${Resource} through ${Condition}`;
     const names = Action.map((action) => action.replace(/^.*:/, ''));
     granted.set(target, new Set([...(granted.get(target) ?? []), ...names]));

@@ -140,6 +140,7 @@ describe('local mode', () => {
       SendGridApiUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
       SmtpUrl: expect.stringMatching(/^smtp:\/\/127\.0\.0\.1:\d+$/),
       SmtpCaFile: expect.stringMatching(/ca\.pem$/),
+      PublishedEventsFile: expect.stringMatching(/published-events\.jsonl$/),
     });
     const response = await fetch(`${outputs['SendGridWebhookUrl']}below`);
     expect(await response.text()).toBe('/below');

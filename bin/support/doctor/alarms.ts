@@ -3,7 +3,7 @@ import { type AlarmType, CloudWatchClient, paginateDescribeAlarms } from '@aws-s
 import type { Patient } from './patient.ts';
 import { type Check, mend, ok, skipped, type Verdict } from './verdict.ts';
 
-/** Whether an alarm of the stack rings, and what to do then. */
+/** Fails if an alarm of the stack is on, and shows what the alarm says. */
 export function alarmCheck({ name, local }: Patient): Check {
   return {
     name: 'alarms',
@@ -11,10 +11,10 @@ export function alarmCheck({ name, local }: Patient): Check {
   };
 }
 
-/** What CloudFormation puts behind the stack's name: the logical id, and letters of its own. Neither has a hyphen. */
+/** The rest of a generated name behind the stack's name: logical id and random letters. Neither has a hyphen. */
 const REST_OF_THE_NAME = /^[A-Za-z0-9]+-[A-Za-z0-9]+$/;
 
-/** @param stackName may be the beginning of another stack's name, whose alarms are left out */
+/** @param stackName other stacks whose names begin with it are left out */
 export async function alarmVerdict(stackName: string, client: CloudWatchClient): Promise<Verdict> {
   const AlarmNamePrefix = `${stackName}-`;
   const AlarmTypes: AlarmType[] = ['MetricAlarm'];

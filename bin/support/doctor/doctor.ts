@@ -3,6 +3,7 @@ import type { Stack } from '../outputs.ts';
 import { MalformedSecret } from '../secrets.ts';
 import { bad, faint, good, sentenceOf } from '../talk.ts';
 import { alarmCheck } from './alarms.ts';
+import { consoleChecks } from './console.ts';
 import { type DoctorOptions, patientOf } from './patient.ts';
 import { queueChecks } from './queues.ts';
 import { noNewsCheck, rowCheck, stuckCheck } from './rows.ts';
@@ -33,7 +34,7 @@ export async function runDoctor(stack: Stack, options: DoctorOptions): Promise<b
   // In groups: what can be looked at at one time, and after it what needs it to be at rest.
   const groups: Check[][] = [
     [outputs, ...tableChecks(patient), ...secretChecks(patient)],
-    webhookChecks(patient),
+    [...webhookChecks(patient), ...consoleChecks(patient)],
     [sendGridWebhookCheck(patient)],
     [testPostCheck(patient)],
     [

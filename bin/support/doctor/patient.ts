@@ -1,4 +1,4 @@
-/** The stack that is looked at, and the clients for it. */
+/** The context of all checks: the stack, and clients for it. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { documentClient } from '../../../lambda/aws/dynamodb.ts';
@@ -6,14 +6,14 @@ import { clientSettings, isLocal } from '../aws.ts';
 import type { Stack } from '../outputs.ts';
 import { SendGridApi } from '../sendgrid-api.ts';
 
-/** The stack that the doctor looks at, and what with. */
+/** The stack that the doctor checks, and the clients that it uses. */
 export interface Patient extends Stack {
   readonly local: boolean;
   readonly dynamo: DynamoDBClient;
   readonly client: DynamoDBDocumentClient;
-  /** With a key that may edit webhooks; undefined where none is given. */
+  /** With a key that may edit webhooks; undefined if none is given. */
   readonly sendGrid: SendGridApi | undefined;
-  /** How many days back Bounce rows are looked at; 0 for none. */
+  /** How many days back Bounce rows are checked; 0 for none. */
   readonly days: number;
 }
 

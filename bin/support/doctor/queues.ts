@@ -5,7 +5,7 @@ import { clientSettings } from '../aws.ts';
 import type { Patient } from './patient.ts';
 import { type Check, mend, ok, type Verdict } from './verdict.ts';
 
-/** Posts come and go all the time. More than these are recorded within a second or two. */
+/** So many posts are recorded within a second or two. */
 const BUSY_MESSAGES = 100;
 
 /** One line per queue. */

@@ -3,7 +3,14 @@ import { paginateQuery } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../../lambda/aws/dynamodb.ts';
 import { readNoNews } from '../../../lambda/recipients/no-news.ts';
 import { DAY_PARTITIONS } from '../../../lambda/recording/keys.ts';
-import { isWaiting, NORMAL_WAIT_MS, nextAttemptOf, oddStatusOf, whyStuck } from '../../../lambda/sending/stuck.ts';
+import {
+  isSuppressed,
+  isWaiting,
+  NORMAL_WAIT_MS,
+  nextAttemptOf,
+  oddStatusOf,
+  whyStuck,
+} from '../../../lambda/sending/stuck.ts';
 import { counted } from '../../../local/counted.ts';
 import { itemPages, stillWaiting } from '../mail-items.ts';
 import { tablesWith } from '../tables.ts';
@@ -89,13 +96,14 @@ export function stuckCheck({ outputs, client }: Patient, waitMs = NORMAL_WAIT_MS
     name: 'mails',
     look: async () => {
       const waiting: Row[] = [];
-      const counts = { looked: 0, stuck: 0, odd: 0, deferred: 0 };
+      const counts = { looked: 0, stuck: 0, odd: 0, deferred: 0, suppressed: 0 };
       let pages = 0;
       let partial = false;
       for await (const { items, looked, isLast } of itemPages(client, table, { consistent: false })) {
         const nowMs = Date.now();
         counts.looked += looked;
-        counts.stuck += items.filter((item) => whyStuck(item, nowMs) !== undefined).length;
+        counts.stuck += items.filter((item) => whyStuck(item, nowMs) !== undefined && !isSuppressed(item)).length;
+        counts.suppressed += items.filter(isSuppressed).length;
         counts.odd += items.filter((item) => oddStatusOf(item) !== undefined).length;
         counts.deferred += items.filter((item) => nextAttemptOf(item, nowMs) !== undefined).length;
         waiting.push(...items.filter(({ status }) => isWaiting(status)));
@@ -105,10 +113,12 @@ export function stuckCheck({ outputs, client }: Patient, waitMs = NORMAL_WAIT_MS
       counts.stuck += (await stillWaiting(client, table, waiting, waitMs)).length;
       const of = `of ${counted(counts.looked, 'item')}${partial ? ', which are not all' : ''}`;
       const deferred = counts.deferred === 0 ? '' : `; ${counts.deferred} deferred, and tried again by themselves`;
-      if (counts.stuck + counts.odd === 0) return ok(`none stuck, ${of}${deferred}`);
+      const suppressed =
+        counts.suppressed === 0 ? '' : `; ${counts.suppressed} not sent, to suppressed recipients only`;
+      if (counts.stuck + counts.odd === 0) return ok(`none stuck, ${of}${deferred}${suppressed}`);
       const odd = counts.odd === 0 ? '' : `; ${counts.odd} with a status that Todoke never writes: they are not sent`;
       return mend(
-        `${counts.stuck} stuck, ${of}${odd}${deferred}: \`npm run resend -- --dry-run\` says why of each; when that is fixed, --all in its place sends those that are stuck again`,
+        `${counts.stuck} stuck, ${of}${odd}${deferred}${suppressed}: \`npm run resend -- --dry-run\` says why of each; when that is fixed, --all in its place sends those that are stuck again`,
       );
     },
   };

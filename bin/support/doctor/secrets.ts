@@ -1,4 +1,4 @@
-/** Checks: what the two secrets hold, and whether the providers take it. */
+/** Checks: the values of the two secrets, and whether the providers accept them. */
 import { parsePublicKey } from '../../../lambda/providers/sendgrid/webhook.ts';
 import type { SenderSecret } from '../../../lambda/sending/sender-secret.ts';
 import type { WebhookSecret } from '../../../lambda/webhooks/webhook-secret.ts';
@@ -14,11 +14,11 @@ import { type Check, mend, NOT_RECEIVED, ok, skipped, type Verdict } from './ver
 const SETUP = 'run `npm run setup`';
 const SETUP_REPLACE = 'run `npm run setup -- --replace`';
 
-/** One line on their shape; then one for each provider and way: whether they are filled in, and taken. */
+/** One line on their shape, then one per provider for sending and for events: whether they are set, and accepted. */
 export function secretChecks({ outputs }: Patient): Check[] {
   const webhook = webhookSecretOf(outputs).read();
   const sender = senderSecretOf(outputs).read();
-  // Each check that looks says what is wrong.
+  // Each check that needs a secret reports the error.
   for (const secret of [webhook, sender]) secret.catch(() => undefined);
   return [
     {

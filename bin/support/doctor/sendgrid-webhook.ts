@@ -1,4 +1,4 @@
-/** Checks: SendGrid's Event Webhook, and a test post of its. */
+/** Checks: SendGrid's Event Webhook, and a test post by it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeleteCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../../lambda/aws/dynamodb.ts';
@@ -14,12 +14,12 @@ import { type Check, mend, NOT_RECEIVED, ok, skipped } from './verdict.ts';
 const NO_KEY = `needs ${WEBHOOK_KEY} in the environment, a key that may edit webhooks`;
 const SETUP = 'run `npm run setup` with the webhook key';
 
-/** What SendGrid's test posts are about: a mail that never was. "Test Your Integration" in its menus posts the same. */
+/** The message id of SendGrid's samples; no message has it. "Test Your Integration" in its menus posts the same. */
 export const SAMPLE_FULL_MESSAGE_ID = '14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0';
 const SAMPLE_MESSAGE_ID = '14c5d75ce93.dfd.64b469';
 const PATIENCE_MS = 30_000;
 
-/** How the Event Webhook is set at SendGrid. */
+/** Checks the settings of the Event Webhook at SendGrid. */
 export function sendGridWebhookCheck({ outputs, sendGrid }: Patient): Check {
   return {
     name: "SendGrid's Event Webhook",
@@ -38,7 +38,7 @@ export function sendGridWebhookCheck({ outputs, sendGrid }: Patient): Check {
   };
 }
 
-/** What of a webhook is not as Todoke needs it. */
+/** The settings of a webhook that do not fit Todoke. */
 export function webhookProblems(webhook: EventWebhook): string[] {
   const off = Object.entries(WEBHOOK_EVENTS).flatMap(([event, on]) => (on && webhook[event] !== true ? [event] : []));
   return [
@@ -51,7 +51,7 @@ export function webhookProblems(webhook: EventWebhook): string[] {
 /**
  * Has SendGrid post its samples, waits until they are recorded, and deletes them.
  *
- * @param patienceMs how long they are waited for
+ * @param patienceMs limit for the wait
  */
 export function testPostCheck({ outputs, sendGrid, client }: Patient, patienceMs = PATIENCE_MS): Check {
   const query = async (TableName: string, key: string, value: string, prefix?: { name: string; begins: string }) => {

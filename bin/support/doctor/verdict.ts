@@ -1,4 +1,4 @@
-/** What a check comes to. */
+/** Results of checks. */
 
 /** What a check found: all is well, it could not or need not be looked at, or something is to be mended. */
 export interface Verdict {

@@ -1,4 +1,4 @@
-/** Checks: the webhooks refuse and accept what they should. */
+/** Checks: whether the webhooks refuse forged posts and accept genuine ones. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebhookSecret } from '../../../lambda/webhooks/webhook-secret.ts';

@@ -66,7 +66,7 @@ async function mailsTo(tables: Tables, email: string, options: FindOptions): Pro
   };
 }
 
-/** As many pages as have so many mails. */
+/** Reads pages until there are this many mails. */
 async function readMails(tables: Tables, keys: readonly string[], limit: number): Promise<History> {
   const mails = new Map<string, RecipientMail>();
   let page: History | undefined;

@@ -1,5 +1,6 @@
 /** How far a mail got with a recipient, as one can read it out on the phone. */
 import type { FoundMail, FoundRecipient } from '../../../lambda/recipients/found-mail.ts';
+import { LEFT_OUT } from '../../../lambda/recording/rows.ts';
 
 const PROVIDER_NAMES: Readonly<Record<string, string>> = {
   sendgrid: 'SendGrid',
@@ -31,6 +32,7 @@ export function outcomeSentence(
     case 'bounced':
       return `bounced${when}, ${BOUNCE_CLASS_WORDS[bounceClass ?? ''] ?? BOUNCE_CLASS_WORDS['undetermined']}${answered}`;
     case 'dropped':
+      if (reason?.startsWith(LEFT_OUT)) return `not sent${when}${because}`;
       return `dropped${when}: ${by} did not try to deliver it${because}`;
     case 'failed':
       return `failed${when}${because}`;

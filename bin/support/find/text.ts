@@ -53,12 +53,13 @@ export function answerText(text: string, answer: Answer, nowMs: number): string 
   return lines.join('\n');
 }
 
-function suppressedLines({ suppressed }: NonNullable<Answer['recipient']>, nowMs: number): string[] {
+function suppressedLines({ email, suppressed }: NonNullable<Answer['recipient']>, nowMs: number): string[] {
   if (suppressed === null) return [];
   const { since, reason, by } = suppressed;
   const why = { bounce: 'a hard bounce', complaint: 'a complaint', decision: 'a decision' }[by];
   return [
-    `This address should get no more mail, since ${why}${spoken(since, nowMs)}${reason ? `: ${plain(reason)}` : ''}`,
+    `This address is suppressed since ${why}${spoken(since, nowMs)}${reason ? `: ${plain(reason)}` : ''}`,
+    `It gets no mail by Todoke, unless the setting suppression is off or the item has sendAnyway. To allow it: npm run suppressions -- remove ${email}`,
   ];
 }
 

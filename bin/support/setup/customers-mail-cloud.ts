@@ -4,7 +4,7 @@ import { counted } from '../../../local/counted.ts';
 import { SMTP_PASSWORD } from '../answers.ts';
 import { done, type Setup, say, sayKept, sayNotReceived, state, steps, title } from './step.ts';
 
-/** Makes the key by which its posts are known, and says what to enter there. */
+/** Makes the api_key that its posts must carry, and says where to enter it. */
 export async function setUpCustomersMailCloudEvents(setup: Setup): Promise<void> {
   title('Customers Mail Cloud, events');
   if (setup.outputs.CustomersMailCloudWebhookUrl === undefined) return sayNotReceived();
@@ -68,7 +68,7 @@ export interface SmtpFlags {
   readonly user: string;
 }
 
-/** Stores the SMTP account, whole or not at all. */
+/** Stores the SMTP account, if all of its parts are given. */
 export async function setUpCustomersMailCloudSending(setup: Setup, flags: SmtpFlags): Promise<void> {
   const { answers, senderSecret, replace } = setup;
   title('Customers Mail Cloud, sending');

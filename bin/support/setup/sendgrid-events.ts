@@ -7,7 +7,7 @@ import { type EventWebhook, SendGridApi, WEBHOOK_EVENTS } from '../sendgrid-api.
 import { done, type Setup, say, sayNotReceived, steps, title } from './step.ts';
 
 /**
- * Points SendGrid's Event Webhook here and takes its public key; without a key that may do so, says what a person does.
+ * Points SendGrid's Event Webhook here and stores its public key. Without an API key that may do so, prints the steps.
  *
  * @param shownKey the Verification Key that a person copied; `""` for none
  */
@@ -44,7 +44,7 @@ async function setUpWebhook(setup: Setup, url: string): Promise<void> {
   if (!keys.every(parsePublicKey))
     throw new Error('Cannot use the public key that SendGrid answered: it is no P-256 key');
   await addPublicKeys(setup, keys);
-  // Enabled at last: what it posts can be verified.
+  // Enabled only now that its posts can be verified.
   const [webhook] = webhooks;
   if (webhook && !isReady(webhook)) {
     await api.updateWebhook(webhook.id, { ...settings(webhook.url), friendly_name: webhook.friendly_name ?? 'Todoke' });
@@ -59,7 +59,7 @@ async function create(api: SendGridApi, url: string): Promise<EventWebhook> {
   return created;
 }
 
-/** The signature was seen to already. */
+/** The steps without the signature, which is already set up. */
 function isReady(webhook: EventWebhook): boolean {
   const unwanted = Object.entries(WEBHOOK_EVENTS).some(([event, on]) => !on && webhook[event] === true);
   return webhookProblems({ ...webhook, public_key: 'there' }).length === 0 && !unwanted;

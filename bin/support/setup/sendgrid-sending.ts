@@ -4,7 +4,7 @@ import { SENDING_KEY } from '../answers.ts';
 import { moreThanSending, SendGridApi } from '../sendgrid-api.ts';
 import { done, type Setup, say, sayKept, state, steps, title } from './step.ts';
 
-/** Stores the key that mail is sent with: one that SendGrid takes, and that may send. */
+/** Stores the API key for sending, after SendGrid has accepted it and said that it may send. */
 export async function setUpSendGridSending(setup: Setup): Promise<void> {
   const { answers, senderSecret, replace } = setup;
   title('SendGrid, sending');

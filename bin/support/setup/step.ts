@@ -1,10 +1,10 @@
-/** What every step of the setup works with, and how it talks. */
+/** The context of every step of the setup, and texts that steps share. */
 import type { Answers } from '../answers.ts';
 import type { StackOutputs } from '../outputs.ts';
 import type { senderSecretOf, webhookSecretOf } from '../secrets.ts';
 import { faint, good, heading } from '../talk.ts';
 
-/** What a step asks, and changes. */
+/** Where a step gets answers, and what it may change. */
 export interface Setup {
   readonly outputs: StackOutputs;
   readonly answers: Answers;
@@ -12,7 +12,7 @@ export interface Setup {
   readonly senderSecret: ReturnType<typeof senderSecretOf>;
   /** With which webhooks are edited; `""` where nobody has one. It is stored nowhere. */
   readonly webhookKey: string;
-  /** Whether what is set gives way to new answers. */
+  /** Whether new answers replace existing values. */
   readonly replace: boolean;
 }
 
@@ -23,13 +23,13 @@ export const steps = (lines: readonly string[]): void => {
   for (const [index, line] of lines.entries()) console.log(`  ${faint(`${index + 1}.`)} ${line}`);
 };
 
-/** What a person gets to see of a secret. */
+/** The part of a secret that is shown. */
 export const state = (isSet: boolean): string => (isSet ? 'set' : 'missing');
 
 /** In place of the steps for a webhook that the stack does not have. */
 export const sayNotReceived = (): void => say('not received: the setting `providers` leaves it out');
 
-/** A given answer that is not taken must be said so. */
+/** Says that a given answer is not used. */
 export function sayKept(what: string, otherIsGiven: boolean): void {
   say(
     `${what}: set${otherIsGiven ? '. Another is given and was not taken; --replace takes it' : ', and kept (--replace: another)'}`,

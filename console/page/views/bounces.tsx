@@ -1,7 +1,7 @@
 /** The view Bounces. */
 import { useMemo, useState } from 'preact/hooks';
 import { readAddresses } from '../../../lambda/mail/address.ts';
-import { type Bounce, type BounceFilter, bounceKey, type Session } from '../../shared/api.ts';
+import { type Answered, type Bounce, type BounceFilter, bounceKey, type Session } from '../../shared/api.ts';
 import { explainedIn, isFirstNotice } from '../../shared/first-notices.ts';
 import { server } from '../call.ts';
 import { toCsv } from '../csv.ts';
@@ -11,6 +11,7 @@ import { List } from '../list.tsx';
 import { filterPages, type Pages } from '../pages.ts';
 import { ListAndPanel, Panel } from '../panel.tsx';
 import { Mailbox, Notice, Text, Time } from '../parts.tsx';
+import { usePolling } from '../polling.ts';
 import { hashOf } from '../route.ts';
 import { type Say, useSettings, wordFor } from '../settings.tsx';
 import { BounceFilters } from './bounce-filters.tsx';
@@ -138,6 +139,7 @@ function Opened({ bounce, session }: { bounce: Bounce; session: Session }) {
           <Text>{bounce.reason}</Text>
         </blockquote>
       )}
+      {session.mode === 'local' && <Published bounce={bounce} />}
       <details open>
         <summary>{say('allDetails')}</summary>
         <AllAttributes row={bounce} />
@@ -149,5 +151,26 @@ function Opened({ bounce, session }: { bounce: Bounce; session: Session }) {
         </>
       )}
     </>
+  );
+}
+
+/** The events that were put on the event bus for it. */
+function Published({ bounce }: { bounce: Bounce }) {
+  const { say } = useSettings();
+  const { fullMessageId, eventId } = bounce;
+  const [events, setEvents] = useState<Answered<'published'>['events']>([]);
+  usePolling(async (signal) => {
+    setEvents((await server.published({ fullMessageId, eventId }, signal)).events);
+    return undefined;
+  }, bounceKey(bounce));
+  if (events.length === 0) return null;
+  return (
+    <ul>
+      {events.map(({ time, detailType }, n) => (
+        <li key={`${time} ${n}`}>
+          {say('published', { type: detailType })} <Time iso={time} />
+        </li>
+      ))}
+    </ul>
   );
 }

@@ -120,7 +120,8 @@ function Row({ mail, isOpen, href }: { mail: ListedMail; isOpen: boolean; href: 
 }
 
 /** How many polls to wait for each megabyte that was read. */
-const POLLS_PER_LOOK = { local: 25, deployed: 4 };
+const LOCAL_POLLS_PER_LOOK = 25;
+const POLLS_PER_LOOK = 4;
 
 /** Items that are not sent, as far as so many looks go: each begins where the one before it ended. */
 async function lookForUnsent(looks: number, signal: AbortSignal): Promise<Answered<'unsent'>> {
@@ -143,9 +144,8 @@ export function Unsent({ session }: { session: Session }) {
     if (signal.aborted) return undefined;
     setFound((old) => (JSON.stringify(old) === JSON.stringify(now) ? old : now));
     // A table that one look reads whole is small.
-    return looks === 1 && now.cursor === undefined && session.mode === 'local'
-      ? 1
-      : looks * POLLS_PER_LOOK[session.mode];
+    if (session.mode === 'local') return looks === 1 && now.cursor === undefined ? 1 : looks * LOCAL_POLLS_PER_LOOK;
+    return looks * POLLS_PER_LOOK;
   }, `unsent ${looks}`);
   const [chosen, setChosen] = useState<boolean>();
   const { items = [], looked = 0, cursor } = found ?? {};

@@ -7,6 +7,7 @@ import { Empty, Glance, Notice, numberText, Text, Time, timeText } from '../part
 import { usePolling } from '../polling.ts';
 import { hashOf } from '../route.ts';
 import { useSay, useSettings, wordFor } from '../settings.tsx';
+import { Forget } from './forget.tsx';
 import { StoryOf } from './story.tsx';
 
 type Page = Answered<'recipient'>;
@@ -15,7 +16,7 @@ type Page = Answered<'recipient'>;
 export function RecipientView({ session, open }: { session: Session; open: readonly string[] }) {
   const { say } = useSettings();
   const [email = '', messageId] = open;
-  const { pages, error, more, lookForSilent, loading } = usePages(email);
+  const { pages, error, more, lookForSilent, loading, decided } = usePages(email);
   const [first] = pages;
   const mails = useMemo(() => mailsOf(pages), [pages]);
   const asked = useMemo(() => ({ messageId: messageId ?? '' }), [messageId]);
@@ -25,6 +26,7 @@ export function RecipientView({ session, open }: { session: Session; open: reado
       {error !== undefined && <Notice tone="bad">{say(first ? 'stale' : 'cannotRead', { message: error })}</Notice>}
       {first === undefined && error === undefined && <p class="faint">{say('loading')}</p>}
       {first?.suppressed && <Suppressed {...first.suppressed} />}
+      {first && session.canOperate && <Decide key={first.email} page={first} decided={decided} />}
       {first && mails.length === 0 && <Empty title={say('recipientNone')} hint={say('recipientNoneHint')} />}
       {mails.length > 0 && (
         <>
@@ -46,6 +48,7 @@ export function RecipientView({ session, open }: { session: Session; open: reado
           )}
         </p>
       )}
+      {first && <Forget email={first.email} session={session} />}
     </>
   );
   const panel = messageId && (
@@ -88,12 +91,18 @@ function usePages(email: string) {
     }
     setLoading(false);
   };
+  const decided = (suppressed: Page['suppressed']) =>
+    setKnown((old) => {
+      const [first, ...rest] = old?.pages ?? [];
+      return old && first ? { ...old, pages: [{ ...first, suppressed }, ...rest] } : old;
+    });
   const cursor = now.pages.at(-1)?.cursor;
   return {
     pages: now.silent ? [...now.pages, now.silent] : now.pages,
     error: failure ?? polled,
     loading,
     more: cursor && (() => load({ cursor })),
+    decided,
     lookForSilent: now.silent ? undefined : () => load({ silent: true }),
   };
 }
@@ -126,7 +135,35 @@ function Summary({ mails, goesOn }: { mails: readonly RecipientMail[]; goesOn: b
 function Suppressed({ since, reason, by }: NonNullable<Page['suppressed']>) {
   const { say, language } = useSettings();
   const time = timeText(new Date(since), language);
-  return <Notice tone="bad">{say(`recipientSuppressed_${by}`, { time, reason })}</Notice>;
+  return <Notice tone="bad">{say(`recipientSuppressed_${by}`, { time, reason: reason || say('noReason') })}</Notice>;
+}
+
+/** Suppresses the address, or allows it. */
+function Decide({ page, decided }: { page: Page; decided: (suppressed: Page['suppressed']) => void }) {
+  const say = useSay();
+  const [failure, setFailure] = useState('');
+  const [busy, setBusy] = useState(false);
+  const action = page.suppressed ? 'allow' : 'suppress';
+  const decide = async () => {
+    setBusy(true);
+    try {
+      const outcome = action === 'allow' ? 'allowed' : 'suppressed';
+      decided((await server.decide({ email: page.email, outcome })).suppressed);
+      setFailure('');
+    } catch (error) {
+      setFailure(messageOf(error, say));
+    }
+    setBusy(false);
+  };
+  return (
+    <div class="send-again">
+      <button type="button" class="quiet" disabled={busy} onClick={decide}>
+        {say(action)}
+      </button>
+      <p class="faint">{say(`${action}Hint`)}</p>
+      <p role="status">{failure}</p>
+    </div>
+  );
 }
 
 function Mails({

@@ -27,7 +27,7 @@ export function SendAgain({ item, session }: { item: MailItem; session: Session 
   return (
     <div class="send-again">
       {item.stuck !== undefined && <p class="faint">{say('stuckHint')}</p>}
-      {session.canSend && item.stuck !== undefined && (
+      {session.canOperate && item.stuck !== undefined && (
         <button type="button" disabled={busy} onClick={again}>
           {say('sendAgain')}
         </button>

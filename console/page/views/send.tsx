@@ -10,7 +10,7 @@ import { Mark, Notice } from '../parts.tsx';
 import { useSay, wordFor } from '../settings.tsx';
 import { SentFromHere } from './sent-from-here.tsx';
 
-/** The simulated outcomes, by the local part that brings them. */
+/** The simulated outcomes, by the local part that brings them, up to a `+`. */
 const EXAMPLES = [
   { state: 'delivered', mailbox: 'taro' },
   { state: 'bounced', mailbox: 'bounce', class: 'hard' },
@@ -57,7 +57,10 @@ export function SendView({ session }: { session: Session }) {
     setForm({
       provider: form.provider,
       from: form.from || say('exampleFrom'),
-      to: mailboxes.map((mailbox) => `${say('exampleName')} <${mailbox}@example.jp>`).join('\n'),
+      // Another address each time: one that bounced or complained gets no more mail.
+      to: mailboxes
+        .map((mailbox) => `${say('exampleName')} <${mailbox}+${Date.now().toString(36)}@example.jp>`)
+        .join('\n'),
       subject: say('exampleSubject'),
       content: say('exampleContent'),
     });

@@ -7,7 +7,7 @@ import * as z from 'zod/mini';
 import { mailboxKey } from '../../mail/address.ts';
 import { keyOfContent } from '../../mail/content-key.ts';
 import type { MailEvent, ProgressState } from '../../mail/event.ts';
-import { type Fields, otherFields, textField } from '../../mail/fields.ts';
+import { type Fields, isFields, otherFields, textField } from '../../mail/fields.ts';
 import { jsonText } from '../../mail/json.ts';
 import { customersMailCloudMessageId, customersMailCloudMessageIds } from '../../mail/message-id.ts';
 import { zonedTimestamp } from '../../mail/timestamp.ts';
@@ -34,14 +34,6 @@ export function entriesOfRawEvent(raw: unknown): CustomersMailCloudEntry[] {
   );
 }
 
-/** All that an entry must be. Its fields may have any type: each is looked at where it is used. */
-const fieldsSchema = z.object({});
-
-/** The schema's own output would be a copy of each entry. */
-export function isFields(value: unknown): value is Fields {
-  return fieldsSchema.safeParse(value).success;
-}
-
 const PROGRESS: Readonly<Record<string, ProgressState>> = {
   queued: 'queued',
   deferred: 'deferred',
@@ -55,7 +47,7 @@ const FAILURES = { bounces: 'bounced', deliveries: 'failed' } as const;
 const BLOCK_LIST = /^blocks(?:\/|$)/;
 
 /**
- * One entry of a post in Todoke's terms. Whatever it is: this never throws.
+ * Normalizes one entry of a post. Never throws.
  *
  * @param timeZone the IANA name of the account's time zone: `created` carries no offset
  */
@@ -108,11 +100,10 @@ function common(entry: Fields, received: CustomersMailCloudEntry, timeZone: stri
   } as const;
 }
 
-/** The shape of these entries is not documented: whatever it is, the entry is kept. */
+/** The shape of these entries is not documented, so an entry of any shape is stored. */
 function blocklisted(received: CustomersMailCloudEntry, timeZone: string): MailEvent {
   const { eventType, entry } = received;
-  const fields =
-    isFields(entry) && !Array.isArray(entry) ? entry : typeof entry === 'string' ? { email: entry } : { entry };
+  const fields = isFields(entry) ? entry : typeof entry === 'string' ? { email: entry } : { entry };
   const { messageIds, ...facts } = common(fields, received, timeZone);
   return {
     kind: 'blocklisted',

@@ -15,7 +15,7 @@ export interface SmtpAccount {
 
 export interface CustomersMailCloudSenderOptions {
   readonly smtp: SmtpAccount;
-  /** How long a handover may take in all, however slowly the server answers each command. */
+  /** Limit for a whole handover. */
   readonly limitMs?: number;
 }
 
@@ -68,7 +68,7 @@ const ofSignIn = (code: string, replyCode: number) =>
  */
 const isOfSender = (reply: string) => /^\d{3}[ -][45]\.1\.[78]\b|sender address rejected/i.test(reply);
 
-/** Each takes one mail at a time. */
+/** Connections at a time; each sends one mail at a time. */
 const CONNECTIONS = 10;
 
 /** A sender by SMTP. Its connections stay open between mails, until it is closed. */

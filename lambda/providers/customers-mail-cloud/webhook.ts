@@ -4,6 +4,7 @@
  * Source: Customers Mail Cloud's documentation (smtps.jp), "Webhook".
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { isFields } from '../../mail/fields.ts';
 import {
   mediaType,
   parseJson,
@@ -11,9 +12,9 @@ import {
   WebhookRefusal,
   type WebhookRequest,
 } from '../../webhooks/request.ts';
-import { type CustomersMailCloudEntry, isFields } from './events.ts';
+import type { CustomersMailCloudEntry } from './events.ts';
 
-/** What a post may prove itself with: any one value of any list. */
+/** The credentials of posts. Any one value of any list is enough. */
 export interface CustomersMailCloudCredentials {
   readonly apiKeys: readonly string[];
   readonly basic: readonly { readonly user: string; readonly password: string }[];
@@ -75,7 +76,7 @@ function isForm(request: WebhookRequest): boolean {
   );
 }
 
-/** Without a right header, a body that cannot be read is a body without a right key. */
+/** Without a valid header, an unreadable body counts as one without a valid key. */
 function readFields(request: WebhookRequest, form: boolean, authorized: boolean): Readonly<Record<string, unknown>> {
   if (form) return Object.fromEntries(new URLSearchParams(request.body.toString()));
   let fields: unknown;
@@ -102,7 +103,7 @@ function hasRightAuthorization(header: string | undefined, credentials: Customer
   }
 }
 
-/** Compares every secret, and each in constant time: hashes are of one length. */
+/** Compares all secrets, each in constant time, by hashes of equal length. */
 function isOneOf(given: unknown, secrets: readonly string[]): boolean {
   if (typeof given !== 'string') return false;
   const digest = (text: string) => createHash('sha256').update(text).digest();

@@ -13,7 +13,7 @@ export const SENDGRID_BOUNCE_TYPES: Readonly<Record<string, Verdict>> = {
   expired: soft('temporary'),
 };
 
-/** SendGrid's `bounce_classification`, in lower case. What is not here decides nothing. */
+/** SendGrid's `bounce_classification`, in lower case. Other values do not decide. */
 export const SENDGRID_BOUNCE_CLASSIFICATIONS: Readonly<Record<string, Verdict>> = {
   'invalid address': hard('address-unknown'),
   technical: soft('temporary'),
@@ -37,7 +37,7 @@ export const SENDGRID_DROP_REASONS: Readonly<Record<string, Verdict>> = {
   'recipient list over package quota': undetermined('rate-limited'),
 };
 
-/** What of a SendGrid event decides. Empty where it says nothing. */
+/** The fields of a SendGrid event that decide. Empty if missing. */
 export interface SendGridFailure {
   readonly event: 'bounce' | 'dropped' | 'spamreport';
   readonly type: string;

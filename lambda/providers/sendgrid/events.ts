@@ -22,7 +22,7 @@ function isEvent(received: unknown): received is SendGridEvent {
   return eventSchema.safeParse(received).success;
 }
 
-/** One event of a post in Todoke's terms. Whatever it is: this never throws. */
+/** Normalizes one event of a post. Never throws. */
 export function normalizeSendGrid(received: unknown): MailEvent {
   if (!isEvent(received)) return unrecognized(received);
   switch (received.event) {
@@ -84,7 +84,7 @@ function failure(event: SendGridEvent, name: 'bounce' | 'dropped' | 'spamreport'
 /** These have attributes of their own in the Bounce row. A value of another type than documented stays in `details`. */
 const OWN_ATTRIBUTES = new Set(['event', 'email', 'sg_message_id', 'reason', 'type']);
 
-/** What progress and failures have in common. */
+/** The fields of progress and failures. */
 function common(event: SendGridEvent, reason: string) {
   const recipient = recipientOf(event);
   const message = textField(event, 'sg_message_id') || textField(event, 'smtp-id');
@@ -100,7 +100,7 @@ function common(event: SendGridEvent, reason: string) {
   } as const;
 }
 
-/** Under which the event's mail may be logged: one, or none. */
+/** The id under which the event's mail may be logged, if there is one. */
 function messageIdsOf(event: SendGridEvent): string[] {
   const messageId =
     sendGridMessageId(textField(event, 'sg_message_id')) || smtpIdLocalPart(textField(event, 'smtp-id'));
@@ -123,7 +123,7 @@ function eventIdOf(event: SendGridEvent, message: string, recipient: string, rep
 }
 
 function unrecognized(received: unknown): MailEvent {
-  // What tells it from others is not known, so all of it does, except an id that differs from copy to copy.
+  // Its identifying fields are not known, so all fields count, except an id that differs between copies.
   const eventId = keyOfContent(isEvent(received) ? otherFields(received, (name) => name === 'sg_event_id') : received);
   return {
     kind: 'unrecognized',

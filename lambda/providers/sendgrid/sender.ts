@@ -53,9 +53,7 @@ export function sendGridSender(options: SendGridSenderOptions): Sender {
       try {
         const [answer] = await service.send({
           from: emailData(mail.from),
-          to: mail.to.map(emailData),
-          ...(mail.cc.length > 0 && { cc: mail.cc.map(emailData) }),
-          ...(mail.bcc.length > 0 && { bcc: mail.bcc.map(emailData) }),
+          personalizations: personalizationsOf(mail),
           ...(mail.replyTo.length > 0 && { replyToList: mail.replyTo.map(emailData) }),
           subject: mail.subject,
           content: contentOf(mail),
@@ -71,6 +69,17 @@ export function sendGridSender(options: SendGridSenderOptions): Sender {
     },
     close() {},
   };
+}
+
+/**
+ * The copies of a message. SendGrid takes none without `to`, which is empty if all in it are suppressed: then `cc` takes its
+ * place, and if there is no `cc`, each in `bcc` gets a copy of its own, so that none sees another.
+ */
+function personalizationsOf({ to, cc, bcc }: OutgoingMail) {
+  const list = (addresses: readonly Address[]) => addresses.map(emailData);
+  const hidden = bcc.length > 0 && { bcc: list(bcc) };
+  if (to.length > 0) return [{ to: list(to), ...(cc.length > 0 && { cc: list(cc) }), ...hidden }];
+  return cc.length > 0 ? [{ to: list(cc), ...hidden }] : bcc.map((recipient) => ({ to: emailData(recipient) }));
 }
 
 /** The library takes an empty name for a name. */

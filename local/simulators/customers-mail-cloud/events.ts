@@ -1,4 +1,4 @@
-/** Which events a mail through Customers Mail Cloud brings. */
+/** The events of a mail that Customers Mail Cloud sends. */
 import { type Fate, fateOf } from '../fates.ts';
 import type { Scheduled } from '../outbox.ts';
 
@@ -8,7 +8,7 @@ export interface CustomersMailCloudEvent {
   readonly entry: Readonly<Record<string, string>>;
 }
 
-/** What the entries tell of a mail. */
+/** The facts of a mail that the entries report. */
 export interface ReceivedMail {
   /** The envelope's sender. */
   readonly returnPath: string;
@@ -61,7 +61,7 @@ const STEPS: Readonly<Record<Fate, readonly Step[]>> = {
     { at: delayed, ...delivery('deferred', { senderIp: SENDER_IP, reason: TRY_LATER }) },
     { ...SUCCEEDED, at: delayedTwice },
   ],
-  // Customers Mail Cloud tells nothing of complaints.
+  // Customers Mail Cloud does not report complaints.
   complaint: [QUEUED, SUCCEEDED],
 };
 

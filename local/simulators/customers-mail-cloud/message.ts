@@ -1,10 +1,10 @@
-/** What the webhook tells of a message. */
+/** The headers of a message that the webhook reports. */
 import { randomUUID } from 'node:crypto';
 import PostalMime, { type Address, decodeWords } from 'postal-mime';
 import type { ReceivedMail } from './events.ts';
 
 /**
- * Reads what the webhook tells of a message: From, Subject, Message-ID and X-Api-Data, be they folded or encoded.
+ * Reads the headers that the webhook reports: From, Subject, Message-ID and X-Api-Data, folded or encoded.
  *
  * @param source the message as it came with DATA
  */

@@ -42,7 +42,7 @@ export function submissionServer({ certificate, credentials, accept }: Submissio
     disableReverseLookup: true,
     // Strict parsing refuses quoted local parts with two dots in a row.
     lenientAddressParsing: true,
-    // What close() grants to open connections, at least 1: a simulator stops at once.
+    // Milliseconds that close() waits for open connections, at least 1: a simulator stops at once.
     closeTimeout: 1,
     onAuth: (auth, _session, callback) => {
       authenticate(auth, credentials).then((user) => callback(null, { user }), callback);
@@ -56,7 +56,7 @@ export function submissionServer({ certificate, credentials, accept }: Submissio
         .then(() => callback(), callback);
     },
   });
-  // A connection that breaks is the client's to tell of. An error event that nobody hears would end the process.
+  // The client notices a broken connection. An error event without a listener would end the process.
   server.on('error', () => undefined);
   return server;
 }

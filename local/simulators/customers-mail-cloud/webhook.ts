@@ -25,7 +25,7 @@ export function splitByType(events: readonly Pending<CustomersMailCloudEvent>[])
 }
 
 /**
- * A post of events of one type. There is no signature: what the receiver can go by is the API key in the body.
+ * A post of events of one type. There is no signature; the API key in the body proves the sender.
  *
  * @param format `form` is what Customers Mail Cloud posts unless "use JSON format" is ticked
  * @see https://smtps.jp/docs-en/apiv2/webhook/event/

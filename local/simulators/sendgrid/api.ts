@@ -14,6 +14,8 @@ interface ApiOptions {
   readonly apiKey: () => string | Promise<string>;
   /** Takes a mail that is in order and not for the sandbox. @returns its `X-Message-Id` */
   readonly accept: (mail: AcceptedMail) => string;
+  /** The entries of a suppression list, such as `bounces`; undefined if there is no such list. */
+  readonly suppressions: (list: string) => readonly object[] | undefined;
   /** Answers what sets Event Webhooks up, once the key may. */
   readonly webhooks: (request: WebhookApiRequest) => HttpAnswer;
   readonly report: (line: string) => void;
@@ -37,7 +39,7 @@ const TOO_LARGE: HttpAnswer = {
 };
 
 /**
- * A server that answers as SendGrid does: `POST /v3/mail/send`, `GET /v3/scopes`, what is below
+ * A server that answers as SendGrid does: `POST /v3/mail/send`, `GET /v3/scopes`, `GET /v3/suppression/…`, what is below
  * `/v3/user/webhooks/event`, and nothing else. It does not listen yet.
  */
 export function sendGridServer(options: ApiOptions): Server {
@@ -57,7 +59,8 @@ export function sendGridServer(options: ApiOptions): Server {
 async function answer(request: HttpRequest, options: ApiOptions): Promise<HttpAnswer> {
   const { method, path, body } = request;
   if (body.length > MAX_BODY_BYTES) return TOO_LARGE;
-  if (path.startsWith(WEBHOOKS) || path === '/v3/scopes') return administer(request, options);
+  if ([WEBHOOKS, SUPPRESSION].some((start) => path.startsWith(start)) || path === '/v3/scopes')
+    return administer(request, options);
   if (path !== '/v3/mail/send') return problem(404, 'not found');
   if (method !== 'POST') return problem(405, 'method not allowed');
   if (header(request, 'authorization') !== `Bearer ${await options.apiKey()}`) return UNAUTHORIZED;
@@ -73,14 +76,23 @@ async function answer(request: HttpRequest, options: ApiOptions): Promise<HttpAn
 }
 
 /** What is not about mail. A key that may not do it gets 403. */
-function administer(request: HttpRequest, { webhooks }: ApiOptions): HttpAnswer {
+function administer(request: HttpRequest, { webhooks, suppressions }: ApiOptions): HttpAnswer {
   const { method, path, body } = request;
   const scopes = scopesOf(header(request, 'authorization'));
   if (scopes === undefined) return UNAUTHORIZED;
   if (path === '/v3/scopes') return jsonAnswer(200, { scopes });
+  if (path.startsWith(SUPPRESSION)) {
+    if (!scopes.includes('suppression.read')) return problem(403, 'access forbidden');
+    const list = suppressions(path.slice(SUPPRESSION.length));
+    if (method !== 'GET' || list === undefined) return problem(404, 'not found');
+    const query = new URLSearchParams(request.rawQuery);
+    const offset = Number(query.get('offset') ?? 0);
+    return jsonAnswer(200, list.slice(offset, offset + Math.min(500, Number(query.get('limit') ?? 500))));
+  }
   if (!scopes.some((scope) => scope.startsWith('user.webhooks.event'))) return problem(403, 'access forbidden');
   return webhooks({ call: `${method} ${path.slice(WEBHOOKS.length)}`, body: jsonOrUndefined(body.toString()) });
 }
 
 const WEBHOOKS = '/v3/user/webhooks/event';
+const SUPPRESSION = '/v3/suppression/';
 const UNAUTHORIZED = problem(401, 'The provided authorization grant is invalid, expired, or revoked');

@@ -4,7 +4,7 @@ import * as z from 'zod';
 
 const flag = z.boolean().default(false);
 
-/** What a request says of an Event Webhook; what it does not name is off. */
+/** The settings of an Event Webhook in a request. Missing ones are off. */
 export const webhookSettings = z.object({
   enabled: flag,
   url: z.url(),
@@ -24,7 +24,7 @@ export const webhookSettings = z.object({
 });
 type WebhookSettings = z.infer<typeof webhookSettings>;
 
-/** Where events go, which of them, and what signs them. */
+/** An Event Webhook: its address, its events and its signing key. */
 export interface EventWebhook {
   readonly id: string;
   readonly settings: WebhookSettings;
@@ -33,10 +33,7 @@ export interface EventWebhook {
   readonly signed: boolean;
 }
 
-/** Of the largest plan. */
-const MAX_WEBHOOKS = 5;
-
-/** The Event Webhooks of the simulated account, for as long as it runs: at the start one, which is set up already. */
+/** The Event Webhooks of the simulated account. One is set up at the start. */
 export class EventWebhooks {
   #webhooks: readonly EventWebhook[];
 
@@ -56,9 +53,6 @@ export class EventWebhooks {
   create(settings: WebhookSettings): EventWebhook | { readonly refusal: string } {
     if (this.#webhooks.some((webhook) => webhook.settings.url === settings.url)) {
       return { refusal: `Webhook at '${settings.url}' already exists. Please provide a unique URL.` };
-    }
-    if (this.#webhooks.length >= MAX_WEBHOOKS) {
-      return { refusal: 'You have reached the maximum number of webhooks per your current billing plan.' };
     }
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const webhook = { id: randomUUID(), settings, privateKey, signed: false };

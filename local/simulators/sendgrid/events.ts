@@ -1,4 +1,4 @@
-/** Which events a mail through SendGrid brings. */
+/** The events of a mail that SendGrid sends. */
 import { type Fate, fateOf } from '../fates.ts';
 import type { Scheduled } from '../outbox.ts';
 import type { AcceptedMail } from './mail-send.ts';

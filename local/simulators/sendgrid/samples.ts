@@ -1,4 +1,4 @@
-/** What the test call posts. */
+/** The samples of the test call. */
 import type { SendGridEvent } from './events.ts';
 
 const common = {
@@ -13,7 +13,7 @@ const browser = {
 };
 const clicked = { ...browser, url: 'http://www.sendgrid.com/' };
 
-/** What the test call posts, of every kind one, whichever are ticked; by the samples of SendGrid's documentation. */
+/** One sample per event type, whatever the settings are, as in SendGrid's documentation. */
 const SAMPLES: Readonly<Record<string, SendGridEvent>> = {
   processed: {},
   deferred: { response: '400 try again later', attempt: '5' },
@@ -29,7 +29,7 @@ const SAMPLES: Readonly<Record<string, SendGridEvent>> = {
 };
 
 /**
- * The events of a test post: all for one mail that never was.
+ * The events of a test post. All have the same message id, which no mail has.
  *
  * @param random 16 bytes in base64, anew each time: the event ids differ from one test to the next
  */

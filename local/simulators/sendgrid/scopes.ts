@@ -9,7 +9,7 @@ const WEBHOOKS = [
   'user.webhooks.event.settings.delete',
   'user.webhooks.event.test.create',
 ];
-const FULL = [...SENDING, ...WEBHOOKS, 'api_keys.create', 'suppression.delete', 'templates.read'];
+const FULL = [...SENDING, ...WEBHOOKS, 'api_keys.create', 'suppression.read', 'suppression.delete', 'templates.read'];
 
 /**
  * What a key may do: here its name says so. `SG.webhooks.…` edits webhooks, `SG.full.…` does everything, any other key

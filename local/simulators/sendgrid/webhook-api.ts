@@ -16,7 +16,7 @@ const signature = z.object({ enabled: z.boolean() });
 const testRequest = z.object({ id: z.string().optional(), url: z.url() });
 
 /**
- * The calls that set Event Webhooks up, as SendGrid answers them.
+ * The calls with which the setup and the doctor set Event Webhooks up, as SendGrid answers them.
  *
  * @param test posts samples to a URL, as a webhook would
  * @see https://www.twilio.com/docs/sendgrid/api-reference/webhooks
@@ -31,8 +31,8 @@ export function answerWebhookCall(
   const webhook = webhooks.find(id);
   switch (`${method} ${path}`) {
     case 'GET /settings':
-      if (id === 'all') return jsonAnswer(200, { max_allowed: 5, webhooks: webhooks.list().map(shown) });
-      return webhook ? jsonAnswer(200, shown(webhook)) : NOT_FOUND;
+      if (id !== 'all') return problem(404, 'not found');
+      return jsonAnswer(200, { max_allowed: 5, webhooks: webhooks.list().map(shown) });
     case 'POST /settings':
       return read(webhookSettings, body, (settings) => {
         const created = webhooks.create(settings);
@@ -48,8 +48,6 @@ export function answerWebhookCall(
     case 'DELETE /settings':
       webhooks.delete(id);
       return webhook ? { status: 204 } : NOT_FOUND;
-    case 'GET /settings/signed':
-      return webhook ? jsonAnswer(200, { id, public_key: webhook.signed ? publicKeyOf(webhook) : '' }) : NOT_FOUND;
     case 'PATCH /settings/signed':
       return read(signature, body, ({ enabled: signed }) => {
         const changed = webhooks.change(id, { signed });

@@ -4,7 +4,7 @@ import type { Pending } from '../outbox.ts';
 import type { WebhookPost } from '../webhook-post.ts';
 import type { SendGridEvent } from './events.ts';
 
-/** SendGrid posts when this much has gathered, however little time has passed. */
+/** SendGrid posts as soon as it has this many bytes of events. */
 const MAX_POST_BYTES = 768 * 1024;
 
 /** Divides events into posts of no more than 768 KB. */
@@ -66,7 +66,7 @@ const SEPARATOR = ',\r\n';
 
 const bodyOf = (events: readonly SendGridEvent[]) => Buffer.from(`[${events.map(serialize).join(SEPARATOR)}]\r\n`);
 
-/** Not what JSON.stringify makes of the parsed event: a signature can only be checked over the body as it came. */
+/** Differs from JSON.stringify on purpose, so that only code that verifies the raw body accepts the signature. */
 function serialize(event: SendGridEvent): string {
   const fields = Object.entries(event).sort(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify(Object.fromEntries(fields)).replaceAll('<', '\\u003c').replaceAll('>', '\\u003e');

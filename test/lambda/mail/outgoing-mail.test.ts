@@ -29,6 +29,7 @@ describe('an item is a mail', () => {
       content: 'Hello Ann',
       html: '',
       headers: {},
+      sendAnyway: false,
     });
   });
 
@@ -58,6 +59,7 @@ describe('an item is a mail', () => {
       content: 'Hello Ann',
       html: '<p>Hello Ann</p>',
       headers: { 'X-Campaign': 'spring' },
+      sendAnyway: false,
     });
   });
 

@@ -17,6 +17,7 @@ export function mail(fields: Partial<OutgoingMail> = {}): OutgoingMail {
     content: 'Hello Ann',
     html: '',
     headers: {},
+    sendAnyway: false,
     ...fields,
   };
 }

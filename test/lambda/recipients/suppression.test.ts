@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { suppressionOf } from '../../../lambda/recipients/suppression.ts';
 
@@ -33,7 +34,57 @@ test('what is soft, undetermined, not understood or itself the result of a suppr
 
 test('the newest row that decides counts: a decision to allow ends the search', () => {
   const [hard, allowed] = [row('bounced', { bounceClass: 'hard' }), row('allowed')];
-  expect(suppressionOf([allowed, hard])).toBe('allowed');
-  expect(suppressionOf([hard, allowed])).toMatchObject({ by: 'bounce' });
+  const older = { occurredAt: '2026-11-24T09:59:59.999Z' };
+  expect(suppressionOf([allowed, { ...hard, ...older }])).toBe('allowed');
+  expect(suppressionOf([hard, { ...allowed, ...older }])).toMatchObject({ by: 'bounce' });
   expect(suppressionOf([])).toBe('undecided');
+});
+
+test.each(['allowed', 'suppressed'])(
+  'of rows of the same second the decision counts, in whichever order: %s',
+  (outcome) => {
+    const rows = [row('bounced', { bounceClass: 'hard' }), row('complained'), row(outcome)];
+    for (const order of [rows, rows.toReversed()]) {
+      const suppression = suppressionOf(order);
+      if (outcome === 'allowed') expect(suppression).toBe('allowed');
+      else expect(suppression).toMatchObject({ by: 'decision' });
+    }
+  },
+);
+
+const anyRow = fc.record({
+  outcome: fc.constantFrom(
+    'bounced',
+    'dropped',
+    'failed',
+    'complained',
+    'suppressed',
+    'allowed',
+    'blocklisted',
+    'other',
+  ),
+  bounceClass: fc.constantFrom('hard', 'soft', 'undetermined', undefined),
+  type: fc.constantFrom('bounce', 'suppressed', undefined),
+  occurredAt: fc.integer({ min: 0, max: 20 }).map((second) => new Date(second * 1000).toISOString()),
+});
+
+test('for any rows, in any order: the newest one that decides counts, and rows that decide nothing change nothing', () => {
+  fc.assert(
+    fc.property(fc.array(anyRow), (rows) => {
+      const deciding = rows.filter((one) => suppressionOf([one]) !== 'undecided');
+      const time = deciding
+        .map(({ occurredAt }) => occurredAt)
+        .toSorted()
+        .at(-1);
+      const newest = deciding.filter(({ occurredAt }) => occurredAt === time);
+      const suppression = suppressionOf(rows);
+      expect(suppression).toEqual(suppressionOf(newest));
+      expect(suppression === 'undecided').toBe(deciding.length === 0);
+      const decisions = newest.filter(({ outcome }) => outcome === 'allowed' || outcome === 'suppressed');
+      if (decisions.length > 0) expect(suppressionOf(decisions.slice(-1))).toEqual(suppression);
+      // A decision that is newer than all rows stands.
+      const later = { occurredAt: '2026-11-24T10:00:00.000Z', outcome: 'allowed' };
+      expect(suppressionOf([...rows, later])).toBe('allowed');
+    }),
+  );
 });

@@ -34,8 +34,8 @@ const clock = {
   /** Moves to the time of the next attempt that was planned last, and makes it. */
   async nextAttempt() {
     const planned = at.retries.put.at(-1)?.nextAttemptAtMs ?? 0;
-    // SQS delays by whole seconds, and by 15 minutes at most.
-    const waitMs = Math.min(planned - Date.now() + 1_000, 15 * MINUTE_MS);
+    // SQS delays by whole seconds, and by 15 minutes at most; on a busy machine the message may be put seconds after its time was planned.
+    const waitMs = Math.min(planned - Date.now() + 10_000, 15 * MINUTE_MS);
     if (waitMs > 0) aheadMs += waitMs;
     await at.deliverRetries();
   },
@@ -503,7 +503,7 @@ test('mailboxes that defer get five attempts within 36 minutes: then failed, and
   const startedAtMs = Date.now();
   const { id, record } = await waiting('put-off', {
     provider: 'customers-mail-cloud',
-    to: 'later@example.jp, refused@example.jp',
+    to: 'later@example.jp, refused+put-off@example.jp',
   });
   await at.deliver([record]);
   for (let attempt = 1; attempt < 5; attempt++) {
@@ -517,13 +517,13 @@ test('mailboxes that defer get five attempts within 36 minutes: then failed, and
   expect((await bouncesOf(id)).map(({ toEmail, bounceClass, smtpCode }) => [toEmail, bounceClass, smtpCode])).toEqual(
     expect.arrayContaining([
       ['later@example.jp', 'soft', '450'],
-      ['refused@example.jp', 'hard', '550'],
+      ['refused+put-off@example.jp', 'hard', '550'],
     ]),
   );
   expect(at.retries.waiting()).toBe(0);
 });
 
-test.each(['full@example.jp, refused@example.jp', 'refused@example.jp, full@example.jp'])(
+test.each(['full@example.jp, refused+first@example.jp', 'refused+second@example.jp, full@example.jp'])(
   'all recipients refused, each for a reason of its own: %s',
   async (to) => {
     const { id, record } = await waiting('each-its-own', { provider: 'customers-mail-cloud', to });
@@ -534,7 +534,7 @@ test.each(['full@example.jp, refused@example.jp', 'refused@example.jp, full@exam
       bounces.map(({ toEmail, bounceClass, enhancedStatusCode }) => [toEmail, bounceClass, enhancedStatusCode]).sort(),
     ).toEqual([
       ['full@example.jp', 'soft', '5.2.2'],
-      ['refused@example.jp', 'hard', '5.1.1'],
+      [expect.stringMatching(/^refused/), 'hard', '5.1.1'],
     ]);
   },
 );
@@ -658,17 +658,17 @@ describe('what will not pass ends at once, in words for a person', () => {
   test('all recipients refused: failed, and the story says of whom', async () => {
     const { id, record } = await waiting('wholly', {
       provider: 'customers-mail-cloud',
-      to: 'refused-1@example.jp, refused-2@example.jp',
+      to: 'refused-3@example.jp, refused-4@example.jp',
     });
     expect(await at.deliver([record])).toEqual([]);
     expect(await at.mail(id)).toMatchObject({ status: 'failed' });
     const [log] = await logRowsOf(id);
     const story = (await at.sentLog()).filter((row) => row['messageId'] === log?.['messageId'] && row['state']);
-    expect(story.map(({ recipient }) => recipient)).toEqual(['refused-1@example.jp', 'refused-2@example.jp']);
+    expect(story.map(({ recipient }) => recipient)).toEqual(['refused-3@example.jp', 'refused-4@example.jp']);
     const bounces = (await at.bounces()).filter((row) => row['mailId'] === id);
     expect(bounces.map(({ toEmail, smtpCode }) => [toEmail, smtpCode]).toSorted()).toEqual([
-      ['refused-1@example.jp', '550'],
-      ['refused-2@example.jp', '550'],
+      ['refused-3@example.jp', '550'],
+      ['refused-4@example.jp', '550'],
     ]);
   });
 });

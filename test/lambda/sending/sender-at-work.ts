@@ -40,7 +40,7 @@ export async function senderAtWork() {
   const db = DynamoDBDocumentClient.from(client);
   await createTable(client, MAIL, ['id']);
   await createTable(client, SENT_LOG, ['messageId', 'entry']);
-  await createTable(client, BOUNCE, ['fullMessageId', 'eventId']);
+  await createTable(client, BOUNCE, ['fullMessageId', 'eventId'], ['toEmail', 'occurredAt']);
 
   const certificate = await issueLocalCertificate();
   // What NODE_EXTRA_CA_CERTS does to a process when it starts.
@@ -99,6 +99,7 @@ export async function senderAtWork() {
     SENDER_SECRET: 'SenderSecret',
     SENDGRID_API_URL: mailApi.url,
     RETENTION_DAYS: '180',
+    SUPPRESSION: 'on',
   });
   // Another file may have loaded it, with the environment of its own servers.
   vi.resetModules();
@@ -122,6 +123,8 @@ export async function senderAtWork() {
     put: async (item: Row) => void (await db.send(new PutCommand({ TableName: MAIL, Item: item }))),
     mail: async (id: string) =>
       (await db.send(new GetCommand({ TableName: MAIL, Key: { id }, ConsistentRead: true }))).Item,
+    /** Puts a row into Bounce. */
+    bounce: async (row: Row) => void (await db.send(new PutCommand({ TableName: BOUNCE, Item: row }))),
     remove: async (id: string) => void (await db.send(new DeleteCommand({ TableName: MAIL, Key: { id } }))),
     bounces: async () => (await db.send(new ScanCommand({ TableName: BOUNCE, ConsistentRead: true }))).Items ?? [],
     sentLog: async () => (await db.send(new ScanCommand({ TableName: SENT_LOG, ConsistentRead: true }))).Items ?? [],
@@ -198,13 +201,25 @@ const openRetryQueue = () =>
     now: () => Date.now(),
   });
 
-async function createTable(client: DynamoDBClient, name: string, keys: string[]): Promise<void> {
+async function createTable(
+  client: DynamoDBClient,
+  name: string,
+  keys: string[],
+  byRecipient: string[] = [],
+): Promise<void> {
+  const schema = (names: string[]) =>
+    names.map((key, index) => ({ AttributeName: key, KeyType: index === 0 ? ('HASH' as const) : ('RANGE' as const) }));
   await client.send(
     new CreateTableCommand({
       TableName: name,
       BillingMode: 'PAY_PER_REQUEST',
-      AttributeDefinitions: keys.map((key) => ({ AttributeName: key, AttributeType: 'S' })),
-      KeySchema: keys.map((key, index) => ({ AttributeName: key, KeyType: index === 0 ? 'HASH' : 'RANGE' })),
+      AttributeDefinitions: [...keys, ...byRecipient].map((key) => ({ AttributeName: key, AttributeType: 'S' })),
+      KeySchema: schema(keys),
+      ...(byRecipient.length > 0 && {
+        GlobalSecondaryIndexes: [
+          { IndexName: 'byRecipient', KeySchema: schema(byRecipient), Projection: { ProjectionType: 'ALL' } },
+        ],
+      }),
     }),
   );
 }

@@ -19,6 +19,7 @@ export interface SendRequest {
   readonly base: string;
   /** The first recipient. */
   readonly to: string;
+  readonly personalizations: z.infer<typeof mailSendBody>['personalizations'];
   readonly socket: IncomingMessage['socket'];
 }
 
@@ -28,16 +29,22 @@ export interface ApiAnswer {
   readonly body?: string;
 }
 
+const addresses = z.array(z.object({ email: z.string() }).transform(({ email }) => email)).min(1);
 const mailSendBody = z.object({
-  personalizations: z.tuple([z.object({ to: z.array(z.object({ email: z.string() })).min(1) })]),
+  personalizations: z.array(z.object({ to: addresses, cc: addresses.optional(), bcc: addresses.optional() })).min(1),
 });
 
 /** @param answer may break the connection off instead */
 export function startMailApi(answer: (request: SendRequest) => ApiAnswer | Promise<ApiAnswer>): Promise<HttpServer> {
   return serve(async (request, response) => {
-    const [{ to }] = mailSendBody.parse(JSON.parse(await text(request))).personalizations;
+    const { personalizations } = mailSendBody.parse(JSON.parse(await text(request)));
     const base = String(request.url).replace(/\/v3\/.*/, '');
-    const { status, headers, body } = await answer({ base, to: to[0]?.email ?? '', socket: request.socket });
+    const { status, headers, body } = await answer({
+      base,
+      to: personalizations[0]?.to[0] ?? '',
+      personalizations,
+      socket: request.socket,
+    });
     if (response.destroyed) return;
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body ?? '{}');
   });

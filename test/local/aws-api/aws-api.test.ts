@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, stat, writeFile } from 'node:fs/promises';
+import { EventBridgeClient, PutEventsCommand, type PutEventsRequestEntry } from '@aws-sdk/client-eventbridge';
 import {
   DescribeSecretCommand,
   GetSecretValueCommand,
@@ -10,6 +11,7 @@ import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-s
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ALLOW_ALL } from '../../../local/access.ts';
 import { startAwsApi } from '../../../local/aws-api/aws-api.ts';
+import { eventBusCalls } from '../../../local/aws-api/event-bus-calls.ts';
 import {
   ensureSecretFile,
   type LocalSecret,
@@ -37,6 +39,8 @@ let queueUrl: string;
 let smallQueueUrl: string;
 let secretsManager: SecretsManagerClient;
 let sqs: SQSClient;
+let bus: EventBridgeClient;
+let eventsFile: string;
 beforeAll(async () => {
   const api = await startAwsApi();
   whenFinished(api.stop);
@@ -44,7 +48,12 @@ beforeAll(async () => {
   const resolved = resolve(template, { awsApiOrigin: api.origin });
   const secrets = [...localSecrets(resolved, folder).values()];
   queues = await openQueues(resolved, folder);
-  api.answer({ ...secretsManagerCalls(secrets, ALLOW_ALL), ...sqsCalls([...queues.values()], ALLOW_ALL) });
+  eventsFile = folder.path('published-events.jsonl');
+  api.answer({
+    ...secretsManagerCalls(secrets, ALLOW_ALL),
+    ...sqsCalls([...queues.values()], ALLOW_ALL),
+    ...eventBusCalls({ file: eventsFile, region: REGION, authorize: ALLOW_ALL }),
+  });
   secret = secrets[0] ?? expect.unreachable();
   queueUrl = resolved.ref('EventQueue');
   smallQueueUrl = resolved.ref('SmallQueue');
@@ -56,6 +65,7 @@ beforeAll(async () => {
   };
   secretsManager = new SecretsManagerClient(config);
   sqs = new SQSClient(config);
+  bus = new EventBridgeClient(config);
 });
 
 describe('Secrets Manager', () => {
@@ -149,6 +159,37 @@ describe('SQS', () => {
   test('knows no other queue', async () => {
     const other = sqs.send(new SendMessageCommand({ QueueUrl: `${queueUrl}-other`, MessageBody: 'a' }));
     await expect(other).rejects.toThrow('There is no queue');
+  });
+});
+
+describe('EventBridge', () => {
+  const entry = (Detail: string): PutEventsRequestEntry => ({ Source: 'todoke', DetailType: 'Mail Bounced', Detail });
+  const put = (...details: string[]) => bus.send(new PutEventsCommand({ Entries: details.map(entry) }));
+
+  test('takes events, each a line of its own, and rejects one that is not the JSON of an object', async () => {
+    const { FailedEntryCount, Entries = [] } = await put('{"n":1}', '[]', '{"n":2}');
+    expect(FailedEntryCount).toBe(1);
+    expect(Entries[1]).toMatchObject({ ErrorCode: 'MalformedDetail' });
+    const lines = (await readFile(eventsFile, 'utf8')).trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line))).toEqual(
+      [0, 2].map((place) => ({
+        version: '0',
+        id: Entries[place]?.EventId,
+        'detail-type': 'Mail Bounced',
+        source: 'todoke',
+        account: '000000000000',
+        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+        region: REGION,
+        resources: [],
+        detail: { n: place / 2 + 1 },
+      })),
+    );
+  });
+
+  test('takes ten events and 1 MiB at once, and no more', async () => {
+    await put(...Array.from({ length: 10 }, () => '{}'));
+    await expect(put(...Array.from({ length: 11 }, () => '{}'))).rejects.toMatchObject({ name: 'ValidationException' });
+    await expect(put(JSON.stringify('x'.repeat(1024 * 1024)))).rejects.toThrow('over the limit');
   });
 });
 

@@ -106,6 +106,14 @@ describe('the tables', () => {
     expect(Table?.GlobalSecondaryIndexes?.map(({ IndexName }) => IndexName)).toEqual(['byDay']);
   });
 
+  test('get the stream that the template has now', async () => {
+    const { tables } = await start();
+    const [without] = await createTables(template({ StreamSpecification: undefined }), tables, '.local');
+    expect(without?.streamArn).toBeUndefined();
+    const [mail] = await createTables(template(), tables, '.local');
+    expect(mail?.streamArn).toContain('/stream/');
+  });
+
   test('with another key than before are an error that says what to do', async () => {
     const { tables } = await start();
     const keyed = (name: string) =>

@@ -19,11 +19,11 @@ const integration = (logicalId: string) => ({
     ],
   },
 });
-const method = (resource: unknown, HttpMethod: string, logicalId = 'Receive') => ({
+const method = (resource: unknown, logicalId = 'Receive') => ({
   Type: 'AWS::ApiGateway::Method',
   Properties: {
     AuthorizationType: 'NONE',
-    HttpMethod,
+    HttpMethod: 'ANY',
     Integration: integration(logicalId),
     ResourceId: resource,
     RestApiId: { Ref: 'Api' },
@@ -46,12 +46,9 @@ const template = {
     Api: { Type: 'AWS::ApiGateway::RestApi', Properties: { BinaryMediaTypes: ['*/*'] } },
     Stage: { Type: 'AWS::ApiGateway::Stage', Properties: { RestApiId: { Ref: 'Api' }, StageName: 'v1' } },
     Hook: apiResource({ 'Fn::Select': [2, { 'Fn::Split': ['/', { Ref: 'AWS::StackId' }] }] }),
-    HookAny: method({ Ref: 'Hook' }, 'ANY'),
-    Mails: apiResource('mails'),
-    NewMail: apiResource('new', { Ref: 'Mails' }),
-    NewMailGet: method({ Ref: 'NewMail' }, 'GET'),
+    HookAny: method({ Ref: 'Hook' }),
     Unpermitted: apiResource('unpermitted'),
-    UnpermittedAny: method({ Ref: 'Unpermitted' }, 'ANY', 'Closed'),
+    UnpermittedAny: method({ Ref: 'Unpermitted' }, 'Closed'),
     ApiMayInvoke: permission({
       Action: 'lambda:InvokeFunction',
       FunctionName: arnOf('Receive'),
@@ -113,40 +110,20 @@ async function eventOf(path: string, init: RequestInit): Promise<unknown> {
 
 describe('a REST API', () => {
   test('hands over the event of a proxy integration, the body in base64', async () => {
-    const event = await eventOf(`${HOOK}?a=1&a=2&b=%E5%B1%8A`, {
+    const event = await eventOf(HOOK, {
       method: 'POST',
       body: '[{"event":"bounce"}]\r\n',
       headers: { 'Content-Type': 'application/json;charset=utf-8', 'User-Agent': 'SendGrid Event API' },
     });
     expect(event).toMatchObject({
-      resource: '/11111111-2222-4333-8444-555555555555',
       path: '/11111111-2222-4333-8444-555555555555',
       httpMethod: 'POST',
-      headers: { 'X-Forwarded-Proto': 'https' },
-      queryStringParameters: { a: '2', b: '届' },
-      multiValueQueryStringParameters: { a: ['1', '2'], b: ['届'] },
-      pathParameters: null,
-      stageVariables: null,
-      requestContext: {
-        accountId: '000000000000',
-        apiId: 'api',
-        domainName: 'api.execute-api.ap-northeast-1.amazonaws.com',
-        httpMethod: 'POST',
-        identity: { sourceIp: '127.0.0.1', userAgent: 'SendGrid Event API', user: null },
-        path: HOOK,
-        protocol: 'HTTP/1.1',
-        requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
-        requestTime: expect.stringMatching(/^\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d \+0000$/),
-        requestTimeEpoch: expect.any(Number),
-        resourcePath: '/11111111-2222-4333-8444-555555555555',
-        stage: 'v1',
-      },
       body: Buffer.from('[{"event":"bounce"}]\r\n').toString('base64'),
       isBase64Encoded: true,
     });
   });
 
-  test('hands over header names as they were sent, and all values of one', async () => {
+  test('hands over header names as they were sent, and the last value of each', async () => {
     const sent = new Promise((resolve) => {
       handle = (event) => {
         resolve(event);
@@ -156,22 +133,25 @@ describe('a REST API', () => {
     const headers = { 'X-Twilio-Email-Event-Webhook-Timestamp': '1600112502', 'X-Twice': ['1', '2'] };
     httpRequest(gateway.origin + HOOK, { method: 'GET', headers }, (response) => response.resume()).end();
     expect(await sent).toMatchObject({
+      httpMethod: 'GET',
       headers: { 'X-Twilio-Email-Event-Webhook-Timestamp': '1600112502', 'X-Twice': '2' },
-      multiValueHeaders: { 'X-Twice': ['1', '2'] },
       body: null,
       isBase64Encoded: false,
     });
   });
 
-  test.each(['/mails/new', '/mails/new/'])('finds the method of %s', async (path) => {
-    expect(await eventOf(`/v1${path}`, { method: 'GET' })).toMatchObject({ resource: '/mails/new', path });
-  });
-
-  test('says of path parameters that it does not serve them', () => {
-    const Mail = apiResource('{id}', { Ref: 'Mails' });
-    const resolved = resolve({ Resources: { ...template.Resources, Mail } }, { gatewayOrigin: gateway.origin });
-    expect(() => restApiRoutes(resolved, REGION, new Map(), readPermissions(resolved))).toThrow(
-      /Mail of the template: [\s\S]*path parameters are not served here/,
+  test('is not served if a path is not right below the stage', () => {
+    const NewMail = apiResource('new', { Ref: 'Hook' });
+    const NewMailAny = method({ Ref: 'NewMail' });
+    const resources = { ...template.Resources, NewMail, NewMailAny };
+    const resolved = resolve({ Resources: resources }, { gatewayOrigin: gateway.origin });
+    const arn = resolved.attribute('Receive', 'Arn');
+    const closed = resolved.attribute('Closed', 'Arn');
+    const functions = new Map(
+      [arn, closed].map((it): [string, Invocable] => [it, { logicalId: it, arn: it, invoke: fail }]),
+    );
+    expect(() => restApiRoutes(resolved, REGION, functions, readPermissions(resolved))).toThrow(
+      'Cannot serve NewMailAny: its path is not right below the stage',
     );
   });
 
@@ -179,20 +159,17 @@ describe('a REST API', () => {
     handle = () => ({
       statusCode: 201,
       headers: { 'Content-Type': 'text/plain' },
-      multiValueHeaders: { 'X-Many': ['1', '2'] },
       body: Buffer.from('届け').toString('base64'),
       isBase64Encoded: true,
     });
     const response = await fetch(gateway.origin + HOOK, { method: 'POST' });
     expect(response.status).toBe(201);
     expect(response.headers.get('content-type')).toBe('text/plain');
-    expect(response.headers.get('x-many')).toBe('1, 2');
     expect(await response.text()).toBe('届け');
   });
 
   test.each<[string, string, RequestInit, () => unknown, number, string]>([
     ['an unknown path', '/v1/nothing', {}, () => null, 403, 'Missing Authentication Token'],
-    ['another method', '/v1/mails/new', { method: 'DELETE' }, () => null, 403, 'Missing Authentication Token'],
     ['an unknown stage', '/v2', {}, () => null, 403, 'Missing Authentication Token'],
     ['a missing permission', '/v1/unpermitted', {}, () => ({ statusCode: 200 }), 500, 'Internal server error'],
     ['a malformed answer', HOOK, {}, () => 'OK', 502, 'Internal server error'],
@@ -235,7 +212,7 @@ describe('a function URL', () => {
     const event = await eventOf(`${URL_PATH}/?a=1&a=2`, {
       method: 'POST',
       body: new URLSearchParams({ event_type: 'bounces' }),
-      headers: { 'X-Custom': 'Yes', Cookie: 'a=1; b=2', 'User-Agent': 'test' },
+      headers: { 'X-Custom': 'Yes', 'User-Agent': 'test' },
     });
     const domainPrefix = 'todoke-url-local';
     expect(event).toMatchObject({
@@ -243,9 +220,7 @@ describe('a function URL', () => {
       routeKey: '$default',
       rawPath: '/',
       rawQueryString: 'a=1&a=2',
-      cookies: ['a=1', 'b=2'],
       headers: { 'x-custom': 'Yes', 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' },
-      queryStringParameters: { a: '1,2' },
       requestContext: {
         accountId: 'anonymous',
         apiId: domainPrefix,
@@ -255,7 +230,6 @@ describe('a function URL', () => {
         requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
         routeKey: '$default',
         stage: '$default',
-        time: expect.stringMatching(/^\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d \+0000$/),
         timeEpoch: expect.any(Number),
       },
       body: Buffer.from('event_type=bounces').toString('base64'),
@@ -282,7 +256,6 @@ describe('a function URL', () => {
     const event = await eventOf(`${URL_PATH}/deeper/path`, {});
     expect(event).toMatchObject({ rawPath: '/deeper/path', rawQueryString: '', isBase64Encoded: false });
     expect(event).not.toHaveProperty('body');
-    expect(event).not.toHaveProperty('queryStringParameters');
   });
 
   test.each([

@@ -1,19 +1,20 @@
-/** Writes docs/performance.md and its chart. */
+/** Shows the figures, and writes docs/performance.md. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, release, totalmem, type } from 'node:os';
-import { burstsTable } from '../paper/bursts.ts';
-import { costTable, scaleTable } from '../paper/scale.ts';
-import type { Figure } from '../support/figure.ts';
-import { chart } from './chart.ts';
-import { markdownTable } from './table.ts';
+import { burstsTable } from './paper/bursts.ts';
+import { markdown } from './paper/markdown.ts';
+import { costTable, scaleTable } from './paper/scale.ts';
+import type { Figure } from './support/figure.ts';
 
-const PAGE = new URL('../../docs/performance.md', import.meta.url);
-const CHART = new URL('../../docs/performance.svg', import.meta.url);
+const PAGE = new URL('../docs/performance.md', import.meta.url);
 
-/** Writes the figures of a whole run into the chart and the page, with the arithmetic. */
+/** Writes the figures of a whole run into the page, with the arithmetic. */
 export async function writeReport(figures: readonly Figure[], runs: number): Promise<void> {
-  await writeFile(CHART, chart(figures));
-  const measurements = `${machine(runs)}\n\n${markdownTable(figures)}`;
+  const rows = figures.map(({ name, unit, goal, detail, ...range }) => {
+    const verdict = goal ? (goal.met ? 'met' : '**missed**') : '';
+    return [name, `**${valueText(range)}** ${unit}`, goal?.text ?? '—', verdict, detail];
+  });
+  const measurements = `${machine(runs)}\n\n${markdown(['', 'figure', 'goal', '', 'details'], rows)}`;
   await writeFile(PAGE, withParts(withArithmetic(await readPage()), { measurements }));
 }
 
@@ -31,6 +32,20 @@ export function withArithmetic(page: string): string {
   return withParts(page, { scale: scaleTable(), cost: costTable(), bursts: burstsTable() });
 }
 
+/** The figures for a terminal. */
+export function terminalTable(figures: readonly Figure[]): string {
+  const lines = figures.map(({ name, unit, goal, detail, ...range }) => {
+    const verdict = goal ? `${goal.met ? 'met' : 'MISSED'}  (goal ${goal.text})` : 'no goal';
+    return `${name}: ${valueText(range)} ${unit}  ${verdict}\n    ${detail}`;
+  });
+  return lines.join('\n');
+}
+
+/** The median, and the minimum and the maximum if they differ. */
+function valueText({ value, min, max }: Pick<Figure, 'value' | 'min' | 'max'>): string {
+  return min === max ? String(value) : `${value} (${min} to ${max})`;
+}
+
 /** Replaces each part between `<!-- name -->` and `<!-- end of name -->`. */
 function withParts(page: string, parts: Readonly<Record<string, string>>): string {
   return Object.entries(parts).reduce((text, [name, part]) => {
@@ -42,14 +57,13 @@ function withParts(page: string, parts: Readonly<Record<string, string>>): strin
 }
 
 function machine(runs: number): string {
-  const [first] = cpus();
   const parts = [
-    first?.model.trim() ?? 'unknown CPU',
+    cpus()[0]?.model.trim() ?? 'unknown CPU',
     `${cpus().length} cores`,
     `${Math.round(totalmem() / 2 ** 30)} GB`,
     `${type()} ${release()}`,
     `Node ${process.version.slice(1)}`,
     new Date().toISOString().slice(0, 10),
   ];
-  return `${parts.join(', ')}. Medians of ${runs} interleaved runs, in brackets the least and the most.`;
+  return `${parts.join(', ')}. Medians of ${runs} interleaved runs, in brackets the minimum and the maximum.`;
 }

@@ -1,0 +1,48 @@
+/** Takes over SendGrid's suppression lists. */
+import { messageOf } from '../../../local/files.ts';
+import { SendGridApi, SUPPRESSION_LISTS, type SuppressionList } from '../sendgrid-api.ts';
+import { importEntries } from '../suppressions/import.ts';
+import { tablesOf } from '../tables.ts';
+import { done, type Setup, say, title } from './step.ts';
+
+/**
+ * Offers to import SendGrid's bounces, spam reports and invalid addresses, if the key may read them. Does nothing without a
+ * key.
+ *
+ * @param isWanted whether it is asked for already
+ */
+export async function offerSuppressions({ outputs, answers, webhookKey }: Setup, isWanted: boolean): Promise<void> {
+  if (webhookKey === '') return;
+  title('SendGrid, suppressions');
+  const api = new SendGridApi(outputs, webhookKey);
+  const scopes = await api.scopes();
+  const lists = SUPPRESSION_LISTS.filter((list) =>
+    ['suppression.read', `suppression.${list}.read`].some((scope) => scopes.includes(scope)),
+  );
+  if (lists.length === 0) return say('not read: the key has no read access to Suppressions');
+  const question = `Import SendGrid's ${lists.join(', ')}: these addresses get no mail (yes; empty: no)`;
+  if ((await answers.open(isWanted ? 'yes' : '', question)) !== 'yes') {
+    return say(`not imported: ${lists.join(', ')}. --import-suppressions imports them`);
+  }
+  for (const list of lists) {
+    const bad = { lines: 0 };
+    const written = await importEntries(
+      tablesOf(outputs),
+      entriesOf(api, list),
+      () => bad.lines++,
+      (addresses) => {
+        if (addresses % 10_000 === 0) say(`… ${addresses.toLocaleString('en-US')} of ${list}`);
+      },
+    ).catch((cause: unknown) => {
+      throw new Error(`Cannot import SendGrid's ${list}: ${messageOf(cause)}`, { cause });
+    });
+    done(`${list}: ${written} imported${bad.lines > 0 ? `, ${bad.lines} left out: they are no addresses` : ''}`);
+  }
+}
+
+async function* entriesOf(api: SendGridApi, list: SuppressionList) {
+  let line = 0;
+  for await (const { email, reason, created } of api.suppressions(list)) {
+    yield { line: ++line, entry: { email, reason: reason || `SendGrid: ${list}`, created: String(created) } };
+  }
+}

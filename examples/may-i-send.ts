@@ -1,0 +1,98 @@
+/**
+ * Asks whether mail may be sent to an address. send-mail asks this by itself; an application that sends by itself asks for
+ * each recipient of a message, cc and bcc included, and leaves out those that it may not send to.
+ *
+ * Beside a running `npm start`:
+ *
+ *     npx tsx examples/may-i-send.ts bounce@example.com
+ *
+ * On a deployed stack, in a role to which ReadBouncesPolicyArn is attached:
+ *
+ *     npx tsx examples/may-i-send.ts --outputs cdk-outputs.json somebody@example.com
+ *
+ * Copy mayISend and what follows it up to the line; the rest is for the command line.
+ */
+import { readFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, paginateQuery } from '@aws-sdk/lib-dynamodb';
+import * as z from 'zod';
+
+/** Where Todoke keeps failures and decisions: the output BounceTableName of its stack. */
+interface BounceTable {
+  readonly client: DynamoDBDocumentClient;
+  readonly name: string;
+}
+
+/** As much of a row as the question needs. */
+const rowSchema = z.object({
+  occurredAt: z.string(),
+  outcome: z.string().optional(),
+  bounceClass: z.string().optional(),
+  type: z.string().optional(),
+});
+type Row = z.infer<typeof rowSchema>;
+
+/**
+ * Whether mail may be sent to an address: the newest row that decides counts. If this throws, ask again, and do not send.
+ *
+ * @param address with a domain in ASCII
+ */
+async function mayISend(address: string, table: BounceTable): Promise<boolean> {
+  let deciding: Row | undefined;
+  const newestFirst = {
+    TableName: table.name,
+    IndexName: 'byRecipient',
+    KeyConditionExpression: 'toEmail = :toEmail',
+    ExpressionAttributeValues: { ':toEmail': address.toLowerCase() },
+    ScanIndexForward: false,
+  };
+  for await (const { Items } of paginateQuery({ client: table.client }, newestFirst)) {
+    for (const row of z.array(rowSchema).parse(Items)) {
+      if (deciding !== undefined && row.occurredAt !== deciding.occurredAt) return sends(deciding) ?? true;
+      // Of rows of the same time, a decision of a person counts.
+      if (sends(row) !== undefined && (deciding === undefined || isDecision(row))) deciding = row;
+    }
+  }
+  return deciding === undefined || (sends(deciding) ?? true);
+}
+
+/** Whether a row says to send or not; undefined if it decides nothing. */
+function sends({ outcome, bounceClass, type }: Row): boolean | undefined {
+  if (outcome === 'allowed') return true;
+  if (outcome === 'suppressed' || outcome === 'complained') return false;
+  const isHard = bounceClass === 'hard' && type !== 'suppressed';
+  return isHard && ['bounced', 'dropped', 'failed'].includes(outcome ?? '') ? false : undefined;
+}
+
+const isDecision = ({ outcome }: Row) => outcome === 'allowed' || outcome === 'suppressed';
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { outputs: { type: 'string', default: '.local/outputs.json' } },
+});
+const [address = 'bounce@example.com'] = positionals;
+const answer = await mayISend(address, await open(values.outputs));
+console.log(`${address}: ${answer ? 'send' : 'do not send'}`);
+
+/** Reads the file that `cdk deploy --outputs-file` or `npm start` wrote, and prepares the client. */
+async function open(outputsFile: string): Promise<BounceTable> {
+  const outputsSchema = z.object({ BounceTableName: z.string(), DynamoDbEndpoint: z.string().optional() });
+  const text = await readFile(outputsFile, 'utf8').catch((cause) => {
+    throw new Error(
+      `Cannot read ${outputsFile}: \`npm start\` writes .local/outputs.json, \`npx cdk deploy --outputs-file <file>\` any other`,
+      { cause },
+    );
+  });
+  const [outputs] = Object.values(z.record(z.string(), outputsSchema).parse(JSON.parse(text)));
+  if (!outputs) throw new Error(`Cannot use ${outputsFile}: it holds no stack`);
+  // In AWS, region and credentials come from where the SDK looks for them by itself.
+  const local = outputs.DynamoDbEndpoint !== undefined && {
+    endpoint: outputs.DynamoDbEndpoint,
+    region: process.env['AWS_REGION'] ?? 'ap-northeast-1',
+    credentials: { accessKeyId: process.env['AWS_ACCESS_KEY_ID'] ?? 'local', secretAccessKey: 'local' },
+  };
+  return { client: DynamoDBDocumentClient.from(new DynamoDBClient(local || {})), name: outputs.BounceTableName };
+}

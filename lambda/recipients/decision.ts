@@ -1,0 +1,45 @@
+/** Decisions of people about an address: rows of Bounce that suppress or allow it. */
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
+import type { Row } from '../aws/dynamodb.ts';
+import { mailboxKey } from '../mail/address.ts';
+import { storableLine } from '../recording/storable.ts';
+import { mailboxKeys } from './lookup.ts';
+import { readSuppression, type Suppressed } from './suppression.ts';
+import type { Tables } from './tables.ts';
+
+export interface Decision {
+  readonly email: string;
+  readonly outcome: 'suppressed' | 'allowed';
+  readonly reason: string;
+  /** Unix milliseconds. */
+  readonly atMs: number;
+}
+
+/**
+ * The row of a decision. It does not expire, and has no `day`: it is no failure, and a list of a hundred thousand imported
+ * addresses would hide the failures of a day.
+ */
+export function decisionRow({ email, outcome, reason, atMs }: Decision): Row {
+  const toEmail = mailboxKey(email);
+  const occurredAt = new Date(atMs).toISOString();
+  return {
+    fullMessageId: `recipient#${toEmail}`,
+    eventId: `decision#${occurredAt}`,
+    toEmail,
+    occurredAt,
+    outcome,
+    reason: storableLine(reason),
+  };
+}
+
+/**
+ * Writes a decision. It is the newest row of its address, also if a provider's clock is ahead.
+ *
+ * @returns what the address was before
+ */
+export async function decide(tables: Tables, decision: Decision): Promise<Suppressed | null> {
+  const before = await readSuppression(tables, mailboxKeys(decision.email));
+  const atMs = Math.max(decision.atMs, Date.parse(before?.since ?? '') || 0);
+  await tables.client.send(new PutCommand({ TableName: tables.bounce, Item: decisionRow({ ...decision, atMs }) }));
+  return before;
+}
