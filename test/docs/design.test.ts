@@ -11,7 +11,7 @@ import { mailTable, ticket } from '../../lambda/sending/mail-table.ts';
 import { sendAgain } from '../../lambda/sending/send-again.ts';
 import { newSending } from '../../lambda/sending/sending.ts';
 import { assemblyDir } from '../prepared.ts';
-import { blocks, codes, firstTable, readPage, section } from './pages.ts';
+import { codes, firstTable, readPage, section } from './pages.ts';
 
 const design = await readPage('docs/design.md');
 
@@ -152,15 +152,6 @@ async function writeEverything(table: MailTable): Promise<void> {
   await table.finish(result.claim, { status: 'failed', error: 'refused', attempts: 1 }, 1);
   await table.finish(result.claim, { status: 'sent', messageId: 'id', sentAt: 'now' }, 1);
 }
-
-describe('the examples in README.md', () => {
-  test('are a mail that can be sent, and a whole row of Bounce', async () => {
-    const [item = '', row = ''] = blocks(await readPage('README.md'), 'json');
-    expect(outgoingMail(JSON.parse(item))).toMatchObject({ id: 'order-1001', to: [{ email: 'bounce@example.jp' }] });
-    const whole = attributesOf(bounceRow({ ...failure, reason: '550 5.1.1' }, joined, time));
-    expect(set(attributesOf(JSON.parse(row)))).toEqual(set(whole));
-  });
-});
 
 test('docs/design.md says what each dependency is for, and names no other', async () => {
   const dependencies = z.record(z.string(), z.string()).default({});

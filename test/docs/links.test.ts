@@ -5,10 +5,11 @@ import { codes, pagePaths, prose, readPage, root } from './pages.ts';
 
 const pages = await pagePaths();
 
-test('every link of a page leads to a file that is there, and to a heading that it has', async () => {
+test('every link and picture of a page leads to an existing file, and to an existing heading', async () => {
   const broken = await Promise.all(
     pages.map(async (page) => {
-      const targets = [...prose(await readPage(page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
+      const links = prose(await readPage(page)).matchAll(/(?:\]\(|src(?:set)?=")([^)"\s]+)/g);
+      const targets = [...links].map(([, target = '']) => target);
       const local = targets.filter((target) => !/^[a-z]+:/.test(target));
       const found = await Promise.all(
         local.map(async (target) => ((await leadsSomewhere(page, target)) ? [] : [target])),

@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
@@ -14,20 +14,54 @@ import { temporaryFolder } from '../temporary.ts';
 import { blocks, readPage, root, section } from './pages.ts';
 
 const english = await readPage('README.md');
-const japanese = await readPage('README.ja.md');
+const design = await readPage('docs/design.md');
 
-test('both READMEs have the same commands, code and example rows', () => {
-  expect(blocks(japanese, 'sh', 'ts', 'json')).toEqual(blocks(english, 'sh', 'ts', 'json'));
+/** The pages that are there in both languages. */
+const PAIRS = [
+  ['README.md', 'README.ja.md'],
+  ['docs/deploy.md', 'docs/ja/deploy.md'],
+  ['docs/support.md', 'docs/ja/support.md'],
+  ['docs/console.md', 'docs/ja/console.md'],
+] as const;
+
+/** Pages whose Japanese version links to the English one for references and long code. */
+const SHORTER = [
+  ['docs/operations.md', 'docs/ja/operations.md'],
+  ['docs/applications.md', 'docs/ja/applications.md'],
+] as const;
+
+test.each(SHORTER)('each command of %s is in %s, too', async (first, second) => {
+  const commands = async (path: string) => blocks(await readPage(path), 'sh', 'ts');
+  expect(await commands(second)).toEqual(await commands(first));
 });
 
-test('both READMEs link to the same places', () => {
-  const links = (page: string) =>
-    [...page.matchAll(/\]\(([^)]+)\)/g)]
-      .map(([, target = '']) => target.replace('-ja.png', '.png').replace('docs/ja/', 'docs/'))
-      .filter((target) => !target.startsWith('README'))
-      .toSorted();
-  expect(links(japanese)).toEqual(links(english));
+test('the Japanese page on operating has a section for each alarm', async () => {
+  const alarms = (page: string, heading: string) =>
+    [...section(page, heading).matchAll(/^`([A-Z]\w+)`(?:[,、] ?`([A-Z]\w+)`)?: /gm)].flatMap((found) =>
+      found.slice(1),
+    );
+  const expected = alarms(await readPage('docs/operations.md'), '## Alarms');
+  expect(expected.length).toBeGreaterThan(10);
+  expect(alarms(await readPage('docs/ja/operations.md'), '## アラーム')).toEqual(expected);
 });
+
+test.each(PAIRS)('%s and %s have the same commands, code and example rows', async (first, second) => {
+  const code = async (path: string) => blocks(await readPage(path), 'sh', 'ts', 'json');
+  expect(await code(second)).toEqual(await code(first));
+});
+
+test.each(PAIRS)('%s and %s link to the same pages', async (first, second) => {
+  expect(await linkedPages(second)).toEqual(await linkedPages(first));
+});
+
+/** What a page links to, from the root: a page is named without its language and its headings. */
+async function linkedPages(path: string): Promise<string[]> {
+  return [...(await readPage(path)).matchAll(/\]\(([^#)][^)]*)\)/g)]
+    .map(([, target = '']) => (/^[a-z]+:/.test(target) ? target : join(dirname(path), target.replace(/#.*/, ''))))
+    .map((target) => target.replace('docs/ja/', 'docs/').replace(/[.-]ja\./, '.'))
+    .filter((target) => target !== path.replace('docs/ja/', 'docs/').replace('.ja.', '.'))
+    .toSorted();
+}
 
 let copy: string;
 beforeAll(async () => {
@@ -41,7 +75,7 @@ beforeAll(async () => {
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
 });
 
-test('what the READMEs say to run first runs in a clean copy, and shows what they show', async () => {
+test('the first commands run in a clean copy and show what the READMEs show; the design page has the rows of its mail', async () => {
   const [start, suite, tryIt = ''] = blocks(section(english, '## See it work'), 'sh');
   expect(start).toBe('npm ci && npm start\n');
   expect(suite).toBe('npm ci && npm test\n');
@@ -66,11 +100,12 @@ test('what the READMEs say to run first runs in a clean copy, and shows what the
     );
   }
 
-  const [item = '', row = ''] = blocks(section(english, '## What lands where'), 'json');
+  const [item = ''] = blocks(section(design, '### Mail: what to send'), 'json');
+  const [row = ''] = blocks(section(design, '### Bounce: what went wrong'), 'json');
   const db = documentClientOf(outputs);
   onTestFinished(() => db.destroy());
   await db.send(new PutCommand({ TableName: outputs.MailTableName, Item: JSON.parse(item) }));
-  const bounced = await until('the item of the README to bounce', async () => {
+  const bounced = await until('the item of the page to bounce', async () => {
     const { Items = [] } = await db.send(new ScanCommand({ TableName: outputs.BounceTableName }));
     return Items.find((found) => found['mailId'] === 'order-1001' && found['matched'] === true);
   });

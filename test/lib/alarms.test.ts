@@ -20,6 +20,7 @@ import { alarmMetrics, dashboardMetrics } from './watched-metrics.ts';
 const template = resolve(synthesized().toJSON());
 const alarms = alarmsOf(template);
 const operations = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+const japanese = readFileSync(new URL('../../docs/ja/operations.md', import.meta.url), 'utf8');
 
 const MODES = Object.keys(MISSING) as MissingOperand[];
 const onIn = (points: readonly Point[], now: number, mode: MissingOperand) =>
@@ -83,9 +84,11 @@ describe('what an alarm says', () => {
     expect(OKActions).toEqual(AlarmActions);
   });
 
-  test('each section under "Mend" is linked, and names its alarms', () => {
-    const mend = operations.split('\n## ').find((section) => section.startsWith('Mend\n')) ?? '';
-    for (const section of mend.split('\n### ').slice(1)) {
+  test('each section under "Alarms" is linked, and names its alarms', () => {
+    const page = operations.split('\n## ').find((section) => section.startsWith('Alarms\n')) ?? '';
+    const sections = page.split('\n### ').slice(1);
+    expect(sections).not.toEqual([]);
+    for (const section of sections) {
       const anchor = section.split('\n')[0]?.toLowerCase().replaceAll(' ', '-');
       const linked = [...alarms].filter(([, { AlarmDescription }]) => AlarmDescription.endsWith(`#${anchor}`));
       expect(linked.length, anchor).toBeGreaterThan(0);
@@ -149,8 +152,9 @@ describe('what is watched is there:', () => {
     const ours = unique.filter(({ Namespace }) => Namespace === 'Todoke');
     expect(new Set(ours.map(({ MetricName }) => MetricName)).size).toBeLessThanOrEqual(17);
     expect(dashboardMetrics(template).length).toBeLessThanOrEqual(50);
-    // The price in docs/operations.md.
+    // The price on both pages about operating.
     expect(operations).toContain(`${alarms.size} alarms, over ${alarmMetrics(template).length} metrics`);
+    expect(japanese).toContain(`アラーム ${alarms.size} 個（メトリクス ${alarmMetrics(template).length} 個）`);
   });
 
   function namesOf(type: string): string[] {

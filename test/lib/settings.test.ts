@@ -6,13 +6,13 @@ import { consoleSettings, settingsFromContext } from '../../lib/settings.ts';
 import { codes, firstTable, readPage, section } from '../docs/pages.ts';
 import { temporaryFolder } from '../temporary.ts';
 
-const readme = await readPage('README.md');
+const deploying = await readPage('docs/deploy.md');
 
 const settings = (context: Record<string, unknown>) =>
   settingsFromContext(new App({ context, outdir: temporaryFolder() }).node);
 
 test('without context every setting has its documented default', () => {
-  const rows = firstTable(section(readme, '## Deploy it'));
+  const rows = firstTable(section(deploying, '## Deploy it'));
   const documented = rows.flatMap(([name, value]) => {
     const [given] = codes(value);
     return given === undefined ? [] : [[codes(name)[0], /^\d+$/.test(given) ? Number(given) : given]];

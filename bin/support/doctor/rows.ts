@@ -79,7 +79,7 @@ export function noNewsCheck({ outputs, client }: Pick<DoctorContext, 'outputs' |
       if (silent.length === 0) return ok(`none ${of} without an event`);
       const [first] = silent;
       return fix(
-        `${silent.length} ${of} without any event, such as ${String(first?.['messageId'])}: is the webhook on, with the events that the README names? See docs/operations.md#no-news`,
+        `${silent.length} ${of} without any event, such as ${String(first?.['messageId'])}: is the webhook on, with the events that docs/deploy.md names? See docs/operations.md#no-news`,
       );
     },
   };
