@@ -314,7 +314,9 @@ export async function killProcessesOf(functionId: string): Promise<void> {
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const of = (file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
     const isChild = (await of('status')).includes(`\nPPid:\t${process.pid}\n`);
-    if (isChild && (await of('environ')).split('\0').includes(`AWS_ACCESS_KEY_ID=${functionId}`)) {
+    // A test of this process may have had such credentials itself, and esbuild inherits them.
+    const runsFunction = (await of('cmdline')).includes('function-worker');
+    if (isChild && runsFunction && (await of('environ')).split('\0').includes(`AWS_ACCESS_KEY_ID=${functionId}`)) {
       process.kill(Number(pid), 'SIGKILL');
       await until('it to be gone', async () => !existsSync(`/proc/${pid}`) || undefined);
     }
