@@ -230,6 +230,16 @@ test.each([
   expect([stderr, status]).toEqual([expect.stringMatching(words), 1]);
 });
 
+test('a quotation mark within a cell is a character, and swallows no lines', async () => {
+  const records: CsvRecord[] = [];
+  for await (const record of csvRecords(chunksOf('a,5" disk\nb,x ""y"" "z\nc,"",d\n', 3))) records.push(record);
+  expect(records.map(({ cells }) => cells)).toEqual([
+    ['a', '5" disk'],
+    ['b', 'x ""y"" "z'],
+    ['c', '', 'd'],
+  ]);
+});
+
 test('a record is read however the file is cut into chunks', async () => {
   const rows = [
     ['email', 'reason'],
