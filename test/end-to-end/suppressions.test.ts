@@ -197,6 +197,7 @@ test('list and export show who is suppressed now, and import reads what export w
   );
   await succeeded('remove', 'freed@list.example');
   await succeeded('add', 'added@list.example', '--reason', 'a "reason",\nof two lines');
+  await put({ ...hard('formula@list.example', '2026-11-24T10:00:00.000Z'), reason: '=HYPERLINK(1)' });
   const listed = await succeeded('list');
   expect(listed).toContain(
     'listed@list.example: suppressed since 2026-11-24T10:00:00.000Z by a hard bounce: 550 5.1.1 User unknown\n',
@@ -211,6 +212,8 @@ test('list and export show who is suppressed now, and import reads what export w
   expect(await readFile(path, 'utf8')).toContain(
     'listed@list.example,2026-11-24T10:00:00.000Z,550 5.1.1 User unknown,bounce\r\n',
   );
+  // A spreadsheet would run it.
+  expect(await readFile(path, 'utf8')).toContain(",'=HYPERLINK(1),bounce\r\n");
   expect((await run('export', path)).stderr).toMatch(/the file is there already/);
   await succeeded('import', path);
   expect(JSON.parse(await succeeded('list', '--json')).map(({ email }: { email: string }) => email)).toEqual(
