@@ -118,7 +118,7 @@ await runCommand(
 );
 
 async function decideOn(tables: Tables, decision: Omit<Decision, 'atMs'>): Promise<void> {
-  const before = await decide(tables, { ...decision, atMs: Date.now() });
+  const { before } = await decide(tables, { ...decision, atMs: Date.now() });
   const { email, outcome } = decision;
   const was = before ? suppressedText(before) : 'not suppressed';
   console.log(
