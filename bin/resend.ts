@@ -3,7 +3,14 @@ import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../lambda/aws/dynamodb.ts';
 import { forEachConcurrently } from '../lambda/aws/for-each-concurrently.ts';
 import { sendAgain } from '../lambda/sending/send-again.ts';
-import { isWaiting, NORMAL_WAIT_MS, nextAttemptOf, oddStatusOf, whyStuck } from '../lambda/sending/stuck.ts';
+import {
+  isSuppressed,
+  isWaiting,
+  NORMAL_WAIT_MS,
+  nextAttemptOf,
+  oddStatusOf,
+  whyStuck,
+} from '../lambda/sending/stuck.ts';
 import { counted } from '../local/counted.ts';
 import { runCommand } from './support/command.ts';
 import { type ItemPage, itemPages, readItem, stillWaiting } from './support/mail-items.ts';
@@ -23,7 +30,7 @@ await runCommand(
       outputs: OUTPUTS_OPTION,
       id: { default: '', help: 'only the item with this id' },
       error: { default: '', help: 'only items whose error contains this text' },
-      all: { default: false, help: 'all of them' },
+      all: { default: false, help: 'all of them, except those whose recipients are all suppressed' },
       wait: {
         default: String(NORMAL_WAIT_MS / 1000),
         help: 'seconds after which an item that still has no status is stuck',
@@ -42,7 +49,8 @@ await runCommand(
     const outputs = await readOutputs(options.outputs);
     const table = outputs.MailTableName;
     const client = documentClientOf(outputs);
-    const counts = { looked: 0, stuck: 0, again: 0, failed: 0, deferred: 0, odd: 0 };
+    const counts = { looked: 0, stuck: 0, again: 0, failed: 0, deferred: 0, odd: 0, suppressed: 0 };
+    const isChosenByName = options.id !== '' || options.error !== '';
 
     const resend = (items: readonly { readonly item: Row; readonly why: string }[]) =>
       forEachConcurrently(items, async ({ item, why }) => {
@@ -82,6 +90,10 @@ await runCommand(
       }
       await resend(
         chosen.flatMap((item) => {
+          if (!isChosenByName && isSuppressed(item)) {
+            counts.suppressed++;
+            return [];
+          }
           const why = whyStuck(item, nowMs);
           return why === undefined ? [] : [{ item, why }];
         }),
@@ -104,6 +116,11 @@ await runCommand(
     if (counts.deferred > 0) console.log(`${counts.deferred} deferred: tried again at the time above, by themselves.`);
     if (counts.odd > 0) {
       console.log(`${counts.odd} with a status that Todoke never writes: not sent. To send one, delete its status.`);
+    }
+    if (counts.suppressed > 0) {
+      console.log(
+        `${counts.suppressed} left out, to suppressed recipients only. When these are allowed, --error suppressed sends them again, or --id one.`,
+      );
     }
     if (dryRun && counts.stuck > 0)
       console.log('Nothing was changed. --all, --id or --error without --dry-run sends them.');

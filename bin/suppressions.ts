@@ -28,6 +28,9 @@ const COLUMNS = ['email', 'created', 'reason', 'by'] as const;
 const stateText = (email: string, suppressed: Suppressed | null): string =>
   `${email}: ${suppressed ? plain(suppressedText(suppressed)) : 'not suppressed'}`;
 
+/** A spreadsheet runs what begins so as a formula. An apostrophe makes it text; the reason is the words of a mail server. */
+const noFormula = (text: string) => (/^\s*[=+\-@|%]/.test(text) ? `'${text}` : text);
+
 const addresses = (count: number) => `${count} ${count === 1 ? 'address' : 'addresses'}`;
 
 type Action = (tables: Tables, given: string, options: { reason: string; json: boolean }) => Promise<void>;
@@ -68,7 +71,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   },
   async export(tables, file) {
     const suppressed = await readSuppressedAddresses(tables, progressOfReading(console.log));
-    const lines = suppressed.map(({ email, since, reason, by }) => csvLine([email, since, reason, by]));
+    const lines = suppressed.map(({ email, since, reason, by }) => csvLine([email, since, noFormula(reason), by]));
     try {
       await pipeline(
         Readable.from([csvLine(COLUMNS), ...lines]),
@@ -115,7 +118,7 @@ await runCommand(
 );
 
 async function decideOn(tables: Tables, decision: Omit<Decision, 'atMs'>): Promise<void> {
-  const before = await decide(tables, { ...decision, atMs: Date.now() });
+  const { before } = await decide(tables, { ...decision, atMs: Date.now() });
   const { email, outcome } = decision;
   const was = before ? suppressedText(before) : 'not suppressed';
   console.log(

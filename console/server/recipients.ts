@@ -69,8 +69,8 @@ export async function decideOn(tables: Tables, { email, outcome }: Asked<'decide
   const [address] = readAddresses(email);
   if (address === undefined) throw new Refused(400, 'Cannot decide: this is not an address');
   const reason = 'decided in the console';
-  await decide(tables, { email: address.email, outcome, reason, atMs: Date.now() });
-  return { suppressed: await readSuppression(tables, mailboxKeys(address.email)) };
+  const { now } = await decide(tables, { email: address.email, outcome, reason, atMs: Date.now() });
+  return { suppressed: now };
 }
 
 /** Where a text leads. An address leads to its page, also if no mail to it is known: that page says so. */

@@ -68,7 +68,10 @@ function detailOf(row: Row, stackName: string): string {
   );
   if (fits(cut)) return cut;
   return json(
-    attributes.filter(([name]) => NEVER_CUT.includes(name)),
+    // DynamoDB bounds the others: as keys, or by the stream's filter.
+    attributes.filter(
+      ([name, value]) => NEVER_CUT.includes(name) && (name !== 'matched' || typeof value === 'boolean'),
+    ),
     { shortened: true },
   );
 }

@@ -4,7 +4,7 @@ import type { Row } from '../aws/dynamodb.ts';
 import { mailboxKey } from '../mail/address.ts';
 import { storableLine } from '../recording/storable.ts';
 import { mailboxKeys } from './lookup.ts';
-import { readSuppression, type Suppressed } from './suppression.ts';
+import { readDeciding, type Suppressed, suppressedBy } from './suppression.ts';
 import type { Tables } from './tables.ts';
 
 export interface Decision {
@@ -35,11 +35,15 @@ export function decisionRow({ email, outcome, reason, atMs }: Decision): Row {
 /**
  * Writes a decision. It is the newest row of its address, also if a provider's clock is ahead.
  *
- * @returns what the address was before
+ * @returns what the address was before, and what it is now: the index may not have the decision yet
  */
-export async function decide(tables: Tables, decision: Decision): Promise<Suppressed | null> {
-  const before = await readSuppression(tables, mailboxKeys(decision.email));
-  const atMs = Math.max(decision.atMs, Date.parse(before?.since ?? '') || 0);
-  await tables.client.send(new PutCommand({ TableName: tables.bounce, Item: decisionRow({ ...decision, atMs }) }));
-  return before;
+export async function decide(
+  tables: Tables,
+  decision: Decision,
+): Promise<{ readonly before: Suppressed | null; readonly now: Suppressed | null }> {
+  const deciding = await readDeciding(tables, mailboxKeys(decision.email));
+  const atMs = Math.max(decision.atMs, Date.parse(String(deciding?.['occurredAt'])) || 0);
+  const row = decisionRow({ ...decision, atMs });
+  await tables.client.send(new PutCommand({ TableName: tables.bounce, Item: row }));
+  return { before: suppressedBy(deciding), now: suppressedBy(row) };
 }

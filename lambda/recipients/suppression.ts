@@ -22,11 +22,16 @@ export type Suppression = Suppressed | 'allowed' | 'undecided';
  * does the row of a message that was left out because the address was suppressed.
  */
 export function suppressionOf(rows: Iterable<Row>): Suppression {
-  let deciding: Row | undefined;
-  for (const row of rows) if (decides(row) !== undefined && outranks(row, deciding)) deciding = row;
+  const deciding = decidingOf(rows);
   const by = deciding && decides(deciding);
   if (deciding === undefined || by === undefined) return 'undecided';
   return by === 'allowed' ? by : { since: timeOf(deciding), reason: String(deciding['reason'] ?? ''), by };
+}
+
+function decidingOf(rows: Iterable<Row>): Row | undefined {
+  let deciding: Row | undefined;
+  for (const row of rows) if (decides(row) !== undefined && outranks(row, deciding)) deciding = row;
+  return deciding;
 }
 
 /** What a row decides; undefined if it decides nothing. */
@@ -63,6 +68,16 @@ export const SUPPRESSION_PROJECTION = {
   ExpressionAttributeNames: Object.fromEntries(ATTRIBUTES.map((name) => [`#${name}`, name])),
 };
 
+/** What the row that decides says; null if the address is not suppressed. */
+export function suppressedBy(deciding: Row | undefined): Suppressed | null {
+  const suppression = suppressionOf(deciding ? [deciding] : []);
+  return typeof suppression === 'string' ? null : suppression;
+}
+
+/** What {@link readDeciding} says of an address; null if it is not suppressed. */
+export const readSuppression = async (...asked: Parameters<typeof readDeciding>): Promise<Suppressed | null> =>
+  suppressedBy(await readDeciding(...asked));
+
 /**
  * Reads Bounce for one address until a row decides: one query per form of the address, as long as its rows are smaller than
  * 1 MB.
@@ -70,11 +85,11 @@ export const SUPPRESSION_PROJECTION = {
  * @param keys every form of the address; see mailboxKeys
  * @throws whatever the SDK throws after its own retries, and the signal's reason
  */
-export async function readSuppression(
+export async function readDeciding(
   { client, bounce }: Pick<Tables, 'client' | 'bounce'>,
   keys: readonly string[],
   signal?: AbortSignal,
-): Promise<Suppressed | null> {
+): Promise<Row | undefined> {
   const read = keys.map(async (key) => {
     const deciding: Row[] = [];
     let start: Record<string, unknown> | undefined;
@@ -97,6 +112,5 @@ export async function readSuppression(
     } while (start !== undefined);
     return deciding;
   });
-  const suppression = suppressionOf((await Promise.all(read)).flat());
-  return typeof suppression === 'string' ? null : suppression;
+  return decidingOf((await Promise.all(read)).flat());
 }

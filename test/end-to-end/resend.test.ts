@@ -111,6 +111,20 @@ describe('beside the items that can be sent again', () => {
     }
   });
 
+  test('one whose recipients are all suppressed is left out of --all; by id or by error it is sent', async () => {
+    const error = 'Cannot send: every recipient is suppressed: taro@example.jp is suppressed';
+    await stack().insert({ id: 'to nobody', ...letter, status: 'failed', error });
+    for (const args of [['--dry-run'], ['--all']]) {
+      const printed = await resend(...args);
+      expect(printed).not.toMatch(/^to nobody/m);
+      expect(printed).toMatch(/^1 left out, to suppressed recipients only\. .*--error suppressed .*--id/m);
+    }
+    expect(await stack().mail('to nobody')).not.toHaveProperty('resentAt');
+    expect(await resend('--error', 'suppressed', '--dry-run')).toMatch(/^to nobody: failed: Cannot send/m);
+    expect(await resend('--id', 'to nobody')).toMatch(/1 stuck, 1 sent again/);
+    expect(await stack().settled('to nobody')).toMatchObject({ status: 'sent' });
+  });
+
   test('one that was just put is not stuck; one that still has no status a while later is', async () => {
     let isHeld = true;
     stack().storage.plan = ({ caller, action }) => {

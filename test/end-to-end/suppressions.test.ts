@@ -113,6 +113,10 @@ test('remove and add are decisions, which do not expire; after a later hard boun
       reason: 'they fixed it',
     },
   ]);
+  // The decision to allow is as far ahead: the next decision counts all the same.
+  await succeeded('add', email);
+  expect((await run('check', email)).status).toBe(3);
+  await succeeded('remove', email);
   await put(hard(email, new Date(Date.parse(ahead) + 1).toISOString()));
   expect((await run('check', email)).status).toBe(3);
 
@@ -197,6 +201,7 @@ test('list and export show who is suppressed now, and import reads what export w
   );
   await succeeded('remove', 'freed@list.example');
   await succeeded('add', 'added@list.example', '--reason', 'a "reason",\nof two lines');
+  await put({ ...hard('formula@list.example', '2026-11-24T10:00:00.000Z'), reason: '=HYPERLINK(1)' });
   const listed = await succeeded('list');
   expect(listed).toContain(
     'listed@list.example: suppressed since 2026-11-24T10:00:00.000Z by a hard bounce: 550 5.1.1 User unknown\n',
@@ -211,6 +216,8 @@ test('list and export show who is suppressed now, and import reads what export w
   expect(await readFile(path, 'utf8')).toContain(
     'listed@list.example,2026-11-24T10:00:00.000Z,550 5.1.1 User unknown,bounce\r\n',
   );
+  // A spreadsheet would run it.
+  expect(await readFile(path, 'utf8')).toContain(",'=HYPERLINK(1),bounce\r\n");
   expect((await run('export', path)).stderr).toMatch(/the file is there already/);
   await succeeded('import', path);
   expect(JSON.parse(await succeeded('list', '--json')).map(({ email }: { email: string }) => email)).toEqual(
@@ -228,6 +235,16 @@ test.each([
 ])('%j is refused', async (args, words) => {
   const { stderr, status } = await run(...args);
   expect([stderr, status]).toEqual([expect.stringMatching(words), 1]);
+});
+
+test('a quotation mark within a cell is a character, and swallows no lines', async () => {
+  const records: CsvRecord[] = [];
+  for await (const record of csvRecords(chunksOf('a,5" disk\nb,x ""y"" "z\nc,"",d\n', 3))) records.push(record);
+  expect(records.map(({ cells }) => cells)).toEqual([
+    ['a', '5" disk'],
+    ['b', 'x ""y"" "z'],
+    ['c', '', 'd'],
+  ]);
 });
 
 test('a record is read however the file is cut into chunks', async () => {

@@ -26,7 +26,9 @@ export async function* csvRecords(chunks: AsyncIterable<string>): AsyncIterable<
   for await (const chunk of chunks) {
     const ended: CsvRecord[] = [];
     for (const character of chunk) {
-      if (character === '"') {
+      // Within a cell that has none at its beginning, a mark is a character.
+      const isMark = character === '"' && (quoted || cell === '' || last === '"');
+      if (isMark) {
         // A doubled mark inside quotation marks is one mark.
         if (!quoted && last === '"') cell += '"';
         quoted = !quoted;
@@ -43,7 +45,7 @@ export async function* csvRecords(chunks: AsyncIterable<string>): AsyncIterable<
         if (character !== '\ufeff' || line > 1 || cell !== '') cell += character;
         if (cell.length > CELL_MAX_LENGTH) throw unclosed();
       }
-      last = quoted && character === '"' && last === '"' ? '' : character;
+      last = character === '"' && (!isMark || (quoted && last === '"')) ? '' : character;
     }
     yield* ended;
   }

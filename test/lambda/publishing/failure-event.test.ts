@@ -145,6 +145,23 @@ describe('an event', () => {
     });
   });
 
+  test.each([
+    ['a set', new Set(['x'.repeat(100_000)])],
+    ['binary', new Uint8Array(100_000)],
+    ['a number of many digits', '9'.repeat(38)],
+    ['a list', Array.from({ length: 9_000 }, () => 'x'.repeat(9))],
+    ['a text', 'x'.repeat(100_000)],
+  ])('of a row in which somebody put %s in any attribute fits all the same', (_, value) => {
+    const names = Object.keys(matched).filter(
+      (name) => !['fullMessageId', 'eventId', 'outcome', 'occurredAt'].includes(name),
+    );
+    for (const name of [...names, 'more']) {
+      const { detail = '' } = published(undefined, { ...matched, [name]: value }) ?? {};
+      expect(Buffer.byteLength(detail), name).toBeLessThanOrEqual(25_000);
+      expect(JSON.parse(detail)).toMatchObject({ fullMessageId: matched['fullMessageId'], outcome: 'bounced' });
+    }
+  });
+
   test('of the largest keys, in the characters that JSON makes longest, still names the row', () => {
     const row = { ...unmatched, fullMessageId: '\u0001'.repeat(2_048), eventId: '\u0001'.repeat(1_024) };
     const whole = { ...row, reason: '\u0001'.repeat(100_000), fromEmail: '\u0001'.repeat(100_000) };
