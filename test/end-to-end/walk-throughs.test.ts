@@ -83,13 +83,17 @@ describe.each([
       detail: { type: 'suppressed', toEmail: address, mailId: id },
     });
     const found = JSON.parse(await runOn(stack().local.outputsFile, 'find', address, '--json'));
-    expect(found).toMatchObject({
-      recipient: { suppressed: { by: 'bounce', since: expect.any(String) } },
-      mails: [
-        { mailId: id, from: 'shop@example.com', recipients: [{ state: 'dropped' }] },
-        { mailId: `${provider}-b` },
-      ],
-    });
+    expect(found).toMatchObject({ recipient: { suppressed: { by: 'bounce', since: expect.any(String) } } });
+    // The times of records in a stream are whole seconds, so that either may be the newer one.
+    expect(found.mails).toHaveLength(2);
+    expect(found.mails).toContainEqual(
+      expect.objectContaining({
+        mailId: id,
+        from: 'shop@example.com',
+        recipients: [expect.objectContaining({ state: 'dropped' })],
+      }),
+    );
+    expect(found.mails).toContainEqual(expect.objectContaining({ mailId: `${provider}-b` }));
 
     await runOn(stack().local.outputsFile, 'suppressions', 'remove', address);
     await stack().edit(id, 'REMOVE #status', { '#status': 'status' });
