@@ -25,6 +25,9 @@ export interface CheckedMail {
 /** A reply of a server may be long, and the item's error must still have room for what to do. */
 const REASON_MAX_LENGTH = 300;
 
+/** Queries at one time. The SDK opens 50 connections. */
+const LOOKUPS = 48;
+
 /**
  * Looks every recipient up in Bounce, once. Looks nobody up if the setting `suppression` is off, or the item has
  * `sendAnyway`.
@@ -41,10 +44,14 @@ export async function leaveOutSuppressed(
   setMaxListeners(0, signal);
   const found = new Map<string, Suppressed>();
   const recipients = recipientsOf(mail);
-  await forEachConcurrently(recipients, async (email) => {
-    const suppressed = await readSuppression(suppressions, mailboxKeys(email), signal);
-    if (suppressed) found.set(email, suppressed);
-  });
+  await forEachConcurrently(
+    recipients,
+    async (email) => {
+      const suppressed = await readSuppression(suppressions, mailboxKeys(email), signal);
+      if (suppressed) found.set(email, suppressed);
+    },
+    LOOKUPS,
+  );
   const stays = ({ email }: { readonly email: string }) => !found.has(email);
   return {
     mail,
