@@ -196,7 +196,7 @@ async function play(
       ),
     );
     const { detail, ...rest } = event;
-    show('EventBridge', 'published, for whoever has a rule', { ...rest, detail }, ['detail-type', 'time', 'detail']);
+    show('EventBridge', 'published; a rule can deliver it', { ...rest, detail }, ['detail-type', 'time', 'detail']);
   }
 
   async function story(messageId: string): Promise<Row[]> {

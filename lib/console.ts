@@ -102,7 +102,7 @@ export class Console extends Construct {
     const integration = new HttpLambdaIntegration('ConsoleIntegration', serve);
     const authorizer = new HttpJwtAuthorizer('ConsoleAuthorizer', issuer, { jwtAudience: [clientId] });
     api.addRoutes({ path: '/api/{call}', methods: [HttpMethod.POST], integration, authorizer });
-    // The page has no data. It must come to whoever is to sign in.
+    // The page has no data. A person who is not signed in yet must get it.
     const files = ['/', '/{file}'].flatMap((path) => api.addRoutes({ path, methods: [HttpMethod.GET], integration }));
     for (const route of files) acknowledge(route, 'APIG4', 'It serves only the files of the page, which hold no data.');
     this.url = `${api.apiEndpoint}/`;

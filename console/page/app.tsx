@@ -45,7 +45,7 @@ export function App() {
   const views = VIEWS.filter(
     (name) => (name !== 'send' || session?.canSend !== false) && (name !== 'try' || session?.canTry !== false),
   );
-  // Whoever is on no list sees nothing but that.
+  // A person on no list sees only this message.
   const isKnown = provider === undefined || session !== undefined;
   return (
     <>

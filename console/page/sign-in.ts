@@ -1,6 +1,6 @@
 /**
  * Signs somebody in at the OpenID provider of the stack: authorization code flow with PKCE (RFC 6749, RFC 7636). The token
- * stays in memory only: whoever loads the page again is signed in again, which the provider does without asking.
+ * stays in memory only: after a reload the page signs in again, and the provider does not ask.
  */
 import * as oauth from 'oauth4webapi';
 import { type SignIn, signIn } from '../shared/api.ts';

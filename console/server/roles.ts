@@ -32,7 +32,7 @@ function isMember(claims: Claims, members: readonly string[]): boolean {
 }
 
 /**
- * The address of whoever signed in, in the form in which addresses are compared; undefined where there is none, or its
+ * The address of the person who signed in, in the form in which addresses are compared; undefined where there is none, or its
  * provider says that it did not verify it (`email_verified`; Entra ID has `xms_edov` for it). Some providers say neither: their
  * administrators decide about addresses.
  */

@@ -186,7 +186,7 @@ const forgetPosition = z.object({
 export const triedEvent = z.extend(storyEvent, { messageId: z.string() });
 
 /**
- * Who may make a call. `engineer`: whoever runs the console with AWS credentials of their own, or in local mode. The role
+ * Who may make a call. `engineer`: a person who runs the console with their own AWS credentials, or in local mode. The role
  * of the deployed function has nothing for these calls.
  */
 export type Role = 'reader' | 'operator' | 'engineer';

@@ -14,7 +14,7 @@ interface User {
   readonly groups?: readonly string[];
 }
 
-/** Whoever signs in is one of these. No password: nothing here is real. */
+/** The people who can sign in. They need no password: nothing here is real. */
 const USERS: Readonly<Record<string, User>> = {
   reader: { email: 'reader@example.com', email_verified: true },
   operator: { email: 'operator@example.com', email_verified: true, groups: ['mail operators'] },

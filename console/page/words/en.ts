@@ -20,10 +20,10 @@ export const en = {
   signingIn: 'Signing in …',
   signedOut: 'You are signed out.',
   signInFailed: 'You could not be signed in.',
-  notOnList: 'you are not on the list of this console. Ask whoever runs it',
+  notOnList: 'you are not on the list of this console. Ask the people who run it',
   signInUnreachable: 'The sign-in service does not answer. Try again in a minute.',
   signInRefused:
-    'The sign-in service knows you, but this console does not take its token. Tell whoever runs the console.',
+    'The sign-in service knows you, but this console rejects its token. Tell the people who run the console.',
   locked: 'This page opens only with its complete address.',
   lockedHint:
     'Open the address that “npm run console” printed in the terminal. It has a token at its end, a new one at every start.',
