@@ -10,11 +10,15 @@ import { withoutFirstNotices } from '../shared/first-notices.ts';
 const MAX_READ = 5_000;
 const MAX_DOMAINS = 25;
 
-/** What went wrong over a time, and how much of what was sent. */
-export async function overview(tables: Tables, { edges }: Asked<'overview'>): Promise<Answered<'overview'>> {
+/** The failures of a period, and how many mails were sent in it. Reads at most `maxRead` rows of each table. */
+export async function overview(
+  tables: Tables,
+  { edges }: Asked<'overview'>,
+  maxRead = MAX_READ,
+): Promise<Answered<'overview'>> {
   const from = edges[0] ?? '';
   const to = edges.at(-1) ?? '';
-  const all = { from, to, limit: MAX_READ, maxRead: MAX_READ, maxDays: 400 };
+  const all = { from, to, limit: maxRead, maxRead, maxDays: 400 };
   const [sent, failed] = await Promise.all([
     newestFirst(sentLogByDay(tables), all),
     newestFirst(bounceByDay(tables), all),
