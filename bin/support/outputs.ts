@@ -109,5 +109,5 @@ const startIn = (dir: string) =>
 /** The outputs alone. @throws as {@link readStack} does */
 export const readOutputs = async (file: string): Promise<StackOutputs> => (await readStack(file)).outputs;
 
-/** @throws ZodError where an output is missing */
+/** @throws ZodError if an output is missing */
 export const parseOutputs = (outputs: unknown): StackOutputs => stackOutputsSchema.parse(outputs);

@@ -86,7 +86,7 @@ export async function prepareTables(options: PrepareTablesOptions): Promise<Loca
   return tables;
 }
 
-/** DynamoDB Local gives every access key tables of its own, and each function has its own key. */
+/** Each function has its own access key. Without `-sharedDb`, DynamoDB Local has separate tables for each access key. */
 async function assertShared({ endpoint }: Database, region: string, table: LocalTable | undefined): Promise<void> {
   const other = dynamoDbClients(endpoint, region, 'another');
   try {
