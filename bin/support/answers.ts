@@ -1,4 +1,4 @@
-/** Answers to the questions of a command, and their sources. */
+/** Gets the answers to a command's questions from options, the environment, stdin or a person. */
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';

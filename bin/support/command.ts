@@ -1,4 +1,4 @@
-/** What all commands have in common. */
+/** Runs a command: reads its options, prints its help, and shows its errors. */
 import { type Options, parseOptions } from './options.ts';
 import { sentenceOf } from './terminal.ts';
 
@@ -57,8 +57,8 @@ export async function runCommand<Given extends Options>(
 
 /**
  * Fails if an option was given before `--`. npm keeps such an option for itself, so that `npm run replay --dry-run` would
- * change rows. npm shows it in a variable, which an `.npmrc` may set too, often with `yes=true`. So these options pass: one that is also
- * given after `--`, and one without which the command changes nothing.
+ * change rows. npm shows it in a variable, which an `.npmrc` may set too, often with `yes=true`. So these options pass: one
+ * that is also given after `--`, and one without which the command changes nothing.
  */
 function refuseWhatNpmKept({ command, options }: Usage, given: Readonly<Record<string, unknown>>): void {
   const kept = Object.entries(options).find(

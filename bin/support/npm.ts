@@ -1,4 +1,4 @@
-/** The npm process that runs a command. */
+/** Detects the end of the shell in which npm runs a command. */
 import { exists } from '../../local/processes.ts';
 
 const LOOK_EVERY_MS = 500;

@@ -1,4 +1,4 @@
-/** The outputs of a stack, from the file that cdk deploy or local mode wrote. */
+/** Reads the outputs of a stack from the file that cdk deploy or local mode wrote. */
 import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import * as z from 'zod';

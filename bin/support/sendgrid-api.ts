@@ -56,7 +56,7 @@ export class SendGridApi {
   readonly #origin: string;
   readonly #key: string;
 
-  /** @param outputs of which the address is taken: that of the account's region, or of local mode's simulator */
+  /** @param outputs give the URL: that of the account's region, or of local mode's simulator */
   constructor(outputs: StackOutputs, key: string) {
     if (isLocal(outputs) && outputs.SendGridApiUrl === undefined) {
       throw new Error('Cannot use these outputs: they have no SendGridApiUrl. Start local mode again');

@@ -1,4 +1,4 @@
-/** Lists as CSV. */
+/** Writes lists as CSV. */
 import type { Bounce, ListedMail } from '../shared/api.ts';
 
 const COLUMNS = [

@@ -39,7 +39,7 @@ export interface Feed<Row> {
   readonly error: string | undefined;
   /** How many rows appeared by themselves. */
   readonly arrived: number;
-  /** One function for each page of rows near the window, which returns these rows. The list adds and removes them. */
+  /** Functions that return the rows near the window, one for each page of rows. The list adds and removes them. */
   readonly visible: Set<() => readonly Row[]>;
   more(): void;
 }

@@ -7,7 +7,7 @@ interface Times {
   readonly to?: string | undefined;
 }
 
-/** The range that a filter and a range share; undefined if there is none, because DynamoDB refuses an empty range. */
+/** The times in both ranges; undefined if there are none, because DynamoDB refuses a range that ends before it starts. */
 export function boundsOf(
   filter: Times,
   range: Range | undefined,

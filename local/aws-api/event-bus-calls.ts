@@ -1,4 +1,4 @@
-/** EventBridge's call PutEvents on the default bus, which is a file here. */
+/** Answers EventBridge's call PutEvents. The default bus is a file here. */
 import { randomUUID } from 'node:crypto';
 import { appendFile } from 'node:fs/promises';
 import * as z from 'zod';

@@ -1,4 +1,4 @@
-/** Secrets as files, and Secrets Manager's calls on them. */
+/** Keeps secrets in files, and answers Secrets Manager's calls on them. */
 import { createHash, randomBytes } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import * as z from 'zod';

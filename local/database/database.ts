@@ -1,4 +1,4 @@
-/** The database: starts it, creates its tables, deletes expired items. */
+/** Starts the database, creates its tables, and deletes expired items. */
 import { setInterval } from 'node:timers/promises';
 import { DescribeTableCommand, type DynamoDBClient, ResourceNotFoundException } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';

@@ -1,4 +1,4 @@
-/** The filters of event source mappings. */
+/** Applies the filters of event source mappings. */
 import * as z from 'zod';
 import { jsonOrUndefined } from '../json.ts';
 

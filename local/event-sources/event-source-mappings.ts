@@ -62,7 +62,7 @@ export function startEventSourceMappings(options: EventSourceMappingsOptions): E
   };
 }
 
-/** Looks up what a mapping connects, so that errors come before any mapping starts. @returns the run of the mapping */
+/** Looks up what a mapping connects, so that errors come before any mapping starts. @returns a function that runs it */
 function runOf(
   logicalId: string,
   properties: MappingProperties,

@@ -1,4 +1,4 @@
-/** A stream's record as functions get it. */
+/** Makes the records that functions get from the engine's stream records. */
 import type { _Record, AttributeValue } from '@aws-sdk/client-dynamodb-streams';
 import * as z from 'zod';
 import { plainNumber } from './plain-number.ts';

@@ -1,4 +1,4 @@
-/** The template's queues. */
+/** Opens the template's queues. */
 import * as z from 'zod';
 import type { DataFolder } from '../data-folder.ts';
 import type { ResolvedTemplate } from '../stack/template.ts';

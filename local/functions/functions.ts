@@ -1,4 +1,4 @@
-/** The template's functions. */
+/** Makes the template's functions, ready to be invoked. */
 import * as z from 'zod';
 import type { DataFolder } from '../data-folder.ts';
 import type { ResolvedTemplate } from '../stack/template.ts';

@@ -1,4 +1,4 @@
-/** CloudFormation's intrinsic functions, as far as the stack uses them. */
+/** Resolves CloudFormation's intrinsic functions, as far as the stack uses them. */
 import * as z from 'zod';
 
 /** What references in a template stand for. */

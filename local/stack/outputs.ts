@@ -1,4 +1,4 @@
-/** The stack's outputs, with local addresses. */
+/** Makes the stack's outputs, with local addresses. */
 import * as z from 'zod';
 import type { LocalStack } from './physical-resources.ts';
 import type { ResolvedTemplate } from './template.ts';

@@ -31,7 +31,7 @@ export async function runDoctor(stack: Stack, options: DoctorOptions): Promise<b
     name: 'outputs',
     look: async () => ok(`of the stack ${stack.name}${context.local ? ', in local mode' : ''}`),
   };
-  // The checks of one group run at the same time, and the next group after them: its checks must not count what they post.
+  // The checks of a group run at the same time. A group starts when the previous one has ended, so as not to count its posts.
   const groups: Check[][] = [
     [outputs, ...tableChecks(context), ...secretChecks(context)],
     [...webhookChecks(context), ...consoleChecks(context)],

@@ -18,7 +18,7 @@ const SETUP_REPLACE = 'run `npm run setup -- --replace`';
 export function secretChecks({ outputs }: DoctorContext): Check[] {
   const webhook = webhookSecretOf(outputs).read();
   const sender = senderSecretOf(outputs).read();
-  // No unhandled rejection: each check that needs the secret reports the error.
+  // Prevents an unhandled rejection. Each check that needs a secret reports the error.
   for (const secret of [webhook, sender]) secret.catch(() => undefined);
   return [
     {

@@ -15,7 +15,7 @@ const TIMEOUT_MS = 15_000;
 export function webhookChecks({ outputs }: DoctorContext): Check[] {
   const secret = webhookSecretOf(outputs).read();
   secret.catch(() => undefined);
-  /** Posts until `status` is answered, as long as functions may still use the secret's previous value. */
+  /** Repeats a post that is not answered with `status`, as long as functions may still use the secret's previous value. */
   const postUntil = async (status: number, post: () => Promise<Answered>): Promise<Answered> => {
     const { changedAtMs } = await secret;
     for (;;) {

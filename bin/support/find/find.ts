@@ -22,7 +22,7 @@ export interface Answer {
   readonly mails: readonly FoundMail[];
   /** Whether there are older mails to the recipient than these. */
   readonly goesOn: boolean;
-  /** ISO 8601: the start of the time in which mails without an event were searched. */
+  /** ISO 8601: mails without an event were searched from this time on. */
   readonly back?: string;
   /** A similar address to which mail was sent lately: the text may be a misspelling of it. */
   readonly nearest?: string | undefined;

@@ -1,4 +1,4 @@
-/** CSV (RFC 4180), as SendGrid exports it and spreadsheets write it. */
+/** Reads and writes CSV (RFC 4180), as SendGrid exports it and spreadsheets write it. */
 
 /** A longer cell has a quotation mark that was never closed. */
 const CELL_MAX_LENGTH = 100_000;

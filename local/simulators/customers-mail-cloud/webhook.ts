@@ -1,4 +1,4 @@
-/** Customers Mail Cloud's webhook posts. */
+/** Makes Customers Mail Cloud's webhook posts. */
 import type { Pending } from '../outbox.ts';
 import type { WebhookPost } from '../webhook-post.ts';
 import type { CustomersMailCloudEvent } from './events.ts';
