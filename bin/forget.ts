@@ -13,10 +13,10 @@ import { tablesOf } from './support/stack-tables.ts';
 const NAMES: Readonly<Record<PersonalTable, string>> = { mail: 'Mail', sentLog: 'SentLog', bounce: 'Bounce' };
 const ROWS_PER_LINE = 50_000;
 const ERASED_PER_LINE = 500;
-/** Named in full, so that a person can look at them. */
+/** How many rows are listed by their keys, for a person to look at. */
 const MAX_NAMED = 20;
 
-/** As docs/security.md, "One person's data", says. */
+/** The same list as in docs/security.md, "One person's data". */
 const REMAINS = [
   'What remains, and for how long:',
   '  - point-in-time recovery of the three tables: 35 days',
@@ -102,7 +102,7 @@ function report(rows: readonly PersonalRow[], yes: boolean): void {
   if (staying.length > MAX_NAMED) console.log(`    and ${staying.length - MAX_NAMED} more`);
 }
 
-/** Only this person's part of each row: others have a right to theirs. */
+/** Exports only this person's part of each row: the rest may be about other people. */
 async function exportTo(file: string, address: string, rows: readonly PersonalRow[], keys: readonly string[]) {
   const own = rows.filter(({ erasure }) => erasure.kind !== 'mention');
   const ofTables = PERSONAL_TABLES.map((table) => [
@@ -112,7 +112,7 @@ async function exportTo(file: string, address: string, rows: readonly PersonalRo
   const content = { address, exportedAt: new Date().toISOString(), ...Object.fromEntries(ofTables) };
   const text = JSON.stringify(content, (_, value) => (value instanceof Set ? [...value] : value), 2);
   try {
-    // Never over another file: after an interruption there is less to export.
+    // Never overwrites a file: after an interrupted erasure, fewer rows are left to export.
     await writeFile(file, `${text}\n`, { flag: 'wx', mode: 0o600 });
   } catch (cause) {
     if (!isErrorWithCode(cause, 'EEXIST')) throw cause;

@@ -1,4 +1,4 @@
-/** `npm run setup`: what `cdk deploy` cannot do, with whom it needs: the keys of both providers, and their webhooks. */
+/** `npm run setup`: sets up what `cdk deploy` cannot: the keys of both providers, and their webhooks. */
 import { PROVIDERS } from '../lambda/mail/provider.ts';
 import { openAnswers, SENDING_KEY, SMTP_PASSWORD, WEBHOOK_KEY } from './support/answers.ts';
 import { isLocal } from './support/aws.ts';

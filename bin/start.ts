@@ -34,7 +34,7 @@ await runCommand(
       for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
         process.on(name, () => {
           firstAtMs ??= Date.now();
-          // npm passes on the Ctrl-C that the terminal has sent here already: that is no second one.
+          // One Ctrl-C arrives twice: from the terminal, and passed on by npm. The second signal is not a second Ctrl-C.
           if (name !== 'SIGHUP' && Date.now() - firstAtMs > SAME_SIGNAL_MS) {
             console.error('\nEnded at once. The next npm start clears up.');
             process.exit(130);

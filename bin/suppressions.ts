@@ -1,4 +1,4 @@
-/** `npm run suppressions`: says which addresses get no mail, and decides about them. */
+/** `npm run suppressions`: shows which addresses are suppressed, suppresses addresses, and allows them again. */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -21,14 +21,14 @@ import { readSuppressedAddresses } from './support/suppressions/list.ts';
 const SUPPRESSED = 3;
 const ROWS_PER_LINE = 50_000;
 const IMPORTED_PER_LINE = 10_000;
-/** The bad lines that are named. */
+/** How many bad lines are printed one by one. */
 const MAX_NAMED = 20;
 const COLUMNS = ['email', 'created', 'reason', 'by'] as const;
 
 const stateText = (email: string, suppressed: Suppressed | null): string =>
   `${email}: ${suppressed ? plain(suppressedText(suppressed)) : 'not suppressed'}`;
 
-/** A spreadsheet runs what begins so as a formula. An apostrophe makes it text; the reason is the words of a mail server. */
+/** An apostrophe keeps spreadsheets from running a text as a formula. A reason comes from a mail server. */
 const noFormula = (text: string) => (/^\s*[=+\-@|%]/.test(text) ? `'${text}` : text);
 
 const addresses = (count: number) => `${count} ${count === 1 ? 'address' : 'addresses'}`;
@@ -141,7 +141,7 @@ function progressOfReading(print: (line: string) => void) {
   };
 }
 
-/** Prints a line each time that so many more are done. */
+/** Prints a line when `done` has passed another multiple of `step`. */
 function progressBy(step: number, text: (done: string) => string, print: (line: string) => void = console.log) {
   let lines = 0;
   return (done: number) => {

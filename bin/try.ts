@@ -62,7 +62,7 @@ async function play(
   const second = `try-${stamp}-2`;
   const shop = { provider, from: '{"email":"shop@example.com","name":"さくら商店"}', subject: 'ご注文の確認' };
   const there = '{"email":"taro@example.jp","name":"山田太郎"}';
-  // Another one each time: after a bounce it gets no more mail.
+  // A new address in each run: after a bounce an address gets no more mail.
   const address = `bounce+${stamp.replace(/\D/g, '')}@example.jp`;
   const missing = `{"email":"${address}","name":"鈴木花子"}`;
 
@@ -140,7 +140,7 @@ async function play(
     throw new Error(`Cannot go on: the item ${id} is ${String(status)}${error ? `: ${String(error)}` : ''}`);
   }
 
-  /** Shows the events of a mail as they come, up to one of that state. */
+  /** Shows the events of a mail as they come, until one has the state. */
   async function untilState(messageId: string, state: string): Promise<void> {
     const shown = new Set<unknown>();
     await until(`the mail to be ${state}`, async () => {
@@ -186,7 +186,7 @@ async function play(
     console.log(`\n  ${good('✓')} you know who did not get it, and why`);
   }
 
-  /** Shows what applications are told of a failure, if the stack publishes it. */
+  /** Shows the event that applications get about a failure, if the stack publishes failures. */
   async function showEvent(row: Row): Promise<void> {
     const { PublishedEventsFile: file, PublishFailures } = outputs;
     if (file === undefined || PublishFailures !== 'on') return;
@@ -212,7 +212,7 @@ async function play(
     return Items ?? [];
   }
 
-  /** The Bounce rows of a mail, by way of its story, which names their keys. */
+  /** The Bounce rows of a mail, by their keys in its story. */
   async function bounces(messageId: string): Promise<Row[]> {
     const failures = (await story(messageId)).filter(({ state }) => OUTCOMES.some((failure) => failure === state));
     const rows = await Promise.all(
@@ -227,7 +227,7 @@ async function play(
   }
 }
 
-/** Those whose events the stack receives. */
+/** The providers whose events the stack receives. */
 function receivedProviders({ SendGridWebhookUrl, CustomersMailCloudWebhookUrl }: StackOutputs): Provider[] {
   const urls = { sendgrid: SendGridWebhookUrl, 'customers-mail-cloud': CustomersMailCloudWebhookUrl };
   return PROVIDERS.filter((provider) => urls[provider] !== undefined);

@@ -73,9 +73,11 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { outputs: { type: 'string', default: '.local/outputs.json' } },
 });
-const [address = 'bounce@example.com'] = positionals;
-const answer = await mayISend(address, await open(values.outputs));
-console.log(`${address}: ${answer ? 'send' : 'do not send'}`);
+const table = await open(values.outputs);
+for (const address of positionals) {
+  const answer = await mayISend(address, table);
+  console.log(`${address}: ${answer ? 'send' : 'do not send'}`);
+}
 
 /** Reads the file that `cdk deploy --outputs-file` or `npm start` wrote, and prepares the client. */
 async function open(outputsFile: string): Promise<BounceTable> {

@@ -4,12 +4,11 @@ import { localAwsCli } from './aws.ts';
 import { DEFAULT_DIR } from './outputs.ts';
 import { heading, shellWord } from './terminal.ts';
 
-/** In place of the address of a webhook. */
+/** Takes the place of the address of a webhook that the stack does not have. */
 const NOT_RECEIVED = 'not received: the setting `providers` leaves it out';
 
 const SIGN_IN = 'sign in as reader@example.com, operator@example.com, or a stranger whom it refuses';
 
-/** What `npm start` runs, and what to do with it. */
 export function welcome(
   outputs: Readonly<Record<string, string>>,
   dir: string,
@@ -17,7 +16,7 @@ export function welcome(
 ): string {
   const outputsFile = join(dir, 'outputs.json');
   const tryCommand = dir === DEFAULT_DIR ? 'npm run try' : `npm run try -- --outputs ${shellWord(outputsFile)}`;
-  // PowerShell takes the quotation marks of JSON away.
+  // No command for PowerShell, which removes the quotation marks of JSON.
   const byHand = platform === 'win32' ? '' : putItem(outputs);
   return `
 ${heading('Look at it')}

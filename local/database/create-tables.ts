@@ -62,7 +62,7 @@ export interface LocalTable {
  * Makes the template's tables where they are missing, and brings the stream and the indexes of the others up to date.
  *
  * @param dataHint says where the data is, for errors
- * @throws Error where a table is there with another key, which no update can change, or another stream.
+ * @throws Error if a table exists with another key, which no update can change, or with another stream.
  */
 export async function createTables(
   template: ResolvedTemplate,
@@ -119,7 +119,7 @@ async function create(client: DynamoDBClient, name: string, properties: TablePro
   return table;
 }
 
-/** CloudFormation and the API name some things differently; backups have no meaning here. */
+/** Some names differ between CloudFormation and the API. Backups are left out. */
 function createTableInput(name: string, properties: TableProperties): CreateTableCommandInput {
   const { GlobalSecondaryIndexes, SSESpecification, StreamSpecification } = properties;
   return {

@@ -40,7 +40,7 @@ export interface MappingTiming {
   readonly pollIntervalMs: number;
   /** Pause before a stream's batch is tried again; `retry` counts from 1. */
   readonly retryDelayMs: (retry: number) => number;
-  /** In place of the visibility timeouts of the template. */
+  /** Replaces the visibility timeouts of the template. */
   readonly visibilityTimeoutMs?: number | undefined;
 }
 

@@ -118,7 +118,8 @@ export function sampleOfSending(cases: readonly SendingCase[]): SendingCase[] {
   const isPlain = ({ letter, trouble, together }: SendingCase) =>
     (letter === 'sendgrid' || letter === 'smtp') && trouble.rounds === 1 && !together;
   const hasTurn = ({ letter, trouble }: SendingCase) =>
-    trouble.at !== 'storage' || (STORAGE_TROUBLES.indexOf(trouble.fault) + trouble.k) % 2 === (letter === 'smtp' ? 1 : 0);
+    trouble.at !== 'storage' ||
+    (STORAGE_TROUBLES.indexOf(trouble.fault) + trouble.k) % 2 === (letter === 'smtp' ? 1 : 0);
   const startsProcess = ({ trouble }: SendingCase) => /^killed|^no connection/.test(trouble.fault);
   const others = short.filter((kase) => !isPlain(kase) && !startsProcess(kase));
   return [...short.filter((kase) => isPlain(kase) && hasTurn(kase)), ...others.filter((_, n) => n % 61 === 0)];

@@ -1,4 +1,4 @@
-/** The doctor: every check, a line each. */
+/** The doctor: runs every check, and prints one line per check. */
 import type { Stack } from '../outputs.ts';
 import { MalformedSecret } from '../stack-secrets.ts';
 import { bad, faint, good, sentenceOf } from '../terminal.ts';
@@ -21,7 +21,7 @@ export const DOCTOR_OPTIONS = {
 const MARKS = { ok: good('ok  '), skipped: faint('skip'), fix: bad('FIX ') };
 
 /**
- * Looks at a whole stack, a line a check, and leaves no trace in it but a few lines in its logs.
+ * Checks a whole stack, and prints one line per check. It leaves nothing in the stack except a few lines in its logs.
  *
  * @returns whether there is nothing to fix
  */
@@ -31,7 +31,7 @@ export async function runDoctor(stack: Stack, options: DoctorOptions): Promise<b
     name: 'outputs',
     look: async () => ok(`of the stack ${stack.name}${context.local ? ', in local mode' : ''}`),
   };
-  // In groups: what can be looked at at one time, and after it what needs it to be at rest.
+  // The checks of a group run at the same time. A group starts when the previous one has ended, so as not to count its posts.
   const groups: Check[][] = [
     [outputs, ...tableChecks(context), ...secretChecks(context)],
     [...webhookChecks(context), ...consoleChecks(context)],

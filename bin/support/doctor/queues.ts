@@ -1,11 +1,11 @@
-/** Checks: the queues. */
+/** Checks: how many messages are in EventQueue and FailureQueue. */
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { counted } from '../../../local/counted.ts';
 import { clientSettings } from '../aws.ts';
 import type { DoctorContext } from './context.ts';
 import { type Check, fix, ok, type Verdict } from './verdict.ts';
 
-/** So many posts are recorded within a second or two. */
+/** Up to this many posts are recorded within a second or two. */
 const BUSY_MESSAGES = 100;
 
 /** One line per queue. */

@@ -1,4 +1,4 @@
-/** Checks: Bounce rows and mails that wait for a person. */
+/** Checks: Bounce rows, messages and items that somebody must look at. */
 import { paginateQuery } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../../lambda/aws/dynamodb.ts';
 import { readNoNews } from '../../../lambda/recipients/no-news.ts';
@@ -19,10 +19,10 @@ import { SAMPLE_FULL_MESSAGE_ID } from './sendgrid-webhook.ts';
 import { type Check, fix, ok, skipped } from './verdict.ts';
 
 const DAY_MS = 86_400_000;
-/** A page is 1 MB: what a look costs stays under a cent. */
+/** A page is 1 MB. With this limit a check costs less than a cent. */
 const MAX_PAGES = 20;
 
-/** Failures of the last days that were not understood, or joined no mail: by the index byDay, without a scan. */
+/** Counts unrecognized and unmatched Bounce rows of the last days, by the index byDay, without a scan. */
 export function rowCheck({ outputs, client, days }: DoctorContext): Check {
   return {
     name: 'Bounce rows',
@@ -68,7 +68,7 @@ export function rowCheck({ outputs, client, days }: DoctorContext): Check {
   };
 }
 
-/** Messages of which nothing was reported: this is what a lost webhook looks like. By the index byDay, without a scan. */
+/** Finds messages without an event, as a lost webhook leaves them, by the index byDay, without a scan. */
 export function noNewsCheck({ outputs, client }: Pick<DoctorContext, 'outputs' | 'client'>): Check {
   return {
     name: 'no news',
@@ -86,7 +86,7 @@ export function noNewsCheck({ outputs, client }: Pick<DoctorContext, 'outputs' |
 }
 
 /**
- * Mails that will not go out unless somebody sees to it.
+ * Counts items that will not be sent unless somebody acts.
  *
  * @param waitMs how long an item may normally be without a status
  */

@@ -14,11 +14,11 @@ import { type Check, fix, NOT_RECEIVED, ok, skipped, type Verdict } from './verd
 const SETUP = 'run `npm run setup`';
 const SETUP_REPLACE = 'run `npm run setup -- --replace`';
 
-/** One line on their shape, then one per provider for sending and for events: whether they are set, and accepted. */
+/** One check of their shape, then one per provider for sending and for events: whether the values are set, and accepted. */
 export function secretChecks({ outputs }: DoctorContext): Check[] {
   const webhook = webhookSecretOf(outputs).read();
   const sender = senderSecretOf(outputs).read();
-  // Each check that needs a secret reports the error.
+  // Prevents an unhandled rejection. Each check that needs a secret reports the error.
   for (const secret of [webhook, sender]) secret.catch(() => undefined);
   return [
     {

@@ -66,7 +66,7 @@ export function testPostCheck({ outputs, sendGrid, client }: DoctorContext, pati
     );
     return Items;
   };
-  // Never the log row of a mail, should somebody have logged one under this id.
+  // Only events: somebody may have logged a message under this id.
   const story = () =>
     query(outputs.SentLogTableName, 'messageId', SAMPLE_MESSAGE_ID, { name: 'entry', begins: EVENT_ENTRY_PREFIX });
   const bounces = () => query(outputs.BounceTableName, 'fullMessageId', SAMPLE_FULL_MESSAGE_ID);
@@ -100,7 +100,7 @@ export function testPostCheck({ outputs, sendGrid, client }: DoctorContext, pati
   };
 }
 
-/** The count once it is not 0 and stays as it is for a while: a post is recorded in several requests. */
+/** Waits until the count is not 0 and stays the same for a second: a post is recorded in several requests. */
 async function atRest(count: () => Promise<number>, patienceMs: number): Promise<number> {
   const deadlineMs = Date.now() + patienceMs;
   let last = 0;

@@ -16,7 +16,7 @@ const errorSchema = z.object({ code: z.string().optional(), response: z.string()
 export async function smtpVerdict(account: SmtpAccount, outputs: StackOutputs): Promise<Verdict> {
   const server = `${account.host}:${account.port}`;
   const local = isLocal(outputs);
-  // In local mode, only its own SMTP server.
+  // In local mode only its own SMTP server is asked.
   const isElsewhere =
     !['localhost', '127.0.0.1'].includes(account.host) || !outputs.SmtpUrl?.endsWith(`:${account.port}`);
   if (local && isElsewhere) {

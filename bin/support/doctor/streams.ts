@@ -1,4 +1,4 @@
-/** Check: the streams and who reads them. */
+/** Check: whether the stream of each table has an enabled reader. */
 import { DescribeTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
   type EventSourceMappingConfiguration,
@@ -8,7 +8,6 @@ import {
 import type { DoctorContext } from './context.ts';
 import { type Check, fix, ok, skipped } from './verdict.ts';
 
-/** Whether the stream of each table has a reader that is enabled. */
 export function streamCheck({ outputs, dynamo, local }: DoctorContext): Check {
   return {
     name: 'streams',
@@ -33,7 +32,7 @@ export interface StreamClients {
   readonly lambda: LambdaClient;
 }
 
-/** @param tables names by logical id */
+/** @param tables the tables' names by logical id */
 export async function streamProblems(
   tables: Readonly<Record<string, string>>,
   clients: StreamClients,
@@ -50,7 +49,7 @@ export async function streamProblems(
   return (await Promise.all(problems)).flat().filter((problem) => problem !== '');
 }
 
-/** The alarm LateStreams says whether a reader is late. */
+/** `""` if the mapping works. Whether it is late is not checked here: the alarm LateStreams says so. */
 function mappingProblem(table: string, mapping: EventSourceMappingConfiguration): string {
   const { State, LastProcessingResult = '' } = mapping;
   if (State !== 'Enabled') return `the mapping of ${table} is ${State}: enable it in the Lambda console`;

@@ -1,4 +1,4 @@
-/** How far a mail got with a recipient, as one can read it out on the phone. */
+/** The state of a mail for one recipient, as a sentence that can be read out on the phone. */
 import type { FoundMail, FoundRecipient } from '../../../lambda/recipients/found-mail.ts';
 import { LEFT_OUT } from '../../../lambda/recording/rows.ts';
 
@@ -8,7 +8,7 @@ const PROVIDER_NAMES: Readonly<Record<string, string>> = {
 };
 
 /**
- * @param nowMs the year is said only if it is another than now
+ * @param nowMs the year is left out if it is the current one
  * @param timeZone an IANA name; by default the machine's own
  */
 export function outcomeSentence(

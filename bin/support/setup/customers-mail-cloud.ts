@@ -34,7 +34,7 @@ export async function rotateApiKey(setup: Setup): Promise<void> {
   if (apiKeys.length > 0) say('When it is entered there: --retire customers-mail-cloud takes the old one out.');
 }
 
-/** Keeps the key that was added last. */
+/** Keeps only the key that was added last. */
 export async function retireApiKeys({ webhookSecret }: Setup): Promise<void> {
   title('Customers Mail Cloud, old api_keys');
   const { apiKeys } = (await webhookSecret.read()).value.customersMailCloud;

@@ -59,7 +59,7 @@ async function create(api: SendGridApi, url: string): Promise<EventWebhook> {
   return created;
 }
 
-/** The steps without the signature, which is already set up. */
+/** Whether the webhook has the settings that Todoke needs. Its signature is not checked: it is switched on before. */
 function isReady(webhook: EventWebhook): boolean {
   const unwanted = Object.entries(WEBHOOK_EVENTS).some(([event, on]) => !on && webhook[event] === true);
   return webhookProblems({ ...webhook, public_key: 'there' }).length === 0 && !unwanted;
@@ -68,7 +68,7 @@ function isReady(webhook: EventWebhook): boolean {
 const settings = (url: string) => ({ url, enabled: true, ...WEBHOOK_EVENTS });
 const eventNames = () => Object.entries(WEBHOOK_EVENTS).flatMap(([event, on]) => (on ? [event] : []));
 
-/** To the end of the list: those before them stay accepted. */
+/** Adds keys at the end of the list. Earlier keys stay accepted. */
 async function addPublicKeys({ webhookSecret }: Setup, keys: readonly string[]): Promise<void> {
   const { sendgridPublicKeys: known } = (await webhookSecret.read()).value;
   const all = [...new Set([...known, ...keys])];
@@ -80,7 +80,7 @@ async function addPublicKeys({ webhookSecret }: Setup, keys: readonly string[]):
   done(`public key: stored, and in use within a minute (${counted(all.length, 'key')} accepted)`);
 }
 
-/** Keeps what SendGrid signs with now: as its webhooks say, or, where they cannot be asked, the key that was added last. */
+/** Keeps only the keys of the enabled webhooks. Without a webhook key or a webhook, keeps the key that was added last. */
 export async function retirePublicKeys({ outputs, webhookKey, webhookSecret }: Setup): Promise<void> {
   const { sendgridPublicKeys: known } = (await webhookSecret.read()).value;
   const current =

@@ -31,7 +31,7 @@ export async function setUpSendGridSending(setup: Setup): Promise<void> {
   done('API key: stored, and in use within a minute');
 }
 
-/** @throws Error where SendGrid does not take the key, or it may not send */
+/** @throws Error if SendGrid does not accept the key, or it may not send */
 async function checkScopes({ outputs }: Setup, key: string): Promise<void> {
   const scopes = await new SendGridApi(outputs, key).scopes().catch((cause: unknown) => {
     throw new Error(

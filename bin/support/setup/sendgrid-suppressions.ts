@@ -1,4 +1,4 @@
-/** Takes over SendGrid's suppression lists. */
+/** Imports SendGrid's suppression lists. */
 import { messageOf } from '../../../local/files.ts';
 import { SendGridApi, SUPPRESSION_LISTS, type SuppressionList } from '../sendgrid-api.ts';
 import { tablesOf } from '../stack-tables.ts';
@@ -9,7 +9,7 @@ import { done, type Setup, say, title } from './step.ts';
  * Offers to import SendGrid's bounces, spam reports and invalid addresses, if the key may read them. Does nothing without a
  * key.
  *
- * @param isWanted whether it is asked for already
+ * @param isWanted whether an option asks for the import, so that no question is needed
  */
 export async function offerSuppressions({ outputs, answers, webhookKey }: Setup, isWanted: boolean): Promise<void> {
   if (webhookKey === '') return;

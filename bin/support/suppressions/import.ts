@@ -1,4 +1,4 @@
-/** Takes over a list of addresses that get no mail, as decisions. */
+/** Imports a list of addresses, with a decision to suppress each of them. */
 import { setMaxListeners } from 'node:events';
 import { batchPut, type Put } from '../../../lambda/aws/dynamodb.ts';
 import { parseAddresses } from '../../../lambda/mail/address.ts';
@@ -16,26 +16,26 @@ export interface Entry {
   readonly created: string;
 }
 
-/** A line that cannot be taken over. */
+/** A line that cannot be imported. */
 export interface BadLine {
   readonly line: number;
   readonly why: string;
 }
 
 /**
- * The time of a decision that has none: older than every other row, so that it undoes no decision to allow. It is always
- * the same, so that the same list makes the same rows.
+ * The time of an entry without a date. It is older than every other row, so that the import overrides no decision to allow.
+ * It is always the same, so that the same list makes the same rows.
  */
 const UNDATED_MS = 0;
 
-/** Rows that are written together. Nothing else of a list is in memory. */
+/** How many rows are written together. No more of a list is in memory. */
 const ROWS_AT_ONCE = 500;
 const TIMEOUT_MS = 120_000;
 
 /**
  * Writes a decision to suppress for each address of a list. Doing it again writes the same rows.
  *
- * @param progress is told after each batch how many are written
+ * @param progress called after each batch with the number of rows that are written
  * @returns how many addresses were written
  */
 export async function importEntries(
