@@ -55,7 +55,9 @@ const storyOf = async (messageId: unknown) =>
   (await at.sentLog()).filter((row) => row['messageId'] === messageId && row['state'] !== undefined);
 const leftOutOf = async (id: string) =>
   (await at.bounces()).filter((row) => row['mailId'] === id && row['type'] === 'suppressed');
-const lookUps = () => at.proxy.calls.filter(({ action }) => action === 'Query').length;
+/** A busy machine may retry one. */
+const lookUps = () =>
+  new Set(at.proxy.calls.flatMap(({ action, invocation }) => (action === 'Query' ? [invocation] : []))).size;
 
 describe.each(['sendgrid', CMC])('%s', (provider) => {
   test('a suppressed recipient is left out, and the others get the message', async () => {
