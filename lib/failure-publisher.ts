@@ -1,4 +1,6 @@
-/** Publishes failures on the account's event bus, and joins again what a late write put back. */
+/**
+ * The construct of publish-failures, which publishes failures, and joins unmatched rows whose mail is logged by now.
+ */
 import { ArnFormat, Duration, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';

@@ -1,4 +1,4 @@
-/** Todoke in one account and region: what receives, what sends, what joins, and what they keep. */
+/** The stack: connects all constructs, and declares the outputs. */
 import { CfnOutput, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { Provider } from '../lambda/mail/provider.ts';
