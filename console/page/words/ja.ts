@@ -21,7 +21,7 @@ export const ja: Words = {
   otherLanguage: 'English',
   mode_local: 'ローカルモード: ここから送信しても、実際には誰にも届きません',
   mode_deployed: 'デプロイ済みのスタックを、お使いの AWS 認証情報で表示しています',
-  mode_team: 'チーム用コンソール: 検索は記録されます',
+  mode_team: 'チーム用コンソール: 検索や操作は記録されます',
   readOnly: '閲覧のみ',
   signIn: 'サインイン',
   signOut: 'サインアウト',
