@@ -146,7 +146,9 @@ describePage('the mail to an address', () => {
     await page.getByText(/^This address is suppressed since a decision on .*: decided in the console$/).waitFor();
     await expectAccessible(page);
     await page.getByRole('button', { name: '日本語' }).click();
-    await page.getByText(/ の設定により、このアドレスへの送信を停止しています: decided in the console$/).waitFor();
+    await page
+      .getByText(/ の担当者の操作により、このアドレスへの送信を停止しています: decided in the console$/)
+      .waitFor();
     await page.getByRole('button', { name: 'このアドレスへの送信を再開する' }).click();
     await page.getByRole('button', { name: 'このアドレスへの送信を停止する' }).waitFor();
     const decisions = (await stack().allBounces()).filter(({ toEmail }) => toEmail === 'decided@example.jp');
@@ -272,7 +274,7 @@ describePage('the mail to an address', () => {
     await find(page, TARO);
     await page.getByText('読み込めませんでした: コンソールのサーバーの応答を読み取れません。').waitFor();
     await page.unroute('**/api/recipient');
-    await page.getByText('10 件、最新は').waitFor();
+    await page.getByText('10 件のメールがあります。最新は').waitFor();
     await expectAccessible(page);
     await page.setViewportSize({ width: 375, height: 667 });
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
