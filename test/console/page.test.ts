@@ -183,7 +183,7 @@ describePage('the page', () => {
     await page.getByLabel('Content type').selectOption('application/json');
     await page.getByLabel('Body').fill('{"no": "list"}');
     await page.getByRole('button', { name: 'Post it' }).click();
-    await outcome.getByText('400').waitFor();
+    await outcome.getByText('400', { exact: true }).waitFor();
     await outcome.getByText('it is not an array of events').waitFor();
 
     await page.getByRole('button', { name: '日本語' }).click();
