@@ -34,7 +34,10 @@ export const sendGridRegion = z.enum(['global', 'eu'], { error: 'must be global 
 /** An address, `@` and a domain, or `group:` and the name of a group. */
 const member = z
   .string()
-  .regex(/^(?:[^\s@:,]+@|@)[^\s@:,]+$|^group:\S.*$/, 'must be an address, @ and a domain, or group: and a name');
+  .regex(
+    /^(?:[^\s@:,]+@|@)[^\s@:,]+$|^group:\S.*$/,
+    'must be an address, a domain such as @example.com, or a group such as group:mail-support',
+  );
 
 /** A text with commas, or a list in cdk.json. They stand in the function's environment, which has 4 KB. */
 const members = z
@@ -86,7 +89,7 @@ const settingsSchema = z.strictObject({
   apiGatewayAccountRole: z.enum(['create', 'existing'], { error: 'must be create or existing' }).default('create'),
   /** The OpenID provider that signs people in to the console, as its tokens name it; no console is deployed if left out. */
   consoleIssuer: z
-    .url({ protocol: /^https$/, error: 'must be an address that starts with https://' })
+    .url({ protocol: /^https$/, error: 'must be a URL that starts with https://' })
     .refine((issuer) => !MANY_TENANTS.test(issuer), { error: 'must be the issuer of your own tenant' })
     .optional(),
   /** The console as it is registered at that provider. */

@@ -112,7 +112,7 @@ export async function recordEvents(
     const invalid = await batchPut(store.client, withoutRepeated(puts), signal);
     if (invalid.length === 0) return;
     // Never expected: rows are made within DynamoDB's limits. A row that it still refuses is kept as text.
-    log('error', 'DynamoDB does not take some rows: they are kept as unrecognized', {
+    log('error', 'Cannot store some rows as they are: DynamoDB rejects them, so they are stored as unrecognized', {
       rows: invalid.length,
       errors: [...new Set(invalid.map(({ error }) => error.name))],
     });

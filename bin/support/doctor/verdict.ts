@@ -12,7 +12,7 @@ export const skipped = (says: string): Verdict => ({ state: 'skipped', says });
 export const fix = (says: string): Verdict => ({ state: 'fix', says });
 
 /** Why a check of a webhook is skipped that the stack does not have. */
-export const NOT_RECEIVED = 'the setting `providers` leaves it out';
+export const NOT_RECEIVED = 'the setting `providers` leaves this provider out';
 
 /** One line of the doctor's. What `look` throws is something to fix. */
 export interface Check {
