@@ -21,7 +21,7 @@ const REMAINS = [
   'What remains, and for how long:',
   '  - point-in-time recovery of the three tables: 35 days',
   '  - the streams of the three tables: 1 day',
-  '  - EventQueue: events that are not recorded yet, for seconds usually, for at most 14 days; FailureQueue: for at most 14 days',
+  '  - EventQueue: events that are not recorded yet, usually for seconds, at most 14 days; FailureQueue: at most 14 days',
   '  - logs: they contain no address',
   '  - what the provider keeps, such as its suppression lists; and what you exported or backed up yourself',
   'A later post of a provider can bring a row back. SendGrid repeats posts for a day, and a bounce or a complaint may come days later: run this command again in a week.',

@@ -94,7 +94,10 @@ async function play(
     show('Bounce', 'the recipient was left out', row, ['toEmail', 'outcome', 'type', 'reason', 'mailId']);
   }
 
-  say('4. The same, with the address allowed', `As this command does: npm run suppressions -- remove ${address}`);
+  say(
+    '4. The same, with the address allowed',
+    `The address is allowed first, as by: npm run suppressions -- remove ${address}`,
+  );
   await decide(tablesWith(outputs, client), { email: address, outcome: 'allowed', reason: 'try', atMs: Date.now() });
   await editFirst();
   const again = await follow(first);

@@ -57,7 +57,7 @@ async function sendGridSending({ sendgridApiKey: key }: SenderSecret, outputs: S
   const scopes = await new SendGridApi(outputs, key).scopes().catch((error: unknown) => messageOf(error));
   if (typeof scopes === 'string') {
     return fix(
-      `SendGrid does not accept the API key: ${scopes}. ${SETUP_REPLACE} with another key. An account in the EU needs the setting sendgridRegion eu`,
+      `SendGrid does not accept the API key: ${scopes}; ${SETUP_REPLACE} with another key. An account in the EU needs the setting sendgridRegion eu`,
     );
   }
   if (!scopes.includes('mail.send')) return fix(`the API key may not send mail (mail.send): ${SETUP_REPLACE}`);

@@ -98,7 +98,7 @@ export async function retirePublicKeys({ outputs, webhookKey, webhookSecret }: S
 }
 
 function sayMenuSteps({ outputs }: Setup): void {
-  say(`If ${WEBHOOK_KEY} has a key that may edit webhooks, this command does the following. By hand, in SendGrid:`);
+  say(`If ${WEBHOOK_KEY} has a key that may edit webhooks, this command does these steps. By hand, in SendGrid:`);
   steps([
     'Settings → Mail Settings → Event Webhooks → Create new webhook',
     `Post URL: ${outputs.SendGridWebhookUrl}`,

@@ -81,7 +81,7 @@ export const en = {
   cause_complaint: 'spam complaint',
   cause_unknown: 'unknown cause',
   unmatched: 'unmatched',
-  unmatchedHint: 'SentLog has no log row of this message',
+  unmatchedHint: 'No log row of this message was found in SentLog',
 
   sendTitle: 'Send a mail',
   sendIntroLocal:

@@ -114,7 +114,7 @@ function failedHandover(error: unknown): NotSent {
   const { code, response } = parsed.data;
   const answer = `${code}${providerWords(response.body)}`;
   if (isOfSender(code, response.body)) {
-    const advice = 'verify the address in from as a Sender Identity at SendGrid, or change the attribute from';
+    const advice = 'verify this sender address as a Sender Identity at SendGrid, or change the attribute from';
     return notSent('refused', 'sender', `SendGrid refused the mail (${answer}): ${advice}`);
   }
   if (code === 401 || code === 403) {

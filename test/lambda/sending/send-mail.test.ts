@@ -573,7 +573,7 @@ describe('what will not pass ends at once, in words for a person', () => {
     [
       400,
       '{"errors":[{"message":"The from address does not match a verified Sender Identity.","field":"from"}]}',
-      /^SendGrid refused the mail \(400: from: The from address does not match a verified Sender Identity\.\): verify the address in from .*\. To send it again, fix this and delete the attribute status$/,
+      /^SendGrid refused the mail \(400: from: The from address does not match a verified Sender Identity\.\): verify this sender address .*\. To send it again, fix this and delete the attribute status$/,
     ],
     [413, '<html>413</html>', /^SendGrid refused the mail \(413\)/],
     [

@@ -202,7 +202,7 @@ describe('the API key is refused', () => {
     expect(await failureOf(send())).toMatchObject({
       kind: 'refused',
       blames: 'sender',
-      reason: `SendGrid refused the mail (403: from: ${message}): verify the address in from as a Sender Identity at SendGrid, or change the attribute from`,
+      reason: `SendGrid refused the mail (403: from: ${message}): verify this sender address as a Sender Identity at SendGrid, or change the attribute from`,
     });
   });
 
