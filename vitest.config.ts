@@ -3,9 +3,9 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // More workers than most machines have cores: the long tests mostly wait for the processes that they started.
-    maxWorkers: 3,
-    // Files share what they import: that takes as long as their tests.
+    // More workers than cores on most machines, because the long tests mostly wait for the processes that they started.
+    maxWorkers: 5,
+    // Test files share imported modules, because to import them takes as long as the tests.
     isolate: false,
     globalSetup: ['test/end-to-end/synthesize-once.ts'],
     setupFiles: ['test/quiet-log.ts', 'test/after-file.ts'],
@@ -14,12 +14,12 @@ export default defineConfig({
     hookTimeout: 120_000,
     env: {
       AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
-      // The policies are resolved for this region; local mode takes it from here.
+      // Local mode runs in this region, for which the tests expect the policies.
       AWS_REGION: 'ap-northeast-1',
-      // All servers that are asked are on this machine.
+      // The tests call only servers on this machine.
       NO_PROXY: '*',
     },
-    // A lamp, not a goal (docs/testing.md). Code that runs in processes of its own, such as the bundles of local mode, is not seen.
+    // To find gaps, not as a goal (docs/testing.md). Code in other processes, such as local mode's bundles, is not counted.
     coverage: {
       include: ['bin/**', 'console/server/**', 'console/shared/**', 'lambda/**', 'lib/**', 'local/**'],
       exclude: ['test/**'],

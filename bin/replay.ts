@@ -1,4 +1,4 @@
-/** `npm run replay`: gives what was not understood, and what joined nothing, another try. */
+/** `npm run replay`: tries again to understand unrecognized Bounce rows, and to join unmatched ones. */
 import { DeleteCommand, type DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../lambda/aws/dynamodb.ts';
 import { forEachConcurrently } from '../lambda/aws/for-each-concurrently.ts';
@@ -19,10 +19,10 @@ import { sentenceOf } from './support/terminal.ts';
 await runCommand(
   {
     command: 'npm run replay',
-    does: 'runs unrecognized and unmatched Bounce rows through the code and the sent log of today',
+    does: 'reads unrecognized Bounce rows again with the current code, and looks again for the log rows of unmatched ones',
     options: {
       outputs: OUTPUTS_OPTION,
-      'dry-run': { default: false, help: 'only says what would be done' },
+      'dry-run': { default: false, help: 'only shows what would be done' },
     },
   },
   async (options) => {
@@ -30,7 +30,7 @@ await runCommand(
     const timeZone = outputs.CustomersMailCloudTimeZone;
     if (timeZone === undefined) {
       throw new Error(
-        'Cannot replay: the outputs have no CustomersMailCloudTimeZone. They are of an older deployment: deploy again',
+        'Cannot replay: the outputs have no CustomersMailCloudTimeZone. They are from an older version: deploy again',
       );
     }
     const client = documentClientOf(outputs);
@@ -39,7 +39,7 @@ await runCommand(
       looked: 0,
       recognized: 0,
       stillUnrecognized: 0,
-      forPeople: 0,
+      notWhole: 0,
       joined: 0,
       stillUnmatched: 0,
       failed: 0,
@@ -61,7 +61,7 @@ await runCommand(
       const joined = await joinUnmatched(unmatched, store, { dryRun: options['dry-run'], onError });
       counts.recognized += recognized;
       counts.stillUnrecognized += unrecognized.length - recognized;
-      counts.forPeople += unrecognized.filter((row) => rawEventOf(row) === undefined).length;
+      counts.notWhole += unrecognized.filter((row) => rawEventOf(row) === undefined).length;
       counts.joined += joined;
       counts.stillUnmatched += unmatched.length - joined;
       if (counts.looked > rows.length) console.log(`… ${counted(counts.looked, 'row')}`);
@@ -69,13 +69,15 @@ await runCommand(
     console.log(`Looked at ${counted(counts.looked, 'unrecognized or unmatched row')} of ${outputs.BounceTableName}.`);
     const done = options['dry-run'] ? 'would now be' : 'now';
     console.log(`  ${counts.recognized} ${done} recognized, ${counts.stillUnrecognized} still unrecognized`);
-    if (counts.forPeople > 0) {
-      console.log(`    ${counts.forPeople} of these a person must read: not the whole event was kept`);
+    if (counts.notWhole > 0) {
+      console.log(
+        `    ${counts.notWhole} of the unrecognized rows cannot be replayed, because the whole event was not kept. A person must read them`,
+      );
     }
     console.log(
-      `  ${counts.joined} ${done} joined with the mail, ${counts.stillUnmatched} whose mail is not in the sent log`,
+      `  ${counts.joined} ${done} joined with a log row, ${counts.stillUnmatched} still without a log row in SentLog`,
     );
-    if (options['dry-run']) console.log('Nothing was changed. Without --dry-run it will be.');
+    if (options['dry-run']) console.log('Nothing was changed. Without --dry-run, the rows are changed.');
     if (counts.failed > 0) {
       throw new Error(`Cannot replay ${counted(counts.failed, 'row')}: the lines with CANNOT say which, and why`);
     }
@@ -103,7 +105,7 @@ interface Replay {
   readonly onError: (row: Row, error: unknown) => void;
 }
 
-/** @returns how many rows are understood now: each is recorded as what it is, and then removed as what it was */
+/** Records the events of the rows that are understood now, and deletes these rows. @returns how many they are */
 async function replayUnrecognized(rows: Row[], { store, timeZone, dryRun, onError }: Replay): Promise<number> {
   let understood = 0;
   await forEachConcurrently(rows, async (row) => {
@@ -131,8 +133,8 @@ function eventsOf(row: Row, timeZone: string): MailEvent[] {
 }
 
 /**
- * What the provider sent; undefined where that was shortened, or where a row was kept as text that DynamoDB did not take:
- * a row is no event, though it has the fields of one.
+ * The event as the provider sent it. Undefined if it was shortened, or if `rawEvent` holds a row that DynamoDB refused: a
+ * row is not an event, although it has the fields of one.
  */
 function rawEventOf(row: Row): unknown {
   const raw = jsonOrUndefined(String(row['rawEvent']));
@@ -140,13 +142,13 @@ function rawEventOf(row: Row): unknown {
   return isRow ? undefined : raw;
 }
 
-/** Rows live as long as the stack's setting said when they were written. */
+/** The retention that the stack had when the row was written; 0 for no limit. */
 function retentionDaysOf(row: Row): number {
   if (typeof row['expiresAt'] !== 'number') return 0;
   return Math.round((row['expiresAt'] - Date.parse(String(row['receivedAt'])) / 1000) / 86_400);
 }
 
-/** Unless the event was recorded under the same key, in place of what it was. */
+/** Deletes the row, unless its event was recorded under the same key and has replaced it. */
 async function removeUnrecognized({ fullMessageId, eventId }: Row, store: EventStore): Promise<void> {
   try {
     await store.client.send(

@@ -5,7 +5,7 @@ import { SettingsError, settingsFromContext } from '../lib/settings.ts';
 import { TodokeStack } from '../lib/todoke-stack.ts';
 
 const app = new App();
-// A finding ends the synthesis; lib/acknowledge.ts accepts one.
+// Each finding ends the synthesis, except those that lib/acknowledge.ts accepts.
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 try {
   const settings = settingsFromContext(app.node);

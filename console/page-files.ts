@@ -1,17 +1,17 @@
-/** The files of the page, bundled: for this machine, and at synthesis for the deployed function. */
+/** Bundles the files of the page: for the console on this machine, and at synthesis for the deployed function. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 
-/** What is served, by path. */
+/** The served files by path. */
 export type PageFiles = ReadonlyMap<string, { readonly type: string; readonly body: string | Uint8Array }>;
 
 const pageFolder = fileURLToPath(new URL('page', import.meta.url));
 
 let bundled: PageFiles | undefined;
 
-/** The page, bundled into memory once per process. The names of scripts and styles have a hash of what is in them. */
+/** The page, bundled into memory once per process. The names of script and style sheet contain a hash of their content. */
 export function bundledPage(): PageFiles {
   bundled ??= bundlePage();
   return bundled;
@@ -37,12 +37,12 @@ function bundlePage(): PageFiles {
     if (file === undefined) throw new Error(`Cannot bundle the page: there is no ${ending}`);
     return { path: file.path.replace(/^.*[\\/]/, '/'), body: file.contents };
   };
-  const still = (name: string) => readFileSync(join(pageFolder, name), 'utf8');
+  const unbundled = (name: string) => readFileSync(join(pageFolder, name), 'utf8');
   const [script, style] = [built('.js'), built('.css')];
-  const html = still('index.html').replace('/console.js', script.path).replace('/console.css', style.path);
+  const html = unbundled('index.html').replace('/console.js', script.path).replace('/console.css', style.path);
   return new Map<string, { type: string; body: string | Uint8Array }>([
     ['/', { type: 'text/html; charset=utf-8', body: html }],
-    ['/icon.svg', { type: 'image/svg+xml', body: still('icon.svg') }],
+    ['/icon.svg', { type: 'image/svg+xml', body: unbundled('icon.svg') }],
     [script.path, { type: 'text/javascript; charset=utf-8', body: script.body }],
     [style.path, { type: 'text/css; charset=utf-8', body: style.body }],
   ]);

@@ -1,8 +1,8 @@
 /**
- * Asks whether mail may be sent to an address. send-mail asks this by itself; an application that sends by itself asks for
- * each recipient of a message, cc and bcc included, and leaves out those that it may not send to.
+ * Checks whether an address is suppressed. send-mail does this itself. An application that sends its own mail checks
+ * each recipient of a message, cc and bcc included, and leaves out those that are suppressed.
  *
- * Beside a running `npm start`:
+ * While `npm start` is running:
  *
  *     npx tsx examples/may-i-send.ts bounce@example.com
  *
@@ -10,7 +10,7 @@
  *
  *     npx tsx examples/may-i-send.ts --outputs cdk-outputs.json somebody@example.com
  *
- * Copy mayISend and what follows it up to the line; the rest is for the command line.
+ * Copy everything above the dashed line. The rest is for the command line.
  */
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -18,13 +18,13 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, paginateQuery } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
 
-/** Where Todoke keeps failures and decisions: the output BounceTableName of its stack. */
+/** The Bounce table. Its name is the output BounceTableName of the stack. */
 interface BounceTable {
   readonly client: DynamoDBDocumentClient;
   readonly name: string;
 }
 
-/** As much of a row as the question needs. */
+/** The attributes of a row that decide. */
 const rowSchema = z.object({
   occurredAt: z.string(),
   outcome: z.string().optional(),
@@ -34,9 +34,10 @@ const rowSchema = z.object({
 type Row = z.infer<typeof rowSchema>;
 
 /**
- * Whether mail may be sent to an address: the newest row that decides counts. If this throws, ask again, and do not send.
+ * Whether mail may be sent to an address. The newest row that suppresses or allows it decides. If this throws, do not
+ * send: try again later.
  *
- * @param address with a domain in ASCII
+ * @param address its domain must be in ASCII (`xn--…` if it is internationalized)
  */
 async function mayISend(address: string, table: BounceTable): Promise<boolean> {
   let deciding: Row | undefined;
@@ -49,16 +50,16 @@ async function mayISend(address: string, table: BounceTable): Promise<boolean> {
   };
   for await (const { Items } of paginateQuery({ client: table.client }, newestFirst)) {
     for (const row of z.array(rowSchema).parse(Items)) {
-      if (deciding !== undefined && row.occurredAt !== deciding.occurredAt) return sends(deciding) ?? true;
-      // Of rows of the same time, a decision of a person counts.
-      if (sends(row) !== undefined && (deciding === undefined || isDecision(row))) deciding = row;
+      if (deciding !== undefined && row.occurredAt !== deciding.occurredAt) return allows(deciding) ?? true;
+      // If rows have the same time, a person's decision counts.
+      if (allows(row) !== undefined && (deciding === undefined || isDecision(row))) deciding = row;
     }
   }
-  return deciding === undefined || (sends(deciding) ?? true);
+  return deciding === undefined || (allows(deciding) ?? true);
 }
 
-/** Whether a row says to send or not; undefined if it decides nothing. */
-function sends({ outcome, bounceClass, type }: Row): boolean | undefined {
+/** Whether a row allows mail to its address; undefined if it decides nothing. */
+function allows({ outcome, bounceClass, type }: Row): boolean | undefined {
   if (outcome === 'allowed') return true;
   if (outcome === 'suppressed' || outcome === 'complained') return false;
   const isHard = bounceClass === 'hard' && type !== 'suppressed';
@@ -73,9 +74,11 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { outputs: { type: 'string', default: '.local/outputs.json' } },
 });
-const [address = 'bounce@example.com'] = positionals;
-const answer = await mayISend(address, await open(values.outputs));
-console.log(`${address}: ${answer ? 'send' : 'do not send'}`);
+const table = await open(values.outputs);
+for (const address of positionals) {
+  const answer = await mayISend(address, table);
+  console.log(`${address}: ${answer ? 'send' : 'do not send'}`);
+}
 
 /** Reads the file that `cdk deploy --outputs-file` or `npm start` wrote, and prepares the client. */
 async function open(outputsFile: string): Promise<BounceTable> {
@@ -88,7 +91,7 @@ async function open(outputsFile: string): Promise<BounceTable> {
   });
   const [outputs] = Object.values(z.record(z.string(), outputsSchema).parse(JSON.parse(text)));
   if (!outputs) throw new Error(`Cannot use ${outputsFile}: it holds no stack`);
-  // In AWS, region and credentials come from where the SDK looks for them by itself.
+  // In AWS the SDK finds region and credentials itself.
   const local = outputs.DynamoDbEndpoint !== undefined && {
     endpoint: outputs.DynamoDbEndpoint,
     region: process.env['AWS_REGION'] ?? 'ap-northeast-1',

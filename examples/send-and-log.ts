@@ -1,7 +1,7 @@
 /**
- * An application that sends through SendGrid by itself, logs each mail in Todoke, and looks up what bounced.
+ * An application that sends its own mail through SendGrid, logs each mail in Todoke, and looks up what bounced.
  *
- * Beside a running `npm start`:
+ * While `npm start` is running:
  *
  *     npx tsx examples/send-and-log.ts bounce@example.com
  *
@@ -9,7 +9,7 @@
  *
  *     SENDGRID_API_KEY=SG.… npx tsx examples/send-and-log.ts --outputs cdk-outputs.json somebody@example.com
  *
- * Copy sendAndLog and bouncesOf; the rest is for the command line.
+ * Copy everything down to the end of bouncesOf. The rest is for the command line.
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -28,18 +28,18 @@ interface Mail {
   readonly text: string;
 }
 
-/** Where Todoke keeps what is asked for here: the outputs of its stack. */
+/** The tables that this example uses. Their names are outputs of the stack. */
 interface Tables {
   readonly client: DynamoDBDocumentClient;
   readonly sentLog: string;
   readonly bounce: string;
 }
 
-/** @returns the mail's message id, under which its story is kept */
+/** @returns the message id, which is the key of the mail's story */
 async function sendAndLog(mail: Mail, tables: Tables): Promise<string> {
   const [response] = await sendGridMail.send(mail);
   const messageId = z.string().parse(response.headers['x-message-id']);
-  // The mail is out. Where this fails, log it again later, and do not send it again.
+  // The mail is sent. If this put fails, try only the put again later.
   await tables.client.send(
     new PutCommand({
       TableName: tables.sentLog,
@@ -49,7 +49,7 @@ async function sendAndLog(mail: Mail, tables: Tables): Promise<string> {
   return messageId;
 }
 
-/** As much of a Bounce row as an application needs. */
+/** The attributes of a Bounce row that this example reads. */
 const bounceSchema = z.object({
   messageId: z.string().optional(),
   matched: z.boolean(),
@@ -102,7 +102,7 @@ console.log(
     : 'It has not bounced within ten seconds.',
 );
 
-/** Waits for it. An application would not: it would look before it sends to the same address again. */
+/** Waits for the bounce. A real application would not wait, but call bouncesOf before its next mail to the address. */
 async function firstBounce(messageId: string, address: string, tables: Tables) {
   for (let second = 1; second <= 10; second++) {
     await sleep(1000);
@@ -128,11 +128,11 @@ async function open(outputsFile: string): Promise<Tables> {
   const apiKey = outputs.SendGridApiUrl ? await localApiKey(outputsFile) : process.env['SENDGRID_API_KEY'];
   if (!apiKey) throw new Error('Cannot send: SENDGRID_API_KEY is not set');
   sendGridClient.setApiKey(apiKey);
-  // Only now: setApiKey overwrites it.
+  // After setApiKey, which resets the base URL.
   if (outputs.SendGridApiUrl) sendGridClient.setDefaultRequest('baseUrl', outputs.SendGridApiUrl);
   sendGridMail.setClient(sendGridClient);
 
-  // In AWS, region and credentials come from where the SDK looks for them by itself.
+  // In AWS the SDK finds region and credentials itself.
   const local = outputs.DynamoDbEndpoint !== undefined && {
     endpoint: outputs.DynamoDbEndpoint,
     region: process.env['AWS_REGION'] ?? 'ap-northeast-1',
@@ -145,7 +145,7 @@ async function open(outputsFile: string): Promise<Tables> {
   };
 }
 
-/** The key that the simulated SendGrid takes. */
+/** The API key that the simulated SendGrid accepts. */
 async function localApiKey(outputsFile: string): Promise<string> {
   const file = join(dirname(outputsFile), 'sender-secret.json');
   return z.object({ sendgridApiKey: z.string() }).parse(JSON.parse(await readFile(file, 'utf8'))).sendgridApiKey;

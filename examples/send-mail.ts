@@ -1,7 +1,7 @@
 /**
  * An application that has Todoke send its mail: it puts one item into the Mail table.
  *
- * Beside a running `npm start`; the second time nothing is sent:
+ * While `npm start` is running (a second time, nothing is sent):
  *
  *     npx tsx examples/send-mail.ts order-1001 bounce@example.com
  *
@@ -9,7 +9,7 @@
  *
  *     npx tsx examples/send-mail.ts --outputs cdk-outputs.json order-1001 somebody@example.com
  *
- * Copy sendOnce; the rest is for the command line.
+ * Copy everything down to the end of sendOnce. The rest is for the command line.
  */
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -27,16 +27,16 @@ interface Mail {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Where Todoke takes mail: the output MailTableName of its stack. */
+/** The Mail table. Its name is the output MailTableName of the stack. */
 interface MailTable {
   readonly client: DynamoDBDocumentClient;
   readonly name: string;
 }
 
 /**
- * Has a mail sent once, however often this is called: after an error, call it again with the same mail.
+ * Has a mail sent once, however often this is called. After an error, call it again with the same mail.
  *
- * @returns whether it was put now; else an item with its id is there already
+ * @returns true if this call put the item, false if there was an item with this id already
  */
 async function sendOnce(mail: Mail, table: MailTable): Promise<boolean> {
   try {
@@ -45,7 +45,7 @@ async function sendOnce(mail: Mail, table: MailTable): Promise<boolean> {
     );
     return true;
   } catch (error) {
-    // An earlier call put it, perhaps one whose answer was lost.
+    // An earlier call put the item. Its answer may have been lost.
     if (error instanceof ConditionalCheckFailedException) return false;
     throw error;
   }
@@ -64,7 +64,7 @@ const isNew = await sendOnce(
     to,
     subject: 'Your order',
     content: 'Thank you.',
-    // Unsubscribing with one click (RFC 8058), which large mailbox providers ask of bulk mail.
+    // Unsubscribing with one click (RFC 8058), which large mailbox providers require of bulk mail.
     headers: {
       'List-Unsubscribe': `<https://example.com/unsubscribe?mail=${encodeURIComponent(id)}>`,
       'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
@@ -85,7 +85,7 @@ async function open(outputsFile: string): Promise<MailTable> {
   });
   const [outputs] = Object.values(z.record(z.string(), outputsSchema).parse(JSON.parse(text)));
   if (!outputs) throw new Error(`Cannot use ${outputsFile}: it holds no stack`);
-  // In AWS, region and credentials come from where the SDK looks for them by itself.
+  // In AWS the SDK finds region and credentials itself.
   const local = outputs.DynamoDbEndpoint !== undefined && {
     endpoint: outputs.DynamoDbEndpoint,
     region: process.env['AWS_REGION'] ?? 'ap-northeast-1',

@@ -1,10 +1,12 @@
 /**
- * Three ways to be told of a failure, in a stack of your own beside Todoke's: a mail to a person (SNS), a message for an
- * application (SQS), and a line in a channel of Slack (an API destination). Copy the rule that you need. To deploy all:
+ * A stack of your own, beside Todoke's, that notifies of failures in three ways: a mail to a person (SNS), a message
+ * for an application (SQS), and a line in a channel of Slack (an API destination). Copy the rule that you need. To
+ * deploy all:
  *
  *     npx cdk deploy --app 'npx tsx examples/told-of-failures.ts' -c email=you@example.com -c slackChannel=C0123456789
  *
- * The secret `slack-bot-token` in Secrets Manager must hold `Bearer xoxb-…`, a token of Slack with the scope chat:write.
+ * The secret `slack-bot-token` in Secrets Manager must hold `Bearer xoxb-…`, a token of Slack with the scope
+ * chat:write.
  */
 import { App, SecretValue, Stack } from 'aws-cdk-lib';
 import {
@@ -27,7 +29,7 @@ import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 
-/** The stack whose failures are meant: its events carry its name. */
+/** The Todoke stack to listen to. Each of its events contains this name. */
 const STACK_NAME = 'Todoke';
 
 const FAILURES = ['Mail Bounced', 'Mail Dropped', 'Mail Failed', 'Mail Complained'];
@@ -36,11 +38,11 @@ export class ToldOfFailures extends Stack {
   constructor(scope: Construct, id: string) {
     super(scope, id);
     const setting = (name: string, value: string) => String(this.node.tryGetContext(name) ?? value);
-    // Gets what a target did not take within a day.
+    // Gets the events that could not be delivered to a target within a day.
     const deadLetterQueue = new Queue(this, 'NotDelivered', { enforceSSL: true });
     const field = (name: string) => EventField.fromPath(`$.detail.${name}`);
 
-    // A person hears of each complaint, and of each event that Todoke does not understand.
+    // A person is notified of each complaint, and of each event that Todoke does not know.
     const topic = new Topic(this, 'Topic', { enforceSSL: true });
     topic.addSubscription(new EmailSubscription(setting('email', 'you@example.com')));
     const words = `${EventField.fromPath('$.detail-type')}: ${field('toEmail')}, "${field('subject')}", ${field('occurredAt')}`;
@@ -54,7 +56,7 @@ export class ToldOfFailures extends Stack {
       targets: [new SnsTopic(topic, inMail)],
     });
 
-    // An application gets each failure of a message that it sent, whole, once the failure is joined with the message.
+    // An application gets the whole row of each failure, as soon as the failure is joined with its message.
     const queue = new Queue(this, 'Failures', { enforceSSL: true });
     new Rule(this, 'ForAnApplication', {
       eventPattern: {
@@ -65,21 +67,20 @@ export class ToldOfFailures extends Stack {
       targets: [new SqsQueue(queue, { message: RuleTargetInput.fromEventPath('$.detail'), deadLetterQueue })],
     });
 
-    // A channel of Slack gets a line for each address that is not there.
+    // A channel of Slack gets a line for each hard bounce.
     const connection = new Connection(this, 'SlackConnection', {
       authorization: Authorization.apiKey('Authorization', SecretValue.secretsManager('slack-bot-token')),
     });
     const slack = new ApiDestination(this, 'Slack', {
       connection,
       endpoint: 'https://slack.com/api/chat.postMessage',
-      // Slack takes about one message a second for a channel.
+      // Slack accepts about one message a second for a channel.
       rateLimitPerSecond: 1,
     });
     const line = {
       channel: setting('slackChannel', 'C0123456789'),
       text: `${field('toEmail')} does not get "${field('subject')}": ${field('reason')}`,
     };
-    // The cast: the CDK's own types do not fit each other where TypeScript's exactOptionalPropertyTypes is on.
     new Rule(this, 'ForSlack', {
       eventPattern: {
         source: ['todoke'],
@@ -87,6 +88,7 @@ export class ToldOfFailures extends Stack {
         detail: { stackName: [STACK_NAME], matched: [true], bounceClass: ['hard'] },
       },
       targets: [
+        // The cast: with exactOptionalPropertyTypes, ApiDestination does not fit its own interface.
         new ApiDestinationTarget(slack as IApiDestination, {
           event: RuleTargetInput.fromObject(line),
           deadLetterQueue,

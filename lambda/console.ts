@@ -1,4 +1,7 @@
-/** Serves the console to the people whom the settings admit. Behind an HTTP API, whose authorizer verifies who signed in. */
+/**
+ * The function console: serves the page and its calls to the people whom the settings admit. Triggered by an HTTP API,
+ * whose JWT authorizer verifies the tokens of the calls.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod/mini';

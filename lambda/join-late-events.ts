@@ -1,4 +1,4 @@
-/** Completes the failures that were recorded before their mail was logged. On the stream of the SentLog table. */
+/** The function join-late-events: completes failures whose mail was logged later. Triggered by SentLog's stream. */
 import type { DynamoDBBatchResponse, DynamoDBStreamEvent } from 'aws-lambda';
 import { environmentVariable } from './aws/environment.ts';
 import { forEachRecord } from './aws/stream-record.ts';

@@ -1,4 +1,7 @@
-/** Publishes failures on the account's event bus, and joins again what a late write put back. On the stream of Bounce. */
+/**
+ * The function publish-failures: publishes failures on the account's event bus, and joins unmatched rows whose mail is
+ * logged by now. Triggered by Bounce's stream.
+ */
 import type { DynamoDBBatchResponse, DynamoDBStreamEvent } from 'aws-lambda';
 import { environmentVariable } from './aws/environment.ts';
 import { eventBus } from './aws/event-bus.ts';

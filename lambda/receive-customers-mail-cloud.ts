@@ -1,5 +1,7 @@
-/** Receives Customers Mail Cloud's webhook: verifies each post and queues it. Behind a function URL. */
-
+/**
+ * The function receive-customers-mail-cloud: verifies each post of the webhook and queues it. Triggered by a function
+ * URL.
+ */
 import { cachedSecret } from './aws/cached-secret.ts';
 import { environmentVariable } from './aws/environment.ts';
 import { acceptCustomersMailCloud } from './providers/customers-mail-cloud/webhook.ts';

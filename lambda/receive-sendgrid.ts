@@ -1,5 +1,4 @@
-/** Receives SendGrid's Event Webhook: verifies each post and queues it. Behind API Gateway. */
-
+/** The function receive-sendgrid: verifies each post of the Event Webhook and queues it. Triggered by a REST API. */
 import { cachedSecret } from './aws/cached-secret.ts';
 import { environmentVariable } from './aws/environment.ts';
 import { acceptSendGrid } from './providers/sendgrid/webhook.ts';

@@ -1,4 +1,4 @@
-/** Records the posts of both providers. On EventQueue. */
+/** The function record-events: records the posts of both providers. Triggered by EventQueue. */
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { environmentVariable } from './aws/environment.ts';
 import { eventStore } from './recording/event-store.ts';

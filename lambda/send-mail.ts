@@ -1,4 +1,7 @@
-/** Sends the items of the Mail table that have no status, and logs them. On the stream of the Mail table, and on RetryQueue. */
+/**
+ * The function send-mail: sends the items of the Mail table that have no status, and logs them. Triggered by the
+ * table's stream, and by RetryQueue.
+ */
 import type { Context, DynamoDBBatchResponse, DynamoDBStreamEvent, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { cachedSecret, UnreadableSecret } from './aws/cached-secret.ts';
 import { documentClient } from './aws/dynamodb.ts';
@@ -51,7 +54,7 @@ export async function handler(
   }
 }
 
-/** Without the secret every item says why it was not sent, and none holds up the others. */
+/** Senders for the case that the secret cannot be read: every handover fails, and the item's `error` says why. */
 function sendersWithout(error: unknown): Senders {
   if (!(error instanceof UnreadableSecret)) throw error;
   const kind = error.temporary ? 'deferred' : 'refused';

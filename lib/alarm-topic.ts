@@ -1,4 +1,4 @@
-/** The topic of the alarms: encrypted, for people to subscribe to. */
+/** The construct of the SNS topic of the alarms. People subscribe to it. */
 import { ArnFormat, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Key } from 'aws-cdk-lib/aws-kms';
@@ -9,7 +9,7 @@ import { fixLogicalId } from './logical-id.ts';
 
 export interface AlarmTopicProps {
   readonly key: Key;
-  /** The address must confirm the subscription by the link in a first mail. */
+  /** Gets the alarms, after its owner confirmed the subscription by the link in the first mail. */
   readonly email: string | undefined;
 }
 
@@ -19,14 +19,14 @@ export class AlarmTopic extends Topic {
     fixLogicalId(this, id);
     if (email !== undefined) this.addSubscription(new EmailSubscription(email));
 
-    // A topic with a policy of its own no longer has the one that lets the account's alarms publish.
+    // A policy of its own replaces the topic's default policy, which would let the account's alarms publish.
     this.addToResourcePolicy(alarmsMay(['sns:Publish'], this.topicArn, Stack.of(this)));
-    // CloudWatch uses the key in its own name (User Guide of CloudWatch, "Notifying users on alarm changes").
+    // CloudWatch uses the key as its own service principal (User Guide, "Notifying users on alarm changes").
     key.addToResourcePolicy(alarmsMay(['kms:Decrypt', 'kms:GenerateDataKey*'], '*', Stack.of(this)));
   }
 }
 
-/** Of this stack's alarms: their generated names begin with the stack's name. */
+/** Lets only this stack's alarms do `actions`. Their generated names begin with the stack's name. */
 function alarmsMay(actions: string[], resource: string, stack: Stack): PolicyStatement {
   const alarms = stack.formatArn({
     service: 'cloudwatch',

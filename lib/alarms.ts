@@ -1,4 +1,4 @@
-/** Says when something needs a person. Missing data is good news: nothing fires where nothing happens. */
+/** The construct of the alarms, which fire when a person must act. Missing data never fires an alarm. */
 import { Duration } from 'aws-cdk-lib';
 import {
   Alarm,
@@ -16,15 +16,15 @@ import type { Provider } from '../lambda/mail/provider.ts';
 import { fixLogicalId } from './logical-id.ts';
 import { combined, type Metrics, numbered } from './metrics.ts';
 
-/** The providers look into an account with more than this. */
+/** The providers review an account with a higher rate. */
 const BOUNCE_RATE_PERCENT = 5;
-/** Of fewer mails a day a rate says nothing. */
+/** With fewer mails a day the rate is not meaningful. */
 const BOUNCE_RATE_MAILS = 50;
 
-/** Records are read within seconds. */
+/** Normally records are read within seconds. */
 const STREAM_AGE_MS = Duration.minutes(10).toMilliseconds();
 
-/** Posts are recorded within seconds; after a large campaign, within minutes. */
+/** Normally posts are recorded within seconds, and after a large campaign within minutes. */
 const POST_AGE_SECONDS = Duration.minutes(15).toSeconds();
 
 const FIVE_MINUTES = Duration.minutes(5);
@@ -35,13 +35,13 @@ const DAY = Duration.days(1);
 
 interface AlarmDefinition {
   readonly metric: IMetric;
-  /** Fires from this on. */
+  /** The alarm fires at this value and above. */
   readonly atLeast: number;
-  /** Periods that must all be so bad, 1 if left out. */
+  /** How many periods in a row must have such a value; 1 if left out. */
   readonly periods?: number;
   /** What happened and what to do, in two or three sentences. */
   readonly description: string;
-  /** The heading of docs/operations.md that says more, as in its address. */
+  /** The anchor of the section of docs/operations.md that says more. */
   readonly anchor: string;
 }
 
@@ -74,10 +74,10 @@ function webhookAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
   return {
     RefusedPosts: {
       metric: combined('SUM', metrics.receivedCounts('Refused'), HOUR),
-      // Each run of the doctor has two refused.
+      // Each run of `npm run doctor` posts two that are refused.
       atLeast: 10,
       description:
-        'A webhook refused ten posts or more within an hour (answers 400, 401, 405, 413 and 415). If a key was changed at the provider, add the new one to WebhookSecret; otherwise somebody tries the address. The log of the receiver says why each was refused.',
+        'A webhook refused ten posts or more within an hour (answers 400, 401, 405, 413 and 415). If a key was changed at the provider, add the new one to WebhookSecret; otherwise somebody else may be posting to the address. The log of the receiver says why each was refused.',
       anchor: 'refused-posts',
     },
     FailingWebhooks: {
@@ -88,7 +88,7 @@ function webhookAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       anchor: 'failing-webhooks',
     },
     UnrecordedPosts: {
-      // Of both providers: a message that cannot be read counts as one of the first.
+      // The sum of all providers, because a message that cannot be read counts as the first provider's.
       metric: combined('SUM', metrics.counts('Unrecorded'), QUARTER_OF_AN_HOUR),
       atLeast: 1,
       periods: 2,
@@ -108,7 +108,7 @@ function webhookAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       metric: combined('SUM', metrics.receivedCounts('Unrecognized'), HOUR),
       atLeast: 1,
       description:
-        'A provider reported something that Todoke does not know. It is kept in Bounce with outcome "unrecognized"; upgrade Todoke, and run npm run replay.',
+        'A provider posted an event that Todoke does not know. It is kept in Bounce with outcome "unrecognized". Upgrade Todoke, then run npm run replay.',
       anchor: 'unrecognized-events',
     },
     ...Object.fromEntries(metrics.receivedProviders.map((provider) => silenceOf(provider, metrics))),
@@ -137,8 +137,9 @@ function silenceOf(provider: Provider, metrics: Metrics): [logicalId: string, al
 }
 
 /**
- * Two days of mail without an event. Not one: just after the first mail for a day, there is none of it yet. A mail without
- * events makes `Received` missing, not 0; `none` is 0 wherever mail was sent, and makes a sum of it.
+ * Fires after two days with mail and without any event. One day is not enough: after a day without mail, the first mail
+ * has no event for some seconds. Without events `Received` has no data instead of 0. `none` is 0 on every
+ * day with mail, so that SUM has a value.
  */
 function silence({ mailed, events }: { mailed: Metric; events: readonly Metric[] }, description: string) {
   const numberedEvents = numbered('events', events);
@@ -166,21 +167,21 @@ function mailAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       atLeast: 1,
       periods: 2,
       description:
-        'Mails have waited for more than an hour because their provider does not take them now. Each item with nextAttemptAt says why in "error". A mail becomes "failed" six hours after it was put.',
+        'Mails have waited for more than an hour because their provider does not accept them now. Each item with nextAttemptAt says why in "error". An item becomes "failed" six hours after it was put into the Mail table.',
       anchor: 'late-mails',
     },
     DeadKey: {
       metric: combined('SUM', metrics.counts('UnauthorizedHandovers'), FIVE_MINUTES),
       atLeast: 1,
       description:
-        'A provider refused the credentials that mail is sent with: no mail of that provider goes out. Put a key that works into SenderSecret, then send what failed again: npm run resend -- --all.',
+        'A provider refused the credentials that mail is sent with: no mail of that provider goes out. Put a key that works into SenderSecret, then run npm run resend -- --all.',
       anchor: 'dead-key',
     },
     FailedMails: {
       metric: combined('SUM', metrics.counts('NotSent'), HOUR),
       atLeast: 3,
       description:
-        'Three mails or more failed within an hour and were not sent. Each item of the Mail table with status "failed" says why in "error"; fix that, then npm run resend -- --all.',
+        'Three mails or more failed within an hour and were not sent. Each item of the Mail table with status "failed" says why in "error"; fix the cause, then run npm run resend -- --all.',
       anchor: 'failed-mails',
     },
     HighBounceRate: {
@@ -190,7 +191,7 @@ function mailAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
         DAY,
       ),
       atLeast: BOUNCE_RATE_PERCENT,
-      description: `Within a day ${BOUNCE_RATE_PERCENT} percent or more of a provider's mails bounced, of ${BOUNCE_RATE_MAILS} or more. Stop sending to addresses that Bounce has with bounceClass "hard", before the provider suspends the account.`,
+      description: `Within a day, ${BOUNCE_RATE_PERCENT} percent or more of the mails through one provider bounced, counting the mails that were delivered or bounced (at least ${BOUNCE_RATE_MAILS}). Stop sending to addresses that Bounce has with bounceClass "hard", before the provider suspends the account.`,
       anchor: 'high-bounce-rate',
     },
   };
@@ -203,7 +204,7 @@ function awsAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       atLeast: STREAM_AGE_MS,
       periods: 3,
       description:
-        'The stream of Mail, SentLog or Bounce is read more than ten minutes late: mails wait to be sent, log rows to be joined, or failures to be published. What cannot be done is given up after twelve hours; look at the logs of SendMail, JoinLateEvents and PublishFailures.',
+        'The stream of Mail, SentLog or Bounce is read more than ten minutes late: mails wait to be sent, log rows to be joined, or failures to be published. Records that cannot be processed are given up after twelve hours; look at the logs of SendMail, JoinLateEvents and PublishFailures.',
       anchor: 'late-streams',
     },
     GivenUp: {
@@ -217,7 +218,7 @@ function awsAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       metric: combined('SUM', metrics.functionErrors, HOUR),
       atLeast: 3,
       description:
-        'RecordEvents, SendMail, JoinLateEvents or PublishFailures crashed or ran out of time three times or more within an hour. AWS tries again; look at its log for what came before.',
+        'RecordEvents, SendMail, JoinLateEvents or PublishFailures crashed or ran out of time three times or more within an hour. AWS tries again; look at the log of the function for the cause.',
       anchor: 'failing-functions',
     },
     ThrottledFunctions: {

@@ -1,15 +1,15 @@
-/** Policies to attach to the roles of applications. */
+/** The construct of the managed policies for the roles of applications. */
 import { ManagedPolicy } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { fixLogicalId } from './logical-id.ts';
 import type { Storage } from './storage.ts';
 
 export class ApplicationAccess extends Construct {
-  /** May put items into Mail, and make no other call. A put can give back the item that it replaces. */
+  /** May put items into Mail, and make no other call. A put can return the item that it replaces. */
   readonly sendMail: ManagedPolicy;
-  /** May put log rows, and make no other call. A put can give back the row that it replaces. */
+  /** May put log rows, and make no other call. A put can return the row that it replaces. */
   readonly logMail: ManagedPolicy;
-  /** May look bounces up, and change nothing. */
+  /** May read Bounce, and change nothing. */
   readonly readBounces: ManagedPolicy;
 
   constructor(scope: Construct, id: string, { storage }: { storage: Storage }) {

@@ -1,4 +1,4 @@
-/** Bundles the functions. */
+/** Bundles the code of the functions with esbuild. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,15 +8,15 @@ import { type BuildOptions, buildSync } from 'esbuild';
 
 const lambdaFolder = fileURLToPath(new URL('../lambda', import.meta.url));
 
-/** What would be loaded in vain, and what stands in for it. */
+/** Modules that no function needs, and the files that replace them in the bundles. */
 const LEFT_OUT = {
-  // Looks for credentials in files, at SSO, EC2 and elsewhere.
+  // Would look for credentials in files, at SSO, EC2 and elsewhere.
   '@aws-sdk/credential-provider-node': join(lambdaFolder, 'aws/environment-credentials.ts'),
-  // All file types that there are, for attachments that axios does not send here.
+  // A list of all file types. axios uses it for uploads, which the functions do not make.
   'mime-db': join(lambdaFolder, 'providers/sendgrid/no-file-types.json'),
 };
 
-/** How esbuild makes one file of `lambda/<entry>.ts` and all that it imports. */
+/** The options with which esbuild makes one file of `lambda/<entry>.ts` and its imports. */
 export function bundleOptions(entry: string): BuildOptions {
   return {
     entryPoints: [join(lambdaFolder, `${entry}.ts`)],
@@ -27,8 +27,8 @@ export function bundleOptions(entry: string): BuildOptions {
     target: 'node20',
     // @sendgrid/mail is CommonJS and calls `require` of Node's modules, which an ESM bundle cannot.
     format: 'cjs',
-    // The SDK's ESM sources shake down to a third less than its CommonJS ones. The SDK that the runtime brings
-    // is larger still, slower to load, and changes by itself.
+    // After tree shaking, the SDK's ESM sources are a third smaller than its CommonJS ones. The SDK of the Lambda
+    // runtime is even larger, loads more slowly, and changes with the runtime.
     mainFields: ['module', 'main'],
     alias: LEFT_OUT,
     logLevel: 'warning',
@@ -38,16 +38,16 @@ export function bundleOptions(entry: string): BuildOptions {
 /**
  * The code of a function, as `index.js`, and the files that it reads.
  *
- * esbuild is called as a library: NodejsFunction starts it through npx, one process a function, which takes longer than
- * the rest of a synthesis.
+ * esbuild is called as a library. NodejsFunction would start it through npx in a process for each function, which takes
+ * longer than the rest of a synthesis.
  */
 export function bundle(entry: string, runtime: Runtime, files: () => Readonly<Record<string, string>>): Code {
   return Code.fromAsset(lambdaFolder, {
-    // What is deployed decides whether a function is updated, not what it was made from.
+    // A hash of the bundle, not of its sources, so that a function is updated only if its bundle changed.
     assetHashType: AssetHashType.OUTPUT,
     bundling: {
       image: runtime.bundlingImage,
-      // Never run: the CDK takes two bundlings for the same one unless their options differ.
+      // Never run. Without different commands the CDK would take all bundlings for the same one.
       command: ['esbuild', entry],
       local: {
         tryBundle(outputFolder) {

@@ -1,4 +1,7 @@
-/** The console for a team: an HTTP API that asks an OpenID provider who calls, and the function behind it. */
+/**
+ * The construct of the console for a team: an HTTP API that verifies the tokens of an OpenID provider, and its
+ * function.
+ */
 import { gzipSync } from 'node:zlib';
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
@@ -18,7 +21,7 @@ import type { ConsoleSettings } from './settings.ts';
 import type { Storage } from './storage.ts';
 import { TodokeFunction } from './todoke-function.ts';
 
-/** A line of the access log. No header, no query and no content: a query holds the code of a sign-in. */
+/** A line of the access log. It has no header, no query and no content. A query may contain the code of a sign-in. */
 const ACCESS_LOG = {
   requestId: '$context.requestId',
   requestTime: '$context.requestTime',
@@ -31,7 +34,7 @@ const ACCESS_LOG = {
   authorizerError: '$context.authorizer.error',
 };
 
-/** Requests a second: a team of a hundred with all their tabs open asks ten times less. */
+/** Requests a second. A team of a hundred people with open tabs makes a tenth of this. */
 const RATE_LIMIT = 50;
 const BURST_LIMIT = 100;
 
@@ -43,7 +46,7 @@ export interface ConsoleProps {
 }
 
 export class Console extends Construct {
-  /** What people open, and the redirect address to register at the provider. */
+  /** The address of the console, which is also the redirect address to register at the OpenID provider. */
   readonly url: string;
 
   constructor(scope: Construct, id: string, { defaults, settings, noNewsHours, storage }: ConsoleProps) {
@@ -54,7 +57,7 @@ export class Console extends Construct {
       defaults,
       entry: 'console',
       description: 'Serves the console to the people whom the settings admit',
-      // API Gateway waits for 30.
+      // API Gateway waits for 30 seconds.
       timeout: Duration.seconds(29),
       files: pageJson,
       environment: {
@@ -68,7 +71,8 @@ export class Console extends Construct {
         ACCESS_LOG_SECRET: secret.secretArn,
       },
     });
-    // To read whatever the page shows, to send again, to suppress and allow, and to forget a person. No secret of a provider.
+    // The page shows rows, sends items again, suppresses and allows addresses, and erases a person. It needs no
+    // provider's secret.
     storage.grant(serve, storage.mail, 'GetItem', 'Scan', 'UpdateItem', 'DeleteItem');
     storage.grant(serve, storage.sentLog, 'BatchGetItem', 'GetItem', 'Query', 'Scan', 'UpdateItem', 'DeleteItem');
     storage.grantQueryIndexes(serve, storage.sentLog);
@@ -102,13 +106,16 @@ export class Console extends Construct {
     const integration = new HttpLambdaIntegration('ConsoleIntegration', serve);
     const authorizer = new HttpJwtAuthorizer('ConsoleAuthorizer', issuer, { jwtAudience: [clientId] });
     api.addRoutes({ path: '/api/{call}', methods: [HttpMethod.POST], integration, authorizer });
-    // The page has no data. A person who is not signed in yet must get it.
+    // No authorizer: a person who is not signed in yet must get the page, which has no data.
     const files = ['/', '/{file}'].flatMap((path) => api.addRoutes({ path, methods: [HttpMethod.GET], integration }));
     for (const route of files) acknowledge(route, 'APIG4', 'It serves only the files of the page, which hold no data.');
     this.url = `${api.apiEndpoint}/`;
   }
 
-  /** The key of the hashes in the access log. CloudFormation makes it once, and it stays as long as this text does. */
+  /**
+   * The key of the hashed addresses in the console's access log. CloudFormation generates another only if
+   * `generateSecretString` changes.
+   */
   #accessLogSecret({ key }: LogDefaults): Secret {
     const secret = new Secret(this, 'AccessLogSecret', {
       description: 'Todoke: the key of the hashed addresses in the access log of the console',
@@ -122,12 +129,12 @@ export class Console extends Construct {
       removalPolicy: RemovalPolicy.RETAIN,
     });
     fixLogicalId(secret, 'AccessLogSecret');
-    acknowledge(secret, 'SMG4', 'With another key, the addresses in the lines of before could not be found any more.');
+    acknowledge(secret, 'SMG4', 'After a rotation, the addresses in older log lines could not be found any more.');
     return secret;
   }
 }
 
-/** The page as the function reads it. Compressed here: an HTTP API compresses nothing. */
+/** The files of the page for the function. They are compressed here, because an HTTP API does not compress. */
 function pageJson(): Record<string, string> {
   const { '/': html, ...files } = Object.fromEntries(bundledPage());
   const packed = Object.entries(files).map(([path, { type, body }]) => [

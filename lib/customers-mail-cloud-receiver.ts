@@ -1,4 +1,4 @@
-/** Customers Mail Cloud's webhook: a function URL, and the function that queues its posts. */
+/** The construct of Customers Mail Cloud's webhook: a function URL, and the function that queues its posts. */
 import { FunctionUrlAuthType } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { fixLogicalId } from './logical-id.ts';

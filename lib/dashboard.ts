@@ -1,4 +1,6 @@
-/** Whether all is well, on one page. At most 50 metrics: with more, a dashboard is none of the three free ones. */
+/**
+ * The construct of the dashboard. It has at most 50 metrics, so that it can be one of the three that AWS gives free.
+ */
 import { Duration, Stack } from 'aws-cdk-lib';
 import {
   AlarmStatusWidget,
@@ -24,7 +26,7 @@ export class Dashboard extends Construct {
     super(scope, id);
     const { stackName, region } = Stack.of(this);
     const dashboard = new CloudWatchDashboard(this, 'Dashboard', {
-      // An account's dashboards are of all its regions.
+      // All regions of an account share the names of dashboards.
       dashboardName: `${stackName}-${region}`,
       defaultInterval: Duration.days(1),
       periodOverride: PeriodOverride.INHERIT,

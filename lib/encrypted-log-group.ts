@@ -1,4 +1,4 @@
-/** An encrypted log group that goes with the stack. */
+/** Makes an encrypted log group that is deleted with the stack. */
 import { RemovalPolicy } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
@@ -8,7 +8,7 @@ import { fixLogicalId } from './logical-id.ts';
 /** What all log groups share. */
 export interface LogDefaults {
   readonly key: IKey;
-  /** Days; one of those that CloudWatch Logs takes. */
+  /** Days; one of the values that CloudWatch Logs accepts. */
   readonly logRetentionDays: number;
 }
 

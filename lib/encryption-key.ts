@@ -1,4 +1,6 @@
-/** The one customer-managed key that tables, secrets, queues, log groups and the alarms' topic are encrypted with. */
+/**
+ * The construct of the one KMS key, which encrypts the tables, secrets, queues, log groups and the topic of the alarms.
+ */
 import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Grant, type IGrantable, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
@@ -14,7 +16,8 @@ export class EncryptionKey extends Key {
       removalPolicy: RemovalPolicy.RETAIN,
     });
     fixLogicalId(this, id);
-    // CloudWatch Logs uses the key in its own name. Generated names of log groups begin with the stack's name.
+    // CloudWatch Logs uses the key as its own service principal. Generated names of log groups begin with the stack's
+    // name.
     this.addToResourcePolicy(
       new PolicyStatement({
         principals: [new ServicePrincipal(`logs.${stack.region}.amazonaws.com`)],
@@ -35,7 +38,7 @@ export class EncryptionKey extends Key {
   }
 }
 
-/** Lets `grantee` use the key, but only by way of one AWS service (`dynamodb`, `sqs`, `secretsmanager`). */
+/** Lets `grantee` use the key, but only through one AWS service (`dynamodb`, `sqs`, `secretsmanager`). */
 export function grantKey(grantee: IGrantable, key: IKey, service: string, actions: readonly string[]): void {
   Grant.addToPrincipal({
     grantee,

@@ -1,4 +1,4 @@
-/** Records the posts of both providers, from the event queue. */
+/** The construct of record-events, which records the posts in EventQueue. */
 import { Duration, Stack } from 'aws-cdk-lib';
 import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';

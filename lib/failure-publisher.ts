@@ -1,4 +1,6 @@
-/** Publishes failures on the account's event bus, and joins again what a late write put back. */
+/**
+ * The construct of publish-failures, which publishes failures, and joins unmatched rows whose mail is logged by now.
+ */
 import { ArnFormat, Duration, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
@@ -29,7 +31,7 @@ export class FailurePublisher extends Construct {
     this.publish = new TodokeFunction(this, 'PublishFailures', {
       defaults,
       entry: 'publish-failures',
-      description: 'Publishes failures on the event bus, and joins again what a late write put back',
+      description: 'Publishes failures on the event bus, and joins rows again that a late write made unmatched',
       timeout: Duration.minutes(1),
       environment: {
         STACK_NAME: stack.stackName,

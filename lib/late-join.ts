@@ -1,4 +1,4 @@
-/** Completes failures that were recorded before their mail was logged. */
+/** The construct of join-late-events, which completes failures that were recorded before their mail was logged. */
 import { Duration } from 'aws-cdk-lib';
 import { FilterRule } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
@@ -47,7 +47,7 @@ export class LateJoin extends Construct {
           eventName: FilterRule.isEqual('INSERT'),
           dynamodb: { NewImage: { entry: { S: FilterRule.isEqual(LOG_ROW_ENTRY) } } },
         },
-        // An application that puts its log row again wipes what was added to it.
+        // An application that puts its log row again deletes the attributes that were added to it.
         {
           eventName: FilterRule.isEqual('MODIFY'),
           dynamodb: {

@@ -1,10 +1,10 @@
-/** Logical ids that outlive a change of the code. */
+/** Fixes logical ids, so that they do not change when code is moved. */
 import { CfnElement } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 
 /**
  * Gives a construct's resource a logical id that is short, readable in generated names (`Todoke-Mail-1A2B3C`),
- * and independent of where in the tree the construct stands: moving code never replaces a table, key or secret.
+ * and independent of the construct's place in the tree. So moving code never replaces a table, key or secret.
  */
 export function fixLogicalId(construct: IConstruct, logicalId: string): void {
   const resource = construct.node.defaultChild;

@@ -1,4 +1,4 @@
-/** Sends what is put into the Mail table, and logs it. */
+/** The construct of send-mail, which sends and logs the items that are put into the Mail table. */
 import { Duration, Stack } from 'aws-cdk-lib';
 import { EventSourceMapping, FilterRule } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
@@ -10,7 +10,7 @@ import { SENDGRID_API_URLS, type Settings } from './settings.ts';
 import type { Storage } from './storage.ts';
 import { TodokeFunction } from './todoke-function.ts';
 
-/** Upper bound on invocations by RetryQueue at one time: a provider that comes back is not flooded. */
+/** Limit for invocations by RetryQueue at the same time, so that a provider that recovers is not flooded. */
 const RETRY_CONCURRENCY = 5;
 
 export interface MailSenderProps {
@@ -64,8 +64,8 @@ export class MailSender extends Construct {
     readStream(send, storage.mail, {
       storage,
       queues,
-      // `exists` looks at leaves only: a status of NULL has no S either. `status` alone would match a removed item, which
-      // has no NewImage. The DynamoDB console leaves an empty text where a person empties a field.
+      // A missing status and a NULL have no `S`. If a person empties the field in the DynamoDB console, it has an empty
+      // `S`. The filter requires `id`, because a deleted item has no NewImage, and would match without it.
       filters: [FilterRule.notExists(), FilterRule.empty()].map((waiting) => ({
         dynamodb: { NewImage: { id: { S: FilterRule.exists() }, status: { S: waiting } } },
       })),

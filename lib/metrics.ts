@@ -1,4 +1,4 @@
-/** The metrics of one stack: its functions' own, and AWS's of its parts. */
+/** The metrics of a stack: those that its functions count, and those that AWS measures. */
 import { type Duration, Stack } from 'aws-cdk-lib';
 import { type IMetric, MathExpression, Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
@@ -13,9 +13,9 @@ import type { Queues } from './queues.ts';
 import type { SendGridReceiver } from './sendgrid-receiver.ts';
 import type { Storage } from './storage.ts';
 
-/** The parts of the stack that have metrics. */
+/** The constructs that have metrics. */
 export interface Parts {
-  /** Undefined if the setting `providers` leaves it out. */
+  /** A receiver is undefined if the setting `providers` leaves its provider out. */
   readonly sendGrid: SendGridReceiver | undefined;
   readonly customersMailCloud: CustomersMailCloudReceiver | undefined;
   readonly recorder: EventRecorder;
@@ -35,7 +35,7 @@ export class Metrics {
     this.#parts = parts;
   }
 
-  /** How many there were, by the functions' own count. */
+  /** A metric that the functions count, for one provider. See metric-names.ts. */
   count(metricName: MetricName, provider: Provider): Metric {
     const [stackName, providerName] = METRIC_DIMENSIONS;
     return new Metric({
@@ -47,12 +47,12 @@ export class Metrics {
     });
   }
 
-  /** The same for each provider. */
+  /** The same metric for each provider. */
   counts(metricName: MetricName): Metric[] {
     return PROVIDERS.map((provider) => this.count(metricName, provider));
   }
 
-  /** The same for each provider whose webhook the stack receives. */
+  /** The same metric for each provider whose webhook the stack receives. */
   receivedCounts(metricName: MetricName): Metric[] {
     return this.receivedProviders.map((provider) => this.count(metricName, provider));
   }
@@ -66,7 +66,7 @@ export class Metrics {
     ];
   }
 
-  /** Percent of the mails that were delivered or bounced; 0 for fewer than `least` of them. */
+  /** The percentage of bounces among mails that bounced or were delivered; 0 if these are fewer than `least`. */
   bounceRate(provider: Provider, least: number): MathExpression {
     const id = provider.replaceAll('-', '_');
     const ended = `SUM([${id}_bounced, ${id}_delivered])`;
@@ -80,7 +80,7 @@ export class Metrics {
     });
   }
 
-  /** Answers 5xx of the webhooks, also those that AWS gives while a function fails or is throttled. */
+  /** 5xx answers of the webhooks, also those that AWS gives if a function fails or is throttled. */
   get webhookErrors(): Metric[] {
     const { sendGrid, customersMailCloud } = this.#parts;
     return [
@@ -92,13 +92,13 @@ export class Metrics {
     ];
   }
 
-  /** Those behind the webhooks, and the others. */
+  /** All functions except the console's. */
   get #functions() {
     const { sendGrid, customersMailCloud } = this.#parts;
     return [...[sendGrid, customersMailCloud].flatMap((receiver) => receiver?.receive ?? []), ...this.#workers];
   }
 
-  /** The functions that streams and the event queue call. */
+  /** The functions that streams and queues call. */
   get #workers() {
     return [this.#parts.recorder.record, ...this.#streamReaders];
   }
@@ -108,22 +108,24 @@ export class Metrics {
     return [sender.send, lateJoin.join, publisher.publish];
   }
 
-  /** Functions that crashed or ran out of time. A receiver's show in what its webhook answers. */
+  /** Crashes and timeouts of the functions that streams and queues call. Those of a receiver are in webhookErrors. */
   get functionErrors(): Metric[] {
     return this.#workers.map((it) => it.metricErrors({ label: it.node.id }));
   }
 
-  /** Calls that AWS turned away, of all functions. */
+  /** Calls that AWS throttled, of all functions except the console's. */
   get throttles(): Metric[] {
     return this.#functions.map((it) => it.metricThrottles({ label: it.node.id }));
   }
 
-  /** Of tables. A row of SentLog costs as much again in one of its indexes, a row of Bounce in both of its own. */
+  /**
+   * Write units of tables, without indexes. A row of SentLog costs the same again in one index, a row of Bounce in two.
+   */
   get writeUnits(): Metric[] {
     return this.tables('ConsumedWriteCapacityUnits').filter(({ label }) => !label?.includes(' '));
   }
 
-  /** Of tables and of their indexes, which a table's own metric does not count. */
+  /** A metric of the tables and of their indexes. The metric of a table does not include its indexes. */
   tables(metricName: 'ConsumedWriteCapacityUnits' | 'WriteThrottleEvents'): Metric[] {
     return this.#parts.storage.writable.map(({ table, index }) =>
       table.metric(metricName, {
@@ -139,7 +141,7 @@ export class Metrics {
     return this.#streamReaders.map((it) => it.metric('IteratorAge', { statistic: Stats.MAXIMUM, label: it.node.id }));
   }
 
-  /** Seconds for which the oldest post has waited. SQS leaves out messages that were received three times. */
+  /** The waiting time of the oldest post, in seconds. SQS leaves out messages that were received three times. */
   get oldestPostAge(): Metric {
     return this.#parts.queues.events.metricApproximateAgeOfOldestMessage({
       statistic: Stats.MAXIMUM,
@@ -155,29 +157,29 @@ export class Metrics {
     });
   }
 
-  /** Given-up work of the streams that did not even get into FailureQueue. */
+  /** Given-up work of the streams that Lambda could not even put into FailureQueue. */
   get lost(): Metric[] {
     return this.#streamReaders.map((it) =>
       it.metric('DestinationDeliveryFailures', { statistic: Stats.SUM, label: `lost by ${it.node.id}` }),
     );
   }
 
-  /** How often log rows were looked at: more than never where mail was sent, by whomever. */
+  /** Invocations of join-late-events. There are some if mail was logged, by send-mail or by an application. */
   get logged(): Metric {
     return this.#parts.lateJoin.join.metricInvocations({ label: 'log rows' });
   }
 }
 
 /**
- * One number of several metrics, by `SUM` or `MAX` of a list. These leave out a metric that has no data; `+` would count
- * it as 0, but only if another metric of the sum has data.
+ * Combines several metrics by `SUM` or `MAX` of a list. These functions leave out a metric that has no data. `+` would
+ * count it as 0, but only if another metric of the sum has data.
  */
 export function combined(by: 'SUM' | 'MAX', metrics: readonly IMetric[], period: Duration): MathExpression {
   const usingMetrics = numbered('m', metrics);
   return new MathExpression({ expression: `${by}([${Object.keys(usingMetrics).join(', ')}])`, usingMetrics, period });
 }
 
-/** The metrics under names by which an expression can call them: `m1`, `m2`, … */
+/** The metrics with names for an expression: `m1`, `m2`, … */
 export function numbered(letters: string, metrics: readonly IMetric[]): Record<string, IMetric> {
   return Object.fromEntries(metrics.map((metric, index) => [`${letters}${index + 1}`, metric]));
 }

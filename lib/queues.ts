@@ -1,4 +1,6 @@
-/** The queues: EventQueue from the receivers to the recorder, RetryQueue for deferred mail, FailureQueue for given-up work. */
+/**
+ * The construct of the queues: EventQueue for posts, RetryQueue for deferred sendings, FailureQueue for given-up work.
+ */
 import { Duration } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -8,13 +10,13 @@ import { Construct } from 'constructs';
 import { grantKey } from './encryption-key.ts';
 import { fixLogicalId } from './logical-id.ts';
 
-/** The largest size that SQS offers. webhooks/event-queue.ts splits a post at this size. */
+/** The largest size that SQS offers. webhooks/event-queue.ts splits a post that is larger. */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 
 export class Queues extends Construct {
-  /** Verified webhook posts. record-events empties it. */
+  /** Verified posts. The receivers fill the queue, and record-events empties it. */
   readonly events: Queue;
-  /** Sendings that wait for their next attempt. send-mail fills and empties it. */
+  /** Sendings that wait for their next attempt. send-mail fills and empties the queue. */
   readonly retries: Queue;
   /** Work that was given up after the last attempt, for a person to look at. */
   readonly failures: Queue;
@@ -43,7 +45,7 @@ export class Queues extends Construct {
     grantKey(grantee, this.#key, 'sqs', ['kms:Decrypt', 'kms:GenerateDataKey']);
   }
 
-  /** Lets a function be called with the messages of `queue`; Lambda takes and deletes them in the function's name. */
+  /** Lets a function process the messages of `queue`. Lambda receives and deletes them with the function's role. */
   grantConsume(grantee: IGrantable, queue: Queue): void {
     Grant.addToPrincipal({
       grantee,
@@ -53,7 +55,7 @@ export class Queues extends Construct {
     grantKey(grantee, this.#key, 'sqs', ['kms:Decrypt']);
   }
 
-  /** Where a stream's event source reports what it gave up; Lambda does so in the function's name. */
+  /** Where a stream's event source reports records that it gave up. Lambda uses the function's role for that. */
   get failureDestination(): IEventSourceDlq {
     return {
       bind: (_, handler) => {

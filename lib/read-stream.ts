@@ -1,4 +1,4 @@
-/** Has a function read the stream of a table. */
+/** Makes the stream of a table the event source of a function. */
 import { Duration } from 'aws-cdk-lib';
 import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import { EventSourceMapping, FilterCriteria, StartingPosition } from 'aws-cdk-lib/aws-lambda';
@@ -14,12 +14,13 @@ export interface ReadStreamProps {
   readonly filters: readonly Record<string, unknown>[];
 }
 
-/** Less than the day that a stream keeps its records: what is older is given up, and reported. */
+/** Older records are given up and reported. It is less than the day for which a stream keeps its records. */
 const MAX_RECORD_AGE = Duration.hours(12);
 
 /**
- * Makes a table's stream a function's event source: every record, in order, retried for hours, finally one by
- * one. Not the CDK's own event source, which lets the function use the key for anything.
+ * Makes a table's stream a function's event source. Records come in order. Lambda retries a failing batch for hours,
+ * and splits it down to single records. The CDK's own event source is not used, because it lets the function use the
+ * key for anything.
  */
 export function readStream(reader: TodokeFunction, table: Table, props: ReadStreamProps): void {
   const { storage, queues, filters } = props;
@@ -30,7 +31,7 @@ export function readStream(reader: TodokeFunction, table: Table, props: ReadStre
     batchSize: 100,
     reportBatchItemFailures: true,
     bisectBatchOnError: true,
-    // Without limit within that age: a function that fails fast would use up any count within minutes.
+    // No limit but the age, because a function that fails fast would use up any number within minutes.
     retryAttempts: -1,
     maxRecordAge: MAX_RECORD_AGE,
     onFailure: queues.failureDestination,

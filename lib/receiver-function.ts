@@ -1,4 +1,4 @@
-/** The function behind a provider's webhook, with its grants and its environment. */
+/** Makes the function behind a provider's webhook, with its grants and its environment. */
 import { Duration, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { LogDefaults } from './encrypted-log-group.ts';
@@ -21,7 +21,7 @@ interface OwnProps {
   readonly reservedConcurrency: number | undefined;
 }
 
-/** May read the webhook secret and send to the event queue, and nothing else. */
+/** The function may read the webhook secret and send to EventQueue, and nothing else. */
 export function receiverFunction(
   scope: Construct,
   id: string,
@@ -32,7 +32,7 @@ export function receiverFunction(
     defaults,
     entry,
     description,
-    // The function answers within 8 s. API Gateway waits for 29.
+    // The function answers within 8 seconds. API Gateway waits for 29.
     timeout: Duration.seconds(29),
     environment: {
       STACK_NAME: Stack.of(scope).stackName,

@@ -1,4 +1,6 @@
-/** The two secrets. A template gives them their empty shape once; people fill them in afterwards. */
+/**
+ * The construct of the two secrets. The template creates them with empty values, once. People fill them in afterwards.
+ */
 import { RemovalPolicy, SecretValue } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
@@ -11,9 +13,9 @@ import { grantKey } from './encryption-key.ts';
 import { fixLogicalId } from './logical-id.ts';
 
 export class Secrets extends Construct {
-  /** What proves that a webhook comes from the provider. */
+  /** The keys and credentials that prove that a post comes from its provider. */
   readonly webhook: Secret;
-  /** What the sender signs in with. */
+  /** The sender's credentials at the providers. */
   readonly sender: Secret;
 
   readonly #key: IKey;
@@ -21,14 +23,15 @@ export class Secrets extends Construct {
   constructor(scope: Construct, id: string, props: { key: IKey }) {
     super(scope, id);
     this.#key = props.key;
-    // By its ARN only: the CDK would write into the key's policy what the account may do with it anyway.
+    // By its ARN. Otherwise the CDK would add statements to the key's policy that allow only what the account may do
+    // anyway.
     const encryptionKey = Key.fromKeyArn(this, 'EncryptionKey', props.key.keyArn);
     const secret = (logicalId: string, description: string, emptyShape: object) => {
       const created = new Secret(this, logicalId, {
         description,
         encryptionKey,
-        // Not `generateSecretString`: that is random text. CloudFormation writes a value only when this one changes,
-        // so it must stay as it is for ever.
+        // Not `generateSecretString`, which makes random text. CloudFormation writes the secret again if this value
+        // changes. So it must never change.
         secretStringValue: SecretValue.unsafePlainText(JSON.stringify(emptyShape)),
         removalPolicy: RemovalPolicy.RETAIN,
       });

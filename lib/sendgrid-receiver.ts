@@ -1,4 +1,4 @@
-/** SendGrid's Event Webhook: a REST API with one unguessable path, and the function behind it. */
+/** The construct of SendGrid's Event Webhook: a REST API with one unguessable path, and the function behind it. */
 import { Fn, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import {
   AccessLogFormat,
@@ -17,7 +17,7 @@ import { fixLogicalId } from './logical-id.ts';
 import { type ReceiverProps, receiverFunction } from './receiver-function.ts';
 import type { TodokeFunction } from './todoke-function.ts';
 
-/** A line of the access log. Not the path, which is not to be known; no header and no content. */
+/** A line of the access log. It has no path, which must stay secret, no header and no content. */
 const ACCESS_LOG = {
   requestId: '$context.requestId',
   requestTime: '$context.requestTime',
@@ -55,7 +55,7 @@ export class SendGridReceiver extends Construct {
       endpointTypes: [EndpointType.REGIONAL],
       // The signature covers the bytes as they were sent: nothing on the way may decode them.
       binaryMediaTypes: ['*/*'],
-      // The role is the account's: when the stack goes, other APIs may have come to write their logs by it.
+      // The role belongs to the account. It is kept when the stack is deleted, because other APIs may use it by then.
       ...(settings.apiGatewayAccountRole === 'create'
         ? { cloudWatchRole: true, cloudWatchRoleRemovalPolicy: RemovalPolicy.RETAIN }
         : { cloudWatchRole: false }),
@@ -71,17 +71,17 @@ export class SendGridReceiver extends Construct {
     const { api } = this;
     fixLogicalId(api, 'SendGridWebhook');
     fixLogicalId(api.deploymentStage, 'SendGridWebhookStage');
-    // A Regional API accepts TLS 1.0 by default. BASIC: the mode of access that applied before; STRICT would only add a
-    // check of the host name, and each post is signed.
+    // A Regional API accepts TLS 1.0 by default. This policy needs an access mode. STRICT would only add checks of the
+    // endpoint type and the host name, and each post is signed.
     const restApi = api.node.defaultChild;
     if (!(restApi instanceof CfnRestApi)) throw new Error('Cannot set the TLS policy: the API has no resource');
     restApi.securityPolicy = SecurityPolicy.TLS13_1_2_PFS_PQ_2025_09;
     restApi.endpointAccessMode = 'BASIC';
-    // The CDK's own output shows the address without its path, which answers nobody.
+    // The CDK's own output shows the address without its path, which leads nowhere.
     api.node.tryRemoveChild('Endpoint');
 
-    // The stack id's UUID: nobody can guess it, and it never changes while the stack lives. A path part cannot be made
-    // of a token, so a placeholder stands in for it; its braces make the function's permission fit any path.
+    // The path is the UUID in the stack id. Nobody can guess it, and it never changes. The CDK does not accept a token
+    // as a path part, so a placeholder replaces it. With braces it makes the function's permission fit any path.
     const hook = api.root.addResource('{unguessable}');
     const method = hook.addMethod('ANY', new LambdaIntegration(receive, { allowTestInvoke: false }));
     const unguessable = Fn.select(2, Fn.split('/', Stack.of(this).stackId));

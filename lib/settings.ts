@@ -1,4 +1,4 @@
-/** What a person may choose at a deployment, validated. */
+/** Reads and validates the settings of a deployment. */
 import type { Node } from 'constructs';
 import * as z from 'zod';
 import { PROVIDERS } from '../lambda/mail/provider.ts';
@@ -15,28 +15,33 @@ const timeZone = z.string().refine(
   { error: 'must be an IANA time zone, such as Asia/Tokyo or UTC' },
 );
 
-/** CloudWatch Logs takes only these retention times. */
+/** CloudWatch Logs accepts only these retention times. */
 const LOG_RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
 
-/** `-c name=value` gives strings, cdk.json gives what JSON has: numbers are taken in either form. */
+/** A number, or a string of one: `-c name=value` gives strings, and cdk.json may have numbers. */
 const wholeNumber = z
   .union([z.number(), z.string().regex(/^\d+$/, 'must be a whole number').transform(Number)], {
     error: 'must be a whole number',
   })
   .pipe(z.number().int().min(0, 'must not be negative'));
 
-/** SendGrid's API, by the region in which the account lives. */
+/** The addresses of SendGrid's API, by the region of the account. */
 export const SENDGRID_API_URLS = { global: 'https://api.sendgrid.com', eu: 'https://api.eu.sendgrid.com' } as const;
 export const sendGridRegion = z.enum(['global', 'eu'], { error: 'must be global or eu' });
 
-/** An address, `@` and a domain, or `group:` and the name of a group. */
+/** An address; `@` with a domain; or `group:` with the name of a group. */
 const member = z
   .string()
-  .regex(/^(?:[^\s@:,]+@|@)[^\s@:,]+$|^group:\S.*$/, 'must be an address, @ and a domain, or group: and a name');
+  .regex(
+    /^(?:[^\s@:,]+@|@)[^\s@:,]+$|^group:\S.*$/,
+    'must be an address, a domain such as @example.com, or a group such as group:mail-support',
+  );
 
-/** A text with commas, or a list in cdk.json. They stand in the function's environment, which has 4 KB. */
+/**
+ * A text with commas, or a list in cdk.json. It is written into the function's environment, which is limited to 4 KB.
+ */
 const members = z
   .union([z.array(z.string()), z.string().transform((text) => text.split(','))])
   .transform((all) => all.map((one) => one.trim()).filter((one) => one !== ''))
@@ -44,7 +49,7 @@ const members = z
   .refine((all) => all.join().length <= 1_000, { error: 'must have at most 1,000 characters: admit a group instead' })
   .optional();
 
-/** Tokens of these come from anybody's tenant, and an address in them may be made up. */
+/** These issuers sign in people of any tenant. An address in their tokens may be false. */
 const MANY_TENANTS = /login\.microsoftonline\.com\/(common|organizations|consumers|\{)/;
 
 const settingsSchema = z.strictObject({
@@ -53,9 +58,9 @@ const settingsSchema = z.strictObject({
     .string()
     .regex(/^[A-Za-z][A-Za-z0-9-]{0,49}$/, 'must start with a letter and have at most 50 letters, digits and hyphens')
     .default('Todoke'),
-  /** Days after which rows expire; 0 keeps them for ever. */
+  /** After this many days rows expire; 0 keeps them forever. */
   retentionDays: wholeNumber.pipe(z.number().max(36_500, 'must be at most 36500')).default(180),
-  /** The time zone that the Customers Mail Cloud account chose: its `created` carries no offset. */
+  /** The time zone of the Customers Mail Cloud account. Its times, `created`, have no offset. */
   customersMailCloudTimeZone: timeZone.default('Asia/Tokyo'),
   logRetentionDays: wholeNumber
     .refine((days) => LOG_RETENTION_DAYS.includes(days), {
@@ -68,35 +73,38 @@ const settingsSchema = z.strictObject({
   sendgridReceiverReservedConcurrency: wholeNumber.pipe(z.number().min(1, 'must be at least 1')).optional(),
   /** Reserved concurrency of Customers Mail Cloud's receiver; none is reserved if left out. */
   customersMailCloudReceiverReservedConcurrency: wholeNumber.pipe(z.number().min(1, 'must be at least 1')).optional(),
-  /** Upper bound on invocations of record-events at one time. */
+  /** Limit for invocations of record-events at the same time. */
   recordEventsMaximumConcurrency: wholeNumber
     .pipe(z.number().min(2, 'must be at least 2').max(1000, 'must be at most 1000'))
     .default(5),
-  /** Gets a mail when an alarm fires; nobody if left out. */
+  /** The address that gets a mail when an alarm fires; none if left out. */
   alarmEmail: z.email('must be an e-mail address').optional(),
-  /** Hours after which a message without any event is "no news". */
+  /** After this many hours a message without any event is "no news". */
   noNewsHours: wholeNumber.pipe(z.number().min(1, 'must be at least 1').max(720, 'must be at most 720')).default(4),
   /** Whether failures are published on the account's default event bus. */
   publishFailures: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
   /** Whether send-mail leaves suppressed recipients out. */
   suppression: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
-  /** Where the SendGrid account lives. */
+  /** The region of the SendGrid account. */
   sendgridRegion: sendGridRegion.default('global'),
-  /** API Gateway writes access logs by one role per account and region: make it, or use the one that is there. */
+  /** API Gateway writes access logs with one role per account and region: `create` it, or use the `existing` one. */
   apiGatewayAccountRole: z.enum(['create', 'existing'], { error: 'must be create or existing' }).default('create'),
-  /** The OpenID provider that signs people in to the console, as its tokens name it; no console is deployed if left out. */
+  /**
+   * The OpenID provider that signs people in to the console: `iss` of its tokens. If left out, no console is deployed.
+   */
   consoleIssuer: z
-    .url({ protocol: /^https$/, error: 'must be an address that starts with https://' })
+    .url({ protocol: /^https$/, error: 'must be a URL that starts with https://' })
     .refine((issuer) => !MANY_TENANTS.test(issuer), { error: 'must be the issuer of your own tenant' })
     .optional(),
-  /** The console as it is registered at that provider. */
+  /** The client id with which the console is registered at that provider. */
   consoleClientId: z.string().min(1, 'must not be empty').optional(),
-  /** Who may look, and who may also change: nobody if left out. */
+  /** Who may only read in the console; nobody if left out. */
   consoleReaders: members,
+  /** Who may also make changes; nobody if left out. */
   consoleOperators: members,
 });
 
-/** What the console for a team needs. */
+/** The settings of the console for a team. */
 export interface ConsoleSettings {
   readonly issuer: string;
   readonly clientId: string;
@@ -104,20 +112,19 @@ export interface ConsoleSettings {
   readonly operators: readonly string[];
 }
 
-/** The settings of the console; undefined if none is deployed. */
+/** The settings of the console for a team; undefined if none is deployed. */
 export function consoleSettings(settings: Settings): ConsoleSettings | undefined {
   const { consoleIssuer: issuer, consoleClientId: clientId, consoleReaders = [], consoleOperators = [] } = settings;
   if (issuer === undefined || clientId === undefined) return undefined;
   return { issuer, clientId, readers: consoleReaders, operators: consoleOperators };
 }
 
-/** Says which settings are wrong or unknown, and what is allowed. */
+/** Thrown for settings that are wrong or unknown. The message says what is allowed. */
 export class SettingsError extends Error {}
 
-/** What a person may choose at deployment, validated. */
 export type Settings = z.infer<typeof settingsSchema>;
 
-/** The CDK's own context (feature flags, its command line's settings, cached look-ups) shares the space with ours. */
+/** Whether a key of the context is the CDK's own: a feature flag, a setting of its command line, or a cached lookup. */
 const isCdkContext = (key: string) => /[:/@]/.test(key) || key.startsWith('cli-') || key.startsWith('aws');
 
 /**

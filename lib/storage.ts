@@ -1,4 +1,4 @@
-/** The three tables: what to send, what became of it, and what went wrong. */
+/** The construct of the three tables Mail, SentLog and Bounce, and the grants on them. */
 import { RemovalPolicy } from 'aws-cdk-lib';
 import {
   AttributeType,
@@ -15,7 +15,7 @@ import { Construct } from 'constructs';
 import { grantKey } from './encryption-key.ts';
 import { fixLogicalId } from './logical-id.ts';
 
-/** The actions on a table that functions are granted, one by one. */
+/** The actions on tables that are granted. */
 type TableAction =
   | 'BatchGetItem'
   | 'BatchWriteItem'
@@ -29,7 +29,7 @@ type TableAction =
 const READS = new Set<TableAction>(['BatchGetItem', 'GetItem', 'Query', 'Scan']);
 
 /**
- * What DynamoDB asks of the key in the caller's name (Developer Guide, "Using AWS KMS to encrypt DynamoDB data", without
+ * The KMS actions that a caller needs for DynamoDB (Developer Guide, "Using AWS KMS to encrypt DynamoDB data", without
  * its wildcards).
  */
 const KEY_READS = ['kms:Decrypt', 'kms:DescribeKey'];
@@ -74,7 +74,7 @@ export class Storage extends Construct {
       projectionType: ProjectionType.INCLUDE,
       nonKeyAttributes: ['provider', 'mailId', 'from', 'to', 'subject'],
     });
-    // Only events have `recipient`. Whole, so that one query answers with whatever an event says.
+    // Only events have `recipient`. The index has all attributes, so that one query returns complete events.
     this.sentLog.addGlobalSecondaryIndex({
       indexName: 'byRecipient',
       partitionKey: { name: 'recipient', type: AttributeType.STRING },
@@ -85,7 +85,7 @@ export class Storage extends Construct {
     this.bounce = this.#table('Bounce', {
       partitionKey: { name: 'fullMessageId', type: AttributeType.STRING },
       sortKey: { name: 'eventId', type: AttributeType.STRING },
-      // Only the old image tells a repeated post from news.
+      // Only the old image distinguishes a repeated post from a new row.
       stream: StreamViewType.NEW_AND_OLD_IMAGES,
     });
     for (const [indexName, name] of Object.entries(BOUNCE_INDEXES)) {
@@ -98,7 +98,7 @@ export class Storage extends Construct {
     }
   }
 
-  /** Lets somebody do `actions` on `table`, and use the table's key for them, through DynamoDB only. */
+  /** Lets `grantee` do `actions` on `table`, and use the table's key for them, through DynamoDB only. */
   grant(grantee: IGrantable, table: Table, ...actions: TableAction[]): void {
     Grant.addToPrincipal({
       grantee,
@@ -108,13 +108,13 @@ export class Storage extends Construct {
     this.#grantKey(grantee, actions.every((action) => READS.has(action)) ? KEY_READS : [...KEY_READS, ...KEY_WRITES]);
   }
 
-  /** Lets somebody look bounces up, by key, recipient or day. */
+  /** Lets `grantee` read Bounce by key, recipient or day. */
   grantReadBounces(grantee: IGrantable): void {
     this.grant(grantee, this.bounce, 'BatchGetItem', 'GetItem', 'Query');
     this.grantQueryIndexes(grantee, this.bounce);
   }
 
-  /** Lets somebody query all indexes of `table`, whose key they may use already. */
+  /** Lets `grantee` query all indexes of `table`. It must already have a grant to use the key. */
   grantQueryIndexes(grantee: IGrantable, table: Table): void {
     const resourceArns = this.writable.flatMap((it) =>
       it.table === table && it.index !== undefined ? [`${table.tableArn}/index/${it.index}`] : [],
@@ -122,18 +122,18 @@ export class Storage extends Construct {
     Grant.addToPrincipal({ grantee, actions: ['dynamodb:Query'], resourceArns });
   }
 
-  /** Lets somebody read the index `byDay` of `table` whole, whose key they may use already. */
+  /** Lets `grantee` scan the index `byDay` of `table`. It must already have a grant to use the key. */
   grantScanByDay(grantee: IGrantable, table: Table): void {
     Grant.addToPrincipal({ grantee, actions: ['dynamodb:Scan'], resourceArns: [`${table.tableArn}/index/byDay`] });
   }
 
-  /** Lets a function look up what is known of a recipient, with the key that it may use already. */
+  /** Lets `grantee` query Bounce by recipient. It must already have a grant to use the key. */
   grantBouncesByRecipient(grantee: IGrantable): void {
     const resourceArns = [`${this.bounce.tableArn}/index/byRecipient`];
     Grant.addToPrincipal({ grantee, actions: ['dynamodb:Query'], resourceArns });
   }
 
-  /** All that takes writes, each with limits and metrics of its own: the tables, and their indexes. */
+  /** The tables and their indexes. Each has its own write limits and metrics. */
   get writable(): readonly { readonly table: Table; readonly index?: string }[] {
     return [
       { table: this.mail },
@@ -145,10 +145,10 @@ export class Storage extends Construct {
   }
 
   /**
-   * Lets a function read what changes in `table`.
+   * Lets `grantee` read the stream of `table`.
    *
    * @returns the stream's ARN
-   * @throws Error where the table has no stream
+   * @throws Error if the table has no stream
    */
   grantStream(grantee: IGrantable, table: Table): string {
     if (table.tableStreamArn === undefined)
@@ -158,7 +158,7 @@ export class Storage extends Construct {
       actions: ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'],
       resourceArns: [table.tableStreamArn],
     });
-    // Lambda asks for it, and IAM knows it for no single stream.
+    // Lambda requires this action, and IAM cannot restrict it to a single stream.
     Grant.addToPrincipal({ grantee, actions: ['dynamodb:ListStreams'], resourceArns: ['*'] });
     this.#grantKey(grantee, KEY_READS);
     return table.tableStreamArn;

@@ -1,4 +1,6 @@
-/** A function of Todoke: one file in lambda/, bundled by esbuild, with an encrypted log group. */
+/**
+ * The construct of a function: one file in lambda/, bundled by esbuild, with its own role and an encrypted log group.
+ */
 import type { Duration } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
@@ -12,24 +14,24 @@ const RUNTIME = Runtime.NODEJS_24_X;
 
 export interface TodokeFunctionProps {
   readonly defaults: LogDefaults;
-  /** The file directly in lambda/, without its ending. */
+  /** The name of the file in lambda/, without `.ts`. */
   readonly entry: string;
   readonly description: string;
   readonly timeout: Duration;
   readonly environment: Partial<Record<EnvironmentVariable, string>>;
   readonly reservedConcurrentExecutions?: number;
-  /** Files beside the code, by name. Only made when the code is. */
+  /** Makes the files beside the code, by name. It is called only when the code is bundled. */
   readonly files?: () => Readonly<Record<string, string>>;
 }
 
 export class TodokeFunction extends LambdaFunction {
-  /** Holds what was granted. */
+  /** The policy that gets the grants. */
   readonly defaultPolicy: IConstruct;
 
   constructor(scope: Construct, id: string, props: TodokeFunctionProps) {
     const { defaults, entry, files = () => ({}), ...rest } = props;
     const logGroup = encryptedLogGroup(scope, `${id}Logs`, defaults);
-    // Not the managed policy that the CDK would attach: that one may create and write any log group.
+    // The CDK would attach a managed policy that allows the function to create and write any log group.
     const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     fixLogicalId(role, `${id}Role`);
     logGroup.grantWrite(role);

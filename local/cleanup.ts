@@ -1,7 +1,7 @@
 /** Steps to undo at the end. */
 import { messageOf } from './files.ts';
 
-/** Remembers steps, and undoes the last one first. Running it again does nothing more. */
+/** Collects steps, and undoes the last one first. A further `run` waits for the same. */
 export class Cleanup {
   readonly #steps: { readonly what: string; readonly undo: () => Promise<void> | void }[] = [];
   #running: Promise<void> | undefined;

@@ -10,7 +10,7 @@ import { isHeld, type LockHolder, lockHolder, startHolding } from './lock-holder
 export interface DataFolder {
   /** The absolute path of something in it. */
   path(...parts: string[]): string;
-  /** The UUID in the stack's id. Made once, so that the webhook's path, which is taken from it, never changes. */
+  /** The UUID in the stack's id. It is made once, because the webhook's path contains it and must not change. */
   readonly stackUuid: string;
   /** Lets another process use the folder. */
   release(): Promise<void>;
@@ -19,7 +19,7 @@ export interface DataFolder {
 /**
  * Opens the folder for this process alone, and makes it where it is missing.
  *
- * @throws Error where another running process has it, or where it cannot be made or written.
+ * @throws Error if another running process has it, or if it cannot be made or written.
  */
 export async function openDataFolder(dir: string): Promise<DataFolder> {
   const root = resolve(dir);
@@ -44,18 +44,20 @@ export async function openDataFolder(dir: string): Promise<DataFolder> {
   }
 }
 
-/** The system's error as a sentence. */
+/** An error of the system as a sentence that says what to do. Any other error as it is. */
 function unusable(dir: string, error: unknown): unknown {
   if (!(error instanceof Error && 'code' in error)) return error;
   const why = UNUSABLE[String(error.code)] ?? messageOf(error);
   return new Error(`Cannot use ${dir}: ${why}; choose another --dir`, { cause: error });
 }
 
-/** An error of the system's about something in the folder, as a sentence that says what to do. Any other as it is. */
+/** The same for an error about a file in the folder. */
 export function inFolder(dir: string, error: unknown): unknown {
   const isAboutFile = error instanceof Error && 'syscall' in error && 'path' in error;
   if (!isAboutFile) return error;
-  return new Error(`Cannot use ${dir}: ${error.message}; move that away, or choose another --dir`, { cause: error });
+  return new Error(`Cannot use ${dir}: ${error.message}; move that file away, or choose another --dir`, {
+    cause: error,
+  });
 }
 
 const UNUSABLE: Readonly<Record<string, string>> = {
@@ -70,8 +72,8 @@ const UNUSABLE: Readonly<Record<string, string>> = {
 };
 
 /**
- * Makes a folder and those above it. Node's own `recursive` never ends where the system refuses a folder as if the one
- * above it were missing, as in `/proc`.
+ * Makes a folder and those above it. Node's own `recursive` never ends if the system answers ENOENT although the folder
+ * above exists, as in `/proc`.
  */
 async function makeFolder(path: string): Promise<void> {
   const found = await stat(path).catch((error: unknown) => {
@@ -119,7 +121,7 @@ async function isLinked(claim: string, lock: string): Promise<boolean> {
   }
 }
 
-/** @throws Error where its process runs. */
+/** @throws Error if the process that holds the lock still runs */
 async function isStale(lock: string, dir: string): Promise<boolean> {
   const content = await readJsonFile(lock, z.unknown());
   if (content === undefined) return false;
@@ -127,7 +129,7 @@ async function isStale(lock: string, dir: string): Promise<boolean> {
   const holder = lockHolder.safeParse(content).data;
   if (holder !== undefined && (await isHeld(holder))) {
     throw new Error(
-      `Cannot use ${dir}: Todoke already runs on it (process ${holder.pid}); stop that one, or choose another --dir`,
+      `Cannot use ${dir}: Todoke already runs in it (process ${holder.pid}); stop that process, or choose another --dir`,
     );
   }
   return true;

@@ -62,7 +62,7 @@ export const toJson = (value: unknown): string => `${JSON.stringify(value, null,
 /**
  * The JSON in a file, in the shape that `schema` asks for; undefined if there is no such file.
  *
- * @throws Error that names the file where it cannot be read, or its content is not JSON or of another shape.
+ * @throws Error that names the file if it cannot be read, or if its content is not JSON or of another shape.
  */
 export async function readJsonFile<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
   let text: string;
@@ -86,5 +86,5 @@ export function isErrorWithCode(error: unknown, code: string): error is NodeJS.E
   return error instanceof Error && 'code' in error && error.code === code;
 }
 
-/** What an unknown thrown value says. */
+/** The message of an unknown thrown value. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

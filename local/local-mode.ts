@@ -1,4 +1,4 @@
-/** The stack on this machine, step by step. */
+/** Starts and stops the stack on this machine. */
 import { rm } from 'node:fs/promises';
 import { ALLOW_ALL, type Authorize } from './access.ts';
 import { startAwsApi } from './aws-api/aws-api.ts';
@@ -27,32 +27,32 @@ import { type Fallback, startGateway } from './webhooks/gateway.ts';
 import { httpApiRoutes } from './webhooks/http-api.ts';
 import { restApiRoutes } from './webhooks/rest-api.ts';
 
-/** How long what runs may go on after a stop. */
+/** Grace period for running work on a stop. */
 const STOP_GRACE_MS = 5_000;
 
 export interface LocalModeOptions {
   /** Keeps everything between starts. */
   readonly dir: string;
-  /** Of the webhooks; the next four are DynamoDB's, SendGrid's simulator's, the SMTP simulator's and the OpenID provider's. 0 takes free ones. */
+  /** Port of the webhooks. The next four are for DynamoDB, SendGrid's API, SMTP and the OpenID provider. 0 takes free ones. */
   readonly port: number;
   /** Between two events of a mail, in the simulators. */
   readonly delayMs: number;
-  /** A DynamoDB that runs already, in place of the embedded engine. */
+  /** The endpoint of a DynamoDB that runs already. It replaces the embedded engine. */
   readonly dynamoDbEndpoint?: string | undefined;
   /** A cloud assembly that was synthesized already. */
   readonly assemblyDir?: string | undefined;
   /** CDK context on top of cdk.json's, such as settings of the stack. */
   readonly context?: Readonly<Record<string, unknown>>;
   readonly timing?: Partial<MappingTiming>;
-  /** Of calls to Secrets Manager, SQS, EventBridge, and of what Lambda does for event source mappings; DynamoDB asks nobody. */
+  /** Checks calls to Secrets Manager, SQS and EventBridge, and Lambda's own for event source mappings; none to DynamoDB. */
   readonly authorize?: Authorize;
-  /** Makes what serves the page, at `ConsoleUrl`: on the webhooks' port, what is not a webhook. */
+  /** Makes the handler of the page at `ConsoleUrl`. It gets every request on the webhooks' port that is not for a webhook. */
   readonly page?: (running: Pick<LocalMode, 'outputs' | 'providers'>) => Fallback;
-  /** Runs an OpenID provider, and the console of the stack behind it, in place of `page`. */
+  /** Runs an OpenID provider, and the stack's own console behind it. `page` is not used then. */
   readonly signIn?: boolean;
   /** Stops the start: what was started is stopped, and `startLocalMode` rejects. */
   readonly signal?: AbortSignal;
-  /** Gets a line for each step of the start, and for whatever goes wrong later. */
+  /** Gets a line for each step of the start, and for each later error. */
   readonly report: (line: string) => void;
 }
 
@@ -76,12 +76,12 @@ export interface LocalMode {
  * Runs what the CDK app describes: its tables in an embedded engine, its functions from their bundles, its webhooks,
  * streams, queues and secrets, and beside it simulators of both providers.
  *
- * @throws Error that says what to do where the folder or a port is taken, or something does not come up. Nothing is
- * left running then.
+ * @throws Error that says what to do if the folder or a port is taken, or if a part does not start. Nothing is left
+ * running then.
  */
 export async function startLocalMode(options: LocalModeOptions): Promise<LocalMode> {
   return startOrUndo((cleanup) => start(options, cleanup), options.report).catch((error: unknown) => {
-    // Whatever failed because of the stop, the stop is the reason.
+    // If the start was stopped, report the stop, not the error that follows from it.
     options.signal?.throwIfAborted();
     throw inFolder(options.dir, error);
   });
@@ -99,7 +99,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   cleanup.defer(`release ${dir}`, folder.release);
   const outputsFile = folder.path('outputs.json');
   await rm(outputsFile, { force: true });
-  // Better to hear of these before the stack is built.
+  // Fail here, before the stack is synthesized, which takes seconds.
   if (options.dynamoDbEndpoint === undefined) findEngineBinary();
   const ports = await choosePorts(options.port, options.dynamoDbEndpoint === undefined);
 
@@ -123,7 +123,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   });
 
   const awsApi = await startAwsApi();
-  cleanup.defer('stop answering for AWS', awsApi.stop);
+  cleanup.defer('stop the local AWS APIs', awsApi.stop);
   const gateway = await startGateway(ports.webhooks, report);
   cleanup.defer('stop the webhooks', () => gateway.stop(0));
   const stack = {
@@ -134,7 +134,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
     awsApiOrigin: awsApi.origin,
   };
   const resolved = resolveTemplate(template, stack);
-  // The issuer is of the deployed console only.
+  // The template's issuer is that of a deployed console.
   const { ConsoleIssuer, ...outputs } = localOutputs(resolved, stack);
 
   step('Making the tables');
@@ -220,9 +220,9 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
     authorize,
     report,
   });
-  cleanup.defer('finish what runs', async () => {
+  cleanup.defer('finish running work', async () => {
     await mappings.stop(STOP_GRACE_MS, () => void stopFunctions(0));
-    // The simulators keep what they have not posted; the webhooks answer until nobody posts any more.
+    // The simulators keep the events that they have not posted. The webhooks answer until the simulators have stopped.
     await providers.stop();
     await gateway.stop(STOP_GRACE_MS);
     await stopFunctions(STOP_GRACE_MS);

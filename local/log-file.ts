@@ -7,7 +7,7 @@ import { messageOf } from './files.ts';
 export class LogFile {
   readonly #stream: WriteStream;
 
-  /** @throws Error where it cannot be opened. */
+  /** @throws Error if it cannot be opened */
   constructor(path: string, report: (line: string) => void) {
     const cannotWrite = (error: unknown) => `Cannot write ${path}: ${messageOf(error)}`;
     try {

@@ -4,7 +4,7 @@ import type { Server as HttpServer } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { isErrorWithCode, messageOf } from './files.ts';
 
-/** Everything local listens here only: nobody else on the network reaches it. */
+/** All local servers listen on this address only, so that no other machine reaches them. */
 export const LOOPBACK = '127.0.0.1';
 
 /** Where an HTTP server on this port answers, such as `http://127.0.0.1:8787`. */
@@ -16,7 +16,7 @@ export const originOf = (port: number) => `http://${LOOPBACK}:${port}`;
  * @param port 0 takes a free one
  * @param purpose what the port is for, as in "the webhooks"
  * @returns the port.
- * @throws Error that names port and purpose where the port is taken.
+ * @throws Error that names port and purpose if the port is taken.
  */
 export async function listen(server: Server, port: number, purpose: string): Promise<number> {
   server.listen(port, LOOPBACK);
@@ -66,7 +66,8 @@ async function closed(port: number, purpose: string): Promise<number> {
 }
 
 /**
- * Local mode's ports in a row, known to be free now; the last is only used if somebody is to sign in.
+ * Local mode's ports, one after the other. All are checked to be free now, except that of the OpenID provider, which is only
+ * used for the sign-in.
  *
  * @param port the first; with 0 all are 0, for free ones
  */

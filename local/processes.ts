@@ -12,9 +12,9 @@ export function exists(pid: number): boolean {
 }
 
 /**
- * Starts the program in place of the shell, under its process id, beside a watcher in the same process group. The
- * watcher reads from the pipe that is the program's stdin here: it is closed when the parent is gone, even by SIGKILL.
- * Then the watcher ends the group. 3 is the descriptor of Node's messages, which the watcher must not hold open.
+ * A shell starts a watcher in its process group, and then becomes the program, with the same process id. The watcher reads
+ * the pipe that the parent opened as stdin. When the parent ends, even by SIGKILL, the pipe is closed, and the watcher kills
+ * the group. Descriptor 3 is for Node's messages; the watcher must not hold it open.
  */
 const LEASH = `exec 9<&0 </dev/null
 { read -r _ <&9; kill -KILL 0; } >/dev/null 2>&1 3>&- &
@@ -27,11 +27,11 @@ interface Leashed {
 }
 
 /**
- * How a program is started so that it ends with its parent, and hears nothing of a Ctrl-C in the parent's terminal.
+ * How a program is started so that it ends with its parent, and gets no signal from a Ctrl-C in the parent's terminal.
  *
- * Windows ends the child processes that are not detached with their parent: libuv puts these into a job
- * (`JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE` in its `src/win/process.c`). Without inherited handles they also get a console
- * of their own.
+ * On Windows, child processes that are not detached end with their parent: libuv puts them into a job
+ * (`JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE` in its `src/win/process.c`). Without inherited handles they also get their own
+ * console.
  */
 export function leashed(program: string, args: readonly string[], platform: string = process.platform): Leashed {
   if (platform === 'win32') return { command: program, args, detached: false };
@@ -46,7 +46,7 @@ interface LeashedOptions {
   readonly messages?: boolean;
 }
 
-/** Starts a program that ends with this process, however this process ends. Its output comes by pipes. */
+/** Starts a program that ends with this process, even if this process is killed. Its output comes by pipes. */
 export function spawnLeashed(program: string, programArgs: readonly string[], options: LeashedOptions): ChildProcess {
   const { messages = false, ...others } = options;
   const { command, args, detached } = leashed(program, programArgs);
@@ -73,7 +73,7 @@ export function signalGroup(child: ChildProcess, signal: NodeJS.Signals, platfor
   }
 }
 
-/** Asks a program and its group to end (SIGTERM), and ends them (SIGKILL) where it has not within `graceMs`. */
+/** Asks a program and its group to end (SIGTERM). If the program still runs after `graceMs`, kills the group (SIGKILL). */
 export async function endGroup(child: ChildProcess, graceMs: number): Promise<void> {
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;

@@ -1,6 +1,6 @@
 /**
- * The least that any program can do for the recorder's messages: decompress, `JSON.parse`, and as few requests as possible,
- * with items that were made before. Nothing is validated, and the parsed events are not used.
+ * The least work that any program has with the recorder's messages: decompress, `JSON.parse`, and as few requests as
+ * possible, with items that were made before. Nothing is validated, and the parsed events are not used.
  */
 import { readFileSync } from 'node:fs';
 import { brotliDecompressSync } from 'node:zlib';
@@ -16,7 +16,7 @@ import { CLIENT_SETTINGS } from '../../lambda/aws/clients.ts';
 import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
 
 const { FLOOR_REQUESTS = '', FLOOR_SETTINGS } = process.env;
-/** `ours`: without the copies that the SDK makes for its logger. */
+/** With `ours`, the client has the settings of Todoke, which save the copies that the SDK makes for its logger. */
 const client = new DynamoDBClient(FLOOR_SETTINGS === 'ours' ? CLIENT_SETTINGS : {});
 /** The recorder's requests for the same messages. */
 const requests: { readonly gets: BatchGetItemCommandInput[]; readonly puts: BatchWriteItemCommandInput[] } = JSON.parse(

@@ -1,6 +1,6 @@
 /**
- * A receiver as sample functions have it: one look-up and one write per event, one after the other. Tuned as far as that
- * goes: client and key are made once, connections are kept, and the SDK is bundled as in the receivers.
+ * A receiver like those of sample functions: one look-up and one write per event, one after the other. Within that, it is
+ * tuned: client and key are made once, connections are kept, and the SDK is bundled as in the receivers.
  */
 import { createPublicKey, verify } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';

@@ -6,7 +6,7 @@ import { bounces, LARGE_POST_EVENTS, postInvocation, queueInvocation } from '../
 
 const RECEIVERS = ['receive-sendgrid', 'receive-customers-mail-cloud'] as const;
 
-/** In bytes. Of a receiver's, the two SDK clients alone take 197 KB. */
+/** The largest sizes that meet the goal, in bytes. The two SDK clients alone take 197 KB of a receiver's bundle. */
 export const BUNDLE_GOALS = {
   'receive-sendgrid': 235 * 1024,
   'receive-customers-mail-cloud': 235 * 1024,
@@ -15,7 +15,7 @@ export const BUNDLE_GOALS = {
   'publish-failures': 300 * 1024,
 } as const;
 
-/** The DynamoDB clients' files in a bundle. */
+/** The files of DynamoDB clients in a bundle. */
 export function dynamoDbFiles(files: readonly string[]): string[] {
   return files.filter((file) => /@aws-sdk\/(?:client|lib)-dynamodb\//.test(file));
 }
@@ -38,10 +38,10 @@ export async function bundles(): Promise<Figure[]> {
   ];
 }
 
-/** Processes of each kind in one run: a single one says little. */
+/** Processes of each kind in one run. A single one says little. */
 const PROCESSES_PER_RUN = 8;
 
-/** Loads each receiver, and the SDK that it uses alone, in new processes. CPU time: other programs do not lengthen it. */
+/** Loads each receiver, and its SDK clients alone, in new processes. CPU time, because other programs do not lengthen it. */
 export async function loadTime(bench: Bench): Promise<Figure[]> {
   const entries = [...RECEIVERS, baseline('sdk-of-receivers')];
   const times = entries.map((): number[] => []);
@@ -59,7 +59,7 @@ export async function loadTime(bench: Bench): Promise<Figure[]> {
     ratio: ratios(times[side] ?? [], sdk),
   }));
   const slower = compared.reduce((a, b) => (median(a.ratio) > median(b.ratio) ? a : b));
-  // One sample per run: of single processes, the least and the most say nothing.
+  // One sample per run, because minimum and maximum of single processes say nothing.
   const samples = Array.from({ length: bench.runs }, (_, run) =>
     median(slower.ratio.slice(run * PROCESSES_PER_RUN, (run + 1) * PROCESSES_PER_RUN)),
   );

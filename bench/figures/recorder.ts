@@ -30,7 +30,7 @@ export async function recording(bench: Bench): Promise<Figure[]> {
     ],
   });
   const floor = { FLOOR_REQUESTS: await requestsOf(bench, messages) };
-  // Several invocations per run: a short one is measured too coarsely, and the recorder's code must be compiled.
+  // Several invocations per run: one alone is too short to measure, and the recorder's code must be compiled first.
   const repeated = Array.from({ length: 5 }, () => messages);
   const near = await inTurn(bench, {
     recorder: [await bench.start(RECORDER), repeated],

@@ -10,12 +10,12 @@ import { DISTANCE_MS } from '../support/stand-in.ts';
 
 const BATCH = 100;
 const API_MS = 50;
-/** As many as a message may have. */
+/** The most that a message may have. */
 const MANY_RECIPIENTS = 1_000;
 /** The most connections that a client should open to a mail API. */
 const MAX_CONCURRENCY = 50;
 
-/** A batch of the stream against its records one by one: the same function, and a mail API with a delay. */
+/** Sends a batch of the stream, and then its records one by one, with the same function and a mail API with a delay. */
 export async function sender(bench: Bench): Promise<Figure[]> {
   const api = await startMailApi(bench.cleanup);
   const sendMail = await bench.start('send-mail', {

@@ -1,15 +1,15 @@
 /**
- * What a large campaign does to a new stack, second by second. Plain arithmetic is not enough: refused posts come again,
- * and one limit leads to the next.
+ * Simulates a large campaign on a new stack, second by second. Plain arithmetic is not enough: refused posts come again, and
+ * one limit leads to the next.
  */
 import { markdown } from './markdown.ts';
 
 const EVENTS_PER_POST = 100;
 const EVENTS_PER_MAIL = 2;
-/** A mail server takes most mails at once. Half of the events that are still to come arrive in each of these spans. */
+/** Mail servers accept most mails at once. Half of the remaining events arrive in each of these spans. */
 const HALF_LIFE_S = 120;
 
-/** A post that is verified and queued. An environment takes ten requests a second at most (Lambda Developer Guide, "scaling behavior"). */
+/** Time of one post in a receiver: an environment takes at most ten requests a second (Lambda Developer Guide, "scaling behavior"). */
 const QUEUED_S = 0.1;
 
 /** The limits of the stack's API stage (lib/sendgrid-receiver.ts). */
@@ -18,7 +18,7 @@ const [STAGE_POSTS_PER_S, STAGE_BURST] = [1_000, 1_000];
 const NEW_ENVIRONMENTS_PER_S = 100;
 /** SendGrid repeats for a day, and does not publish when. Assumed: after 1, 2, 4, … minutes, at most an hour. */
 const [FIRST_RETRY_S, LONGEST_RETRY_S] = [60, 3_600];
-/** From then on the wait does not change. */
+/** From this attempt on, the wait stays the same. */
 const MOST_ATTEMPTS = 10;
 
 /** Lambda reads an SQS queue with five invocations, and adds 300 a minute (Lambda Developer Guide, "SQS scaling"). */
@@ -90,7 +90,7 @@ function simulate({ mails, accountConcurrency, recorders }: Campaign) {
   return outcome;
 }
 
-/** Spread over the last quarter of the wait: not all senders come again in the same second. */
+/** Spreads retries over the last quarter of the wait, because not all posts are repeated in the same second. */
 function comeAgain(retries: Map<number, number[]>, second: number, earlier: number, count: number): void {
   const wait = Math.min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** earlier);
   const spread = wait / 4;
@@ -105,7 +105,7 @@ function comeAgain(retries: Map<number, number[]>, second: number, earlier: numb
   }
 }
 
-/** For docs/performance.md. */
+/** A table for docs/performance.md. */
 export function burstsTable(): string {
   const campaigns = [1_000_000, 10_000_000].flatMap((mails) =>
     [1_000, 10].flatMap((accountConcurrency) =>

@@ -6,7 +6,7 @@ import { markdown } from './markdown.ts';
 const [PROGRESS, FAILURES, MAILS] = [0.87, 0.03, 0.44];
 /** Write units, of rows under 1 KB each: a story row with its index; a Bounce row with its two indexes; a log row with its index. */
 const [STORY_UNITS, BOUNCE_UNITS, LOG_ROW_UNITS] = [2, 3, 2];
-/** Looking a log row of up to 4 KB up, eventually consistent. */
+/** For the look-up of a log row of up to 4 KB, eventually consistent. */
 const LOOK_UP_UNITS = 0.5;
 const PEAK = 10;
 const DAY_S = 86_400;
@@ -29,20 +29,20 @@ const PRICES = {
   storageGbMonth: 0.25,
   recoveryGbMonth: 0.2,
 };
-/** Lines of the function, lines of Lambda, and for a post one of the access log. */
+/** Per invocation: lines of the function, lines of Lambda, and for a post one line of the access log. */
 const LOG_BYTES = 1_000;
-/** Of an invocation of publish-failures, which puts at most ten events on the bus in most cases: assumed. */
+/** An assumed time for an invocation of publish-failures, which in most cases puts at most ten events on the bus. */
 const PUBLISHING_SECONDS = 0.05;
 /** SQS counts a request for every 64 KB of its payload. */
 const SQS_CHUNK_KB = 64;
-/** SQS asks KMS per 5 minutes: twice for each role that sends, once for the one that receives (SQS Developer Guide, "Key management"). */
+/** In 5 minutes, SQS calls KMS twice for each role that sends, and once for the one that receives (SQS Developer Guide, "Key management"). */
 const KMS_REQUESTS_PER_DAY = (DAY_S / 300) * (2 * 2 + 1);
 
 interface Scale {
   readonly eventsPerDay: number;
-  /** Assumed: the busier the account, the more events SendGrid puts into a post. */
+  /** An assumption: SendGrid puts more events into a post if the account is busier. */
   readonly eventsPerPost: number;
-  /** The size of its message in EventQueue, as measured. */
+  /** The measured size of a message in EventQueue. */
   readonly messageKb: number;
   readonly postsPerRecording: number;
   readonly receivingSeconds: number;
@@ -98,7 +98,7 @@ const posts = (scale: Scale) => (events(scale) * PEAK) / scale.eventsPerPost;
 /** USD per million events. */
 export function costTable(): string {
   const writes = STORY_ROWS * STORY_UNITS + FAILURES * BOUNCE_UNITS;
-  // Storage counts the indexes, which hold the rows whole; recovery does not.
+  // Storage counts the indexes, which hold whole rows. Recovery does not count them.
   const stored = (1e6 * (STORY_ROWS * STORY_BYTES * STORY_UNITS + FAILURES * BOUNCE_BYTES * BOUNCE_UNITS)) / 1e9;
   const recovered = (1e6 * (STORY_ROWS * STORY_BYTES + FAILURES * BOUNCE_BYTES)) / 1e9;
   const postsOf = ({ eventsPerPost }: Scale) => 1e6 / eventsPerPost;

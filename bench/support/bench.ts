@@ -1,4 +1,4 @@
-/** What figures are measured with. */
+/** Starts and stops the processes with which figures are measured. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

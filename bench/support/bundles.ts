@@ -1,4 +1,4 @@
-/** Bundles, made by the code that makes the deployed ones. */
+/** Makes bundles with the options of the deployed ones. */
 import { buildSync } from 'esbuild';
 import { bundleOptions } from '../../lib/bundle.ts';
 
@@ -17,7 +17,6 @@ export function bundleContents(entry: string): BundleContents {
   return { bytes: output.bytes, files: files.map(([file]) => file) };
 }
 
-/** Writes a bundle. */
 export function writeBundle(entry: string, outfile: string): void {
   buildSync({ ...bundleOptions(entry), outfile });
 }

@@ -1,4 +1,4 @@
-/** A bundle in a process of its own, measured there. */
+/** Runs a bundle in its own process, which measures it. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 

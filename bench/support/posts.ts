@@ -1,4 +1,4 @@
-/** The posts that are measured: of the shapes that the providers document, and signed as SendGrid signs. */
+/** Makes the posts for the measurements, in the shapes that SendGrid documents, and signed as SendGrid does. */
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import type { Provider } from '../../lambda/mail/provider.ts';
 import { queueMessages } from '../../lambda/webhooks/event-queue.ts';
@@ -15,7 +15,7 @@ export const WEBHOOK_SECRET = {
   customersMailCloud: { apiKeys: ['key-of-the-bench'], basic: [], bearerTokens: [] },
 };
 
-/** SendGrid posts up to 768 KB. That is about so many bounces. */
+/** SendGrid posts up to 768 KB. That is about this many bounces. */
 export const LARGE_POST_EVENTS = 1_700;
 
 const REPLIES = [
@@ -25,16 +25,16 @@ const REPLIES = [
   ['5.1.2', '550 5.1.2 Recipient address rejected: the domain of the recipient was not found at this server.'],
 ] as const;
 
-/** An id that looks random, as real ones do: what repeats would compress too well. */
+/** An id that looks random, as real ones do. Repeated texts would compress too well. */
 const idOf = (text: string, length: number) => createHash('sha256').update(text).digest('base64url').slice(0, length);
 
 interface BounceOptions {
-  /** Tells the messages of one post from those of every other. */
+  /** Makes the message ids of one post different from those of all others. */
   readonly tag: string;
   readonly count: number;
 }
 
-/** SendGrid's bounces, of about 460 bytes each. Each is about a mail of its own. */
+/** SendGrid's bounces, of about 460 bytes each, and each of another mail. */
 export function bounces({ tag, count }: BounceOptions): Record<string, unknown>[] {
   return Array.from({ length: count }, (_, n) => {
     const [status, reason] = REPLIES[n % REPLIES.length] ?? REPLIES[0];

@@ -1,4 +1,4 @@
-/** A stand-in for Secrets Manager, SQS and DynamoDB: every mail is in its sent log, and it takes every row. */
+/** A stand-in for Secrets Manager, SQS and DynamoDB. It finds a log row for every message id, and accepts every row. */
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -9,7 +9,7 @@ import type { Cleanup } from '../../local/cleanup.ts';
 import { closeServer, listen, originOf } from '../../local/ports.ts';
 import { logRow, WEBHOOK_SECRET } from './posts.ts';
 
-/** The network and DynamoDB, which answers in single-digit milliseconds. */
+/** A delay for the network and for DynamoDB, which answers in single-digit milliseconds. */
 export const DISTANCE_MS = 5;
 
 const SENDER_SECRET = {

@@ -1,6 +1,6 @@
 /**
  * Loads one bundle, as Lambda's runtime does, and measures invocations of its handler. Runs on plain Node after the types
- * are stripped, so it imports types only.
+ * are stripped, so it imports only types from other files of the project.
  */
 import { createRequire } from 'node:module';
 import type { FromWorker, Took } from './measured-process.ts';

@@ -1,4 +1,4 @@
-/** Answers to the questions of a command, and their sources. */
+/** Gets the answers to a command's questions from options, the environment, stdin or a person. */
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -14,7 +14,7 @@ const SECRETS = [SENDING_KEY, SMTP_PASSWORD, WEBHOOK_KEY];
 export interface Answers {
   /** Whether a person sits at a terminal. */
   readonly interactive: boolean;
-  /** A secret that no question asks for; `""` if it is not given. */
+  /** A secret from the environment or from stdin, without a question; `""` if it is not given. */
   given(name: string): string;
   /** A secret by the name of its environment variable, asked for without an echo; `""` if nobody gives one. */
   secret(name: string, question: string): Promise<string>;
@@ -22,10 +22,7 @@ export interface Answers {
   open(flag: string, question: string): Promise<string>;
 }
 
-/**
- * @param fromStdin whether stdin has secrets, a line each: `TODOKE_SENDGRID_API_KEY=SG.…`. What the environment has goes
- * before it.
- */
+/** @param fromStdin whether stdin has lines such as `TODOKE_SENDGRID_API_KEY=SG.…`. The environment takes precedence. */
 export async function openAnswers(fromStdin: boolean): Promise<Answers> {
   const piped = fromStdin ? parseLines(await text(process.stdin)) : new Map<string, string>();
   const interactive = !fromStdin && process.stdin.isTTY === true && process.stdout.isTTY === true;
@@ -38,10 +35,10 @@ export async function openAnswers(fromStdin: boolean): Promise<Answers> {
   };
 }
 
-/** @throws Error where the question is broken off with Ctrl-C or Ctrl-D */
+/** @throws Error if the person leaves the question with Ctrl-C or Ctrl-D */
 async function ask(question: string, hidden: boolean): Promise<string> {
   const prompt = `  ${question}: `;
-  // What readline would echo goes nowhere, the question with it: that is written beside it.
+  // Readline's output is discarded, so that no key is echoed. The question would be discarded too, so it is written here.
   if (hidden) process.stdout.write(prompt);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: hidden ? nowhere : process.stdout, terminal: true });
@@ -52,7 +49,7 @@ async function ask(question: string, hidden: boolean): Promise<string> {
     return (await lines.question(hidden ? '' : prompt, { signal: brokenOff.signal })).trim();
   } catch (cause) {
     throw new Error(
-      'Cannot go on: the question was broken off. What was stored until here stays; run the command again',
+      'Cannot go on: the question was cancelled. Values that are stored already are kept; run the command again',
       { cause },
     );
   } finally {

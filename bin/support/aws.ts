@@ -2,15 +2,15 @@
 import { CLIENT_SETTINGS } from '../../lambda/aws/clients.ts';
 import type { StackOutputs } from './outputs.ts';
 
-/** Local mode accepts any. DynamoDB Local accepts only letters and digits in a key id. */
+/** Local mode accepts any credentials. DynamoDB Local accepts only letters and digits in a key id. */
 const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
 const LOCAL_REGION = 'ap-northeast-1';
 
 /**
- * What a client of one of AWS's services is made with: of local mode, where the outputs are its; else credentials and region
- * are those of the environment.
+ * The configuration of an AWS client. For the outputs of local mode it names local mode's endpoint. Otherwise the SDK takes
+ * credentials and region from the environment.
  *
- * @throws Error where the outputs are of a local mode that does not answer for the service: never ask AWS in its place
+ * @throws Error if the outputs are local mode's and lack the endpoint. AWS is never called instead.
  */
 export function clientSettings(outputs: StackOutputs, service: 'DynamoDbEndpoint' | 'AwsApiEndpoint') {
   const { logger } = CLIENT_SETTINGS;
@@ -34,7 +34,7 @@ export function isLocal(outputs: StackOutputs): boolean {
   return (outputs.DynamoDbEndpoint ?? outputs.AwsApiEndpoint ?? outputs.SendGridApiUrl) !== undefined;
 }
 
-/** The beginning of a line, for the shell that most have on that platform, by which the AWS CLI asks local mode's tables. */
+/** The beginning of an AWS CLI command for local mode's tables, for PowerShell on Windows and a POSIX shell elsewhere. */
 export function localAwsCli(endpoint: string | undefined, platform: string = process.platform): string {
   const { accessKeyId, secretAccessKey } = LOCAL_CREDENTIALS;
   const variables = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };

@@ -1,8 +1,8 @@
-/** What all commands have in common. */
+/** Runs a command: reads its options, prints its help, and shows its errors. */
 import { type Options, parseOptions } from './options.ts';
 import { sentenceOf } from './terminal.ts';
 
-// Node 20 is enough for local mode, and deployed functions run on Node 24: the SDK's warning is for neither.
+// Node 20 is enough for local mode, and deployed functions run on Node 24. So the SDK must not warn about Node's version.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
 
 type Values<Given extends Options> = {
@@ -12,7 +12,7 @@ type Values<Given extends Options> = {
 interface Usage {
   readonly command: string;
   readonly does: string;
-  /** What stands beside the options, if the command takes that: its name, such as `ADDRESS`. It must be given. */
+  /** The name of the argument, such as `ADDRESS`, if the command takes one. Then it must be given. */
   readonly argument?: string;
   readonly options: Options;
   readonly environment?: Readonly<Record<string, string>>;
@@ -29,7 +29,7 @@ export async function runCommand<Given extends Options>(
   usage: Usage & { readonly options: Given },
   run: (values: Values<Given>, argument: string) => Promise<void>,
 ): Promise<void> {
-  // Whoever reads the output may stop, as `head` does, and as a terminal does that is closed.
+  // The reader of the output may close it, as `head` does, or a terminal that is closed.
   process.stdout.on('error', () => {
     if (!process.emit('SIGHUP')) process.exit();
   });
@@ -46,7 +46,7 @@ export async function runCommand<Given extends Options>(
     const filled = names.map((name) => [name, given[name] ?? usage.options[name]?.default]);
     const argument = String(given['argument'] ?? '');
     if (takesArgument && argument === '') {
-      throw new Error(`Cannot run: say which, as in \`${usage.command} -- ${usage.argument}\``);
+      throw new Error(`Cannot run: an argument is missing. Give it as in \`${usage.command} -- ${usage.argument}\``);
     }
     await run(Object.fromEntries(filled), argument);
   } catch (error) {
@@ -56,8 +56,9 @@ export async function runCommand<Given extends Options>(
 }
 
 /**
- * npm takes what stands before `--` for its own options, and a dry run would be none. An `.npmrc` sets the same variables,
- * often `yes=true`: so an option that is also given after `--` passes, and so does one without which nothing is changed.
+ * Fails if an option was given before `--`. npm keeps such an option for itself, so that `npm run replay --dry-run` would
+ * change rows. npm shows it in a variable, which an `.npmrc` may set too, often with `yes=true`. So these options pass: one
+ * that is also given after `--`, and one without which the command changes nothing.
  */
 function refuseWhatNpmKept({ command, options }: Usage, given: Readonly<Record<string, unknown>>): void {
   const kept = Object.entries(options).find(
@@ -81,7 +82,7 @@ function helpText({ command, does, argument, options, environment = {} }: Usage)
     does,
     '',
     ...lines,
-    `  --${'help'.padEnd(width)} this text`,
+    `  --${'help'.padEnd(width)} shows this text`,
     ...(variables.length > 0 ? ['', 'In the environment:', ...variables] : []),
   ].join('\n');
 }

@@ -5,7 +5,7 @@ import { parseOutputs } from './outputs.ts';
 import { publishedEvents } from './published-events.ts';
 import { tablesOf } from './stack-tables.ts';
 
-/** Of local mode: it may send, post samples, and show what is published. */
+/** It may send mail, post samples, and show published events. */
 export function localConsole(report: (line: string) => void): NonNullable<LocalModeOptions['page']> {
   return ({ outputs, providers }) =>
     createConsole({

@@ -1,4 +1,4 @@
-/** Items of Mail, for the commands that look for those that will not be sent by themselves. */
+/** Reads the items of Mail that are not sent, for the commands that look for stuck ones. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DynamoDBDocumentClient, GetCommand, paginateScan } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../lambda/aws/dynamodb.ts';
@@ -18,7 +18,7 @@ export interface ItemPage {
   readonly isLast: boolean;
 }
 
-/** Mail has no index: a scan, a page of 1 MB at a time. */
+/** Scans Mail in pages of 1 MB, because it has no index. */
 export async function* itemPages(
   client: DynamoDBDocumentClient,
   table: string,
@@ -47,7 +47,7 @@ export async function readItem(client: DynamoDBDocumentClient, table: string, id
   return Item;
 }
 
-/** Those items without status that still have none after a while. */
+/** The items that still have no status after `waitMs`. */
 export async function stillWaiting(
   client: DynamoDBDocumentClient,
   table: string,

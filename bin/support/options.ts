@@ -9,7 +9,7 @@ export type Options = Readonly<
     {
       readonly default: string | false;
       readonly help: string;
-      /** Whether the command changes nothing without this option. Then it does no harm if npm takes the option for its own. */
+      /** Whether the command changes nothing without this option. Then npm may keep the option for itself. */
       readonly safeWithout?: true;
     }
   >
@@ -19,8 +19,8 @@ export type Options = Readonly<
  * The options that are given, by name, `help` among them.
  *
  * @param command as a person types it, for errors
- * @param takesArgument whether something may stand beside the options; it is `argument` of what is returned
- * @throws Error in our words where an option is not one of the command's, or has no value or one too many.
+ * @param takesArgument whether the command takes an argument; it is returned as `argument`
+ * @throws Error if an option is unknown, lacks its value, or has a value that it does not take. Its message replaces Node's.
  */
 export function parseOptions(
   command: string,
@@ -65,5 +65,5 @@ function inOurWords(error: unknown, options: Options): string {
   }
   return option === undefined || typeOf(option) === 'boolean'
     ? `Cannot use ${dashed} with a value: it takes none`
-    : `Cannot use ${dashed} without a value${option.default ? `: it is one such as ${option.default}` : ''}`;
+    : `Cannot use ${dashed} without a value${option.default ? `: give one, such as ${option.default}` : ''}`;
 }

@@ -1,4 +1,4 @@
-/** The outputs of a stack, from the file that cdk deploy or local mode wrote. */
+/** Reads the outputs of a stack from the file that cdk deploy or local mode wrote. */
 import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import * as z from 'zod';
@@ -32,9 +32,9 @@ const stackOutputsSchema = z.object({
   AwsApiEndpoint: z.string().optional(),
   SendGridApiUrl: z.string().optional(),
   SmtpUrl: z.string().optional(),
-  /** Of the authority that vouches for local mode's SMTP server. */
+  /** A file with the certificate of the authority that issued the certificate of local mode's SMTP server. */
   SmtpCaFile: z.string().optional(),
-  /** Gets a line for each event that local mode's event bus takes. */
+  /** A file with one line for each event that local mode's event bus took. */
   PublishedEventsFile: z.string().optional(),
 });
 export type StackOutputs = z.infer<typeof stackOutputsSchema>;
@@ -48,7 +48,7 @@ const LOCAL_OUTPUTS = 'outputs.json';
 /** The option of every command that works on a stack. */
 export const OUTPUTS_OPTION = {
   default: `${DEFAULT_DIR}/${LOCAL_OUTPUTS}`,
-  help: 'the outputs of the stack: local mode’s, or of cdk deploy',
+  help: 'the file with the outputs of the stack, written by npm start or by cdk deploy --outputs-file',
 };
 
 /** A stack by its outputs. */
@@ -68,27 +68,27 @@ export async function readStack(file: string): Promise<Stack> {
     text = await readFile(file, 'utf8');
   } catch (cause) {
     if (!isErrorWithCode(cause, 'ENOENT')) throw new Error(`Cannot read ${file}: ${messageOf(cause)}`, { cause });
-    throw new Error(`Cannot read ${file}: it is not there. ${whoWrites(file)}`, { cause });
+    throw new Error(`Cannot read ${file}: it does not exist. ${whoWrites(file)}`, { cause });
   }
   const stacks = z.record(z.string(), stackOutputsSchema).safeParse(jsonOrUndefined(text));
   const [stack] = Object.entries(stacks.data ?? {});
-  if (!stack) throw new Error(`Cannot use ${file}: it does not hold the outputs of a Todoke stack`);
+  if (!stack) throw new Error(`Cannot use ${file}: it does not contain the outputs of a Todoke stack`);
   const [name, outputs] = stack;
   await assertAnswers(outputs, file);
   return { name, outputs };
 }
 
-/** By the name of a file that is missing, what writes it. */
+/** Says which command writes a file that is missing, by its name. */
 function whoWrites(file: string): string {
   if (basename(file) === LOCAL_OUTPUTS) {
-    return `Run \`${startIn(dirname(file))}\` in another terminal and wait until it is ready; of a deployed stack, name with --outputs the file that \`cdk deploy --outputs-file\` wrote`;
+    return `Run \`${startIn(dirname(file))}\` in another terminal and wait until it is ready. For a deployed stack, use --outputs with the file that \`cdk deploy --outputs-file\` wrote`;
   }
   return `\`npx cdk deploy --outputs-file ${shellWord(file)}\` writes it, also for a stack that is deployed already`;
 }
 
-/** @throws Error where the outputs are those of a local mode that does not run: its tables may still be there. */
+/** @throws Error if the outputs are those of a local mode that does not run, even if its DynamoDB still answers */
 async function assertAnswers(outputs: StackOutputs, file: string): Promise<void> {
-  // The first is local mode's own: DynamoDB may be another program.
+  // Local mode itself answers at AwsApiEndpoint; DynamoDB may be another program.
   const url = outputs.AwsApiEndpoint ?? outputs.SendGridApiUrl ?? outputs.DynamoDbEndpoint;
   if (url === undefined) return;
   try {
@@ -109,5 +109,5 @@ const startIn = (dir: string) =>
 /** The outputs alone. @throws as {@link readStack} does */
 export const readOutputs = async (file: string): Promise<StackOutputs> => (await readStack(file)).outputs;
 
-/** @throws ZodError where an output is missing */
+/** @throws ZodError if an output is missing */
 export const parseOutputs = (outputs: unknown): StackOutputs => stackOutputsSchema.parse(outputs);

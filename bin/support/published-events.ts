@@ -1,4 +1,4 @@
-/** The events that local mode's event bus took. */
+/** Reads the events that local mode's event bus took. */
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { isErrorWithCode } from '../../local/files.ts';
@@ -10,13 +10,13 @@ const eventSchema = z.object({
 });
 type PublishedEvent = z.infer<typeof eventSchema>;
 
-/** Those of one Bounce row, oldest first. */
+/** The events about one Bounce row, oldest first. */
 export async function publishedEvents(
   file: string,
   row: { readonly fullMessageId: unknown; readonly eventId: unknown },
 ): Promise<PublishedEvent[]> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    // It is made with the first event.
+    // The file is created with the first event.
     if (isErrorWithCode(error, 'ENOENT')) return '';
     throw error;
   });

@@ -31,7 +31,7 @@ const webhookSchema = z.looseObject({
   public_key: z.string().default(''),
 });
 export type EventWebhook = z.infer<typeof webhookSchema>;
-// An account without a webhook answers with one that is empty.
+// For an account without a webhook, SendGrid lists one empty object.
 const webhooksSchema = z.object({
   webhooks: z.array(z.union([webhookSchema, z.object({}).transform(() => undefined)])),
 });
@@ -48,7 +48,7 @@ const signedSchema = z.object({ public_key: z.string() });
 const errorsSchema = z.object({ errors: z.array(z.object({ message: z.string() })) });
 
 /**
- * SendGrid's API with one key, which no error repeats.
+ * SendGrid's API with one key. No error message contains the key.
  *
  * @see https://www.twilio.com/docs/sendgrid/api-reference/webhooks
  */
@@ -56,7 +56,7 @@ export class SendGridApi {
   readonly #origin: string;
   readonly #key: string;
 
-  /** @param outputs say where: the account's region, or local mode's simulator */
+  /** @param outputs give the URL: that of the account's region, or of local mode's simulator */
   constructor(outputs: StackOutputs, key: string) {
     if (isLocal(outputs) && outputs.SendGridApiUrl === undefined) {
       throw new Error('Cannot use these outputs: they have no SendGridApiUrl. Start local mode again');
@@ -102,7 +102,7 @@ export class SendGridApi {
     return (await this.#call('PATCH', `${SETTINGS}/signed/${id}`, signedSchema, { enabled: true })).public_key;
   }
 
-  /** Has samples posted, soon. */
+  /** Makes SendGrid post its samples to the webhook. They arrive some time later. */
   async testWebhook({ id, url }: EventWebhook): Promise<void> {
     await this.#call('POST', '/v3/user/webhooks/event/test', z.unknown(), { id, url });
   }
@@ -127,14 +127,14 @@ export class SendGridApi {
       throw new Error(`Cannot ask SendGrid (${what}): ${response.status} ${said || response.statusText}`.trim());
     }
     const read = schema.safeParse(answer);
-    if (!read.success) throw new Error(`Cannot ask SendGrid (${what}): its answer is not of the documented shape`);
+    if (!read.success) throw new Error(`Cannot ask SendGrid (${what}): its answer does not have the documented shape`);
     return read.data;
   }
 }
 
 const SETTINGS = '/v3/user/webhooks/event/settings';
 
-/** What the key may do beside sending. These three come with every key, or are of no use without another. */
+/** The scopes beyond sending. Those of the pattern do not count: they come with every key, or do nothing alone. */
 export function moreThanSending(scopes: readonly string[]): string[] {
   return scopes.filter((scope) => !/^(?:mail\.send|sender_verification_\w+|2fa_\w+)$/.test(scope));
 }

@@ -11,7 +11,7 @@ import type { StackOutputs } from './outputs.ts';
 /** A secret as it is now. */
 export interface Stored<Value> {
   readonly value: Value;
-  /** Unix milliseconds. Functions use what was there before for up to a minute more. */
+  /** Unix milliseconds. Functions may use the previous value for a minute more. */
   readonly changedAtMs: number;
 }
 
@@ -42,17 +42,17 @@ class StackSecret<Value> {
     this.#client = new SecretsManagerClient(clientSettings(outputs, 'AwsApiEndpoint'));
   }
 
-  /** @throws MalformedSecret where it is not of its documented shape; Error where it cannot be read */
+  /** @throws MalformedSecret if it is not of its documented shape; Error if it cannot be read */
   async read(): Promise<Stored<Value>> {
     const { whole, changedAtMs } = await this.#read();
     return { value: this.#parse(whole), changedAtMs };
   }
 
   /**
-   * Replaces a malformed value by a well-formed one, which keeps what is well-formed. Secrets Manager keeps the value
-   * before as the version AWSPREVIOUS.
+   * Repairs a malformed value: keeps its well-formed parts, and takes the others from the empty value. Secrets Manager
+   * keeps the previous value as the version AWSPREVIOUS.
    *
-   * @returns what was replaced by nothing, by name; undefined where the value is well-formed, and stays
+   * @returns the paths of the malformed parts; undefined if the value was well-formed and stays as it is
    */
   async repair(): Promise<string[] | undefined> {
     const given = jsonOrUndefined((await this.#readText()).text);
@@ -120,7 +120,7 @@ function wellFormed<Value>(given: unknown, schema: core.$ZodType<Value>, empty: 
   }
 }
 
-/** Removes a part of a JSON value, or where it is missing, what lacks it. @returns where the removed part was */
+/** Removes the part at a path, or the object that lacks it. @returns the path of what was removed */
 function dropAt(value: unknown, path: readonly PropertyKey[]): readonly PropertyKey[] {
   const [name, ...inside] = path;
   if (typeof value !== 'object' || value === null || name === undefined || !(name in value)) return [];

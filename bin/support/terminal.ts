@@ -1,4 +1,4 @@
-/** How commands talk: plain text where the output is no terminal (styleText sees to that), bold and dim where it is. */
+/** Formats the output of commands: with bold, dim and colors at a terminal, as plain text elsewhere. */
 import { styleText } from 'node:util';
 import { isErrorWithCode, messageOf } from '../../local/files.ts';
 
@@ -17,7 +17,7 @@ export const shellWord = (text: string): string => (/^[\w./\\:=@~-]+$/.test(text
 /** `1.2 s` */
 export const duration = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
-/** A row as a person reads it: an attribute a line, long values cut. */
+/** A row for a person to read: one line per attribute, with long values cut. */
 export function rowText(row: Readonly<Record<string, unknown>>, attributes: readonly string[], longest = 100): string {
   const shown = attributes.filter((name) => row[name] !== undefined && row[name] !== '');
   const width = Math.max(...shown.map((name) => name.length));
@@ -29,7 +29,7 @@ function cut(value: unknown, longest: number): string {
   return text.length > longest ? `${text.slice(0, longest)}…` : text;
 }
 
-/** What a person is told of an error. */
+/** The message of an error for a person; for a refused connection with a hint. */
 export function sentenceOf(error: unknown): string {
   const refused = error instanceof Error && isErrorWithCode(error.cause, 'ECONNREFUSED') ? error.cause : error;
   if (!isErrorWithCode(refused, 'ECONNREFUSED')) return messageOf(error);

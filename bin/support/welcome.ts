@@ -4,12 +4,11 @@ import { localAwsCli } from './aws.ts';
 import { DEFAULT_DIR } from './outputs.ts';
 import { heading, shellWord } from './terminal.ts';
 
-/** In place of the address of a webhook. */
-const NOT_RECEIVED = 'not received: the setting `providers` leaves it out';
+/** Takes the place of the address of a webhook that the stack does not have. */
+const NOT_RECEIVED = 'none: the setting `providers` leaves this provider out';
 
-const SIGN_IN = 'sign in as reader@example.com, operator@example.com, or a stranger whom it refuses';
+const SIGN_IN = 'sign in as reader@example.com or operator@example.com; it refuses stranger@example.net';
 
-/** What `npm start` runs, and what to do with it. */
 export function welcome(
   outputs: Readonly<Record<string, string>>,
   dir: string,
@@ -17,11 +16,11 @@ export function welcome(
 ): string {
   const outputsFile = join(dir, 'outputs.json');
   const tryCommand = dir === DEFAULT_DIR ? 'npm run try' : `npm run try -- --outputs ${shellWord(outputsFile)}`;
-  // PowerShell takes the quotation marks of JSON away.
+  // No command for PowerShell, which removes the quotation marks of JSON.
   const byHand = platform === 'win32' ? '' : putItem(outputs);
   return `
 ${heading('Look at it')}
-  ${outputs['ConsoleUrl']}   ${outputs['ConsoleIssuer'] ? SIGN_IN : 'send mail, and see what becomes of it'}
+  ${outputs['ConsoleUrl']}   ${outputs['ConsoleIssuer'] ? SIGN_IN : 'send messages, and see what becomes of them'}
 
 ${heading('Addresses')}
   SendGrid webhook              ${outputs['SendGridWebhookUrl'] ?? NOT_RECEIVED}
@@ -30,17 +29,17 @@ ${heading('Addresses')}
   SendGrid, simulated           ${outputs['SendGridApiUrl']}
   SMTP, simulated               ${outputs['SmtpUrl']}
 
-${heading('Kept')}
+${heading('Files')}
   outputs   ${outputsFile}, as \`cdk deploy --outputs-file\` writes them
   secrets   ${join(dir, 'webhook-secret.json')}, ${join(dir, 'sender-secret.json')}
   logs      ${join(dir, 'logs')}
 
 ${heading('Try')}
-  ${tryCommand}   in another terminal: sends mail, and shows each row as it appears
+  ${tryCommand}   in another terminal: sends messages, and shows each row as it appears
 
-${byHand}  What becomes of a mail depends on its recipient: bounce@, blocked@, dropped@, deferred@, complaint@; all others get it.
+${byHand}  The recipient's address decides the outcome: bounce@, blocked@, dropped@, deferred@, complaint@. Every other address is delivered.
 
-Ctrl-C stops.
+Ctrl-C stops it.
 `;
 }
 

@@ -1,7 +1,7 @@
-/** Options that are whole numbers. */
+/** Reads options that are whole numbers. */
 import { shellWord } from './terminal.ts';
 
-/** Reads an option that is a whole number. @throws Error that names the option, and what is allowed */
+/** @throws Error that names the option, and the numbers that are allowed */
 export function wholeNumber(name: string, text: string, { min = 0, max }: { min?: number; max: number }): number {
   const number = Number(text);
   if (/^\d+$/.test(text) && number >= min && number <= max) return number;

@@ -7,7 +7,7 @@ import { pollAs } from './polling.ts';
 import { hashOf, type Query, useRoute, VIEWS, type View } from './route.ts';
 import { Search } from './search.tsx';
 import { type Say, useSettings } from './settings.tsx';
-import { provider, type Standing, signInAgain, signInByHand, signInOnLoad, signOut } from './sign-in.ts';
+import { provider, type SignInState, signInAgain, signInByHand, signInOnLoad, signOut } from './sign-in.ts';
 import { whenTokenIsRefused } from './token.ts';
 import { BouncesView } from './views/bounces.tsx';
 import { MailView } from './views/mail.tsx';
@@ -23,13 +23,13 @@ export function App() {
   const [session, setSession] = useState<Session>();
   const [failure, setFailure] = useState<string>();
   const [locked, setLocked] = useState(false);
-  const [standing, setStanding] = useState<Standing>({ is: 'leaving' });
+  const [signInState, setSignInState] = useState<SignInState>({ is: 'leaving' });
   useEffect(() => {
-    whenTokenIsRefused(() => (provider === undefined ? setLocked(true) : signInAgain().then(setStanding)));
-    signInOnLoad().then(setStanding);
+    whenTokenIsRefused(() => (provider === undefined ? setLocked(true) : signInAgain().then(setSignInState)));
+    signInOnLoad().then(setSignInState);
   }, []);
   useEffect(() => {
-    if (standing.is !== 'in') return;
+    if (signInState.is !== 'in') return;
     server.session().then(
       (answer) => {
         pollAs(answer.mode);
@@ -37,15 +37,15 @@ export function App() {
       },
       (error) => setFailure(messageOf(error, say)),
     );
-  }, [standing]);
-  if (standing.is !== 'in') return <SignedOut standing={standing} />;
+  }, [signInState]);
+  if (signInState.is !== 'in') return <SignedOut signInState={signInState} />;
   useEffect(() => {
     document.title = `${titleOf(view, open, say)} · ${say('title')}`;
   }, [say, view, open]);
   const views = VIEWS.filter(
     (name) => (name !== 'send' || session?.canSend !== false) && (name !== 'try' || session?.canTry !== false),
   );
-  // A person on no list sees only this message.
+  // A person who is on no list sees only the message that says so.
   const isKnown = provider === undefined || session !== undefined;
   return (
     <>
@@ -79,7 +79,7 @@ function focusContent() {
   document.getElementById('content')?.focus();
 }
 
-/** Local mode starts with its mail, which costs nothing there. */
+/** Local mode opens with the list of mails, because reading it costs nothing there. */
 function shownView(view: View, views: readonly View[], { mode }: Session): View {
   if (view === 'recipient' || (view === 'start' && mode !== 'local')) return view;
   return views.includes(view) ? view : 'mail';
@@ -161,11 +161,12 @@ function Header({ views, view }: { views: readonly (typeof VIEWS)[number][]; vie
   );
 }
 
-/** Instead of the page, while nobody is signed in. */
-function SignedOut({ standing }: { standing: Standing }) {
+/** Takes the place of the page while nobody is signed in. */
+function SignedOut({ signInState }: { signInState: SignInState }) {
   const { say } = useSettings();
-  if (standing.is === 'leaving' || standing.is === 'in') return <p class="faint signed-out">{say('signingIn')}</p>;
-  const why = standing.is === 'failed' ? standing.why : undefined;
+  if (signInState.is === 'leaving' || signInState.is === 'in')
+    return <p class="faint signed-out">{say('signingIn')}</p>;
+  const why = signInState.is === 'failed' ? signInState.why : undefined;
   const known = { provider: say('signInUnreachable'), refused: say('signInRefused') };
   return (
     <main id="content" class="signed-out">

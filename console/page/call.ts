@@ -1,10 +1,10 @@
-/** The server's calls, as functions. */
+/** Functions that make the calls to the server. */
 import type * as z from 'zod/mini';
 import { type Asked, CALLS, type CallName, CONSOLE_HEADER } from '../shared/api.ts';
 import type { Say } from './settings.tsx';
 import { tokenHeader, tokenIsRefused } from './token.ts';
 
-/** A call that was not answered as asked, in words of the page. */
+/** A call that failed. The page says why in its own words. */
 class CallError extends Error {
   readonly inWords: (say: Say) => string;
 
@@ -35,14 +35,14 @@ async function ask<Asks, Answers>(
   if (read?.success) return read.data;
   if (status === 401) tokenIsRefused();
   const detail = typeof body === 'object' && body !== null && 'error' in body ? String(body.error) : '';
-  // The server's own sentence is English, as those of AWS in it are.
+  // The server's own message is only in English.
   if (name === 'session' && status === 403) throw new CallError((say) => say('notOnList'));
   throw new CallError((say) =>
     answer.ok ? say('errorUnreadable') : say(status === 403 ? 'errorRefused' : 'errorServer', { status, detail }),
   );
 }
 
-/** The calls of the server. messageOf makes a sentence of the errors that they throw. */
+/** The calls to the server. For the errors that they throw, see `messageOf`. */
 export const server = {
   session: () => ask('session', CALLS.session, {}),
   mails: (asked: Asked<'mails'>) => ask('mails', CALLS.mails, asked),
@@ -62,7 +62,7 @@ export const server = {
   rowsOf: (asked: Asked<'rowsOf'>) => ask('rowsOf', CALLS.rowsOf, asked),
 };
 
-/** What a thrown value says, in the language of the page. */
+/** The message of a thrown value, in the language of the page. */
 export function messageOf(error: unknown, say: Say): string {
   if (error instanceof CallError) return error.inWords(say);
   return error instanceof Error ? error.message : String(error);

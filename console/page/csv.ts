@@ -1,4 +1,4 @@
-/** Lists as CSV. */
+/** Writes lists as CSV. */
 import type { Bounce, ListedMail } from '../shared/api.ts';
 
 const COLUMNS = [
@@ -51,13 +51,13 @@ export function mailsToCsv(mails: readonly ListedMail[]): string {
   return csv(MAIL_COLUMNS, lines);
 }
 
-/** RFC 4180, with a byte order mark, by which spreadsheets know UTF-8. */
+/** RFC 4180, with a byte order mark, so that spreadsheets read it as UTF-8. */
 function csv(columns: readonly string[], rows: readonly Readonly<Record<string, unknown>>[]): string {
   const lines = [columns, ...rows.map((row) => columns.map((name) => row[name] ?? ''))];
   return `\ufeff${lines.map((cells) => cells.map(cell).join(',')).join('\r\n')}\r\n`;
 }
 
-/** A spreadsheet runs what begins so as a formula, whatever a sender wrote there; an apostrophe makes it text. */
+/** An apostrophe keeps spreadsheets from running a text as a formula. Senders and mail servers wrote these texts. */
 function cell(value: unknown): string {
   const text = String(value);
   const safe =

@@ -1,4 +1,4 @@
-/** Lets the browser keep a text as a file. Nothing leaves the machine. */
+/** Saves a text as a file by the browser's download. Nothing leaves the machine. */
 export function download(name: string, type: string, text: string): void {
   const url = URL.createObjectURL(new Blob([text], { type }));
   const link = document.createElement('a');

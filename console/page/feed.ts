@@ -14,32 +14,32 @@ interface Loaded<Row> {
 
 /** Where a list's rows come from. */
 export interface Source<Row> extends RowKind<Row> {
-  /** What the list depends on: it starts again when that changes. */
+  /** Names what the list shows. When it changes, the list starts again. */
   readonly about: string;
   load(asked: { cursor?: Cursor; range?: Range }): Promise<Loaded<Row>>;
 }
 
-/** Rows at the top of the list that a poll reloads. */
+/** How many rows at the top of the list a poll reloads. */
 const NEWEST_ROWS = 50;
 /** How far back a poll looks for rows that come late: a provider that gets no answer posts again for a day. */
 const LATE_DAYS = 3;
-/** How much of the visible rows a poll reloads: each day takes eight queries. */
+/** How many days of visible rows a poll reloads: each day takes eight queries. */
 const VISIBLE_DAYS = 7;
-/** Requests for what arrived since the last poll. After more than that the list starts again at the top. */
+/** The most requests for one poll. If there are more rows, the list starts again at the top. */
 const MAX_PAGES = 20;
 
 export interface Feed<Row> {
   readonly pages: Pages<Row>;
   readonly loading: boolean;
-  /** Whether there may be older rows; `back` says up to where it looked. */
+  /** Whether there may be older rows. `back` is the time down to which rows were looked for. */
   readonly goesOn: boolean;
   readonly back: string | undefined;
-  /** Whether the last look back found nothing: looking on is then for the person to decide. */
+  /** Whether the last page had no rows. Then the person decides whether to look further back. */
   readonly foundNone: boolean;
   readonly error: string | undefined;
   /** How many rows appeared by themselves. */
   readonly arrived: number;
-  /** Gives the rows that are near the window, part by part. The list keeps it. */
+  /** Functions that return the rows near the window, one for each page of rows. The list adds and removes them. */
   readonly visible: Set<() => readonly Row[]>;
   more(): void;
 }
@@ -97,7 +97,7 @@ export function useFeed<Row extends object>(source: Source<Row>): Feed<Row> {
   const ready = end?.about === about;
   const polled = usePolling(async () => {
     if (!ready) {
-      // Nothing else asks again for the first rows.
+      // Only this retries the first rows.
       if (failure !== undefined) await load(undefined);
       return undefined;
     }
@@ -114,6 +114,7 @@ export function useFeed<Row extends object>(source: Source<Row>): Feed<Row> {
     const added = now.current.pages.count - before.count;
     if (added > 0) setArrived((count) => count + added);
 
+    // Reloads the visible rows that are older than those: at most a week of them.
     const times = [...visible]
       .flatMap((rows) => rows().map(source.time))
       .filter(isTime)
@@ -145,7 +146,7 @@ export function useFeed<Row extends object>(source: Source<Row>): Feed<Row> {
   };
 }
 
-/** Since when a poll reloads the top of the list: its newest rows, of three days at most, and not below what it has loaded. */
+/** The time from which a poll reloads: the newest rows, at most three days of them, and only as far as rows are loaded. */
 function newestFrom<Row>({ pages }: Pages<Row>, { time }: RowKind<Row>, back = ''): string {
   const last = pages.flat()[NEWEST_ROWS - 1];
   return [daysBefore(new Date(), LATE_DAYS), last ? time(last) : '', back].sort().at(-1) ?? '';
@@ -155,7 +156,7 @@ const isTime = (text: string) => !Number.isNaN(Date.parse(text));
 
 const daysBefore = (time: Date, days: number) => new Date(time.getTime() - days * 86_400_000).toISOString();
 
-/** All rows since a time. It has a cursor if there are more than a poll reads. */
+/** All rows since a time. The answer has a cursor if there are more than a poll reads. */
 async function loadAll<Row>(source: Source<Row>, from: string): Promise<Loaded<Row>> {
   const rows: Row[] = [];
   let loaded = await source.load({ range: { from } });

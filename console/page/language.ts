@@ -1,6 +1,6 @@
 /**
- * The browser's language as one that Intl takes. uPlot asks for it when it is loaded, and where it is none, as `en-US@posix`,
- * nothing of the page would be.
+ * Replaces a browser language that Intl rejects, such as `en-US@posix`. uPlot passes the language to Intl when it is loaded,
+ * and the error would keep the page from starting.
  */
 try {
   new Intl.NumberFormat(navigator.language);

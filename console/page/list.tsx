@@ -1,4 +1,4 @@
-/** A list of rows, of which few are drawn at a time. */
+/** A list of rows, of which only those near the window are drawn. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Feed } from './feed.ts';
@@ -12,7 +12,7 @@ interface PageProps<Row> {
   readonly rows: readonly Row[];
   readonly columns: number;
   readonly rowKey: (row: Row) => string;
-  /** Of the row that is open, if it is on this page. */
+  /** The key of the open row, if it is on this page. */
   readonly openKey: string | undefined;
   readonly drawRow: (row: Row, isOpen: boolean) => ComponentChildren;
   readonly visible: Set<() => readonly Row[]>;
@@ -43,7 +43,7 @@ function RowsPage<Row>({ rows, columns, rowKey, openKey, drawRow, visible }: Pag
       visible.delete(shown);
     };
   }, []);
-  // What is the same object is not drawn again: a poll touches only the pages in which something changed.
+  // Pages that stay the same object are not drawn again. A poll replaces only the pages that changed.
   const drawn = useMemo(
     () => rows.map((row) => drawRow(row, rowKey(row) === openKey)),
     [rows, rowKey, openKey, drawRow],
@@ -64,16 +64,16 @@ function RowsPage<Row>({ rows, columns, rowKey, openKey, drawRow, visible }: Pag
 interface ListProps<Row> {
   readonly feed: Feed<Row>;
   readonly caption: string;
-  /** `column`: the class of a column that is not there at every width. */
+  /** `column`: the class of a column that is hidden at some widths. */
   readonly heads: readonly { readonly text: string; readonly column?: string }[];
   readonly openKey: string | undefined;
   readonly rowKey: (row: Row) => string;
-  /** The same function as long as it draws the same. */
+  /** Must stay the same function as long as it draws the same. */
   readonly drawRow: (row: Row, isOpen: boolean) => ComponentChildren;
   readonly empty: EmptyProps;
 }
 
-/** A table that goes on as one scrolls, and shows no more rows at a time than are near. */
+/** A table that loads more rows as the person scrolls, and draws only the pages near the window. */
 export function List<Row>({ feed, caption, heads, openKey, rowKey, drawRow, empty }: ListProps<Row>) {
   const { say } = useSettings();
   const isEmpty = feed.pages.count === 0;

@@ -1,7 +1,7 @@
 /** Rows in pages, newest first. A page stays the same object while nothing in it changes. */
 export interface Pages<Row> {
   readonly pages: readonly (readonly Row[])[];
-  /** The text of each row by its key: a row that is the same is left alone. */
+  /** The JSON of each row by its key, to tell which rows changed. */
   readonly known: ReadonlyMap<string, string>;
   readonly count: number;
 }
@@ -23,7 +23,7 @@ export function filterPages<Row>(all: Pages<Row>, keep: (row: Row) => boolean): 
   return { ...all, pages, count: pages.reduce((sum, page) => sum + page.length, 0) };
 }
 
-/** Puts rows where they belong, in place of older copies of them. */
+/** Adds rows in their order, and replaces older versions of them. */
 export function add<Row>(old: Pages<Row>, rows: readonly Row[], kind: RowKind<Row>): Pages<Row> {
   const changed = rows.filter((row) => old.known.get(kind.key(row)) !== JSON.stringify(row));
   if (changed.length === 0) return old;
@@ -40,7 +40,7 @@ export function add<Row>(old: Pages<Row>, rows: readonly Row[], kind: RowKind<Ro
   return { pages, known, count: known.size };
 }
 
-/** Puts rows in place of all rows after a time and until another. */
+/** Replaces all rows in a range of times by these rows. */
 export function replace<Row>(
   old: Pages<Row>,
   rows: readonly Row[],

@@ -1,9 +1,9 @@
-/** A list, and beside it what is open. */
+/** A list, and the panel with the open item beside it. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useSay } from './settings.tsx';
 
-/** Below it, what is open lies over the list. */
+/** In a window of this width or less, the panel covers the list. */
 const narrow = matchMedia('(max-width: 1099px)');
 
 function useNarrow(): boolean {
@@ -16,7 +16,6 @@ function useNarrow(): boolean {
   return is;
 }
 
-/** A list with what is open beside it, or over it where there is no room. */
 export function ListAndPanel({ list, panel }: { list: ComponentChildren; panel: ComponentChildren }) {
   const covered = useNarrow() && panel !== undefined;
   return (
@@ -29,7 +28,7 @@ export function ListAndPanel({ list, panel }: { list: ComponentChildren; panel: 
   );
 }
 
-/** What is open: takes the focus, and gives it back to the link that opened it. */
+/** The open item. It takes the focus, and gives it back to the link that opened it. */
 export function Panel(props: { title: string; backTo: string; opened: string; children: ComponentChildren }) {
   const { title, backTo, opened, children } = props;
   const say = useSay();
@@ -49,7 +48,7 @@ export function Panel(props: { title: string; backTo: string; opened: string; ch
   useEffect(
     () => () => {
       const link = document.querySelector<HTMLElement>(`a[href="${CSS.escape(last.current)}"]`);
-      // When the list can take the focus again.
+      // Later, because the list cannot take the focus while it is inert.
       setTimeout(() => link?.focus({ preventScroll: true }));
     },
     [],

@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact';
 import type { RecipientState } from '../shared/api.ts';
 import { useSay, useSettings, wordFor } from './settings.tsx';
 
-/** One form for each state, so that none is told by its colour alone. */
+/** One shape for each state, because colour alone must not tell them apart. */
 const SHAPES: Readonly<Record<string, ComponentChildren>> = {
   waiting: <circle cx="8" cy="8" r="5.5" stroke-dasharray="2.4 2.2" />,
   sending: <path d="M3 8h9M8.500 4.500 12 8l-3.500 3.500" />,
@@ -36,7 +36,7 @@ export function Mark({ state, count }: { state: string; count?: number }) {
   );
 }
 
-/** The worst first: what somebody must see to. */
+/** The order of states: first those that somebody must act on. */
 const WORST_FIRST = [
   'complained',
   'bounced',
@@ -77,7 +77,7 @@ export function Time({ iso, full = false }: { iso: string | undefined; full?: bo
   );
 }
 
-/** The year only where it is not this one. */
+/** Without the year if it is the current one, unless `full`. */
 export function timeText(date: Date, language: string, full = false): string {
   const thisYear = date.getFullYear() === new Date().getFullYear();
   return new Intl.DateTimeFormat(language, {
@@ -92,7 +92,7 @@ export function timeText(date: Date, language: string, full = false): string {
   }).format(date);
 }
 
-/** Text from outside: in its own direction, and never as markup. */
+/** Text from outside, isolated in its writing direction, and never as markup. */
 export function Text({ children }: { children: string | undefined }) {
   return <bdi class="text">{children}</bdi>;
 }
@@ -100,7 +100,7 @@ export function Text({ children }: { children: string | undefined }) {
 interface MailboxProps {
   readonly email: string;
   readonly name?: string | undefined;
-  /** The field of the mail that names it: cc and bcc are marked. */
+  /** The field that names the mailbox. cc and bcc are marked. */
   readonly field?: 'to' | 'cc' | 'bcc' | undefined;
 }
 
@@ -119,7 +119,7 @@ export function Mailbox({ email, name, field }: MailboxProps) {
   );
 }
 
-/** What is to be known beside the data; what is bad is also read aloud. */
+/** A message beside the data. Screen readers announce a bad one. */
 export function Notice({ tone, children }: { tone: 'bad' | 'plain'; children: ComponentChildren }) {
   return (
     <div class={`notice notice-${tone}`} role={tone === 'bad' ? 'alert' : 'note'}>
@@ -134,7 +134,7 @@ export interface EmptyProps {
   readonly link?: { readonly href: string; readonly text: string } | undefined;
 }
 
-/** Where there is nothing: says what to do. */
+/** Takes the place of an empty list, and says what to do. */
 export function Empty({ title, hint, link }: EmptyProps) {
   return (
     <div class="empty">

@@ -1,27 +1,27 @@
-/** Asks again and again. */
+/** Polls while the page is visible. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Session } from '../shared/api.ts';
 import { messageOf } from './call.ts';
 import { useSay } from './settings.tsx';
 
-/** In local mode what is new is seen within two seconds. Over a deployed stack each poll costs money: docs/performance.md. */
+/** Local mode shows new rows within two seconds. Over a deployed stack each poll costs money: see docs/performance.md. */
 const LOCAL_POLL_MS = 1_200;
 const DEPLOYED_POLL_MS = 20_000;
 
 let pollMs = DEPLOYED_POLL_MS;
 
-/** Says how often to ask, once the session is known. */
+/** Sets how often to poll, once the session is known. */
 export function pollAs(mode: Session['mode']): void {
   pollMs = mode === 'local' ? LOCAL_POLL_MS : DEPLOYED_POLL_MS;
 }
 
 /**
- * Does something again and again while the page is looked at; in a hidden tab not at all.
+ * Runs `work` regularly, but not in a hidden tab.
  *
- * @param work says how many polls to wait before the next time, one if it says nothing. Its signal is aborted once nobody
- *   waits for it any more: what came late would take the place of what is wanted now
- * @param about what it depends on: work begins anew when that changes
- * @returns the last error's message, until the work succeeds
+ * @param work returns how many intervals to wait before the next run; undefined for one. Its signal is aborted when its
+ *   answer is no longer wanted: a late answer must not replace a newer one
+ * @param about what `work` depends on. When it changes, `work` starts again
+ * @returns the message of the last error, until `work` succeeds
  */
 export function usePolling(
   work: (signal: AbortSignal) => Promise<number | undefined>,

@@ -1,15 +1,15 @@
-/** The view in the address. */
+/** Reads and writes the view in the page's URL. */
 import { useEffect, useState } from 'preact/hooks';
 
 export const VIEWS = ['send', 'mail', 'bounces', 'overview', 'try'] as const;
-/** The start is where there is nothing in the address; a recipient's page is reached by the search. */
+/** `start` is the view of a URL without a view. The search leads to `recipient`. */
 export type View = (typeof VIEWS)[number] | 'start' | 'recipient';
 
 export interface Route {
   readonly view: View;
-  /** What is open in the view, part by part. */
+  /** The parts of the path after the view. They name the open item. */
   readonly open: readonly string[];
-  /** What narrows the view: the filters of its list. */
+  /** The filters of the view's list. */
   readonly query: Query;
 }
 
@@ -23,27 +23,27 @@ function readRoute(hash: string): Route {
   return { view: known, open, query: Object.fromEntries(new URLSearchParams(query)) };
 }
 
-/** The address of a view, and of what is open in it. */
+/** The hash of a view and its open item. */
 export const hashOf = (view: View, ...open: readonly string[]): string =>
   `#/${[view, ...open].map(encodeURIComponent).join('/')}`;
 
-/** The same, with what narrows the view. */
+/** The same with filters. */
 export function hashWith(query: Query, view: View, ...open: readonly string[]): string {
   const text = new URLSearchParams(query).toString();
   return hashOf(view, ...open) + (text === '' ? '' : `?${text}`);
 }
 
-/** What narrows the view now. Before the page is drawn again it is newer than what was drawn. */
+/** The filters in the URL now. They may be newer than those that the page was drawn with. */
 export const currentQuery = (): Query => readRoute(location.hash).query;
 
-/** Narrows the view in another way: in the address, without a step back to how it was. */
+/** Changes the filters in the URL, without a new entry in the browser's history. */
 export function replaceQuery(query: Query): void {
   const { view, open } = readRoute(location.hash);
   history.replaceState(null, '', hashWith(query, view, ...open));
   dispatchEvent(new HashChangeEvent('hashchange'));
 }
 
-/** Where the person is, followed wherever they go. */
+/** The current route. It follows the URL. */
 export function useRoute(): Route {
   const [hash, setHash] = useState(location.hash);
   useEffect(() => {

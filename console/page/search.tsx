@@ -4,7 +4,7 @@ import { messageOf, server } from './call.ts';
 import { hashOf } from './route.ts';
 import { useSay } from './settings.tsx';
 
-/** Takes an address, a message id or an item's id, and goes to its page. `/` leads into it. */
+/** Takes an address, a message id or an item's id, and opens its page. The key `/` focuses the field. */
 export function Search() {
   const say = useSay();
   const input = useRef<HTMLInputElement>(null);

@@ -1,4 +1,4 @@
-/** Language and theme. */
+/** The language and the theme of the page, and its words. */
 import { type ComponentChildren, createContext } from 'preact';
 import { useContext, useEffect, useMemo, useState } from 'preact/hooks';
 import { en, type Words } from './words/en.ts';
@@ -74,7 +74,7 @@ export function SettingsProvider({ children }: { children: ComponentChildren }) 
 
 const pick = (name: string | null): Language | undefined => (name === 'en' || name === 'ja' ? name : undefined);
 
-/** A word whose name comes from data; the data itself where there is no such word. */
+/** The word for a value from data, or the value itself if there is no word for it. */
 export function wordFor(
   say: Say,
   prefix: 'state' | 'class' | 'cause' | 'provider' | 'classHint',

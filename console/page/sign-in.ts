@@ -5,16 +5,16 @@
 import * as oauth from 'oauth4webapi';
 import { type SignIn, signIn } from '../shared/api.ts';
 
-/** What must be the same when the provider sends somebody back. The tab's storage ends with the tab. */
+/** Keys in the tab's storage: of the values to compare when the provider sends the person back, and of a sign-out. */
 const STARTED = 'sign-in';
 const SIGNED_OUT = 'signed-out';
-/** A token that is refused so soon after the sign-in will be refused again. */
+/** A token that is refused this soon after the sign-in would be refused again. */
 const LOOP_MS = 30_000;
 
 let token: string | undefined;
 let signedInAtMs = 0;
 
-/** Undefined where nobody signs in: on an engineer's machine. Null while the provider cannot be reached. */
+/** Undefined on an engineer's machine, where nobody signs in. Null if the provider cannot be reached. */
 export const provider: SignIn | null | undefined = (() => {
   const text = document.documentElement.dataset['signIn'];
   return text === undefined ? undefined : (signIn.safeParse(JSON.parse(text)).data ?? null);
@@ -22,8 +22,8 @@ export const provider: SignIn | null | undefined = (() => {
 
 export const idToken = (): string | undefined => token;
 
-/** Where the page stands before it may ask for anything. */
-export type Standing = { readonly is: 'in' | 'out' | 'leaving' } | { readonly is: 'failed'; readonly why: string };
+/** The state of the sign-in. The page makes no call before it is `in`. */
+export type SignInState = { readonly is: 'in' | 'out' | 'leaving' } | { readonly is: 'failed'; readonly why: string };
 
 const server = ({ issuer, authorizationEndpoint, tokenEndpoint }: SignIn): oauth.AuthorizationServer => ({
   issuer,
@@ -31,21 +31,21 @@ const server = ({ issuer, authorizationEndpoint, tokenEndpoint }: SignIn): oauth
   token_endpoint: tokenEndpoint,
 });
 
-/** The page's own address, as it is registered at the provider. */
+/** The page's own URL, as it is registered at the provider. */
 const redirectUri = () => `${location.origin}/`;
 
 /** Local mode's provider answers on this machine, without TLS. */
 const options = () => (location.protocol === 'http:' ? { [oauth.allowInsecureRequests]: true as const } : {});
 
-/** Takes up a sign-in that the provider sends back, or starts one. */
-export async function signInOnLoad(): Promise<Standing> {
+/** Finishes a sign-in that the provider sends back, or starts one. */
+export async function signInOnLoad(): Promise<SignInState> {
   if (provider === undefined) return { is: 'in' };
   if (provider === null) return { is: 'failed', why: 'provider' };
   const returned = new URL(location.href);
   const started = take(STARTED);
   if (started !== undefined && returned.searchParams.has('state'))
     return finish(provider, returned, JSON.parse(started));
-  // Somebody else's code, or one that was used: it goes.
+  // Removes a code that is not of this tab's sign-in, or was used already.
   if (returned.search !== '') history.replaceState(null, '', `/${location.hash}`);
   if (take(SIGNED_OUT) !== undefined) return { is: 'out' };
   return leaveToSignIn(provider);
@@ -58,8 +58,8 @@ interface Started {
   readonly hash: string;
 }
 
-async function finish(at: SignIn, returned: URL, { state, nonce, verifier, hash }: Started): Promise<Standing> {
-  // The code leaves the address before anything else happens, and the person comes back to where they were.
+async function finish(at: SignIn, returned: URL, { state, nonce, verifier, hash }: Started): Promise<SignInState> {
+  // First removes the code from the URL, and shows the view from which the sign-in was started.
   history.replaceState(null, '', `/${hash}`);
   dispatchEvent(new HashChangeEvent('hashchange'));
   const client = { client_id: at.clientId };
@@ -86,7 +86,7 @@ async function finish(at: SignIn, returned: URL, { state, nonce, verifier, hash 
   }
 }
 
-async function leaveToSignIn(at: SignIn): Promise<Standing> {
+async function leaveToSignIn(at: SignIn): Promise<SignInState> {
   const started: Started = {
     state: oauth.generateRandomState(),
     nonce: oauth.generateRandomNonce(),
@@ -110,10 +110,10 @@ async function leaveToSignIn(at: SignIn): Promise<Standing> {
   return { is: 'leaving' };
 }
 
-/** The server refused the token: it has expired. Signs in again, and comes back to the same place. */
-export async function signInAgain(): Promise<Standing> {
+/** Called when the server refused the token, which has expired. Signs in again, and comes back to the same view. */
+export async function signInAgain(): Promise<SignInState> {
   if (!provider) return { is: 'failed', why: 'provider' };
-  // Several calls are refused at a time.
+  // Several calls may be refused at the same time. The first has started the sign-in.
   if (token === undefined) return { is: 'leaving' };
   token = undefined;
   if (Date.now() - signedInAtMs < LOOP_MS) return { is: 'failed', why: 'refused' };
@@ -125,7 +125,7 @@ export async function signInByHand(): Promise<void> {
   else location.reload();
 }
 
-/** Forgets the token, and ends the session at the provider where it has an address for that. */
+/** Forgets the token, and ends the session at the provider if the provider has an endpoint for that. */
 export function signOut(): void {
   const hint = token;
   token = undefined;
@@ -134,7 +134,7 @@ export function signOut(): void {
     location.reload();
     return;
   }
-  // Entra ID and Cognito document GET only. The latter has a name of its own for the address to come back to.
+  // Entra ID and Cognito document GET only. Cognito calls the URL to come back to `logout_uri`.
   if (/^https:\/\/(?:cognito-idp\.|login\.microsoftonline\.com\/)/.test(provider.issuer)) {
     const address = new URL(provider.endSessionEndpoint);
     const fields = { client_id: provider.clientId, logout_uri: redirectUri(), post_logout_redirect_uri: redirectUri() };
@@ -142,7 +142,7 @@ export function signOut(): void {
     location.assign(address);
     return;
   }
-  // OpenID Connect RP-Initiated Logout 1.0, 2: by POST, so that the token is in no address.
+  // OpenID Connect RP-Initiated Logout 1.0, 2: by POST, so that the token is in no URL.
   const form = document.createElement('form');
   form.method = 'post';
   form.action = provider.endSessionEndpoint;

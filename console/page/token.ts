@@ -1,12 +1,12 @@
 /**
- * The token of `npm run console`. It comes in the address behind the `#`, which browsers send to nobody, and is kept in
- * this origin's storage: a cookie would go to every port of this machine.
+ * The token of `npm run console`. It comes in the URL after the `#`, which browsers do not send, and is kept in this
+ * origin's storage. A cookie would be sent to every port of this machine.
  */
 import { idToken, provider } from './sign-in.ts';
 
 const NAME = 'token';
 
-/** Takes the token out of the address, so that it stays in no bookmark. @returns whether there was one */
+/** Moves the token from the URL to the storage, so that no bookmark has it. @returns whether there was one */
 function takeToken(): boolean {
   const token = /^#token=([\w-]+)$/.exec(location.hash)?.[1];
   if (token === undefined) return false;
@@ -16,7 +16,7 @@ function takeToken(): boolean {
 }
 
 takeToken();
-// The address is opened where the page is open already.
+// The page may be open already when the URL with the token is opened.
 addEventListener('hashchange', () => {
   if (takeToken()) location.reload();
 });
@@ -28,7 +28,7 @@ export const tokenHeader = (): Record<string, string> => {
 
 let refused: (() => void) | undefined;
 
-/** Does something when the server knows no such token: it has expired, the server was started again since, or the address was typed. */
+/** Sets what to do when the server refuses the token, for example because it expired or the server was restarted. */
 export function whenTokenIsRefused(then: () => void): void {
   refused = then;
 }

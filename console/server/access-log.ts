@@ -1,4 +1,4 @@
-/** The access log: who looked for whom, and who changed what. */
+/** Makes the lines of the access log: who looked for whom, and who changed what. */
 import { createHmac } from 'node:crypto';
 import { mailboxKey } from '../../lambda/mail/address.ts';
 import { readLookup } from '../../lambda/recipients/lookup.ts';
@@ -6,7 +6,7 @@ import { CALLS, type CallName } from '../shared/api.ts';
 import { addressOf, type Claims } from './roles.ts';
 
 /**
- * The line of a call; undefined for a call that has none. An address that is looked for is in it only as a keyed hash: see
+ * The line of a call; undefined for a call that has none. It has the searched address only as a keyed hash: see
  * docs/console.md, "Who looked somebody up".
  *
  * @param key of the hash
@@ -39,7 +39,7 @@ function searched(body: unknown): { email?: string | undefined; id?: string | un
   return { email: wanted === undefined ? undefined : mailboxIn(wanted), id: typeof id === 'string' ? id : undefined };
 }
 
-/** The address in a text, also one that cannot be read as an address: it may be looked for all the same. */
+/** The address in a text. A text with `@` counts even if it cannot be read as an address, because it is still searched. */
 const mailboxIn = (text: string): string | undefined =>
   readLookup(text).email ?? (text.includes('@') ? text.trim() : undefined);
 

@@ -1,4 +1,4 @@
-/** Bounces: newest first, of a recipient, of a mail. */
+/** Reads the bounces of a period, a recipient or a mail. */
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../lambda/aws/dynamodb.ts';
 import { mailboxKey } from '../../lambda/mail/address.ts';
@@ -12,7 +12,7 @@ import { boundsOf, dayCursor } from './bounds.ts';
 
 const PAGE_ROWS = 100;
 const RANGE_ROWS = 300;
-/** Of one recipient, whose rows lie together. */
+/** More for one recipient, because its rows are in one partition. */
 const RECIPIENT_PAGE_ROWS = 300;
 const MAX_OF_ONE_MAIL = 1_000;
 
@@ -37,8 +37,8 @@ export async function bounces(tables: Tables, asked: Asked<'bounces'>): Promise<
 }
 
 /**
- * Message ids of SMTP have an `@`, too, and stand in angle brackets; with `#` and a recipient behind them they are full
- * message ids. In an address a `#` stands before the `@` only.
+ * Whether a search text is an address, not a message id. Message ids of SMTP also contain `@`, but have angle brackets. In
+ * full message ids, `#` and a recipient follow. In an address, `#` comes only before the `@`.
  */
 const isAddress = (search: string) => /^(?:"[^<]*"|[^@<]+)@[^@#]+$/.test(search);
 

@@ -1,4 +1,4 @@
-/** The range of times of a list. */
+/** Makes the range of times of a list, and its cursor. */
 import type { DayCursor } from '../../lambda/recording/day-index.ts';
 import type { Cursor, Range } from '../shared/api.ts';
 
@@ -7,7 +7,7 @@ interface Times {
   readonly to?: string | undefined;
 }
 
-/** The times that a filter and a range have in common; undefined if there are none. DynamoDB refuses a range that ends before it starts. */
+/** The times in both ranges; undefined if there are none, because DynamoDB refuses a range that ends before it starts. */
 export function boundsOf(
   filter: Times,
   range: Range | undefined,

@@ -1,4 +1,4 @@
-/** The calls that the page makes, with what answers them. */
+/** The calls of the page, with their handlers. */
 import type * as z from 'zod/mini';
 import type { Tables } from '../../lambda/recipients/tables.ts';
 import { CALLS, type CallName, type Role, type Session } from '../shared/api.ts';
@@ -10,7 +10,7 @@ import { decideOn, recipient, search } from './recipients.ts';
 import { Refused } from './refused.ts';
 import { resendMail } from './sending.ts';
 
-/** Checks what it is asked, and answers it. */
+/** Checks the request, and answers it. */
 type Handle = (body: unknown) => Promise<unknown>;
 export type Handlers = ReadonlyMap<CallName, Handle>;
 
@@ -30,7 +30,7 @@ export const teamCalls = (tables: Tables, session: () => Session): Handlers =>
     on('resend', CALLS.resend, (asked) => resendMail(tables, asked)),
   ]);
 
-/** A call of one name. */
+/** A call's name and its handler. */
 export function on<Asks, Answers>(
   name: CallName,
   { request }: { readonly request: z.ZodMiniType<Asks>; readonly response: z.ZodMiniType<Answers> },
@@ -48,7 +48,7 @@ export function on<Asks, Answers>(
 export const callNamed = (name: string): CallName | undefined =>
   Object.hasOwn(CALLS, name) ? (name as CallName) : undefined;
 
-/** @throws Refused 403 where none of the roles may make the call */
+/** @throws Refused 403 if none of the roles may make the call */
 export function refuseWithoutRole(name: CallName, roles: ReadonlySet<Role>, why: string): void {
   if (!roles.has(CALLS[name].role)) throw new Refused(403, `Cannot answer ${name}: ${why}`);
 }

@@ -13,15 +13,15 @@ import { rowsOf } from './tried.ts';
 export interface ConsoleOptions {
   readonly mode: 'local' | 'deployed';
   readonly tables: Tables;
-  /** Whether the page may put mails into the Mail table, send again what is there, and suppress or allow addresses. */
+  /** Whether the page may send mail, send items again, suppress or allow addresses, and erase the data of a person. */
   readonly canSend: boolean;
-  /** Without it nothing is answered but the empty page. Undefined: whoever is on this machine may ask. */
+  /** Every call must have this token. Undefined: every user of this machine may make calls. */
   readonly token?: string | undefined;
-  /** Posts to a receiver, as its provider would: in local mode only. */
+  /** Posts to a receiver as its provider would. Only in local mode. */
   readonly post?: ((post: SamplePost) => Promise<Answered<'post'>>) | undefined;
-  /** What was put on the event bus for a Bounce row: in local mode only. */
+  /** Reads the events that were put on the event bus for a Bounce row. Only in local mode. */
   readonly published?: ((row: Asked<'published'>) => Promise<Answered<'published'>>) | undefined;
-  /** Gets a line for whatever goes wrong. */
+  /** Gets a line for each error. */
   readonly report: (line: string) => void;
 }
 

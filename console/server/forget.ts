@@ -1,4 +1,4 @@
-/** Finds and erases everything about one person, some pages of the tables at a time. */
+/** Finds and erases everything about one person, some pages of a table per call. */
 import { PERSONAL_TABLES } from '../../lambda/recipients/erasure.ts';
 import {
   erase,
@@ -11,10 +11,10 @@ import { mailboxKeys } from '../../lambda/recipients/lookup.ts';
 import type { Tables } from '../../lambda/recipients/tables.ts';
 import type { Answered, Asked } from '../shared/api.ts';
 
-/** What a call may take: API Gateway waits for 30 s. */
+/** How long a call works. API Gateway waits for 30 s. */
 const WORK_MS = 8_000;
 
-/** Goes on for some seconds from where the call before it ended. Without `erases` it only counts. */
+/** Continues for some seconds from the position of the previous call. Without `erases` it only counts. */
 export async function forget(
   tables: Tables,
   { email, erases, position }: Asked<'forget'>,

@@ -1,4 +1,4 @@
-/** The console of a team: what is behind the HTTP API. */
+/** The console for a team: answers the requests of the HTTP API. */
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import * as z from 'zod/mini';
 import { errorFields, errorName, log } from '../../lambda/aws/log.ts';
@@ -19,7 +19,7 @@ export interface TeamConsole {
   readonly clientId: string;
   /** Undefined while the provider cannot be reached. */
   readonly provider: () => Promise<SignIn | undefined>;
-  /** The page, without its files: its root element gets what the sign-in needs. */
+  /** The HTML of the page. Its root element gets an attribute with what the sign-in needs. */
   readonly html: string;
   readonly files: PackedFiles;
   readonly accessLogKey: () => Promise<string>;
@@ -27,14 +27,14 @@ export interface TeamConsole {
 
 type Answer = APIGatewayProxyStructuredResultV2;
 
-/** The route that the authorizer guards: it alone leads to data. */
+/** The route with the authorizer. Only this route gives access to data. */
 const CALL_ROUTE = 'POST /api/{call}';
 
-/** Browsers remember for a year to use HTTPS only, and keep files whose names have a hash. */
+/** How long browsers use only HTTPS here, and cache files whose names have a hash. */
 const YEAR_S = 31_536_000;
 const HSTS = { 'Strict-Transport-Security': `max-age=${YEAR_S}` };
 
-/** Answers what the HTTP API passes on: the page to everybody, its calls to whom the lists admit. */
+/** Answers requests for the page from everybody, and calls from the members of the lists. */
 export function teamConsole(options: TeamConsole): (event: APIGatewayProxyEventV2) => Promise<Answer> {
   return async (event) => {
     try {
@@ -129,14 +129,14 @@ async function answerAs(
 }
 
 /**
- * The claims of the token that the authorizer has verified. They are read from the token itself: the authorizer passes on a list as a
- * text with spaces between its parts, in which a group cannot be told from a part of another group's name.
+ * The claims of the token that the authorizer has verified. They are read from the token itself, because the authorizer
+ * passes on a list as a text with spaces between its parts: a group's name may contain spaces, too.
  *
  * @throws Refused 401
  */
 function claimsOf(event: APIGatewayProxyEventV2, { issuer, clientId }: TeamConsole): Claims {
   const verified = verifiedClaims(event);
-  // Exactly one token, so that no other than this one was verified.
+  // The header must have exactly one token, so that this one is the verified one.
   const payload = /^Bearer [\w-]+\.([\w-]+)\.[\w-]+$/i.exec(event.headers['authorization'] ?? '')?.[1];
   const refuse = (why: string): never => {
     throw new Refused(401, `Cannot answer: ${why}`);

@@ -1,4 +1,4 @@
-/** Mails, their states and their stories. */
+/** Reads the mails that were sent and the items that are not, their states and their stories. */
 import { ScanCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../lambda/aws/dynamodb.ts';
 import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
@@ -24,10 +24,10 @@ import { WaitingItems } from './waiting.ts';
 
 const PAGE_ROWS = 50;
 const MANY_ROWS = 200;
-/** A list shows no more of a story; the whole is read where a mail is opened. */
+/** The most events of a story that a list reads. The whole story is read when a mail is opened. */
 const LIST_EVENTS = 150;
 
-/** Mails that were sent, newest first, each with how far it got. */
+/** The mails that were sent, newest first, each with the states of its recipients. */
 export async function mails(
   tables: Tables,
   { filter = {}, many, cursor, range }: Asked<'mails'>,
@@ -84,7 +84,7 @@ function listedMail(row: Row): ListedMail {
   };
 }
 
-/** By table. */
+/** By table, the items without a status that were seen. */
 const waitingItems = new Map<string, WaitingItems>();
 
 /** An item, without its content. */
@@ -113,10 +113,10 @@ function mailItem(row: Row, table: string): MailItem {
   };
 }
 
-/** What is read of an item: not the content, which may be long. */
+/** The attributes that are read of an item. Its content is not read, because it may be long. */
 const LISTED = [...STANDING_ATTRIBUTES, 'provider', 'from', 'to', 'subject', 'sentAt', 'resentAt'];
 
-/** Items that are not sent. There is no index for them: this reads the table, a megabyte a time. */
+/** The items that are not sent. No index has them, so each call scans one megabyte of the table. */
 export async function unsent(tables: Tables, { cursor }: Asked<'unsent'>): Promise<Answered<'unsent'>> {
   const { Items, ScannedCount, LastEvaluatedKey } = await tables.client.send(
     new ScanCommand({

@@ -1,4 +1,4 @@
-/** Outcomes over time, and bounce rates. */
+/** Counts outcomes over time, and bounce rates. */
 import type { Row } from '../../lambda/aws/dynamodb.ts';
 import { mailboxKey, readAddresses } from '../../lambda/mail/address.ts';
 import { bounceByDay, sentLogByDay, type Tables } from '../../lambda/recipients/tables.ts';
@@ -6,15 +6,19 @@ import { newestFirst } from '../../lambda/recording/day-index.ts';
 import { type Answered, type Asked, COUNTED_OUTCOMES, type CountedOutcome, type Rate } from '../shared/api.ts';
 import { withoutFirstNotices } from '../shared/first-notices.ts';
 
-/** Of each table: some seconds, and some cents a thousand times. */
+/** The most rows that are read of each table. That takes some seconds; a thousand calls cost some cents. */
 const MAX_READ = 5_000;
 const MAX_DOMAINS = 25;
 
-/** What went wrong over a time, and how much of what was sent. */
-export async function overview(tables: Tables, { edges }: Asked<'overview'>): Promise<Answered<'overview'>> {
+/** The failures of a period, and their rate among the sent mail. Reads at most `maxRead` rows of each table. */
+export async function overview(
+  tables: Tables,
+  { edges }: Asked<'overview'>,
+  maxRead = MAX_READ,
+): Promise<Answered<'overview'>> {
   const from = edges[0] ?? '';
   const to = edges.at(-1) ?? '';
-  const all = { from, to, limit: MAX_READ, maxRead: MAX_READ, maxDays: 400 };
+  const all = { from, to, limit: maxRead, maxRead, maxDays: 400 };
   const [sent, failed] = await Promise.all([
     newestFirst(sentLogByDay(tables), all),
     newestFirst(bounceByDay(tables), all),
@@ -31,8 +35,8 @@ export async function overview(tables: Tables, { edges }: Asked<'overview'>): Pr
 }
 
 /**
- * Counts rows by column, domain and provider. A rate is of the recipients in `to` of the mails in `sentRows`, and of these
- * only. Exported for its test.
+ * Counts rows by column, domain and provider. Rates count only the recipients in `to` of the mails in `sentRows`. Exported
+ * for its test.
  */
 export function figures(sentRows: readonly Row[], failedRows: readonly Row[], edges: readonly string[]) {
   const columns = edges.length - 1;
@@ -73,7 +77,7 @@ export function figures(sentRows: readonly Row[], failedRows: readonly Row[], ed
     const kind = rateKind(row);
     const recipient = mailboxKey(String(row['toEmail'] ?? ''));
     const mail = mails.get(String(row['messageId']));
-    // A recipient whose mail bounced twice is one that did not get it.
+    // A mail that bounced twice for a recipient counts once.
     const once = JSON.stringify([row['messageId'], recipient, kind]);
     if (kind === undefined || !mail?.recipients.has(recipient) || seen.has(once)) continue;
     seen.add(once);
@@ -85,7 +89,7 @@ export function figures(sentRows: readonly Row[], failedRows: readonly Row[], ed
   return { sent, outcomes, domains: most(domains).slice(0, MAX_DOMAINS), providers: most(providers), unmatched };
 }
 
-/** A failure of which the provider said no more than that it failed bounced. */
+/** The kind of failure for the rates. `failed`, which has no further detail, counts as bounced. */
 function rateKind({ outcome }: Row): 'bounced' | 'dropped' | 'complained' | undefined {
   if (outcome === 'failed') return 'bounced';
   return outcome === 'bounced' || outcome === 'dropped' || outcome === 'complained' ? outcome : undefined;

@@ -1,9 +1,9 @@
-/** The OpenID provider, as its discovery document describes it. */
+/** Reads the discovery document of the OpenID provider. */
 import * as z from 'zod/mini';
 import { errorFields, log } from '../../lambda/aws/log.ts';
 import type { SignIn } from '../shared/api.ts';
 
-/** Read again after this time: providers change their addresses seldom. */
+/** The document is read again after this time. Providers seldom change it. */
 const MAX_AGE_MS = 3_600_000;
 const TIMEOUT_MS = 5_000;
 
@@ -34,7 +34,7 @@ export async function discover(issuer: string, clientId: string): Promise<SignIn
   };
 }
 
-/** Reads the discovery document once an hour. If it cannot be read again, the last one stays in use; undefined if there is none. */
+/** Reads the document once an hour. If that fails, the previous one stays in use; undefined if there is none. */
 export function cachedProvider(issuer: string, clientId: string): () => Promise<SignIn | undefined> {
   let cached: SignIn | undefined;
   let readAgainAtMs = 0;

@@ -1,4 +1,4 @@
-/** The mails to one recipient, and the search for a recipient or a mail. */
+/** Reads the mails to one recipient, decides about an address, and searches for a recipient or a mail. */
 import { mailboxKey, readAddresses } from '../../lambda/mail/address.ts';
 import { decide } from '../../lambda/recipients/decision.ts';
 import { findById } from '../../lambda/recipients/find.ts';
@@ -17,8 +17,8 @@ import type { Answered, Asked, RecipientMail } from '../shared/api.ts';
 import { Refused } from './refused.ts';
 
 /**
- * A page of the mails to an address, or those of the last days of which nothing was reported. The first takes four
- * requests: no index knows the others by their recipient.
+ * A page of the mails to an address that have an event. With `silent`, the mails of the last days without an event instead:
+ * no index has these by recipient, so they take many more requests.
  */
 export async function recipient(
   tables: Tables,
@@ -64,16 +64,16 @@ function recipientMail({ messageId = '', sentAt = '', from, recipients, ...mail 
   };
 }
 
-/** Suppresses or allows an address. @returns what it is now */
+/** Suppresses or allows an address. @returns why it is suppressed now, or null */
 export async function decideOn(tables: Tables, { email, outcome }: Asked<'decide'>): Promise<Answered<'decide'>> {
   const [address] = readAddresses(email);
-  if (address === undefined) throw new Refused(400, 'Cannot decide: this is not an address');
+  if (address === undefined) throw new Refused(400, 'Cannot suppress or allow: this is not an address');
   const reason = 'decided in the console';
   const { now } = await decide(tables, { email: address.email, outcome, reason, atMs: Date.now() });
   return { suppressed: now };
 }
 
-/** Where a text leads. An address leads to its page, also if no mail to it is known: that page says so. */
+/** The view for a text. An address leads to its page even if no mail to it is known; the page says so. */
 export async function search(tables: Tables, { text }: Asked<'search'>): Promise<Answered<'search'>> {
   const lookup = readLookup(text);
   const { email, idFirst } = lookup;

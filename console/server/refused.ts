@@ -1,8 +1,8 @@
-/** Why a call or a page is refused, and what every answer of the console carries. */
+/** Refuses calls from other sites, and makes the security headers of every answer. */
 
 import { CONSOLE_HEADER } from '../shared/api.ts';
 
-/** An answer other than 200, in words. */
+/** An answer other than 200, with a message. */
 export class Refused extends Error {
   readonly status: number;
 
@@ -18,7 +18,7 @@ export interface Outside {
   readonly form?: string | undefined;
 }
 
-/** Nothing from elsewhere, nobody else's frame, no guessing of types, and no trace of an address in a referrer. */
+/** Headers that allow only content of the console itself, and forbid frames, guessed content types and referrers. */
 export function securityHeaders({ connect, form }: Outside = {}): Record<string, string> {
   const sources = (...all: (string | undefined)[]) => all.filter((source) => source !== undefined).join(' ');
   return {

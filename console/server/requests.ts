@@ -1,4 +1,4 @@
-/** Refuses what does not come from the page; reads and answers its calls. */
+/** Refuses requests that do not come from the page, reads its calls, and sends answers. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parseCall, Refused, refuseOtherSites, securityHeaders } from './refused.ts';
@@ -6,8 +6,8 @@ import { parseCall, Refused, refuseOtherSites, securityHeaders } from './refused
 const MAX_BODY_BYTES = 6 * 1024 * 1024;
 
 /**
- * Only this machine's own page may ask. A name that an attacker points at 127.0.0.1 stands in `Host` (DNS rebinding);
- * another site's requests have its `Origin`, and cannot carry our header unless we allowed it, which we never do.
+ * Only this machine's own page may make requests. After DNS rebinding, `Host` has the attacker's name. Requests from
+ * another site have its `Origin`, and cannot have our header, because we never allow it to other sites.
  */
 export function refuseStrangers(request: IncomingMessage): void {
   const { host, origin } = request.headers;
@@ -20,18 +20,18 @@ export function refuseStrangers(request: IncomingMessage): void {
   }
 }
 
-/** Other users of the same machine reach its ports, too: only who was given the token may ask. */
+/** Other users of the machine reach its ports, too. Only a request with the token is answered. */
 export function refuseWithoutToken(request: IncomingMessage, token: string | undefined): void {
   if (token === undefined) return;
   const hash = (text: string) => createHash('sha256').update(text).digest();
-  // Hashes are of one length, as this comparison needs them.
+  // The comparison needs values of the same length, such as hashes.
   if (timingSafeEqual(hash(request.headers.authorization ?? ''), hash(`Bearer ${token}`))) return;
   throw new Refused(401, 'Cannot answer without the token: open the address that npm run console printed');
 }
 
 /** The JSON of a call from the page. */
 export async function readCall(request: IncomingMessage): Promise<unknown> {
-  if (request.method !== 'POST') throw new Refused(405, 'Cannot answer: calls are posted');
+  if (request.method !== 'POST') throw new Refused(405, 'Cannot answer: a call must be a POST request');
   refuseOtherSites(request.headers);
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -43,14 +43,14 @@ export async function readCall(request: IncomingMessage): Promise<unknown> {
   return parseCall(Buffer.concat(chunks).toString());
 }
 
-/** Answers once, with the headers that keep everything else out. */
+/** Answers with the security headers, unless an answer was begun. */
 export function respond(response: ServerResponse, status: number, type: string, body: string | Uint8Array): void {
   if (response.headersSent) return;
   response.writeHead(status, { ...securityHeaders(), 'Content-Type': type });
   response.end(body);
 }
 
-/** Answers in words; nothing, where an answer was begun. */
+/** Answers with an error message, unless an answer was begun. */
 export function respondWithError(response: ServerResponse, status: number, error: string): void {
   respond(response, status, 'application/json', JSON.stringify({ error }));
 }

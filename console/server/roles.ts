@@ -5,7 +5,7 @@ import type { Role } from '../shared/api.ts';
 /** The claims of a token whose signature, issuer, audience and times were verified. */
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** Whom a stack admits. Each member is an address, `@` and a domain, or `group:` and the name of a group. */
+/** The members of a stack's lists. Each member is an address, `@` and a domain, or `group:` and the name of a group. */
 export interface Team {
   readonly readers: readonly string[];
   readonly operators: readonly string[];
@@ -32,9 +32,9 @@ function isMember(claims: Claims, members: readonly string[]): boolean {
 }
 
 /**
- * The address of the person who signed in, in the form in which addresses are compared; undefined where there is none, or its
- * provider says that it did not verify it (`email_verified`; Entra ID has `xms_edov` for it). Some providers say neither: their
- * administrators decide about addresses.
+ * The address of the person who signed in, in the form in which addresses are compared. Undefined if there is none, or if
+ * the provider says that it did not verify the address (`email_verified`, or `xms_edov` in Entra ID). If it says neither, the
+ * address counts: with such providers, administrators assign addresses.
  */
 export function addressOf(claims: Claims): string | undefined {
   const { email } = claims;

@@ -1,4 +1,4 @@
-/** Sample posts. */
+/** Reads the sample posts. */
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { PROVIDERS } from '../../lambda/mail/provider.ts';

@@ -1,4 +1,4 @@
-/** Sends, and sends again. */
+/** Sends a new mail, or an item again. */
 import { randomBytes } from 'node:crypto';
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { Tables } from '../../lambda/recipients/tables.ts';
@@ -12,7 +12,7 @@ import { Refused } from './refused.ts';
 export async function sendMail({ client, mail }: Tables, asked: Asked<'send'>): Promise<Answered<'send'>> {
   const [field] = Object.keys(problemsOf(asked));
   if (field !== undefined) throw new Refused(400, `Cannot send: ${field} is missing or wrong`);
-  // Readable in the tables, and in their order.
+  // The id is readable, and sorts by time.
   const id = `console-${new Date().toISOString().replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`;
   await client.send(
     new PutCommand({
@@ -25,7 +25,7 @@ export async function sendMail({ client, mail }: Tables, asked: Asked<'send'>): 
   return { id };
 }
 
-/** Sends an item again that failed, is stuck, or has no status. Where the latter is only about to be sent, it is sent once. */
+/** Sends an item again that failed, is stuck, or has no status. One that was about to be sent anyway is sent only once. */
 export async function resendMail({ client, mail }: Tables, { id }: Asked<'resend'>): Promise<Answered<'resend'>> {
   const { Item } = await client.send(new GetCommand({ TableName: mail, Key: { id }, ConsistentRead: true }));
   if (!Item || (!isWaiting(Item['status']) && whyStuck(Item, Date.now()) === undefined)) return { again: false };

@@ -1,4 +1,4 @@
-/** The rows that a post of the page "Try" made. */
+/** Reads the rows that a post of the view Try made. */
 import { batchGet } from '../../lambda/aws/dynamodb.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import { PROVIDER_EVENTS } from '../../lambda/providers/events.ts';
@@ -11,7 +11,7 @@ const ANY_TIME_ZONE = 'UTC';
 const MAX_STORIES = 50;
 const MAX_EVENTS = 500;
 
-/** The rows that a post makes: where its events are kept is known from the events alone. */
+/** The rows that a post makes. Their keys follow from its events. */
 export async function rowsOf(tables: Tables, post: Asked<'rowsOf'>): Promise<Answered<'rowsOf'>> {
   const events = eventsIn(post);
   const kept = events.filter((event) => event.kind !== 'ignored');
@@ -54,7 +54,7 @@ function eventsIn({ provider, contentType, body }: SamplePost): MailEvent[] {
     const { parse, normalize } = PROVIDER_EVENTS[provider];
     return parse(request).map((event) => withStorableKeys(normalize(event, ANY_TIME_ZONE)));
   } catch {
-    // The receiver's answer says what is wrong with it.
+    // The receiver's answer says what is wrong with the post.
     return [];
   }
 }

@@ -1,17 +1,17 @@
-/** How long items have been seen without a status. */
+/** Remembers how long items have been without a status. */
 import { NORMAL_WAIT_MS } from '../../lambda/sending/stuck.ts';
 
-/** The number of items to remember; the ones seen longest ago are dropped. */
+/** The most items to remember. Those that were seen longest ago are dropped. */
 const MAX_ITEMS = 10_000;
 
-/** Nothing in an item says when it was put: so the server remembers since when it has seen one without a status. */
+/** An item does not say when it was put. So the server remembers when it first saw it without a status. */
 export class WaitingItems {
   readonly #sinceMs = new Map<string, number>();
 
   /**
    * Sees an item.
    *
-   * @param resentAt of the item: sent again, it waits from the start
+   * @param resentAt of the item. After it was sent again, its wait starts anew
    * @returns whether it waits longer than normal
    */
   see(id: string, { isWaiting, resentAt }: { isWaiting: boolean; resentAt?: unknown }, nowMs: number): boolean {
@@ -19,7 +19,7 @@ export class WaitingItems {
     const sinceMs = this.#sinceMs.get(key);
     this.#sinceMs.delete(key);
     if (!isWaiting) return false;
-    // Those that were seen last stand last.
+    // Moves the item to the end of the map.
     this.#sinceMs.set(key, sinceMs ?? nowMs);
     for (const oldest of this.#sinceMs.keys()) {
       if (this.#sinceMs.size <= MAX_ITEMS) break;

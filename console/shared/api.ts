@@ -1,22 +1,22 @@
-/** What the page asks, and what it is answered: both ends check by these schemas. */
+/** The calls of the page and their answers. Page and server check both by these schemas. */
 import * as z from 'zod/mini';
 import { PROVIDERS } from '../../lambda/mail/provider.ts';
 import { BOUNCE_CLASSES, CAUSES, OUTCOMES } from '../../lambda/mail/verdict.ts';
 
-/** Rows that other programs wrote may have anything in any attribute: what is no text counts as missing. */
+/** Other programs may have written any value into any attribute. A value that is not a text counts as missing. */
 const text = z.catch(z.optional(z.string()), undefined);
 const isoTime = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/));
 
-/** What `outcome` a Bounce row may have. */
+/** The values of `outcome` in Bounce rows. */
 export const ROW_OUTCOMES = [...OUTCOMES, 'blocklisted', 'unrecognized'] as const;
 
-/** Of these, what the overview counts: a change to a block list is about no mail. */
+/** The outcomes that the overview counts. A block list change is not about a mail. */
 export const COUNTED_OUTCOMES = [...OUTCOMES, 'unrecognized'] as const;
 export type CountedOutcome = (typeof COUNTED_OUTCOMES)[number];
 
 const address = z.object({ email: z.string(), name: z.exactOptional(z.string()) });
 
-/** Where a list goes on. Opaque to the page. */
+/** The position where a list continues. The page does not look into it. */
 const cursor = z.union([
   z.object({
     day: z.string(),
@@ -37,7 +37,7 @@ export const storyEvent = z.looseObject({
 });
 export type StoryEvent = z.infer<typeof storyEvent>;
 
-/** A recipient of a mail and how far it got with them. */
+/** A recipient of a mail, and its state. */
 const recipientState = z.object({
   email: z.string(),
   name: z.exactOptional(z.string()),
@@ -46,7 +46,7 @@ const recipientState = z.object({
 });
 export type RecipientState = z.infer<typeof recipientState>;
 
-/** A mail that was sent: its log row, and its recipients' states. `more`: it has more events than were read. */
+/** A mail that was sent: its log row, and its recipients' states. `more`: not all of its events were read. */
 const listedMail = z.object({
   messageId: z.string(),
   sentAt: z.string(),
@@ -60,7 +60,7 @@ const listedMail = z.object({
 });
 export type ListedMail = z.infer<typeof listedMail>;
 
-/** A mail to one recipient, and how far it got with them. */
+/** A mail to one recipient, with details of its state. */
 const recipientMail = z.extend(listedMail, {
   occurredAt: text,
   reason: text,
@@ -76,8 +76,8 @@ export const mailFilter = z.object({
 export type MailFilter = z.infer<typeof mailFilter>;
 
 /**
- * An item of the Mail table. `stuck`: why it will not be sent unless somebody sees to it; `nextAttemptAt`: when a
- * deferred item is tried again; `odd`: what is odd about a status that Todoke never writes.
+ * An item of the Mail table. `stuck`: why it will not be sent unless somebody acts. `nextAttemptAt`: when a deferred item is
+ * tried again. `odd`: what is wrong with a status that Todoke never writes.
  */
 const mailItem = z.object({
   id: z.string(),
@@ -124,7 +124,7 @@ export const bounce = z.looseObject({
 });
 export type Bounce = z.infer<typeof bounce>;
 
-/** Tells a Bounce row from all others. */
+/** The key of a Bounce row as a text. */
 export const bounceKey = (row: { readonly fullMessageId?: unknown; readonly eventId?: unknown }): string =>
   JSON.stringify([row.fullMessageId, row.eventId]);
 
@@ -140,7 +140,7 @@ export const bounceFilter = z.object({
 });
 export type BounceFilter = z.infer<typeof bounceFilter>;
 
-/** A part of a list that is shown already, to be loaded again: rows of these times, both included. */
+/** A part of a list to load again: the rows between these times, both included. */
 const range = z.object({
   from: z.string().check(z.maxLength(100)),
   to: z.optional(z.string().check(z.maxLength(100))),
@@ -148,7 +148,7 @@ const range = z.object({
 export type Range = z.infer<typeof range>;
 
 const listStart = { cursor: z.optional(cursor), range: z.optional(range) };
-/** `back`: up to where it looked; it goes on at `cursor`, where there is one. */
+/** `back`: the time down to which rows were looked for. `cursor`: where the list continues, if it does. */
 const listEnd = { cursor: z.optional(cursor), back: z.optional(z.string()) };
 
 const rate = z.object({
@@ -186,14 +186,14 @@ const forgetPosition = z.object({
 export const triedEvent = z.extend(storyEvent, { messageId: z.string() });
 
 /**
- * Who may make a call. `engineer`: a person who runs the console with their own AWS credentials, or in local mode. The role
- * of the deployed function has nothing for these calls.
+ * Who may make a call. `engineer`: a person who runs the console with their own AWS credentials, or in local mode. The IAM
+ * role of the deployed function has no permissions for the calls of engineers.
  */
 export type Role = 'reader' | 'operator' | 'engineer';
 
 /**
- * Each call by its name: who may make it, what is asked, and what is answered. The access log has a line for each call
- * with `logged`: for every search and every change. The address in it is that of `email`, of `text` or of the filter.
+ * Each call by its name: who may make it, its request and its answer. The access log has a line for each call with `logged`,
+ * that is, for every search and every change. The address in it comes from `email`, `text` or the filter.
  */
 export const CALLS = {
   session: {
@@ -204,7 +204,7 @@ export const CALLS = {
       mode: z.enum(['local', 'deployed', 'team']),
       /** Whether new mails may be sent. */
       canSend: z.boolean(),
-      /** Whether mails may be sent again, and whatever else an operator may do. */
+      /** Whether the calls of operators may be made, such as to send an item again. */
       canOperate: z.boolean(),
       canTry: z.boolean(),
       tables: z.object({ mail: z.string(), sentLog: z.string(), bounce: z.string() }),
@@ -212,11 +212,11 @@ export const CALLS = {
   },
   mails: {
     role: 'reader',
-    /** `many`: a longer page, of which the page shows only some rows. */
+    /** `many`: more rows per answer, of which a filter of the page hides some. */
     request: z.object({ filter: z.optional(mailFilter), many: z.optional(z.boolean()), ...listStart }),
     response: z.object({ rows: z.array(listedMail), ...listEnd }),
   },
-  /** The mails to an address, newest first; or with `silent` those of the last days of which nothing was reported. */
+  /** The mails to an address, newest first. With `silent`, the mails of the last days without an event. */
   recipient: {
     role: 'reader',
     logged: true,
@@ -226,7 +226,7 @@ export const CALLS = {
       cursor: z.optional(z.array(z.union([z.null(), z.literal('end'), z.record(z.string(), z.string())]))),
     }),
     response: z.object({
-      /** As it is compared and looked up. */
+      /** In the form in which addresses are compared and looked up. */
       email: z.string(),
       suppressed,
       mails: z.array(recipientMail),
@@ -240,7 +240,7 @@ export const CALLS = {
     request: z.object({ email: z.string().check(z.maxLength(2_100)), outcome: z.enum(['suppressed', 'allowed']) }),
     response: z.object({ suppressed }),
   },
-  /** What an address, a message id or an item's id leads to: a view, and what is open in it. */
+  /** The view for an address, a message id or an item's id, and the open item in it. */
   search: {
     role: 'reader',
     logged: true,
@@ -282,7 +282,7 @@ export const CALLS = {
       domains: z.array(rate),
       providers: z.array(rate),
       unmatched: z.number(),
-      /** Set where there was more than could be read: it counts only from then. */
+      /** Set if not all rows could be read. Then only rows from this time on are counted. */
       countedFrom: z.optional(z.string()),
     }),
   },
@@ -297,7 +297,7 @@ export const CALLS = {
     }),
     response: z.object({ id: z.string() }),
   },
-  /** Everything about a person, some seconds of work at a time: goes on at `position`, where there is one. */
+  /** Counts or erases everything about a person for some seconds. The next call continues at `position`, if there is one. */
   forget: {
     role: 'operator',
     logged: true,
@@ -310,11 +310,11 @@ export const CALLS = {
     response: z.object({
       /** Rows that were read. */
       read: z.number(),
-      /** Rows about the person, which are erased, or whose part about them is. */
+      /** Rows about the person. They are erased, or their part about the person is. */
       rows: z.number(),
-      /** Of these, how many somebody else changed meanwhile: they are as they were. */
+      /** How many of `rows` were not erased, because somebody changed them meanwhile. */
       changed: z.number(),
-      /** Rows in which the address stays, as the sender or in a text: a person must decide about them. */
+      /** Rows in which the address stays, as the sender or in a text. A person must decide about them. */
       stays: z.array(z.object({ table: z.string(), key: z.string() })),
       position: z.optional(forgetPosition),
     }),
@@ -327,20 +327,20 @@ export const CALLS = {
   },
   samples: { role: 'engineer', request: nothing, response: z.object({ samples: z.array(sample) }) },
   post: { role: 'engineer', request: samplePost, response: z.object({ status: z.number(), answer: z.string() }) },
-  /** What was put on the event bus for a Bounce row, in local mode. */
+  /** The events that were put on the event bus for a Bounce row, in local mode. */
   published: {
     role: 'engineer',
     request: z.object({ fullMessageId: z.string(), eventId: z.string() }),
     response: z.object({ events: z.array(z.object({ time: z.string(), detailType: z.string() })) }),
   },
-  /** The rows that such a post makes, as they are now. */
+  /** The rows that a post makes, as they are now. */
   rowsOf: {
     role: 'engineer',
     request: samplePost,
     response: z.object({
       bounces: z.array(bounce),
       events: z.array(triedEvent),
-      /** Rows that such a post makes and that are not there yet. */
+      /** How many rows of the post are not there yet. */
       missing: z.number(),
       ignored: z.number(),
     }),
@@ -361,10 +361,10 @@ export type Answered<Name extends CallName> = z.infer<(typeof CALLS)[Name]['resp
 /** What the page may do, and over which tables. */
 export type Session = Answered<'session'>;
 
-/** A header that no other site can send without asking first, which is never allowed. */
+/** A header of every call. Browsers send it from another site only if the server allows that, which it never does. */
 export const CONSOLE_HEADER = 'x-todoke-console';
 
-/** What the page needs to sign somebody in: in `data-sign-in` of the page's root, as JSON. */
+/** What the page needs for the sign-in, as JSON in the attribute `data-sign-in` of its root element. */
 export const signIn = z.object({
   issuer: z.string(),
   clientId: z.string(),

@@ -1,4 +1,4 @@
-/** Failures that are reported twice, counted once. */
+/** Finds failures that were reported twice, so that they count once. */
 
 interface Failure {
   readonly fullMessageId?: unknown;
@@ -14,7 +14,7 @@ export function withoutFirstNotices<Row extends Failure>(rows: readonly Row[]): 
   return rows.filter((row) => !isFirstNotice(row, explained));
 }
 
-/** The messages and recipients of which a row says how they failed. */
+/** The full message ids with a row that says how delivery failed. */
 export const explainedIn = (rows: readonly Failure[]): ReadonlySet<unknown> =>
   new Set(
     rows

@@ -1,4 +1,4 @@
-/** What to correct in a mail before it is sent. */
+/** Finds the problems in a mail before it is sent. */
 import { checkAddresses, withInvisibleNamed } from '../../lambda/mail/address.ts';
 import { type ItemProblem, MAX_RECIPIENTS, readItem } from '../../lambda/mail/outgoing-mail.ts';
 import type { Asked } from './api.ts';
@@ -8,13 +8,13 @@ export type Field = keyof NewMail;
 
 const CODES = ['missing', 'notAddress', 'oneAddress', 'tooMany', 'unknown'] as const;
 
-/** What is wrong with a field: a word of the dictionaries, and what is quoted in it. */
+/** A problem of a field: a code for which the dictionaries have a text, and the value that the text quotes. */
 export interface Problem {
   readonly code: (typeof CODES)[number];
   readonly value?: string;
 }
 
-/** What to correct before a mail can be sent, by field. The page, the server and the sender ask the same function. */
+/** The problems of a mail by field. Page and server call this; it uses the same function as the sender. */
 export function problemsOf(mail: NewMail): Partial<Record<Field, Problem>> {
   const read = readItem({ id: 'any', ...mail });
   if ('mail' in read) return {};

@@ -4,7 +4,7 @@ import type * as z from 'zod/mini';
 import { CLIENT_SETTINGS } from './clients.ts';
 import { errorFields, errorName, LoggableError, log } from './log.ts';
 
-/** A secret cannot be read. Its message says why, and holds nothing of the secret. */
+/** Thrown if a secret cannot be read. The message says why, and contains no part of the secret. */
 export class UnreadableSecret extends LoggableError {
   override readonly name = 'UnreadableSecret';
   /** Whether a later read may succeed, because Secrets Manager did not answer. Otherwise somebody must fix the value. */
@@ -20,16 +20,17 @@ export class UnreadableSecret extends LoggableError {
 const MAX_AGE_MS = 60_000;
 /** Pause after a failed renewal, while the cached value stays in use. */
 const RETRY_AFTER_MS = 10_000;
-/** Read timeout. Short when a cached value exists; otherwise short enough that the receiver can still answer. */
+/** Read timeout if there is a cached value to fall back on. */
 const RENEWAL_MS = 1_500;
+/** Read timeout if there is no cached value. It leaves a receiver enough time to answer. */
 const FIRST_READ_MS = 5_000;
 
 /**
- * Reads a secret, keeps it in memory, and reads it again when it is a minute old. If Secrets Manager does not answer then,
- * or the value has another shape, the last value stays in use.
+ * Reads a secret, keeps it in memory, and reads it again when it is a minute old. If Secrets Manager does not answer
+ * then, or the value does not match the schema, the last value stays in use.
  *
  * @param nameOrArn of the secret
- * @throws UnreadableSecret where there is no last value
+ * @throws UnreadableSecret if there is no last value
  */
 export function cachedSecret<Schema extends z.ZodMiniType>(
   nameOrArn: string,
@@ -48,7 +49,10 @@ export function cachedSecret<Schema extends z.ZodMiniType>(
     } catch (error) {
       if (!cached) {
         if (error instanceof UnreadableSecret) throw error;
-        throw new UnreadableSecret(`Secrets Manager gave none: ${errorName(error)}`, { cause: error, temporary: true });
+        throw new UnreadableSecret(`Secrets Manager did not return it (${errorName(error)})`, {
+          cause: error,
+          temporary: true,
+        });
       }
       readAgainAtMs = Date.now() + RETRY_AFTER_MS;
       log('warn', 'Cannot read a secret again: its last value stays in use', errorFields(error));
@@ -57,7 +61,7 @@ export function cachedSecret<Schema extends z.ZodMiniType>(
   };
 }
 
-/** JSON.parse and zod would quote the secret in their messages. */
+/** Parses a secret. Its errors replace those of JSON.parse and zod, which may quote the secret. */
 function parse<Schema extends z.ZodMiniType>(text: string, schema: Schema): z.infer<Schema> {
   let value: unknown;
   try {

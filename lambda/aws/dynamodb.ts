@@ -6,7 +6,7 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import { CLIENT_SETTINGS } from './clients.ts';
 import { forEachConcurrently } from './for-each-concurrently.ts';
 
-/** An item, as documentClient reads and writes it. */
+/** A row of any table, as documentClient reads and writes it. */
 export type Row = Readonly<Record<string, unknown>>;
 export interface Put {
   readonly table: string;
@@ -16,7 +16,7 @@ export interface Put {
 /** The client that all functions use: attributes that are undefined are left out, and every number can be read. */
 export function documentClient(client = new DynamoDBClient(CLIENT_SETTINGS)): DynamoDBDocumentClient {
   return DynamoDBDocumentClient.from(client, {
-    // Copies: the client adds to what it is given.
+    // Copies, because the client changes the objects that it gets.
     marshallOptions: { ...MARSHALL_OPTIONS },
     unmarshallOptions: { ...UNMARSHALL_OPTIONS },
   });
@@ -40,8 +40,8 @@ const PUTS_PER_REQUEST = 25;
  * Gets rows of one table by key, in as few requests as possible.
  *
  * @param keys all different
- * @param signal ends the work, with its reason or the SDK's AbortError
- * @throws whatever the SDK throws after its own retries
+ * @param options.signal aborts the work, which then throws the signal's reason or the SDK's AbortError
+ * @throws the error of the SDK, after its own retries
  */
 export async function batchGet(
   client: DynamoDBDocumentClient,
@@ -67,12 +67,12 @@ export async function batchGet(
 }
 
 /**
- * Puts rows, of any tables, in as few requests as there can be. One row that DynamoDB does not take makes it refuse all
- * that are in the request with it: these are put again one by one.
+ * Puts rows into any tables, in as few requests as possible. If one row is invalid, DynamoDB refuses the whole request.
+ * Then the rows of this request are put one by one.
  *
- * @param puts no two of the same key
- * @returns the rows that DynamoDB does not take however often they are sent, with its error
- * @throws whatever else the SDK throws after its own retries
+ * @param puts all with different keys
+ * @returns the invalid rows, each with DynamoDB's error
+ * @throws any other error of the SDK, after its own retries
  */
 export async function batchPut<OnePut extends Put>(
   client: DynamoDBDocumentClient,
@@ -98,7 +98,10 @@ export async function batchPut<OnePut extends Put>(
   return invalid;
 }
 
-/** Marshalled here: lib-dynamodb's BatchWriteCommand first copies every row. */
+/**
+ * Puts rows in one request, and unprocessed ones again. Marshals them itself, because BatchWriteCommand copies each
+ * row.
+ */
 async function putChunk(client: DynamoDBDocumentClient, chunk: readonly Put[], signal: AbortSignal): Promise<void> {
   let missing: Record<string, WriteRequest[]> = {};
   for (const { table, row } of chunk) {
@@ -116,8 +119,9 @@ async function putChunk(client: DynamoDBDocumentClient, chunk: readonly Put[], s
 const THROTTLED = new Set(['ProvisionedThroughputExceededException', 'ThrottlingException', 'RequestLimitExceeded']);
 
 /**
- * The answer to a batch; undefined if the SDK gave up because DynamoDB throttles. A batch of which nothing fits is an error,
- * a batch of which a part fits has unprocessed items (API reference, BatchWriteItem): both are tried until the signal.
+ * The answer to a batch; undefined if the SDK gave up because DynamoDB throttled the whole batch. If DynamoDB throttles
+ * a part of it, the answer has unprocessed items (API reference, BatchWriteItem). Callers retry both until their signal
+ * aborts.
  */
 async function unlessThrottled<Answer>(answer: Promise<Answer>): Promise<Answer | undefined> {
   try {

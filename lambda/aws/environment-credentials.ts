@@ -1,5 +1,5 @@
 /**
- * In a bundle this stands in for the SDK's `credential-provider-node`: Lambda gives credentials in the environment. The
- * chain that looks everywhere else is a third of a receiver.
+ * Replaces the SDK's `credential-provider-node` in the bundles. Lambda gives credentials in the environment. The SDK's
+ * chain of other credential sources would be a third of a receiver's bundle.
  */
 export { fromEnv as defaultProvider } from '@aws-sdk/credential-provider-env';

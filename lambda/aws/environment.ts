@@ -1,4 +1,4 @@
-/** The environment variables that lib/ gives to the functions and that the functions read; the last is Lambda's own. */
+/** The environment variables of the functions. lib/ sets all but the last, which Lambda sets. */
 export type EnvironmentVariable =
   | 'STACK_NAME'
   | 'MAIL_TABLE'
@@ -21,9 +21,9 @@ export type EnvironmentVariable =
   | 'LAMBDA_TASK_ROOT';
 
 /**
- * The value that the stack gave this function.
+ * The value of an environment variable.
  *
- * @throws Error where the stack gave none: a fault of the stack, never of a request.
+ * @throws Error if it is not set. That is a fault of the stack, never of a request
  */
 export function environmentVariable(name: EnvironmentVariable): string {
   const value = process.env[name];

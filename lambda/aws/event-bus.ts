@@ -1,10 +1,10 @@
-/** The EventBridge client: the account's default event bus. */
+/** Puts events on the account's default event bus. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { CLIENT_SETTINGS } from './clients.ts';
 import { errorFields, log } from './log.ts';
 
-/** An event as its publisher says it. EventBridge adds id, account, region and time. */
+/** An event to put. EventBridge adds id, account, region and time. */
 export interface BusEvent {
   readonly source: string;
   readonly detailType: string;
@@ -12,7 +12,7 @@ export interface BusEvent {
   readonly detail: string;
 }
 
-/** The most events that PutEvents takes at once (API reference, PutEvents). */
+/** The most events of one request (API reference, PutEvents). */
 export const EVENTS_PER_REQUEST = 10;
 
 const ATTEMPTS = 3;
@@ -20,10 +20,11 @@ const PAUSE_MS = 100;
 
 export interface EventBus {
   /**
-   * Puts events on the bus. PutEvents can take some events of a request and reject others: only those are put again.
+   * Puts events on the bus. PutEvents can accept some events of a request and reject others. Rejected ones are put
+   * again.
    *
    * @param events at most ten
-   * @returns the places in `events` of those that the bus did not take at the last attempt
+   * @returns the indexes in `events` of the events that the bus did not accept
    */
   put(events: readonly BusEvent[]): Promise<number[]>;
 }
@@ -34,29 +35,29 @@ export function eventBus(
 ): EventBus {
   return {
     async put(events) {
-      let places = [...events.keys()];
-      for (let attempt = 0; attempt < ATTEMPTS && places.length > 0; attempt++) {
+      let indexes = [...events.keys()];
+      for (let attempt = 0; attempt < ATTEMPTS && indexes.length > 0; attempt++) {
         if (attempt > 0) await wait(PAUSE_MS * 2 ** attempt);
         try {
-          places = await putOnce(client, events, places);
+          indexes = await putOnce(client, events, indexes);
         } catch (error) {
-          // The SDK has tried again by itself.
-          log('warn', 'Cannot put events on the bus', { events: places.length, ...errorFields(error) });
-          return places;
+          // Not tried again: the SDK has made its own retries.
+          log('warn', 'Cannot put events on the bus', { events: indexes.length, ...errorFields(error) });
+          return indexes;
         }
       }
-      return places;
+      return indexes;
     },
   };
 }
 
-/** @returns the places of those that the bus did not take */
+/** @returns the indexes of the events that the bus rejected */
 async function putOnce(
   client: EventBridgeClient,
   events: readonly BusEvent[],
-  places: readonly number[],
+  indexes: readonly number[],
 ): Promise<number[]> {
-  const wanted = places.flatMap((place) => events[place] ?? []);
+  const wanted = indexes.flatMap((index) => events[index] ?? []);
   const { Entries = [] } = await client.send(
     new PutEventsCommand({
       Entries: wanted.map(({ source, detailType, detail }) => ({
@@ -66,10 +67,13 @@ async function putOnce(
       })),
     }),
   );
-  const rejected = places.filter((_, n) => Entries[n]?.EventId === undefined);
+  const rejected = indexes.filter((_, n) => Entries[n]?.EventId === undefined);
   if (rejected.length > 0) {
     const errors = new Set(Entries.flatMap(({ ErrorCode }) => ErrorCode ?? []));
-    log('warn', 'The bus did not take some events', { events: rejected.length, errors: [...errors] });
+    log('warn', 'Cannot put some events on the bus: it rejected them', {
+      events: rejected.length,
+      errors: [...errors],
+    });
   }
   return rejected;
 }

@@ -1,11 +1,11 @@
-/** Bounded concurrency. */
+/** Runs work for many items, a limited number at a time. */
 
-/** Requests at one time: enough to hide a request's latency, few enough for one connection pool. */
+/** Enough to hide the latency of a request, few enough for one connection pool. */
 const CONCURRENCY = 16;
 
 /**
- * Runs `work` for every item, a bounded number at one time. After the first error no further item is started, and the
- * error is thrown when the running ones have ended.
+ * Runs `work` for every item, for at most `concurrency` items at a time. After the first error it starts no further
+ * item, and throws the error when the running ones have ended.
  */
 export async function forEachConcurrently<Item>(
   items: readonly Item[],

@@ -1,10 +1,9 @@
-/** The functions' log. */
+/** Writes the functions' log, and selects what it may say of an error. */
 
 /**
- * Writes one structured line to the function's log.
- *
- * Counts, ids and durations only: never a secret, an address, or a part of a mail or a post. Writes to the stream,
- * because `console.log` adds a prefix of the runtime.
+ * Writes one structured line to the function's log. It may have counts, ids and durations, and never a secret, an
+ * address, or a part of a mail or a post. Writes to stdout, because the runtime adds a prefix to the lines of
+ * `console.log`.
  */
 export function log(
   level: 'info' | 'warn' | 'error',
@@ -19,7 +18,7 @@ export function errorName(error: unknown): string {
   return error instanceof Error ? error.name : typeof error;
 }
 
-/** An error whose message may stand in the log: we wrote it, and it quotes nothing but ids, numbers and times. */
+/** An error whose message may be logged: it quotes nothing but ids, numbers and times. */
 export class LoggableError extends Error {
   override readonly name: string = 'LoggableError';
 }

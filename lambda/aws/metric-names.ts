@@ -1,13 +1,18 @@
-/** The metrics that functions count in their log lines, and that lib/ draws and watches. */
+/** The metrics that functions count in their log lines. lib/ makes the dashboard and the alarms from them. */
 export const METRIC_NAMESPACE = 'Todoke';
 
 /**
- * Of events, when they are recorded: `Received` is all of them, and of these `Delivered`, the four outcomes, failures whose
- * mail is not logged yet (`Unmatched`) and what is not understood (`Unrecognized`). Of posts: `Refused` (answered 4xx), and
- * `Unrecorded` (an attempt to record one from the queue failed). Of mails: `Sent`, `NotSent` (the item is `failed`; without items
- * whose recipients are all suppressed), of these `UnauthorizedHandovers`. Of recipients: `Suppressed` (left out of a mail).
- * Of attempts to send: `Retried` (it was put off, and another one follows), of these `RetriedLate` (the item was put more
- * than an hour ago). `Published`: events on the event bus.
+ * What each metric counts:
+ *
+ * - recorded events: `Received` (all), `Delivered`, the four outcomes, `Unmatched` (failures whose mail is not logged
+ *   yet), `Unrecognized` (events that Todoke does not know);
+ * - posts: `Refused` (answered 4xx), `Unrecorded` (failed attempts to record a post from the queue);
+ * - items: `Sent`, `NotSent` (not sent, except items whose recipients are all suppressed), `UnauthorizedHandovers`
+ *   (those of `NotSent` whose credentials a provider refused);
+ * - recipients: `Suppressed` (left out of a mail);
+ * - attempts: `Retried` (deferred, postponed or failed, and another one follows), `RetriedLate` (of items put over an
+ *   hour ago);
+ * - events on the event bus: `Published`.
  */
 export const METRIC_NAMES = [
   'Received',
@@ -30,5 +35,5 @@ export const METRIC_NAMES = [
 ] as const;
 export type MetricName = (typeof METRIC_NAMES)[number];
 
-/** What tells a metric from another of its name: each pair of these is one metric, and is paid for as one. */
+/** CloudWatch counts and bills each pair of values of these dimensions as one metric. */
 export const METRIC_DIMENSIONS = ['StackName', 'Provider'] as const;

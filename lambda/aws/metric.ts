@@ -1,4 +1,4 @@
-/** Metrics in the lines of the log (embedded metric format). */
+/** Makes a line of the log count as metrics (embedded metric format). */
 import type { Provider } from '../mail/provider.ts';
 import { environmentVariable } from './environment.ts';
 import { METRIC_DIMENSIONS, METRIC_NAMESPACE, type MetricName } from './metric-names.ts';
@@ -7,8 +7,8 @@ import { METRIC_DIMENSIONS, METRIC_NAMESPACE, type MetricName } from './metric-n
 export type Counts = Readonly<Partial<Record<MetricName, number>>>;
 
 /**
- * Fields that make a line of the log count in CloudWatch (embedded metric format): no request, no permission, and no line
- * of its own.
+ * Fields from which CloudWatch reads metrics in a line of the log. They need no request, no permission and no further
+ * line.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */

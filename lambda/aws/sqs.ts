@@ -1,4 +1,4 @@
-/** The SQS client. */
+/** The SQS client, and how a message is sent. */
 import { SendMessageCommand, SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
 import { CLIENT_SETTINGS } from './clients.ts';
 
@@ -7,11 +7,11 @@ export function sqsClient(settings: SQSClientConfig = {}): SQSClient {
 }
 
 /**
- * Resolves when SQS has stored the message.
+ * Sends a message. Resolves when SQS has stored it.
  *
- * @param options.signal ends the call, with its reason or the SDK's AbortError
- * @param options.delaySeconds before which it is not received, 0 to 900; 0 if left out
- * @throws whatever the SDK throws after its own retries
+ * @param options.signal aborts the call, which then throws the signal's reason or the SDK's AbortError
+ * @param options.delaySeconds how long SQS holds the message back, 0 to 900; 0 if left out
+ * @throws the error of the SDK, after its own retries
  */
 export async function sendMessage(
   client: SQSClient,

@@ -1,4 +1,4 @@
-/** Works through a batch of a table's stream. */
+/** Reads the records of a table's stream, and works through a batch of them. */
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
@@ -8,7 +8,7 @@ import { errorFields, log } from './log.ts';
 
 /** A record of a table's stream with the row as it was after the change. */
 export interface StreamRecord {
-  /** The same whenever this record is delivered, and no other record's. */
+  /** Unique for the record, and the same at every delivery. */
   readonly eventId: string;
   /** When the row was written; Unix milliseconds, to the second. */
   readonly writtenAtMs: number;
@@ -16,10 +16,10 @@ export interface StreamRecord {
 }
 
 /**
- * Works through a batch of stream records, several at one time, and answers which of them are to be delivered again.
- * One that fails keeps no other from being done.
+ * Works through a batch of stream records, several at a time. A record that fails does not stop the others. The
+ * response names the records that Lambda must deliver again.
  *
- * @param work throws where its record must be delivered again
+ * @param work throws if its record must be delivered again
  */
 export async function forEachRecord(
   event: DynamoDBStreamEvent,
@@ -69,11 +69,11 @@ export function readChange({ dynamodb }: DynamoDBRecord) {
 type Image = NonNullable<NonNullable<DynamoDBRecord['dynamodb']>['NewImage']>;
 
 /**
- * The row of an image. An attribute that cannot be read is left out: a record that failed for it would fail at each
- * delivery, and hold up its shard. DynamoDB Local 3 writes an empty map as `{}`.
+ * The row of an image. An attribute that cannot be read is left out. Otherwise its record would fail at every delivery,
+ * and block its shard. DynamoDB Local 3 writes such an attribute: an empty map as `{}`.
  */
 function readRow(image: Image): Row {
-  // The event's own type differs from the SDK's only in what of a value is optional.
+  // The types of the event and of the SDK differ only in which fields are optional.
   const read = (part: Image): Row => unmarshall(part as Record<string, AttributeValue>, UNMARSHALL_OPTIONS);
   try {
     return read(image);

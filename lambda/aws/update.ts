@@ -1,23 +1,23 @@
-/** Conditional updates. */
+/** Makes the expressions of conditional updates, and recognizes a condition that was false. */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 
 interface Update {
   /** New values; undefined ones are left as they are. */
   readonly set: Readonly<Record<string, unknown>>;
   readonly remove?: readonly string[];
-  /** Numbers to add to attributes; one that is missing counts as 0. */
+  /** Numbers to add to attributes. A missing attribute counts as 0. */
   readonly add?: Readonly<Record<string, number>>;
-  /** Attribute names as `#name`, values as `:name`. */
+  /** Has attribute names as `#name`, and values as `:name`. */
   readonly condition: string;
-  /** Names in the condition. */
+  /** The attribute names in the condition. */
   readonly names: readonly string[];
-  /** Values in the condition. */
+  /** The values in the condition, by name. */
   readonly values?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * The expression of a conditional UpdateItem. Every attribute is written `#name`: many of ours are reserved words of
- * DynamoDB's.
+ * The expressions of a conditional UpdateItem. Every attribute is written `#name`, because many names of attributes are
+ * reserved words of DynamoDB.
  */
 export function updateExpression({ set, remove = [], add = {}, condition, names, values = {} }: Update) {
   const assigned = Object.entries(set).filter(([, value]) => value !== undefined);

@@ -1,4 +1,4 @@
-/** Email addresses in the forms in which people and programs write them. */
+/** Reads e-mail addresses as people and programs write them, and makes the keys by which they are compared. */
 import * as z from 'zod/mini';
 
 /** A mailbox: the address and, where known, the name that is shown with it. */
@@ -8,12 +8,13 @@ export interface Address {
 }
 
 /**
- * One `@`, no space or control character, a domain of dot-separated labels: what a mail system can take as
- * `local-part@domain` (RFC 5321, 4.1.2) without quoting. Labels of some scripts have combining marks (RFC 5892, 2.1).
+ * One `@`, and a domain of dot-separated labels. The local part has no space, no control character, and no other
+ * character that it could have only in quotation marks (RFC 5321, 4.1.2); its dots may be anywhere. A label has `\p{M}`
+ * because some scripts need combining marks (RFC 5892, 2.1).
  */
 const EMAIL =
   /^[^\s@"(),:;<>[\\\]\p{Cc}]{1,64}@(?:[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]{0,61}[\p{L}\p{M}\p{N}])?\.)*[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]{0,61}[\p{L}\p{M}\p{N}])?$/u;
-/** Format characters, such as a zero width space. They are copied with an address, but are no part of it. */
+/** Format characters, such as a zero width space. People copy them with an address without seeing them. */
 const INVISIBLE = /\p{Cf}/u;
 const ALL_INVISIBLE = /\p{Cf}/gu;
 /** RFC 5321, 4.5.3.1.3: a path has 256 octets, its angle brackets included. */
@@ -24,9 +25,9 @@ const addressObject = z.object({ email: z.string(), name: z.optional(z.nullable(
 /**
  * The addresses in what a person or a program typed: a JSON string `{"email":"…","name":"…"}` or a JSON array of these,
  * a map or a list of maps, or plain `a@example.com` or `Name <a@example.com>`, several of them separated by commas.
- * The quotation marks of `"a..b"@example.com` are left out: quotedIfNeeded puts them back.
+ * The quotation marks of `"a..b"@example.com` are left out; quotedIfNeeded adds them again.
  *
- * @throws Error that quotes what is no address.
+ * @throws Error that quotes the part that is not an address
  */
 export function parseAddresses(value: unknown): Address[] {
   const addresses = [...candidates(value, 0)].map((read) => read());
@@ -61,10 +62,10 @@ export function readAddresses(value: unknown): Address[] {
   });
 }
 
-/** DynamoDB's limit on nesting. JSON that nests deeper is not a list of addresses. */
+/** DynamoDB's limit on nesting. JSON that is nested deeper is not read as addresses. */
 const MAX_DEPTH = 32;
 
-/** Candidates for addresses. Calling one reads the address, or throws. */
+/** The candidates for addresses in a value. Each is a function that reads the address, or throws. */
 function* candidates(value: unknown, depth: number): Iterable<() => Address> {
   if (value === undefined || value === null) return;
   if (depth > MAX_DEPTH)
@@ -83,7 +84,7 @@ function* candidatesInText(text: string, depth: number): Iterable<() => Address>
   try {
     parsed = JSON.parse(text);
   } catch {
-    yield () => refuse('read', text, 'as an address: it starts like JSON and is none');
+    yield () => refuse('read', text, 'as an address: it starts like JSON, but is not valid JSON');
     return;
   }
   yield* candidates(parsed, depth + 1);
@@ -96,7 +97,7 @@ function addressOf(value: unknown): Address {
     : refuse('read', value, 'as an address: it has no email');
 }
 
-/** Commas inside quotation marks or angle brackets separate nothing. */
+/** Splits a text at its commas, except at those inside quotation marks or angle brackets. */
 function splitAtCommas(text: string): string[] {
   const parts: string[] = [];
   let start = 0;
@@ -117,7 +118,7 @@ function splitAtCommas(text: string): string[] {
   return parts.map((part) => part.trim()).filter((part) => part !== '');
 }
 
-/** `a@example.com`, `Name <a@example.com>` or `"Name, with a comma" <a@example.com>`. */
+/** Reads `a@example.com`, `Name <a@example.com>` or `"Name, with a comma" <a@example.com>`. */
 function mailbox(text: string): Address {
   if (!text.endsWith('>')) return address(text, '');
   const open = text.lastIndexOf('<');
@@ -128,17 +129,17 @@ function mailbox(text: string): Address {
   return address(email, quoted ? name.slice(1, -1).replace(/\\(.)/g, '$1') : name, email || text);
 }
 
-/** @param shown what a refusal quotes */
+/** @param shown the text that an error quotes */
 function address(email: string, name: string, shown = email): Address {
   const plain = withoutQuotationMarks(email.trim());
   const domainAt = plain.lastIndexOf('@') + 1;
-  // As domains are looked up (UTS 46): NFD, which macOS writes, and full-width letters become what was meant.
+  // As for a lookup (UTS 46): NFKC composes NFD, which macOS writes, and narrows full-width letters.
   const mailbox = plain.slice(0, domainAt) + plain.slice(domainAt).normalize('NFKC');
   if (mailbox.length > EMAIL_MAX_LENGTH || !EMAIL.test(mailbox)) {
     refuseInvisible(shown);
     refuse('use', shown, ': it is not an e-mail address');
   }
-  // A line break in a name would end the header that it is written into. Other spaces stay: U+3000 parts Japanese names.
+  // A line break in a name would end its header. Other spaces stay, such as U+3000, which separates Japanese names.
   const trimmedName = name
     .replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ')
     .replace(/ {2,}/g, ' ')
@@ -152,12 +153,12 @@ function refuseInvisible(email: string): void {
   refuse('use', email, `: it has an invisible character, ${codePointName(character)}; type the address again`);
 }
 
-/** `U+200B`, as Unicode's charts have it. */
+/** A character as in Unicode's charts: `U+200B`. */
 function codePointName(character: string): string {
   return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
-/** A text with its invisible characters named, as in `taro<U+200B>@example.jp`. */
+/** Replaces invisible characters by their names, as in `taro<U+200B>@example.jp`. */
 export function withInvisibleNamed(text: string): string {
   return text.replace(ALL_INVISIBLE, (character) => `<${codePointName(character)}>`);
 }
@@ -172,9 +173,9 @@ function refuse(what: 'read' | 'use', value: unknown, why: string): never {
 }
 
 /**
- * The address in the form in which it is compared and looked up. Case does not matter, as with every receiver of note
- * (RFC 5321, 2.4, lets it), and nor do the quotation marks of a quoted local part. A domain is in its A-label form
- * (`xn--…`, RFC 5890): that is what SMTP servers see, whichever form was typed.
+ * The address in the form in which it is compared and looked up. It is in lower case, because the large receivers
+ * ignore case (RFC 5321, 2.4, leaves that to the receiving host). It has no quotation marks around its local part. Its
+ * domain is in the A-label form (`xn--…`, RFC 5890), because SMTP servers see that form.
  */
 export function mailboxKey(email: string): string {
   const key = withoutQuotationMarks(email.toLowerCase());
@@ -182,7 +183,7 @@ export function mailboxKey(email: string): string {
 }
 
 const NOT_ASCII = /[\u0080-\uffff]/;
-/** What may be a domain beyond ASCII: nothing that would end a host name in a URL. */
+/** A domain with characters beyond ASCII. It has no character that would end the host name in a URL. */
 const UNICODE_DOMAIN = /^[\p{L}\p{M}\p{N}.-]+$/u;
 
 function withAsciiDomain(key: string): string {
@@ -194,18 +195,18 @@ function withAsciiDomain(key: string): string {
   return URL.canParse(url) ? key.slice(0, domainAt) + new URL(url).hostname : key;
 }
 
-/** `"a..b"@example.com` as `a..b@example.com`: the same mailbox (RFC 5321, 4.1.2). */
+/** Makes `a..b@example.com` of `"a..b"@example.com`. Both are the same mailbox (RFC 5321, 4.1.2). */
 function withoutQuotationMarks(email: string): string {
   if (!email.startsWith('"')) return email;
   return email.replace(/^"(.*)"@/, (_, local: string) => `${local.replace(/\\(.)/g, '$1')}@`);
 }
 
-/** A local part that needs no quotation marks (RFC 5321, 4.1.2, Dot-string); beyond ASCII by RFC 6531. */
+/** A local part that needs no quotation marks (RFC 5321, 4.1.2, Dot-string; RFC 6531 for characters beyond ASCII). */
 const DOT_STRING = /^[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+(?:\.[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+)*$/;
 
 /**
- * The address as providers take it: `a..b@docomo.ne.jp`, of which Japanese carriers gave out many, is no address by the
- * letter of RFC 5321, and `"a..b"@docomo.ne.jp` is.
+ * The address in the form that providers accept. Japanese carriers issued many addresses such as `a..b@docomo.ne.jp`.
+ * RFC 5321 allows them only in quotation marks: `"a..b"@docomo.ne.jp`.
  */
 export function quotedIfNeeded(email: string): string {
   const at = email.lastIndexOf('@');

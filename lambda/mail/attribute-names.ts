@@ -1,6 +1,6 @@
-/** Attributes of an item that a sender would expect to work, and that Todoke does not read. */
+/** Attributes that a user may expect to work, and that Todoke does not read, with advice on each. */
 
-/** What Todoke reads of an item. */
+/** The attributes of an item that Todoke reads. */
 export const ATTRIBUTES = [
   'provider',
   'from',
@@ -16,7 +16,7 @@ export const ATTRIBUTES = [
 ] as const;
 export type Attribute = (typeof ATTRIBUTES)[number];
 
-/** Names that other mail APIs give to what Todoke reads. */
+/** Names that other mail APIs give to these attributes. */
 const OTHER_NAMES: Readonly<Partial<Record<Attribute, readonly string[]>>> = {
   from: ['fromAddress', 'fromEmail', 'fromName'],
   to: ['toAddress', 'toAddresses', 'toEmail', 'toName', 'toRecipients'],
@@ -28,7 +28,7 @@ const OTHER_NAMES: Readonly<Partial<Record<Attribute, readonly string[]>>> = {
   headers: ['customHeaders', 'extraHeaders', 'additionalHeaders'],
 };
 
-/** Headers that other mail APIs take as a field of its own. */
+/** Headers that other mail APIs accept as fields of their own. */
 const HEADERS = ['List-Unsubscribe', 'List-Unsubscribe-Post', 'Auto-Submitted', 'In-Reply-To'];
 
 /** What Todoke does not do, and the attributes that ask for it. */
@@ -64,10 +64,10 @@ const UNSUPPORTED: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** `reply_to`, `Reply-To` and `ReplyTo` are one name. */
+/** Makes one name of `reply_to`, `Reply-To` and `ReplyTo`. */
 const normalized = (name: string): string => name.toLowerCase().replace(/[\s_-]/g, '');
 
-/** By normalized name, what to do about an attribute of that meaning. */
+/** The advice on an attribute, by its normalized name. */
 const ADVICE = new Map<string, (name: string) => string>([
   ...ATTRIBUTES.flatMap((attribute) =>
     [attribute, ...(OTHER_NAMES[attribute] ?? [])].map(
@@ -83,8 +83,8 @@ const ADVICE = new Map<string, (name: string) => string>([
 ]);
 
 /**
- * What to do about an attribute that a sender would expect to work; undefined if Todoke reads it, or if it is the
- * user's own.
+ * What to do about an attribute that a user may expect to work; undefined if Todoke reads it, or if it is the user's
+ * own.
  */
 export function adviceOn(name: string): string | undefined {
   if (ATTRIBUTES.some((attribute) => attribute === name)) return undefined;

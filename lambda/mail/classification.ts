@@ -1,6 +1,6 @@
 /**
- * What a failure means: its outcome, the class of the bounce, and its cause. `reply.ts` says what the receiving server's
- * reply means, `classification.ts` of each provider's folder what the provider's own words mean.
+ * Decides the class and the cause of a failure from the evidence. `reply.ts` reads the evidence in a server's reply.
+ * The `classification.ts` in each provider's folder adds the provider's own words.
  */
 import { type Reply, type ReplyCodes, readReply } from './reply.ts';
 import { type BounceClass, type Cause, type Outcome, UNKNOWN, type Verdict } from './verdict.ts';
@@ -11,13 +11,13 @@ export interface Classification extends Verdict, ReplyCodes {
 }
 
 /**
- * What a reply means. The order of evidence: a reply that is temporary, a code that names the problem, the provider's own
- * word, the text, any other code.
+ * Weighs the evidence. The first of these that says hard or soft decides the class: a code that is temporary or names
+ * the problem, the provider's own word, the text of a well-known receiver, a generic code, a common phrase.
  *
- * @param provider what the provider itself says of the same reply
+ * @param provider the provider's own classification of the same reply
  */
 export function weigh({ specific, text, generic, phrase }: Reply, provider = UNKNOWN): Verdict {
-  // "5.1.1 Too many messages this hour" is not about the address.
+  // A soft text overrules a hard code: "5.1.1 Too many messages this hour" is not about the address.
   const code = specific?.bounceClass === 'hard' && text?.bounceClass === 'soft' ? text : specific;
   const decisive = [code, provider, text, generic, phrase].find(
     (verdict) => (verdict ?? UNKNOWN).bounceClass !== 'undetermined',
@@ -27,14 +27,14 @@ export function weigh({ specific, text, generic, phrase }: Reply, provider = UNK
   return { bounceClass, cause: firstCause(bounceClass, [named, text, phrase, specific, provider, generic]) };
 }
 
-/** The first known cause. A soft cause does not explain a hard bounce. */
+/** The first known cause. The cause of a soft verdict does not explain a hard bounce. */
 export function firstCause(bounceClass: BounceClass, evidence: readonly (Verdict | undefined)[]): Cause {
   const explains = (verdict: Verdict | undefined) =>
     verdict !== undefined && verdict.cause !== 'unknown' && !(bounceClass === 'hard' && verdict.bounceClass === 'soft');
   return evidence.find(explains)?.cause ?? 'unknown';
 }
 
-/** A recipient that a provider refused when a mail was handed over to it. */
+/** Classifies the reply with which a provider refused a recipient at the handover. */
 export function classifyRefusal(text: string): Classification {
   const reply = readReply(text);
   return { outcome: 'failed', ...weigh(reply), ...reply.codes };

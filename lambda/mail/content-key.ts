@@ -1,8 +1,8 @@
-/** Keys that are derived from content. */
+/** Makes keys from content. */
 import { hash } from 'node:crypto';
 import { canonicalJson } from './json.ts';
 
-/** The key of an event that carries none: the same event has the same key whenever it comes. */
+/** A key for an event without an id. Equal events get equal keys. */
 export function keyOfContent(event: unknown): string {
   return `sha256:${sha256(canonicalJson(event))}`;
 }

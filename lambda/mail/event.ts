@@ -1,4 +1,4 @@
-/** What happened to a mail, in Todoke's terms. */
+/** The types of normalized events: what happened to a mail, in Todoke's terms. */
 import type { Classification } from './classification.ts';
 import type { Provider } from './provider.ts';
 import type { Outcome } from './verdict.ts';
@@ -9,16 +9,17 @@ export type ProgressState = 'queued' | 'deferred' | 'delivered';
 /** The fields of every event about a mail, of either provider. */
 interface EventBase {
   readonly provider: Provider;
-  /** Keys under which the mail may be logged, the likeliest first. Empty where the provider sent none. */
+  /** Message ids under which the mail may be logged, the likeliest first. Empty if the provider sent none. */
   readonly messageIds: readonly string[];
-  /** Unique for the mail and recipient, with eventId unique for the event; derived where the provider sent none. */
+  /** Unique for the mail and recipient; derived if the provider sent no such id. */
   readonly fullMessageId: string;
+  /** Unique together with fullMessageId. */
   readonly eventId: string;
   /** In the form of mailboxKey. */
   readonly recipient: string | undefined;
-  /** The receiving server's reply or the provider's own words; empty where there are none. */
+  /** The receiving server's reply or the provider's own words; empty if there are none. */
   readonly reason: string;
-  /** Unix seconds; undefined where the provider sent no usable time. */
+  /** Unix seconds; undefined if the provider sent no usable time. */
   readonly timestamp: number | undefined;
 }
 
@@ -28,15 +29,16 @@ export interface ProgressEvent extends EventBase {
   readonly state: ProgressState;
 }
 
-/** A mail was refused, not tried, or complained of. */
+/** A mail bounced, was dropped, failed, or was reported as spam. */
 export interface FailureEvent extends EventBase {
   readonly kind: 'failure';
   readonly state: Outcome;
-  /** The provider's own word for the event, and its own kind of it (`""` where there is none). */
+  /** The provider's name for the event. */
   readonly event: string;
+  /** The provider's subtype of the event; `""` if there is none. */
   readonly type: string;
   readonly classification: Classification;
-  /** What the event itself says of the mail, for rows whose mail was never logged. */
+  /** What the event itself says of the mail, for rows whose mail is not logged. */
   readonly fromEmail?: string | undefined;
   readonly subject?: string | undefined;
   readonly mailId?: string | undefined;
@@ -44,7 +46,7 @@ export interface FailureEvent extends EventBase {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** A change to the provider's block list. It is about an address, and about no mail. */
+/** A change to the provider's block list. It concerns an address, not a mail. */
 export interface BlocklistedEvent extends Omit<EventBase, 'messageIds'> {
   readonly kind: 'blocklisted';
   /** As in a failure. */

@@ -1,7 +1,7 @@
-/** The fields of an event as a provider sent it. Any of them may be missing, or of any type. */
+/** The fields of an event as a provider sent it. Each may be missing, or have any type. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** All that an entry of a post must be. Each field is checked where it is used. */
+/** Whether a value is an object with fields. Each field is checked where it is used. */
 export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -12,17 +12,17 @@ export function textField(fields: Fields, name: string): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** All fields but those that `isTaken`, in their order. */
+/** The fields for which `isTaken` is false, in their order. */
 export function otherFields(
   fields: Fields,
   isTaken: (name: string, value: unknown) => boolean,
 ): Record<string, unknown> {
-  // Five times as fast as Object.entries and Object.fromEntries, and every failure passes here.
+  // This runs for every failure. It is five times as fast as Object.entries and Object.fromEntries.
   const others: Record<string, unknown> = {};
   for (const name of Object.keys(fields)) {
     const value = fields[name];
     if (isTaken(name, value)) continue;
-    // An assignment would set the prototype.
+    // An assignment to `__proto__` would set the prototype.
     if (name === '__proto__') Object.defineProperty(others, name, { value, enumerable: true });
     else others[name] = value;
   }

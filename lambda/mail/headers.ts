@@ -1,9 +1,9 @@
-/** The headers that an item of the Mail table adds to its message. */
+/** Reads and checks the headers that an item of the Mail table adds to its message. */
 
 /** Names and values as they go out: printable ASCII, other characters as encoded words (RFC 2047). */
 export type Headers = Readonly<Record<string, string>>;
 
-/** Todoke's own limits. Receiving servers bound the header section; Postfix, for one, to 100 KB. */
+/** Todoke's own limits. Receiving servers limit the size of the header section: Postfix to 100 KB, for example. */
 const MAX_HEADERS = 30;
 const MAX_CHARACTERS = 10_000;
 /** RFC 5322, 2.1.1: a line has at most 998 characters. It can be folded only at a space. */
@@ -40,16 +40,16 @@ const RESERVED = new Set([
 /**
  * Reads the attribute `headers`: a map, or a JSON object as text.
  *
- * @returns the headers, and what to correct in them, in sentences without an end
+ * @returns the headers, and what to correct in them, in sentences without a full stop
  */
 export function readHeaders(value: unknown): { readonly headers: Headers; readonly problems: readonly string[] } {
   const entries = entriesOf(value);
   if (entries === undefined) {
     return { headers: {}, problems: ['headers is not a map of names and values, or a JSON object as text'] };
   }
-  // Checked before each single header: an item may hold a hundred thousand.
+  // Checked first, because an item may have a hundred thousand headers.
   if (entries.length > MAX_HEADERS) {
-    return { headers: {}, problems: [`headers has ${entries.length} headers, at most ${MAX_HEADERS} are taken`] };
+    return { headers: {}, problems: [`headers has ${entries.length} headers, at most ${MAX_HEADERS} are allowed`] };
   }
   const read = entries.map(([name, given]) => ({ name, ...readHeader(name, given) }));
   const headers = Object.fromEntries(read.map(({ name, text }) => [name, text]));
@@ -58,10 +58,10 @@ export function readHeaders(value: unknown): { readonly headers: Headers; readon
   const problems = [
     ...read.flatMap(({ name, problem }) => (problem === undefined ? [] : [`headers: ${quoted(name)} ${problem}`])),
     ...read.flatMap(({ name }, index) =>
-      names.indexOf(name.toLowerCase()) < index ? [`headers: ${quoted(name)} is there twice`] : [],
+      names.indexOf(name.toLowerCase()) < index ? [`headers: ${quoted(name)} occurs twice`] : [],
     ),
     ...(characters > MAX_CHARACTERS
-      ? [`headers has ${characters} characters, at most ${MAX_CHARACTERS} are taken`]
+      ? [`headers has ${characters} characters, at most ${MAX_CHARACTERS} are allowed`]
       : []),
   ];
   return { headers, problems };
@@ -79,7 +79,7 @@ function entriesOf(value: unknown): [string, unknown][] | undefined {
   }
 }
 
-/** Neither a list nor a set nor binary. */
+/** Whether a value is a map: no list, set or binary. */
 const isMap = (value: unknown): value is object => Object.prototype.toString.call(value) === '[object Object]';
 
 function readHeader(name: string, value: unknown): { readonly text: string; readonly problem?: string } {
@@ -88,7 +88,7 @@ function readHeader(name: string, value: unknown): { readonly text: string; read
   if (RESERVED.has(name.toLowerCase()) || /^content-/i.test(name)) {
     return { text: '', problem: 'is set by Todoke or the provider: remove it' };
   }
-  // SendGrid's library leaves out what every object of JavaScript has.
+  // SendGrid's library leaves out headers that are named like a member of every object, such as `constructor`.
   if (!NAME.test(name) || name in {}) return { text: '', problem: 'is not the name of a header' };
   if (name.length > MAX_NAME_CHARACTERS) {
     return { text: '', problem: `is too long: a name has at most ${MAX_NAME_CHARACTERS} characters` };
@@ -100,9 +100,12 @@ function readHeader(name: string, value: unknown): { readonly text: string; read
   const text = String(value);
   if (/\p{Cc}/u.test(text)) return { text: '', problem: 'has a line break, or another control character' };
   if (text.length > MAX_CHARACTERS) {
-    return { text: '', problem: `has ${text.length} characters, at most ${MAX_CHARACTERS} are taken in all` };
+    return {
+      text: '',
+      problem: `has ${text.length} characters, at most ${MAX_CHARACTERS} are allowed for all headers`,
+    };
   }
-  // A line that is folded inside a run of spaces may be one of spaces only, which RFC 5322, 3.2.2, forbids.
+  // Folding inside a run of spaces could make a line of spaces only, which RFC 5322, 3.2.2, forbids.
   const spaced = text.trim().replace(/ {2,}/g, ' ');
   if (spaced === '') return { text: '', problem: 'has no value' };
   if (/^list-/i.test(name) && !isAscii(spaced)) {
@@ -111,20 +114,25 @@ function readHeader(name: string, value: unknown): { readonly text: string; read
   const encoded = isAscii(spaced) ? spaced : encodedWords(spaced);
   const longest = Math.max(...encoded.split(' ').map((word) => word.length));
   if (longest > MAX_WORD_CHARACTERS) {
-    return { text: '', problem: `has ${longest} characters without a space, at most ${MAX_WORD_CHARACTERS} are taken` };
+    return {
+      text: '',
+      problem: `has ${longest} characters without a space, at most ${MAX_WORD_CHARACTERS} are allowed`,
+    };
   }
   return { text: encoded };
 }
 
 const isAscii = (text: string): boolean => /^[ -~]*$/.test(text);
 
-/** The console's page runs this too, so it has no Buffer. */
+/** Without Buffer, because this also runs in the console's page. */
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** RFC 2047, 2: an encoded word has at most 75 characters. Of these, 60 are 45 bytes in base64. */
+/**
+ * RFC 2047, 2: an encoded word has at most 75 characters. 45 bytes are 60 characters in base64, and its frame has 12.
+ */
 const BYTES_OF_WORD = 45;
 
-/** Spaces between encoded words are no part of the value (RFC 2047, 6.2). */
+/** A text as encoded words. The spaces between them are not part of the value (RFC 2047, 6.2). */
 function encodedWords(text: string): string {
   const parts = [''];
   for (const character of text.toWellFormed()) {

@@ -1,7 +1,7 @@
-/** JSON of deeply nested values. */
+/** Writes JSON of values that are nested so deeply that JSON.stringify fails, and JSON with sorted keys. */
 
 /**
- * JSON of any value that JSON.parse returns. JSON.stringify overflows the stack at some thousand levels, JSON.parse
+ * JSON of any value that JSON.parse returns. At some thousand levels JSON.stringify overflows the stack, and JSON.parse
  * does not.
  */
 export function jsonText(value: unknown): string {
@@ -12,7 +12,7 @@ export function jsonText(value: unknown): string {
   }
 }
 
-/** JSON with the keys of every object in order, so that equal values have equal texts. */
+/** JSON with the keys of every object sorted, so that equal values have equal texts. */
 export function canonicalJson(value: unknown): string {
   return writeJson(value, (object) => Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

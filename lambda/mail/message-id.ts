@@ -1,4 +1,4 @@
-/** The ids under which a mail is logged. */
+/** Message ids: reads them in the forms in which providers send them, and makes one for a mail that is sent by SMTP. */
 import { createHash } from 'node:crypto';
 import { domainToASCII } from 'node:url';
 
@@ -7,14 +7,15 @@ export const MAIL_ID_ARGUMENT = 'todoke_mail_id';
 
 /**
  * The part of SendGrid's `sg_message_id` that is the same for every recipient of a mail, and the same as the
- * `X-Message-Id` that its Mail Send API answered: all up to `.filter` or `.recvd`, else up to the first dot.
+ * `X-Message-Id` in the answer of its Mail Send API: all up to `.filter` or `.recvd`, else up to the first dot.
  *
  * `LRzXl_NHStOGhQ4kofSm_A.filterdrecv-p3mdw1-….0` → `LRzXl_NHStOGhQ4kofSm_A`,
  * `14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0` → `14c5d75ce93.dfd.64b469`.
  *
- * The sender and the recorder both take their key from here.
+ * Both the sender and the recorder use it as the join key.
  *
- * @returns `""` where there is no such part: what is dropped before it gets an id has `filter0093p1las1.9128.5717FB8127.0`
+ * @returns `""` if there is no such part. A mail that is dropped before it gets an id has
+ * `filter0093p1las1.9128.5717FB8127.0`
  */
 export function sendGridMessageId(sgMessageId: string): string {
   if (/^(?:filter|recvd)\d\w*\./.test(sgMessageId)) return '';
@@ -28,7 +29,7 @@ export function sendGridMessageId(sgMessageId: string): string {
  * `<LRzXl_NHStOGhQ4kofSm_A@ismtpd0039p1iad1.sendgrid.net>` → `LRzXl_NHStOGhQ4kofSm_A` (samples of sendgrid-nodejs,
  * docs/examples/webhooks-docker). Of a mail that SendGrid took by SMTP it is the sender's own Message-ID.
  *
- * @returns `""` where there is none
+ * @returns `""` if there is none
  */
 export function smtpIdLocalPart(smtpId: string): string {
   return /^<?([^<>@\s]+)@/.exec(smtpId)?.[1] ?? '';
@@ -39,7 +40,7 @@ export function smtpIdLocalPart(smtpId: string): string {
  * and in form posts sometimes once more, so that the escapes are still there after the JSON was parsed.
  */
 export function customersMailCloudMessageId(messageId: string): string {
-  // Without the lookbehind each backslash of a long run would begin a search to its end.
+  // Without the lookbehind a long run of backslashes would take quadratic time.
   return messageId
     .replace(/(?<!\\)\\+u003c/gi, '<')
     .replace(/(?<!\\)\\+u003e/gi, '>')
@@ -55,15 +56,15 @@ export function customersMailCloudMessageIds(messageId: string, apiData: string)
 }
 
 /**
- * The Message-ID for a mail whose sender chooses it (RFC 5322, 3.6.4). The same seed gives the same one, so that a mail
- * whose sending broke off goes out again under the Message-ID that it was logged with.
+ * The Message-ID for a mail whose sender chooses it (RFC 5322, 3.6.4). The same seed gives the same Message-ID. So a
+ * mail whose sending was interrupted goes out under the Message-ID with which it was logged.
  *
- * @param seed tells one sending of a mail from every other
+ * @param seed unique for one sending of a mail
  * @param domain of the sender's address
  */
 export function messageIdFor(seed: string, domain: string): string {
   const hex = createHash('sha256').update(seed).digest('hex');
   const uuid = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
-  // Headers are ASCII: an internationalized domain goes in its A-label form (RFC 5890).
+  // Headers are ASCII, so an internationalized domain is written in its A-label form (RFC 5890).
   return `<${uuid}@${domainToASCII(domain) || 'localhost'}>`;
 }

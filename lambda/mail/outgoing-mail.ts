@@ -1,11 +1,11 @@
-/** An item of the Mail table as a mail that can be sent, or what to correct in it. */
+/** Reads an item of the Mail table: as a mail that can be sent, or as a list of what to correct. */
 import * as z from 'zod/mini';
 import { type Address, checkAddresses, mailboxKey } from './address.ts';
 import { type Attribute, adviceOn } from './attribute-names.ts';
 import { type Headers, readHeaders } from './headers.ts';
 import { PROVIDERS, type Provider, readProvider } from './provider.ts';
 
-/** SendGrid's limit on one request ("Mail Send", limitations); kept for both providers. */
+/** SendGrid's limit on one request ("Mail Send", limitations). It applies to both providers. */
 export const MAX_RECIPIENTS = 1_000;
 
 /** A mail that can be handed to a provider. */
@@ -28,20 +28,20 @@ export interface OutgoingMail {
 
 /** A mistake in an item. */
 export interface ItemProblem {
-  /** Where it is: one that Todoke reads, or one that it does not know. */
+  /** The attribute with the mistake. It may be one that Todoke does not read. */
   readonly attribute: string;
   readonly kind: 'missing' | 'notAddress' | 'oneAddress' | 'tooMany' | 'unknown' | 'notText' | 'header' | 'attribute';
-  /** What to correct: a sentence without an end. */
+  /** What to correct: a sentence without a full stop. */
   readonly says: string;
 }
 
-/** A recipient that the provider refused when the mail was handed over, and what it replied. */
+/** A recipient that the provider refused at the handover, and its reply. */
 export interface RefusedRecipient {
   readonly recipient: string;
   readonly reply: string;
 }
 
-/** Numbers typed into the DynamoDB console as a subject or content are meant as text. */
+/** A subject, content or html. A person may have entered it as a number in the DynamoDB console. */
 const text = z._default(
   z.pipe(
     z.union([z.string(), z.number(), z.bigint(), z.boolean(), z.null()]),
@@ -51,7 +51,7 @@ const text = z._default(
 );
 const provider = z.optional(z.nullable(z.string()));
 
-/** The refusals of an attribute's addresses that are named. A thousand would hide the item's other mistakes. */
+/** At most this many refused addresses of an attribute are named. A thousand would hide the item's other mistakes. */
 const MAX_REFUSALS = 5;
 
 /**
@@ -66,8 +66,8 @@ export function outgoingMail(item: Readonly<Record<string, unknown>>): OutgoingM
 }
 
 /**
- * Reads an item of the Mail table, or says all that is wrong with it. An attribute that a sender would expect to work,
- * such as `attachments` or `BCC`, is a mistake; other attributes are the user's own.
+ * Reads an item of the Mail table, or lists all of its mistakes. An attribute that a user may expect to work, such as
+ * `attachments` or `BCC`, is a mistake. Other attributes are the user's own.
  */
 export function readItem(
   item: Readonly<Record<string, unknown>>,
@@ -96,7 +96,7 @@ export function readItem(
   const { to, cc, bcc } = eachOnce(addressesIn('to'), addressesIn('cc'), addressesIn('bcc'));
   const recipients = to.length + cc.length + bcc.length;
   if (recipients > MAX_RECIPIENTS) {
-    const says = `it has ${recipients} recipients, at most ${MAX_RECIPIENTS} are taken; split it into several items`;
+    const says = `it has ${recipients} recipients, at most ${MAX_RECIPIENTS} are allowed; split it into several items`;
     report('to', 'tooMany', says);
   }
   const replyTo = addressesIn('replyTo');
@@ -153,18 +153,18 @@ export function readItem(
       report(attribute, 'notAddress', `${attribute}: ${message.replace('Cannot', 'cannot')}`);
     }
     const others = refusals.length - MAX_REFUSALS;
-    if (others > 0) report(attribute, 'notAddress', `${attribute}: cannot use ${others} more`);
+    if (others > 0) report(attribute, 'notAddress', `${attribute}: cannot use ${others} of the other addresses`);
     return addresses;
   }
 }
 
-/** Programs write attributes that ask for nothing, such as an empty list of attachments. */
+/** Whether an attribute is empty. Some programs always write an attribute, such as an empty list of attachments. */
 function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null || value === '') return true;
   return typeof value === 'object' && Object.keys(value).length === 0 && !(value instanceof Set);
 }
 
-/** SendGrid refuses a mail in which an address stands twice; a person who typed it twice means it once. */
+/** Keeps only the first occurrence of each address. SendGrid refuses a mail that lists an address twice. */
 function eachOnce(to: Address[], cc: Address[], bcc: Address[]) {
   const seen = new Set<string>();
   const firstTime = ({ email }: Address) => {

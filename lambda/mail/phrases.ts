@@ -1,8 +1,10 @@
 /**
- * Looks for many phrases in a text at once, word by word: an expression of as many alternatives takes several times as long.
+ * Looks for many phrases in a text at once, word by word. A regular expression with as many alternatives takes several
+ * times as long.
  *
- * A phrase is a sequence of words. `a|b` is one of several words, `a?` a word that may be missing, `*` any one word, and
- * `...` any number of words. What stands between words is ignored.
+ * A phrase is a sequence of words. `a|b` is one of several words, `a?` a word that may be missing, `*` any one word,
+ * and `...` any number of words. The words of a text are its Latin letters and digits, in any case, and `@`. Everything
+ * between them is ignored.
  */
 
 /** A word as a number, so that it is compared fast. */
@@ -11,24 +13,22 @@ type Word = number;
 const OTHER: Word = 0;
 
 interface Step {
-  /** undefined: any word */
+  /** Any of these words fits; undefined: any word. */
   readonly words: readonly Word[] | undefined;
   readonly isOptional: boolean;
-  /** Other words may stand before it. */
+  /** Any number of other words may come before it. */
   readonly isAfterGap: boolean;
 }
 
 interface Phrase {
-  /** The number of its group. */
   readonly group: number;
-  /** What follows its first word. */
+  /** The steps after the first word. */
   readonly steps: readonly Step[];
 }
 
 /**
- * @param groups phrases; the first group that the text has a phrase of is found
- * @returns a function from a text to the number of its group, or -1. The words of a text are its Latin letters and digits,
- * in any case, and `@`
+ * @param groups of phrases
+ * @returns a function that returns the index of the first group with a phrase that is in the text, or -1
  */
 export function phraseFinder(groups: readonly (readonly string[])[]): (text: string) => number {
   const vocabulary = new Map<string, Word>();
@@ -74,7 +74,7 @@ function stepsOf(phrase: string, wordOf: (text: string) => Word): Step[] {
   return steps;
 }
 
-/** Whether the steps from `next` on fit the words from `at` on. */
+/** Whether the steps from index `next` on fit the words from index `at` on. */
 function follow(words: readonly Word[], at: number, steps: readonly Step[], next: number): boolean {
   const step = steps[next];
   if (step === undefined) return true;

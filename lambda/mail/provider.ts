@@ -1,14 +1,14 @@
-/** The providers, by the names that rows and Mail items carry. The compiler holds every record of them to this list. */
+/** The providers, by their names in rows and Mail items. A `Record<Provider, …>` that lacks one does not compile. */
 export const PROVIDERS = ['sendgrid', 'customers-mail-cloud'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
 const DEFAULT_PROVIDER: Provider = 'sendgrid';
 
 /**
- * The provider that an item or a row names. Spaces around the name do not count, and no name (nothing, `""`, NULL) is
- * the default's.
+ * The provider that an item or a row names. Spaces around the name are ignored. An empty name (missing, `""`, NULL)
+ * means the default provider.
  *
- * @returns undefined for what is no provider's name
+ * @returns undefined if there is no provider of that name
  */
 export function readProvider(name: unknown): Provider | undefined {
   const trimmed = typeof name === 'string' ? name.trim() : name;
@@ -16,12 +16,12 @@ export function readProvider(name: unknown): Provider | undefined {
   return PROVIDERS.find((provider) => provider === trimmed);
 }
 
-/** The provider that a row names; the default's for what is no name of one. */
+/** The provider that a row names; the default provider if there is none of that name. */
 export function providerOf(row: Readonly<Record<string, unknown>>): Provider {
   return readProvider(row['provider']) ?? DEFAULT_PROVIDER;
 }
 
-/** A record of what `make` gives for each of them. */
+/** Calls `make` for each provider. */
 export function ofEachProvider<Made>(make: (provider: Provider) => Made): Record<Provider, Made> {
   return { sendgrid: make('sendgrid'), 'customers-mail-cloud': make('customers-mail-cloud') };
 }

@@ -1,8 +1,9 @@
 /**
- * What well-known receivers write in their replies. `phrases.ts` says how a phrase is written.
+ * The texts that well-known receivers write in their replies, and what they mean. `phrases.ts` defines how a phrase is
+ * written.
  *
- * The first entry that has a phrase of the text decides. An entry that clears the address stands before those that blame it:
- * "unknown users" are also a part of "too many unknown users".
+ * The first entry with a phrase that is in the text decides. Entries that blame something else come before those that
+ * blame the address: "too many unknown users" is about the sender, although it names unknown users.
  */
 import { hard, soft, undetermined, type Verdict } from './verdict.ts';
 
@@ -347,7 +348,7 @@ export const KNOWN_TEXTS: readonly KnownText[] = [
   },
 ];
 
-/** Phrases that many servers use. They decide only where nothing else does. */
+/** Phrases that many servers use. They decide only if nothing else does. */
 export const COMMON_PHRASES: readonly KnownText[] = [
   {
     verdict: soft('policy'),

@@ -1,5 +1,5 @@
 /**
- * What the reply of a receiving server says: its codes, what they mean, and what its text means.
+ * Reads the reply of a receiving server: its codes, what they mean, and what its text means.
  *
  * Sources: RFC 5321 and RFC 7504 (reply codes), RFC 3463 and its IANA registry (enhanced status codes).
  */
@@ -15,25 +15,25 @@ export interface ReplyCodes {
   readonly enhancedStatusCode: string | undefined;
 }
 
-/** A reply as evidence. Parts that say nothing are undefined. */
+/** A reply as evidence. A part that says nothing is undefined. */
 export interface Reply {
   readonly codes: ReplyCodes;
-  /** A code that names the problem, or a code of class 4. */
+  /** By a code of class 4, or a code that names the problem. */
   readonly specific: Verdict | undefined;
-  /** What the text says, where a well-known receiver writes it. */
+  /** By a text that a well-known receiver writes. */
   readonly text: Verdict | undefined;
-  /** A code that names the part that has the problem. */
+  /** By a code that names only the area of the problem. */
   readonly generic: Verdict | undefined;
-  /** What the text says, where only its phrases are known. */
+  /** By a phrase that many servers use. */
   readonly phrase: Verdict | undefined;
 }
 
-/** Replies may be long; their codes stand at the front. */
+/** A reply may be long. Its codes are at its start. */
 const REPLY_HEAD_LENGTH = 512;
 
 const findText = phraseFinder([...KNOWN_TEXTS, ...COMMON_PHRASES].map(({ phrases }) => phrases));
 
-/** @param status the provider's own field for the code, where it has one (`5.1.1`, sometimes `550`) */
+/** @param status the provider's own field for the code, if it has one (`5.1.1`, sometimes `550`) */
 export function readReply(reply: string, status = ''): Reply {
   const head = withoutAddresses(reply.slice(0, REPLY_HEAD_LENGTH));
   const codes = codesIn(head, status);
@@ -47,31 +47,34 @@ export function readReply(reply: string, status = ''): Reply {
   };
 }
 
-/** 5.1.0 blames the recipient's address. Where the text blames something else, one of them is wrong. */
+/**
+ * What the text says, given the code. 5.1.0 names the recipient's address as the problem. If the text says soft, one of
+ * the two is wrong, and the class is undetermined.
+ */
 function besideCode({ enhancedStatusCode }: ReplyCodes, text: Verdict | undefined): Verdict | undefined {
   return enhancedStatusCode === '5.1.0' && text?.bounceClass === 'soft' ? undetermined(text.cause) : text;
 }
 
 /**
- * Where a reply begins, or before an enhanced status code: elsewhere three digits may count anything. A colon needs a
- * space after it, and 465 and 587 are no codes: `mx.example.com:587` is a port.
+ * An SMTP code at the start of a reply, or before an enhanced status code. Elsewhere three digits may be any number. A
+ * colon before a code needs a space after it, and 465 and 587 are not codes, because `mx.example.com:587` is a port.
  */
 const SMTP_CODE =
   /(?:^|[;('"[]|<<<|(?<!\bport): |(?:\b(?:RCPT TO|MAIL FROM|DATA)|CODE) ?:|\bResponseCode )\s*(?!465|587)([245]\d\d)(?=[ :,\-\]'")]|$)|[^\d.]([245]\d\d)[ -]+[#(]?(?=[245]\.\d)/;
 /**
- * At the start, after an SMTP code, an address, a `#`, a colon, a semicolon or a quotation mark, or in parentheses at the end.
- * Elsewhere `5.1.1` may be a version or a part of an IP address.
+ * An enhanced status code at the start, after an SMTP code, an address, a `#`, a colon, a semicolon or a quotation
+ * mark, or in parentheses at the end. Elsewhere `5.1.1` may be a version or a part of an IP address.
  */
 const ENHANCED_STATUS_CODE =
   /(?:^\s*\(?|#|@[>)]?:?\s+|['";]\s*|(?<!\bversion) ?:\s*|(?:^|\D)[245]\d\d[ -]+[(#'"]?|\((?=[\d.]*\)[.\s]*$))([245]\.\d{1,3}\.\d{1,3})(?![\w@]|[.-]\w)/i;
 
-/** The codes in a reply, and in a status field of its own where the provider has one. */
+/** The codes in a reply and in the provider's status field. */
 function codesIn(head: string, status: string): ReplyCodes {
   const [, atStart, beforeEnhanced] = SMTP_CODE.exec(head) ?? [];
   const inStatus = /^[245]\.\d{1,3}\.\d{1,3}$/.test(status) ? status : undefined;
   return {
     smtpCode: atStart ?? beforeEnhanced ?? /^[245]\d\d$/.exec(status)?.[0],
-    // `5.0.0` says no more than that it failed.
+    // `5.0.0` says only that the message failed.
     enhancedStatusCode:
       inStatus === undefined || inStatus.endsWith('.0.0')
         ? (ENHANCED_STATUS_CODE.exec(head)?.[1] ?? inStatus)
@@ -79,7 +82,7 @@ function codesIn(head: string, status: string): ReplyCodes {
   };
 }
 
-/** Each address becomes `@`. Its parts may look like codes, or like what a server says: `user-unknown.5.1.1@example.com`. */
+/** Replaces each address by `@`. Its parts may look like codes or phrases: `user-unknown.5.1.1@example.com`. */
 function withoutAddresses(text: string): string {
   let from = 0;
   let kept = '';
@@ -94,7 +97,7 @@ function withoutAddresses(text: string): string {
   }
   return kept + text.slice(from);
 }
-/** What is in no address that a reply names without quotation marks. */
+/** A character that ends an address without quotation marks. */
 const NO_ADDRESS = /[\s<>()[\]:;,"']/;
 
 /** Codes that name the problem, of class 5 (RFC 3463, 3.2 and 3.3; RFC 7505 for 5.1.10). */
@@ -110,21 +113,26 @@ export const SPECIFIC_CODES: Readonly<Record<string, Verdict>> = {
   '5.2.3': soft('too-large'), // message length exceeds limit
 };
 
-/** A temporary reply may name its problem too. */
+/** Codes of class 4 that name the problem. */
 const TEMPORARY_CODES: Readonly<Record<string, Verdict>> = {
   '4.2.2': soft('mailbox-full'),
   '4.2.3': soft('too-large'),
 };
 const TEMPORARY = soft('temporary');
 
-/** The first digit decides before all: a server that says 4yz or 4.x.x may take the next mail (RFC 5321, 4.2.1). */
+/**
+ * The first digit decides if it is 4, because a server that replies 4yz or 4.x.x may accept the next mail (RFC 5321,
+ * 4.2.1). Otherwise a code that names the problem decides.
+ */
 function specificVerdict({ smtpCode = '', enhancedStatusCode = '' }: ReplyCodes): Verdict | undefined {
   if (enhancedStatusCode.startsWith('4')) return lookUp(TEMPORARY_CODES, enhancedStatusCode) ?? TEMPORARY;
   if (smtpCode.startsWith('4')) return TEMPORARY;
   return lookUp(SPECIFIC_CODES, enhancedStatusCode);
 }
 
-/** Codes of class 5 that name only the part that has the problem, and are used for anything (RFC 3463, 3.2 to 3.8). */
+/**
+ * Codes of class 5 that name only the area of the problem (RFC 3463, 3.2 to 3.8). Servers use them for many problems.
+ */
 export const GENERIC_CODES: Readonly<Record<string, Verdict>> = {
   '5.1.0': undetermined('unknown'), // other address status; used for refused senders too
   '5.1.4': undetermined('address-unknown'), // destination mailbox address ambiguous
@@ -146,7 +154,7 @@ export const GENERIC_CODES: Readonly<Record<string, Verdict>> = {
   '5.7.26': soft('authentication'), // multiple authentication checks failed
 };
 
-/** By subject: a system, the network, the content, a policy. The address may be good. */
+/** By the second part of the code: a system, the network, the content, a policy. The address may be valid. */
 export const GENERIC_SUBJECTS: Readonly<Record<string, Verdict>> = {
   '3': soft('temporary'),
   '4': soft('temporary'),
@@ -154,7 +162,7 @@ export const GENERIC_SUBJECTS: Readonly<Record<string, Verdict>> = {
   '7': soft('policy'),
 };
 
-/** SMTP codes without an enhanced one: RFC 5321, 4.2.3; RFC 4954 (530, 535); RFC 7504 (521, 556). 550, 553 and 554 say nothing. */
+/** SMTP codes, if there is no enhanced code. RFC 5321, 4.2.3; RFC 4954 (530, 535); RFC 7504 (521, 556). */
 export const SMTP_CODES: Readonly<Record<string, Verdict>> = {
   '500': soft('invalid-mail'), // syntax error
   '502': soft('invalid-mail'), // command not implemented
@@ -169,7 +177,7 @@ export const SMTP_CODES: Readonly<Record<string, Verdict>> = {
 };
 
 function genericVerdict({ smtpCode = '', enhancedStatusCode = '' }: ReplyCodes): Verdict | undefined {
-  // RFC 7504, 3: 5.3.2 is what accompanies 521. On its own it says that the system takes no mail at present.
+  // RFC 7504, 3: 5.3.2 accompanies 521. Alone it says that the system accepts no mail at present.
   const isAlone =
     enhancedStatusCode === '' ||
     enhancedStatusCode.endsWith('.0.0') ||

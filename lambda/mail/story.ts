@@ -1,4 +1,4 @@
-/** How far a mail got with each recipient, and in which order its events happened. */
+/** Derives from a mail's events how far it got with each recipient, and sorts the events. */
 import { type Address, mailboxKey, readAddresses } from './address.ts';
 
 /** An event of a story: a row of SentLog. */
@@ -18,17 +18,17 @@ export interface Recipient extends Address {
 export interface RecipientState<Event extends StoryEvent> {
   readonly email: string;
   readonly name?: string;
-  /** Undefined for a recipient that only events name. */
+  /** Undefined if only events name the recipient. */
   readonly field?: Recipient['field'];
   readonly state: string;
-  /** The event that says so. */
+  /** The event that decided the state. */
   readonly event?: Event;
 }
 
-/** In ascending precedence: a mail that was delivered and then complained of is complained of. */
+/** In ascending precedence: `complained` overrides `delivered`. */
 const RANKS = ['sent', 'queued', 'deferred', 'delivered', 'failed', 'dropped', 'bounced', 'complained'];
 
-/** The recipients in a row of SentLog or Mail, each once, in the order of its fields. */
+/** The recipients in a row of SentLog or Mail, each once: first those in `to`, then `cc`, then `bcc`. */
 export function recipientsOf(row: Readonly<Record<string, unknown>>): Recipient[] {
   const recipients = new Map<string, Recipient>();
   for (const field of ['to', 'cc', 'bcc'] as const) {
@@ -57,7 +57,10 @@ export function statesOf<Event extends StoryEvent>(
   return [...states.values()];
 }
 
-/** In the order in which they happened. Within one second, by their only possible order. */
+/**
+ * In the order in which they happened. Events of the same time are in the order of RANKS. Events without a time are
+ * last.
+ */
 export function inOrder<Event extends StoryEvent>(events: readonly Event[]): Event[] {
   const time = (event: Event) => timeOf(event) ?? '9';
   return events.toSorted((a, b) =>
@@ -65,18 +68,18 @@ export function inOrder<Event extends StoryEvent>(events: readonly Event[]): Eve
   );
 }
 
-/** When an event of a story happened; undefined where its provider sent no usable time. */
+/** When an event of a story happened; undefined if its provider sent no usable time. */
 export function timeOf({ entry }: Pick<StoryEvent, 'entry'>): string | undefined {
   const time = entry.split('#')[1];
   return time === undefined || time === 'undated' ? undefined : time;
 }
 
-/** How many hours a message may be without any event until it is "no news". */
+/** After this many hours a message without any event is "no news". */
 export const DEFAULT_NO_NEWS_HOURS = 4;
 
 /**
- * `no-news` in place of `sent`, if the mail was sent too long ago for that: its provider reports within seconds that it
- * took a message over, so an event of it, or the webhook, is lost.
+ * The state, or `no-news` if it is `sent` and the mail was sent more than `noNewsHours` ago. Providers report within
+ * seconds that they accepted a message. So an event was lost, or the webhook does not work.
  */
 export function stateAt(state: string, sentAt: string | undefined, nowMs: number, noNewsHours: number): string {
   const ageMs = nowMs - Date.parse(sentAt ?? '');
@@ -84,8 +87,8 @@ export function stateAt(state: string, sentAt: string | undefined, nowMs: number
 }
 
 /**
- * When a mail was handed over, as its story shows it: by its log row, but not after its first event. An application may log
- * later, clocks differ, and SendGrid's times are whole seconds.
+ * The time to show for the handover of a mail: that of its log row, or that of its first event if it is earlier. An
+ * application may write the log row later, clocks differ, and SendGrid's times are whole seconds.
  */
 export function handedOverAt(sentAt: string, ordered: readonly Pick<StoryEvent, 'entry'>[]): string {
   const first = ordered.map(timeOf).find((time) => time !== undefined);

@@ -1,14 +1,14 @@
-/** Times as the providers write them. */
+/** Reads times as the providers write them. */
 
-/** The end of the year 9999, the last that an ISO 8601 time writes with four digits. Unix seconds. */
+/** The end of the year 9999, the last year with four digits in ISO 8601. Unix seconds. */
 const LAST_SECOND = 253_402_300_799;
-/** From here on a number is taken for milliseconds: as seconds it would be in the year 5138. */
+/** A number from here on is read as milliseconds. As seconds it would be in the year 5138 or later. */
 const FIRST_MILLISECOND = 100_000_000_000;
 
 /**
- * Unix seconds from what a provider sent: whole or fractional seconds or milliseconds, as a number or a string of one.
+ * Unix seconds from what a provider sent: whole or fractional seconds or milliseconds, as a number or as text.
  *
- * @returns whole seconds, undefined for what is no time
+ * @returns whole seconds; undefined if the value is not a time
  */
 export function usableTimestamp(value: unknown): number | undefined {
   const number = typeof value === 'string' ? Number(value) : value;
@@ -16,7 +16,7 @@ export function usableTimestamp(value: unknown): number | undefined {
   return withinIsoYears(Math.floor(number >= FIRST_MILLISECOND ? number / 1000 : number));
 }
 
-/** Undefined if it is not a plausible time; NaN is not. */
+/** Undefined if the time is not plausible, also for NaN. */
 function withinIsoYears(seconds: number): number | undefined {
   return seconds >= 1 && seconds <= LAST_SECOND ? seconds : undefined;
 }
@@ -24,18 +24,18 @@ function withinIsoYears(seconds: number): number | undefined {
 /**
  * Unix seconds of a wall-clock time in a time zone.
  *
- * Of the two times that one wall-clock time has when the clocks go back, the first; a wall-clock time that is skipped
- * when they go forward counts as if they had not yet.
+ * When the clocks go back, a wall-clock time occurs twice. The first one counts. When they go forward, some wall-clock
+ * times do not occur. These are read with the offset from before the change.
  *
  * @param wallClock `YYYY-MM-DD HH:mm:ss`
  * @param timeZone an IANA name
- * @returns undefined for what is no such time
+ * @returns undefined if `wallClock` is not a time of this form
  */
 export function zonedTimestamp(wallClock: string, timeZone: string): number | undefined {
   const asIfUtcMs = utcMs(wallClock);
   if (asIfUtcMs === undefined) return undefined;
   const format = formatOf(timeZone);
-  // The zone's offset is looked up a day before and after: around a change they differ, and one of them is right.
+  // The offset of a day before and of a day after. Around a change they differ, and one of them is right.
   const before = offsetMs(asIfUtcMs - DAY_MS, format);
   const early = asIfUtcMs - before;
   if (offsetMs(early, format) === before) return withinIsoYears(early / 1000);
@@ -54,7 +54,7 @@ function utcMs(time: string): number | undefined {
 }
 
 const DAY_MS = 86_400_000;
-/** By time zone, because making a format takes long. */
+/** By time zone. Cached, because making a format takes long. */
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 function formatOf(timeZone: string): Intl.DateTimeFormat {

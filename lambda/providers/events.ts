@@ -1,6 +1,6 @@
 /**
- * The events of all providers, for the recorder, `npm run replay` and the console. A receiver imports its own provider
- * only.
+ * Reads the events of each provider, for the recorder, `npm run replay` and the console. A receiver imports only its
+ * own provider.
  */
 import type { MailEvent } from '../mail/event.ts';
 import type { Provider } from '../mail/provider.ts';
@@ -12,12 +12,12 @@ import { parseSendGrid } from './sendgrid/webhook.ts';
 
 export interface ProviderEvents {
   /**
-   * The events of a post, not yet normalized. Nothing is verified.
+   * The events of a post, not yet normalized. It does not verify the post.
    *
-   * @throws WebhookRefusal if it cannot be read
+   * @throws WebhookRefusal if the post cannot be read
    */
   parse(request: WebhookRequest): unknown[];
-  /** The same from the JSON value of an `unrecognized` row's `rawEvent`. */
+  /** The events in the JSON value of an `unrecognized` row's `rawEvent`, not yet normalized. */
   ofRawEvent(raw: unknown): unknown[];
   /**
    * Normalizes one of these events. Never throws.

@@ -1,42 +1,47 @@
-/** What a sender is, and how a handover ends. */
+/** The types of a sender and of the result of a handover. */
 import type { OutgoingMail, RefusedRecipient } from '../mail/outgoing-mail.ts';
 
 /**
- * What a provider speaks of when it does not take a message. `account`: our credentials, or the server's certificate.
- * `sender`: the address in MAIL FROM or `from`. `message`: the message as a whole. `recipients`: every recipient.
- * `mailboxes`: every recipient, of whom at least one may be accepted later. `provider`: the provider itself.
+ * Why a message was not accepted. `account`: our credentials, our tables, or the server's certificate. `sender`: the
+ * address in MAIL FROM or `from`. `message`: the message as a whole. `recipients`: every recipient. `mailboxes`: every
+ * recipient, but at least one may be accepted later. `provider`: the provider itself.
  */
 export type Blame = 'account' | 'sender' | 'message' | 'recipients' | 'mailboxes' | 'provider';
 
-/** The provider has taken the message. */
+/** The provider has accepted the message. */
 export interface Sent {
   readonly kind: 'sent';
-  /** The key under which its events will come; undefined if the provider named none: its events cannot be joined. */
+  /**
+   * The message id that its events will have; undefined if the provider named none. Then its events cannot be joined.
+   */
   readonly messageId: string | undefined;
   /** Recipients that were refused while others were accepted. */
   readonly refused: readonly RefusedRecipient[];
 }
 
 /**
- * The provider has not taken the message: not now (`deferred`), or never (`refused`). After a connection that broke it is
- * not known whether the message was taken.
+ * The provider has not accepted the message: it may accept it later (`deferred`), or will not (`refused`). If the
+ * connection broke, the provider may have accepted the message nevertheless.
  */
 export interface NotSent {
   readonly kind: 'deferred' | 'refused';
   readonly blames: Blame;
-  /** One sentence without a full stop: what happened, in the provider's own words if it had any, and what to change. */
+  /**
+   * One sentence without a full stop: what happened, with the provider's own words if there are any, and what to
+   * change.
+   */
   readonly reason: string;
-  /** The reply to each recipient, if the recipients had replies of their own. */
+  /** The replies to single recipients, if the server replied to each one. */
   readonly replies: readonly RefusedRecipient[];
   /** The reply to all other recipients. */
   readonly reply: string;
-  /** Of `deferred`: the time before which the provider does not want another attempt; Unix milliseconds. */
+  /** If deferred: the time before which the provider does not want another attempt; Unix milliseconds. */
   readonly retryAtMs?: number | undefined;
 }
 
 export type Handover = Sent | NotSent;
 
-/** A message that was not sent, without replies to single recipients. */
+/** The result for a message that was not sent. Unless `more` says otherwise, every recipient has the same reply. */
 export function notSent(
   kind: NotSent['kind'],
   blames: Blame,
@@ -48,16 +53,19 @@ export function notSent(
 
 /** Hands messages over to one provider. */
 export interface Sender {
-  /** Whether messages go out under the Message-ID that is given; otherwise the provider makes one. */
+  /** Whether messages are sent under the given Message-ID; otherwise the provider makes one. */
   readonly choosesMessageId: boolean;
-  /** Enough to hide the provider's latency, few enough not to be taken for an attack. */
+  /**
+   * How many handovers run at the same time: enough to hide the provider's latency, few enough not to look like an
+   * attack.
+   */
   readonly handoversAtOneTime: number;
   /**
-   * Makes one attempt.
+   * Makes one handover. Does not throw.
    *
    * @param messageId to send under, if the sender chooses it
    */
   send(mail: OutgoingMail, messageId: string): Promise<Handover>;
-  /** Ends connections that are kept open between messages. */
+  /** Closes the connections that are kept open between messages. */
   close(): void;
 }

@@ -1,10 +1,10 @@
-/** The sender of each provider. */
+/** Opens the sender of each provider. */
 import { ofEachProvider, type Provider } from '../mail/provider.ts';
 import { customersMailCloudSender, type SmtpAccount } from './customers-mail-cloud/sender.ts';
 import type { NotSent, Sender } from './sender.ts';
 import { sendGridSender } from './sendgrid/sender.ts';
 
-/** What the senders sign in with; an empty key or host means that the provider is not set up. */
+/** The credentials of the senders. An empty key or host means that the provider is not set up. */
 export interface SenderCredentials {
   readonly sendgridApiKey: string;
   readonly customersMailCloudSmtp: SmtpAccount;
@@ -12,10 +12,10 @@ export interface SenderCredentials {
 
 export type Senders = Readonly<Record<Provider, Sender>>;
 
-/** In place of senders that cannot be opened: every handover ends with this. */
+/** Senders that hand nothing over: every handover ends with the given result. For senders that cannot be opened. */
 export function unavailableSenders(handover: NotSent): Senders {
   return ofEachProvider((provider) => ({
-    // As the sender that it stands in for: a message that was logged before must get its end into its story.
+    // The same as the real sender: if an earlier attempt logged the message, its story must get the failure.
     choosesMessageId: provider === 'customers-mail-cloud',
     handoversAtOneTime: 25,
     send: () => Promise.resolve(handover),
@@ -23,7 +23,7 @@ export function unavailableSenders(handover: NotSent): Senders {
   }));
 }
 
-/** A sender for each provider. Close them: connections are kept open between messages. */
+/** Opens a sender for each provider. Close them after use, because they keep connections open between messages. */
 export function openSenders(credentials: SenderCredentials, sendGridApiUrl: string): Senders {
   return {
     sendgrid: sendGridSender({ apiKey: credentials.sendgridApiKey, apiUrl: sendGridApiUrl }),

@@ -1,15 +1,17 @@
-/** Which changes of Bounce are published, and as what. Pure. */
+/** Makes the events to publish from changes of Bounce. Pure. */
 import { lookUp } from '../mail/verdict.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** A row of Bounce before and after a change; undefined where it was not there, or is gone. */
+/** A row of Bounce before and after a change. `oldRow` is undefined for a new row, `row` for a deleted one. */
 export interface Change {
   readonly oldRow: Row | undefined;
   readonly row: Row | undefined;
 }
 
-/** What is published. Changes to a block list and decisions about an address are no failures of a message. */
+/**
+ * The detail type of each outcome that is published. Block list changes and decisions are not failures of a message.
+ */
 const DETAIL_TYPES: Readonly<Record<string, string>> = {
   bounced: 'Mail Bounced',
   dropped: 'Mail Dropped',
@@ -19,21 +21,21 @@ const DETAIL_TYPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Ten entries of this size fit into one request, also where PutEvents still takes 256 KB and not 1 MB, and each event fits
- * into every target. A usual one has 1 KB.
+ * Ten events of this size fit into one request, even if PutEvents accepts only 256 KB and not 1 MB, and each one fits
+ * into every target. A usual event has 1 KB.
  */
 const DETAIL_MAX_BYTES = 25_000;
 /** In a row that is too long, a text longer than this is cut. */
 const CUT_TEXT_LENGTH = 2_000;
 
-/** Left out of the event: what the provider sent besides, and the event that was not understood. */
+/** Attributes that are left out of the event: the provider's other fields, and an unrecognized event. */
 const NOT_PUBLISHED = ['details', 'rawEvent'];
-/** Always whole: what tells an event from another, and what a row is. */
+/** Attributes that are never cut. They identify the row, and say what happened and when. */
 const NEVER_CUT = ['fullMessageId', 'eventId', 'outcome', 'occurredAt', 'matched'];
 
 /**
- * The event of a change; undefined if the change is no news. A row is published when it appears, and once more when it
- * becomes matched. A repeated post rewrites the row and is no news.
+ * The event of a change; undefined if the change is not published. A row is published when it appears, and once more
+ * when it becomes matched. A repeated post rewrites its row, and is not published.
  */
 export function failureEvent(change: Change, stackName: string) {
   const { row } = change;
@@ -44,14 +46,17 @@ export function failureEvent(change: Change, stackName: string) {
 
 function isNews({ oldRow, row }: Change): boolean {
   if (oldRow === undefined) return true;
-  // `npm run replay` recognized it.
+  // `npm run replay` recognized the event.
   if (oldRow['outcome'] === 'unrecognized' && row?.['outcome'] !== 'unrecognized') return true;
   const becameMatched = oldRow['matched'] !== true && row?.['matched'] === true;
-  // A row that was put back to unmatched was published as matched before.
+  // A rejoined row was published as matched before.
   return becameMatched && row?.['rejoined'] !== true;
 }
 
-/** JSON of at most 25,000 bytes. Of a row that is too long the texts are cut; if that is not enough, all but its keys is left out. */
+/**
+ * JSON of at most 25,000 bytes. If a row is longer, its long texts are cut. If that is not enough, only NEVER_CUT
+ * remains.
+ */
 function detailOf(row: Row, stackName: string): string {
   const json = (attributes: [string, unknown][], more: object = {}) =>
     JSON.stringify({ stackName, ...Object.fromEntries(attributes), ...more });
@@ -68,7 +73,7 @@ function detailOf(row: Row, stackName: string): string {
   );
   if (fits(cut)) return cut;
   return json(
-    // DynamoDB bounds the others: as keys, or by the stream's filter.
+    // These are short: DynamoDB limits keys, the stream's filter limits `outcome`, and `matched` must be a boolean.
     attributes.filter(
       ([name, value]) => NEVER_CUT.includes(name) && (name !== 'matched' || typeof value === 'boolean'),
     ),

@@ -1,4 +1,7 @@
-/** An invocation of publish-failures: a batch of the stream of Bounce, joined again where it must be, and published. */
+/**
+ * Processes a batch of the stream of Bounce: joins unmatched rows whose mail is logged by now, and publishes the
+ * changes.
+ */
 import type { DynamoDBBatchResponse } from 'aws-lambda';
 import { type BusEvent, EVENTS_PER_REQUEST, type EventBus } from '../aws/event-bus.ts';
 import { errorFields, log } from '../aws/log.ts';
@@ -22,8 +25,8 @@ export interface Publisher {
 }
 
 /**
- * Joins the unmatched rows whose mail is logged, then publishes in order. It stops at the first record that fails, and
- * returns it: Lambda delivers that record and all after it again, so what comes after it is not published now.
+ * Joins the unmatched rows whose mail is logged, then publishes the records in order, up to the first one that failed.
+ * Lambda delivers that record and all later ones again.
  */
 export async function publishFailures(
   records: readonly BounceRecord[],
@@ -39,13 +42,13 @@ export async function publishFailures(
 const keyOf = (row: Change['row']) => JSON.stringify([row?.['fullMessageId'], row?.['eventId']]);
 
 /**
- * Joins unmatched rows with mails that are logged by now. Such a row was put back by a write that took effect late, or its
- * mail was logged while it was recorded.
+ * Joins unmatched rows with mails that are logged by now. Either a late write put such a row back, or its mail was
+ * logged while the row was recorded.
  *
- * @returns the records that could not be worked on
+ * @returns the records that failed
  */
 async function joinAgain(records: readonly BounceRecord[], store: EventStore): Promise<Set<BounceRecord>> {
-  // Of several records of a row only the last one shows how the row is.
+  // If a row has several records, only the last one shows its current state.
   const last = new Map(records.map((record) => [keyOf(record.row ?? record.oldRow), record]));
   const unmatched = [...last.values()].filter(
     ({ row }) => row?.['matched'] === false && OUTCOMES.some((outcome) => outcome === row['outcome']),
@@ -74,7 +77,7 @@ async function joinAgain(records: readonly BounceRecord[], store: EventStore): P
   return failed;
 }
 
-/** @returns the first record that the bus did not take */
+/** @returns the first record that the bus did not accept */
 async function publish(
   records: readonly BounceRecord[],
   bus: EventBus,

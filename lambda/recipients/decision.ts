@@ -1,4 +1,4 @@
-/** Decisions of people about an address: rows of Bounce that suppress or allow it. */
+/** Writes people's decisions about an address: rows of Bounce that suppress or allow it. */
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../aws/dynamodb.ts';
 import { mailboxKey } from '../mail/address.ts';
@@ -16,8 +16,8 @@ export interface Decision {
 }
 
 /**
- * The row of a decision. It does not expire, and has no `day`: it is no failure, and a list of a hundred thousand imported
- * addresses would hide the failures of a day.
+ * The row of a decision. It does not expire. It has no `day`, because it is not a failure, and a hundred thousand
+ * imported addresses would hide the failures of a day.
  */
 export function decisionRow({ email, outcome, reason, atMs }: Decision): Row {
   const toEmail = mailboxKey(email);
@@ -33,9 +33,11 @@ export function decisionRow({ email, outcome, reason, atMs }: Decision): Row {
 }
 
 /**
- * Writes a decision. It is the newest row of its address, also if a provider's clock is ahead.
+ * Writes a decision. Its time is not before that of the row that decided until now, even if a provider's clock is
+ * ahead.
  *
- * @returns what the address was before, and what it is now: the index may not have the decision yet
+ * @returns whether the address was suppressed before, and whether it is now. Do not read it again: the index may be
+ * late
  */
 export async function decide(
   tables: Tables,

@@ -1,4 +1,4 @@
-/** Erases one person from a row. */
+/** Decides how one person is erased from a row. */
 import type { Row } from '../aws/dynamodb.ts';
 import { mailboxKey, readAddresses } from '../mail/address.ts';
 import { EVENT_ENTRY_PREFIX } from '../recording/entries.ts';
@@ -6,18 +6,21 @@ import { EVENT_ENTRY_PREFIX } from '../recording/entries.ts';
 export const PERSONAL_TABLES = ['mail', 'sentLog', 'bounce'] as const;
 export type PersonalTable = (typeof PERSONAL_TABLES)[number];
 
-/** The relation of a row to the person. */
+/** What to do with a row to erase the person. */
 export type Erasure =
   /** The row is about this person only. */
   | { readonly kind: 'delete' }
-  /** The row names others, too: attributes without this person. An attribute that is undefined is removed. */
+  /** The row names other recipients, too. `set` has its attributes without this person; undefined ones are removed. */
   | { readonly kind: 'update'; readonly set: Readonly<Record<string, string | undefined>> }
-  /** The row is not to this person, but the address is in it: as the sender, or in a text. */
+  /** The row is not about this person, but contains the address: as the sender, or in a text. Nothing is erased. */
   | { readonly kind: 'mention' };
 
 const RECIPIENT_FIELDS = ['to', 'cc', 'bcc'] as const;
 
-/** @param keys every form of the person's address; see mailboxKeys */
+/**
+ * @param keys every form of the person's address; see mailboxKeys
+ * @returns undefined if the row does not contain the address
+ */
 export function erasureOf(table: PersonalTable, row: Row, keys: readonly string[]): Erasure | undefined {
   const erasure = table === 'bounce' ? ofBounce(row, keys) : ofMail(row, keys);
   return erasure ?? (mentions(row, keys) ? { kind: 'mention' } : undefined);
@@ -32,7 +35,7 @@ function ofBounce({ toEmail, rawEvent, fullMessageId }: Row, keys: readonly stri
   return isOwn ? { kind: 'delete' } : undefined;
 }
 
-/** An event, a log row, or an item. */
+/** The erasure for an event, a log row or an item. */
 function ofMail(row: Row, keys: readonly string[]): Erasure | undefined {
   if (String(row['entry'] ?? '').startsWith(EVENT_ENTRY_PREFIX)) {
     return isIn(row['recipient'], keys) ? { kind: 'delete' } : undefined;
@@ -48,12 +51,12 @@ function ofMail(row: Row, keys: readonly string[]): Erasure | undefined {
   if (Object.keys(set).length === 0) return undefined;
   if (others === 0) return { kind: 'delete' };
   const { error } = row;
-  // It names recipients that were refused.
+  // The error names recipients that were refused.
   if (typeof error === 'string' && mentions({ error }, keys)) set['error'] = error.replace(patternOf(keys), '[erased]');
   return { kind: 'update', set };
 }
 
-/** The row for the person to read: of the recipients in it only the person. */
+/** The row as the person may read it: without the other recipients. */
 export function ownPartOf(row: Row, keys: readonly string[]): Row {
   const own = Object.entries(row).map(([name, value]) => {
     const isField = RECIPIENT_FIELDS.some((field) => field === name);
@@ -71,11 +74,11 @@ const isIn = (email: unknown, keys: readonly string[]): boolean =>
 /** Whether the address is anywhere in the row, in any of its forms. */
 export function mentions(row: Row, keys: readonly string[]): boolean {
   const text = JSON.stringify(row, (_, value) => (value instanceof Set ? [...value] : value));
-  // The letter of an escaped line break or tab would seem to belong to the address after it.
+  // JSON writes a line break as `\n`. Its letter would look like a part of an address after it.
   return [text, text.replace(/\\+[bfnrt]/g, ' ')].some((form) => patternOf(keys).test(form));
 }
 
-/** The address as a whole, not as a part of a longer one. */
+/** Matches the address, but not as a part of a longer one. */
 const patternOf = (keys: readonly string[]): RegExp => {
   const escaped = keys.map((key) => key.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'));
   return new RegExp(`(?<![\\p{L}\\p{N}.+_-])(?:${escaped.join('|')})(?!\\.?[\\p{L}\\p{N}-])`, 'giu');

@@ -7,7 +7,7 @@ import { queryPartition, type Tables } from './tables.ts';
 /** A mail, by its message id or by its item. */
 export type FoundId = { readonly messageId: string } | { readonly id: string };
 
-/** The mail that an id names: a message id in any of its forms, or the id of an item. In at most six requests. */
+/** The mail with this message id, in any of its forms, or with this id of an item. Makes at most six requests. */
 export async function findById(tables: Tables, { messageIds, mailId }: Lookup): Promise<FoundId | undefined> {
   if (mailId === '') return undefined;
   const [logs, { Item: item }] = await Promise.all([
@@ -20,7 +20,7 @@ export async function findById(tables: Tables, { messageIds, mailId }: Lookup): 
   if (item) return { id: mailId };
   const found = messageIds.find((messageId) => logged.has(messageId));
   if (found !== undefined) return { messageId: found };
-  // Events of a mail that was never logged.
+  // A mail that was never logged may have events.
   for (const messageId of messageIds) {
     const { rows } = await queryPartition(tables.client, tables.sentLog, ['messageId', messageId], 1);
     if (rows.length > 0) return { messageId };

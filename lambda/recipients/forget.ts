@@ -24,15 +24,15 @@ const KEYS: Readonly<Record<PersonalTable, readonly string[]>> = {
 export const keyOf = ({ table, row }: Pick<PersonalRow, 'table' | 'row'>): Row =>
   Object.fromEntries(KEYS[table].map((name) => [name, row[name]]));
 
-/** Parts of a table that are read at one time. */
+/** How many parts of a table are read at the same time. */
 const SEGMENTS = 4;
 
 /**
- * Reads all rows of all three tables. No index knows a log row without events, an item, or an event that was not
- * understood by its recipient, and an erasure must be complete.
+ * Reads all rows of all three tables, because an erasure must be complete: no index finds items, unrecognized events,
+ * and log rows without events by their recipient.
  *
  * @param keys every form of the person's address; see mailboxKeys
- * @param progress is told of each page, 1 MB, that was read
+ * @param progress is called after each page of 1 MB
  */
 export async function findPersonalRows(
   tables: Tables,
@@ -56,14 +56,14 @@ export async function findPersonalRows(
   return found;
 }
 
-/** Where reading all rows goes on. */
+/** The position from which the next page is read. */
 export interface ForgetPosition {
   readonly table: PersonalTable;
   /** The last key that was read; undefined at the beginning of the table. */
   readonly key?: Row | undefined;
 }
 
-/** The same for one page, 1 MB, of one table, for a caller that has not the time for all of them. */
+/** Like findPersonalRows, but reads one page of 1 MB, for a caller that cannot wait for all pages. */
 export async function findPersonalPage(
   tables: Tables,
   keys: readonly string[],
@@ -90,10 +90,10 @@ function staysIn(row: Row, erasure: Erasure, keys: readonly string[]): boolean {
 }
 
 /**
- * Erases rows: deletes them, or takes the person out of them. A row that was changed since it was found is left alone.
- * Doing it again changes nothing.
+ * Erases rows: deletes them, or removes the person from them. A row whose recipients changed since it was found stays
+ * as it is. To erase the same rows again changes nothing.
  *
- * @param progress is told after each row how many are done
+ * @param progress is called after each row, with the number of rows that are done
  * @returns how many rows were changed by somebody else meanwhile
  */
 export async function erase(
@@ -117,7 +117,7 @@ export async function erase(
 
 async function eraseRow(tables: Tables, { table, row, erasure }: PersonalRow): Promise<void> {
   const target = { TableName: tables[table], Key: keyOf({ table, row }) };
-  // Who else is in the row must still be as it was found.
+  // The row must still have the same recipients.
   const fields = ['to', 'cc', 'bcc'].filter((name) => row[name] !== undefined);
   const condition = {
     condition: ['attribute_exists(#key)', ...fields.map((name) => `#${name} = :${name}`)].join(' AND '),

@@ -1,4 +1,4 @@
-/** A mail in the form in which it is shown: its facts, its recipients with how far it got, its events. */
+/** Makes the view of a mail from its rows: its data, how far it got with each recipient, and its events. */
 import type { Row } from '../aws/dynamodb.ts';
 import { type Address, mailboxKey, readAddresses } from '../mail/address.ts';
 import {
@@ -14,7 +14,10 @@ import { bounceKeyOf, type EventRow, type Story, textOf } from './story.ts';
 
 export interface FoundRecipient extends Address {
   readonly field?: Recipient['field'];
-  /** As in SentLog; `sent` without an event, and `no-news` when that is too long ago; of an item that was not sent its status. */
+  /**
+   * A state of SentLog; `sent` if there is no event, or `no-news` if there is none for `noNewsHours`. For an item that
+   * was not sent: its status, or `waiting`.
+   */
   readonly state: string;
   readonly occurredAt?: string | undefined;
   readonly reason?: string | undefined;
@@ -30,7 +33,7 @@ export interface FoundMail {
   readonly from?: Address | undefined;
   readonly subject?: string | undefined;
   readonly recipients: readonly FoundRecipient[];
-  /** Of an item that was not sent: its status, and its error. Such an item may have no readable recipient. */
+  /** The status and error of an item that was not sent. Such an item may have no readable recipient. */
   readonly unsent?: Pick<FoundRecipient, 'state' | 'reason'> | undefined;
   /** In the order in which they happened. */
   readonly events: readonly EventRow[];
@@ -75,7 +78,9 @@ function itemState({ status, error }: Row): Pick<FoundRecipient, 'state' | 'reas
   return { state: textOf(status) || 'waiting', reason: textOf(error) };
 }
 
-/** When, why and how finally: the reason of an event is cut, that of its Bounce row is whole. */
+/**
+ * The time, reason and bounce class of an event. The reason comes from the Bounce row, because it is cut in the event.
+ */
 function verdictOf(event: RecipientState<EventRow>['event'], bounces: ReadonlyMap<string, Row>) {
   if (event === undefined) return {};
   const bounce = bounces.get(bounceKeyOf(event));

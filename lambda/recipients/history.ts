@@ -1,4 +1,4 @@
-/** The mails to one recipient. */
+/** Reads the mails to one recipient, newest first. */
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../aws/dynamodb.ts';
 import { mailboxKey, readAddresses } from '../mail/address.ts';
@@ -23,13 +23,13 @@ export type HistoryCursor = (Record<string, string> | 'end' | null)[];
 export interface History {
   /** Newest first. */
   readonly mails: readonly RecipientMail[];
-  /** Where older events are; undefined if all were read. */
+  /** The position of the older events; undefined if all were read. */
   readonly cursor?: HistoryCursor | undefined;
-  /** The time of the oldest event that was read; undefined if all were. Older mails are not complete. */
+  /** The time back to which all events were read; undefined if there are no older ones. Older mails may lack events. */
   readonly back?: string | undefined;
 }
 
-/** Rows of a page. Their mails and their failures fit into one batch each. */
+/** Events of a page. Their log rows fit into one batch, and so do their Bounce rows. */
 const PAGE_EVENTS = 100;
 
 /**
@@ -112,19 +112,19 @@ async function readEvents(
 const RECENT_DAYS = 3;
 const RECENT_MAILS = 3_000;
 
-/** The mails that were logged lately, whether or not anything was reported of them. */
+/** The mails that were logged lately, with or without events. */
 export interface RecentMails {
   /** Log rows that name the recipient in `to`, newest first. */
   readonly logs: readonly Row[];
-  /** Everybody in `to` of the rows that were read. */
+  /** All addresses in `to` of the rows that were read. */
   readonly seen: ReadonlySet<string>;
-  /** ISO 8601: up to where it looked. */
+  /** The time back to which rows were read; ISO 8601. */
   readonly back: string;
 }
 
 /**
- * Looks for mails to the recipient of which nothing was reported: no index knows them by recipient. It reads the newest
- * log rows by the index byDay, of three days and 3,000 mails at most, so the number of requests is bounded. That index
+ * Looks for mails to the recipient that have no event, and so are in no index by recipient. It reads the newest log
+ * rows by the index byDay: at most 3,000, of at most three days, so that the number of requests is limited. That index
  * has no cc and no bcc.
  */
 export async function readRecentMails(tables: Tables, keys: readonly string[], nowMs: number): Promise<RecentMails> {
@@ -144,9 +144,9 @@ export async function readRecentMails(tables: Tables, keys: readonly string[], n
 }
 
 /**
- * The mails of {@link readRecentMails} of which nothing was reported.
+ * The mails of {@link readRecentMails} that have no event.
  *
- * @param history the first page of the recipient's history: older mails may have events that it does not have
+ * @param history the first page of the recipient's history. Older mails are left out, because they may have events
  */
 export function silentMails({ logs }: RecentMails, { mails, back }: History): RecipientMail[] {
   const known = new Set(mails.map(({ messageId }) => messageId));
@@ -158,7 +158,7 @@ export function silentMails({ logs }: RecentMails, { mails, back }: History): Re
 /** Newest first. */
 export const byTimeDescending = (a: RecipientMail, b: RecipientMail): number => (sentAtOf(a) < sentAtOf(b) ? 1 : -1);
 
-/** Whether a mail to the recipient has an event. */
+/** Whether any mail to the recipient has an event. */
 export async function hasHistory(tables: Tables, keys: readonly string[]): Promise<boolean> {
   const pages = await Promise.all(keys.map((key) => readEvents(tables, key, null, 1)));
   return pages.some(({ events }) => events.length > 0);

@@ -11,7 +11,9 @@ export interface Lookup {
   readonly messageIds: readonly string[];
   /** The id of an item of the Mail table. */
   readonly mailId: string;
-  /** Whether the text is more likely a message id than an address: the Message-ID of SMTP looks like an address in angle brackets. */
+  /**
+   * Whether the text is more likely a message id than an address. A Message-ID looks like an address in angle brackets.
+   */
   readonly idFirst: boolean;
 }
 
@@ -33,8 +35,8 @@ export function readLookup(text: string): Lookup {
 }
 
 /**
- * Every form in which rows may have a mailbox: its key, and the key with the domain in the other form of an
- * internationalized name (RFC 5890: A-label or U-label).
+ * Every form in which rows may have a mailbox: its key, and the key with both forms of an internationalized domain (RFC
+ * 5890: A-labels and U-labels).
  */
 export function mailboxKeys(email: string): string[] {
   const key = mailboxKey(email);

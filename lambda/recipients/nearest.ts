@@ -1,9 +1,9 @@
-/** Finds the address that a mistyped one may stand for. */
+/** Finds the address that was meant by a mistyped one. */
 
-/** With more differing characters it is another address. */
+/** An address with more differences is taken for another address. */
 const MAX_DISTANCE = 2;
 
-/** The candidate that differs from the address by the fewest characters: by two at most. */
+/** The candidate that differs least from the address, by one or two characters. */
 export function nearest(address: string, candidates: Iterable<string>): string | undefined {
   let found: string | undefined;
   let least = MAX_DISTANCE + 1;

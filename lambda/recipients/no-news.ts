@@ -1,4 +1,4 @@
-/** Messages without any event. */
+/** Finds messages without any event. */
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../aws/dynamodb.ts';
 import { forEachConcurrently } from '../aws/for-each-concurrently.ts';
@@ -7,14 +7,14 @@ import { EVENT_ENTRY_PREFIX } from '../recording/entries.ts';
 import { sentLogByDay, type Tables } from './tables.ts';
 
 const DAY_MS = 86_400_000;
-/** One query per message, so that the number of requests is bounded. */
+/** Limits the number of requests: one query is made per message. */
 const MAX_MESSAGES = 200;
 
 export interface NoNews {
   /** Log rows of messages without any event. */
   readonly silent: readonly Row[];
   readonly looked: number;
-  /** Whether there were more messages in that time. */
+  /** Whether that day has more messages. */
   readonly more: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** All rows of one mail. */
+/** Reads all rows of one mail. */
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod/mini';
 import { batchGet, type Row } from '../aws/dynamodb.ts';
@@ -9,7 +9,7 @@ import { queryPartition, type Tables } from './tables.ts';
 const TIMEOUT_MS = 15_000;
 const STORY_EVENTS = 4_000;
 
-/** Rows that other programs wrote may have anything in any attribute: what is no text counts as missing. */
+/** A text of a row. A value of another type counts as missing, because other programs write rows, too. */
 const text = z.catch(z.optional(z.string()), undefined);
 
 /** An event, as SentLog has it. */
@@ -24,7 +24,7 @@ const eventRow = z.looseObject({
 });
 export type EventRow = z.infer<typeof eventRow>;
 
-/** A mail by its rows. */
+/** All rows of one mail. */
 export interface Story {
   /** The log row, if the mail was logged. */
   readonly log?: Row | undefined;
@@ -47,7 +47,7 @@ export async function readStory(
   const itemOf = async (id: unknown) => (typeof id === 'string' && id !== '' ? get(tables.mail, { id }) : undefined);
   let item: Row | undefined = await itemOf(asked.id);
   const messageId = asked.messageId ?? textOf(item?.['messageId']) ?? '';
-  // The log row has a request of its own: events come before it, and there may be more than are read.
+  // A request of its own for the log row, because it sorts after the events, and not all events may be read.
   const [{ rows, more }, log] = await Promise.all([
     queryPartition(client, tables.sentLog, ['messageId', messageId], STORY_EVENTS),
     messageId ? get(tables.sentLog, { messageId, entry: LOG_ROW_ENTRY }) : undefined,
@@ -80,11 +80,11 @@ export function failuresIn(events: readonly EventRow[]): BounceKey[] {
   return [...keys.values()];
 }
 
-/** Tells a Bounce row from all others; the event of a story that it belongs to has the same. */
+/** The key of a Bounce row as one text. The event in the story gives the same text. */
 export const bounceKeyOf = (row: { readonly fullMessageId?: unknown; readonly eventId?: unknown }): string =>
   JSON.stringify([row.fullMessageId, row.eventId]);
 
-/** @param keys all different */
+/** Reads rows of Bounce. The keys must all differ. */
 export function readBounces(tables: Tables, keys: readonly BounceKey[]): Promise<Row[]> {
   const wanted = keys.map(({ fullMessageId, eventId }) => ({ fullMessageId, eventId }));
   return batchGet(tables.client, tables.bounce, wanted, {
@@ -93,7 +93,7 @@ export function readBounces(tables: Tables, keys: readonly BounceKey[]): Promise
   });
 }
 
-/** The log rows of mails. @param messageIds all different */
+/** Reads the log rows of mails. The message ids must all differ. */
 export function readLogRows(tables: Tables, messageIds: readonly string[]): Promise<Row[]> {
   const keys = messageIds.map((messageId) => ({ messageId, entry: LOG_ROW_ENTRY }));
   return batchGet(tables.client, tables.sentLog, keys, {

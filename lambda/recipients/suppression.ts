@@ -1,4 +1,4 @@
-/** Whether an address gets mail: what its Bounce rows say. */
+/** Decides by the Bounce rows of an address whether it is suppressed. */
 import { type AttributeValue, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { Row } from '../aws/dynamodb.ts';
@@ -7,7 +7,7 @@ import type { Tables } from './tables.ts';
 
 /** Why an address gets no mail. */
 export interface Suppressed {
-  /** ISO 8601: when the row that decides happened. */
+  /** The time of the row that decides; ISO 8601. */
   readonly since: string;
   readonly reason: string;
   /** The kind of row that decides. */
@@ -18,9 +18,9 @@ export interface Suppressed {
 export type Suppression = Suppressed | 'allowed' | 'undecided';
 
 /**
- * What the rows of one address say, in any order: the newest row that decides counts. A failure of the class `hard`, a
- * complaint and a decision to suppress suppress. A decision to allow allows. All other rows decide nothing, and neither
- * does the row of a message that was left out because the address was suppressed.
+ * Whether an address is suppressed, by its rows in any order. The newest row that decides counts. A hard failure, a
+ * complaint and a decision to suppress mean: suppressed. A decision to allow means: allowed. Other rows decide nothing.
+ * Nor does the row that is written when a recipient is left out because the address is suppressed.
  */
 export function suppressionOf(rows: Iterable<Row>): Suppression {
   const deciding = decidingOf(rows);
@@ -45,8 +45,8 @@ function decides({ outcome, bounceClass, type }: Row): Suppressed['by'] | 'allow
 }
 
 /**
- * Whether of two rows of an address that decide the first one counts. Of rows of the same time a decision counts: providers
- * report whole seconds, and an index has such rows in any order.
+ * Whether `row` counts rather than `other`. Both decide, and both are of one address. If they have the same time, a
+ * person's decision counts, because providers report whole seconds, and an index has such rows in any order.
  */
 export function outranks(row: Row, other: Row | undefined): boolean {
   if (other === undefined || timeOf(row) > timeOf(other)) return true;
@@ -63,28 +63,28 @@ export const suppressedText = ({ since, by, reason }: Suppressed): string =>
   `suppressed since ${since} by ${WORDS[by]}${reason && `: ${reason}`}`;
 
 const ATTRIBUTES = ['toEmail', 'occurredAt', 'outcome', 'bounceClass', 'type', 'reason'];
-/** What {@link suppressionOf} needs of a row. */
+/** The attributes that {@link suppressionOf} needs. */
 export const SUPPRESSION_PROJECTION = {
   ProjectionExpression: ATTRIBUTES.map((name) => `#${name}`).join(', '),
   ExpressionAttributeNames: Object.fromEntries(ATTRIBUTES.map((name) => [`#${name}`, name])),
 };
 
-/** What the row that decides says; null if the address is not suppressed. */
+/** Why the address of the row that decides is suppressed; null if it is not. */
 export function suppressedBy(deciding: Row | undefined): Suppressed | null {
   const suppression = suppressionOf(deciding ? [deciding] : []);
   return typeof suppression === 'string' ? null : suppression;
 }
 
-/** What {@link readDeciding} says of an address; null if it is not suppressed. */
+/** Reads why an address is suppressed; null if it is not. See {@link readDeciding} for the arguments. */
 export const readSuppression = async (...asked: Parameters<typeof readDeciding>): Promise<Suppressed | null> =>
   suppressedBy(await readDeciding(...asked));
 
 /**
- * Reads Bounce for one address until a row decides: one query per form of the address, as long as its rows are smaller than
- * 1 MB.
+ * Reads the rows of one address in Bounce, newest first, until one decides. It makes one query per form of the address,
+ * or more if the first 1 MB of rows does not decide.
  *
  * @param keys every form of the address; see mailboxKeys
- * @throws whatever the SDK throws after its own retries, and the signal's reason
+ * @throws the error of the SDK after its own retries, or the reason of the signal
  */
 export async function readDeciding(
   { client, bounce }: Pick<Tables, 'client' | 'bounce'>,
@@ -110,7 +110,7 @@ export async function readDeciding(
       const Items = (page.Items ?? []).map((item) => unmarshall(item));
       deciding.push(...Items.filter((row) => decides(row) !== undefined));
       const [first] = deciding;
-      // Older rows change nothing.
+      // All rows of the deciding row's time were read. Older rows change nothing.
       if (first && timeOf(Items.at(-1) ?? {}) !== timeOf(first)) break;
       start = LastEvaluatedKey;
     } while (start !== undefined);

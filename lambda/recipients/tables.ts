@@ -1,11 +1,11 @@
-/** The tables, and how a part of one is read. */
+/** The tables of a stack, their indexes by day, and how to read a partition. */
 import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../aws/dynamodb.ts';
 import type { DayIndex } from '../recording/day-index.ts';
 
 /** The tables of a stack, and the setting that says how to read them. */
 export interface Tables {
-  /** After so many hours a message without any event is "no news". */
+  /** After this many hours a message without any event is "no news". */
   readonly noNewsHours: number;
   readonly client: DynamoDBDocumentClient;
   readonly mail: string;

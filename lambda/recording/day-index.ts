@@ -1,49 +1,56 @@
-/** Reads an index `byDay`, newest first, its partitions merged. */
+/** Reads rows by an index `byDay`, newest first. A day has several partitions, which are merged. */
 import { type DynamoDBDocumentClient, QueryCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../aws/dynamodb.ts';
 import { DAY_PARTITIONS } from './keys.ts';
 
-/** An index `byDay`: its sort key, and what else tells its rows apart. */
+/** An index `byDay` of a table. */
 export interface DayIndex {
   readonly client: DynamoDBDocumentClient;
   readonly table: string;
+  /** The index's sort key. */
   readonly time: 'sentAt' | 'occurredAt';
+  /** The table's key attributes. */
   readonly keys: readonly string[];
 }
 
-/** A position in the index: a day, and how far each of its partitions was read. */
+/** A position in the index: a day, and the position in each of its partitions. */
 export interface DayCursor {
   readonly day: string;
   readonly partitions: Position[];
 }
 
 export interface DayQuery {
-  /** ISO 8601; without them from a day ahead, because clocks differ, back to wherever there are rows. */
+  /** The earliest time; ISO 8601. No limit if left out. */
   readonly from?: string | undefined;
+  /** The latest time; ISO 8601. If left out, a day from now, because clocks differ. */
   readonly to?: string | undefined;
   readonly cursor?: DayCursor | undefined;
   readonly limit: number;
-  /** Limits on the rows that are read and on the days. */
+  /** How many rows are read at most. */
   readonly maxRead?: number;
+  /** How many days are read at most. */
   readonly maxDays?: number;
+  /** Whether a row is returned; every row if left out. */
   readonly keep?: (row: Row) => boolean;
 }
 
-/** Rows, newest first. It goes on at `cursor`, if there is one: `back` is up to where it looked. */
 export interface DayPage {
+  /** Newest first. */
   readonly rows: Row[];
+  /** The position of the older rows; undefined if all were read. */
   readonly cursor?: DayCursor;
+  /** The time back to which rows were read; ISO 8601. */
   readonly back: string;
 }
 
 const DAY_MS = 86_400_000;
 const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
 
-/** Merges the partitions of each day, from the newest day on, and reads no more than is asked for. */
+/** Reads a page of rows, newest first: day by day, and only as many rows as needed. */
 export async function newestFirst(index: DayIndex, query: DayQuery): Promise<DayPage> {
   const { from, limit, maxRead = 3_000, maxDays = 31, keep = () => true } = query;
   const to = query.to ?? new Date(Date.now() + DAY_MS).toISOString();
-  // Rows are spread by a hash: three standard deviations more than its share of them is nearly always enough.
+  // A hash spreads the rows. Three standard deviations more than the share of a partition are nearly always enough.
   const share = limit / DAY_PARTITIONS;
   const size = Math.ceil(share + 3 * Math.sqrt(share));
   const whole = await readWhole(index);
@@ -59,7 +66,7 @@ export async function newestFirst(index: DayIndex, query: DayQuery): Promise<Day
       (_, n) => new Partition(index, `${day}#${n}`, { from, to, size }, positions[n] ?? null, whole),
     );
     for (;;) {
-      const empty = partitions.filter((partition) => partition.isEmpty);
+      const empty = partitions.filter((partition) => partition.needsFill);
       if (empty.length > 0) await Promise.all(empty.map((partition) => partition.fill()));
       const next = newest(partitions, index.time);
       if (next === undefined) break;
@@ -84,9 +91,9 @@ export async function newestFirst(index: DayIndex, query: DayQuery): Promise<Day
   };
 }
 
-/** An index with fewer rows is read by one scan, which costs less than to query the partitions of some days. */
+/** An index with fewer rows is read by one scan. That costs less than a query of each partition of some days. */
 const WHOLE_MAX_ROWS = 300;
-/** The tables with larger indexes, by client. They are not scanned again. */
+/** The tables whose index is larger, by client. Their index is not scanned again. */
 const large = new WeakMap<DynamoDBDocumentClient, Set<string>>();
 
 /** The rows of a small index, newest first; undefined if it is larger. */
@@ -119,7 +126,7 @@ interface Bounds {
   readonly size: number;
 }
 
-/** One partition of a day, read some rows at a time. */
+/** One partition of a day. It is read in pages. */
 class Partition {
   position: Position;
   #ended: boolean;
@@ -142,8 +149,8 @@ class Partition {
     return this.#waiting[0];
   }
 
-  /** Whether the next page must be read to know its next row. */
-  get isEmpty(): boolean {
+  /** Whether the next page must be read before the next row is known. */
+  get needsFill(): boolean {
     return this.#waiting.length === 0 && !this.#ended;
   }
 

@@ -1,6 +1,6 @@
-/** The entries of a mail's story, as SentLog's sort key names them. */
+/** The values of `entry`, the sort key of SentLog. */
 
-/** The log row: it says that the mail was sent. */
+/** The entry of a log row. */
 export const LOG_ROW_ENTRY = 'mail';
-/** How the entry of every event begins. */
+/** The prefix of the entries of events. */
 export const EVENT_ENTRY_PREFIX = 'event#';

@@ -1,4 +1,4 @@
-/** Counts of recorded events, for the log and for the metrics. */
+/** Counts recorded events, for the log and for the metrics. */
 import type { Counts } from '../aws/metric.ts';
 import type { MetricName } from '../aws/metric-names.ts';
 import type { MailEvent } from '../mail/event.ts';
@@ -16,11 +16,11 @@ export function kindCounts(events: readonly MailEvent[]) {
   const count = (kind: MailEvent['kind']) => events.filter((event) => event.kind === kind).length;
   return {
     received: events.length,
-    /** Failures: each has a Bounce row. */
+    /** Failures. Each has a Bounce row. */
     recorded: count('failure'),
-    /** Queued, deferred, delivered: each is in the story of its mail. */
+    /** Queued, deferred and delivered. Each is in the story of its mail. */
     progressed: count('progress'),
-    /** Changes to a block list: each has a Bounce row, and belongs to no mail. */
+    /** Changes to a block list. Each has a Bounce row, and belongs to no mail. */
     blocklisted: count('blocklisted'),
     ignored: count('ignored'),
     unrecognized: count('unrecognized'),

@@ -1,4 +1,4 @@
-/** Joins what was unmatched when it was recorded. */
+/** Joins Bounce rows that were unmatched when they were recorded. */
 import * as z from 'zod/mini';
 import type { Row } from '../aws/dynamodb.ts';
 import { forEachConcurrently } from '../aws/for-each-concurrently.ts';
@@ -10,21 +10,21 @@ import { joinBounceRow } from './late-join.ts';
 import { findMails, mailOf } from './record-events.ts';
 
 interface JoinOptions {
-  /** Whether to change nothing. */
+  /** Only counts, and changes nothing. */
   readonly dryRun?: boolean;
-  /** Whether the rows were matched before, and were put back by a late write: they say so from now on. */
+  /** Whether the rows were matched before, and a late write put them back. Then they get `rejoined`. */
   readonly rejoined?: boolean;
-  /** Gets a row that could not be joined; the others are joined all the same. */
+  /** Is called with each row that could not be joined. The other rows are joined nevertheless. */
   readonly onError: (row: Row, error: unknown) => void;
 }
 
-/** More than a page of rows needs, and less than a function has. */
+/** Limit for finding the mails: more than a page of rows needs, and less than the timeout of a function. */
 const LOOK_MS = 20_000;
 
 /**
- * Joins unmatched Bounce rows with what is in the sent log by now.
+ * Joins unmatched Bounce rows with the log rows that are in SentLog by now.
  *
- * @returns how many of them are joined now, or would be
+ * @returns how many rows were joined, or would be in a dry run
  */
 export async function joinUnmatched(
   rows: readonly Row[],
@@ -56,17 +56,17 @@ export async function joinUnmatched(
   return joined;
 }
 
-/** By these the providers name the mail a second time. */
+/** The fields in which the providers name the mail a second time. */
 const detailsSchema = z.object({
   apiData: z.catch(z.optional(z.string()), undefined),
   'smtp-id': z.catch(z.optional(z.string()), undefined),
 });
 
-/** Under which ids the mail may be logged: as the recorder would look for it today. */
+/** The message ids under which the mail may be logged: those for which the current recorder would look. */
 function messageIdsOf(row: Row): string[] {
   const details = detailsSchema.safeParse(row['details']).data ?? {};
   const messageId = textOf(row['messageId']);
-  // Of SendGrid, `apiData` would be somebody's custom argument.
+  // In an event of SendGrid `apiData` would be a user's custom argument.
   const ids =
     providerOf(row) === 'customers-mail-cloud'
       ? customersMailCloudMessageIds(messageId, details.apiData ?? '')

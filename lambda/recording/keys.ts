@@ -1,4 +1,4 @@
-/** Keys that DynamoDB takes. */
+/** Makes keys that fit DynamoDB's limits, and the partition key of the indexes `byDay`. */
 import { sha256 } from '../mail/content-key.ts';
 import type { MailEvent } from '../mail/event.ts';
 
@@ -7,8 +7,8 @@ export const PARTITION_KEY_MAX_BYTES = 2048;
 export const SORT_KEY_MAX_BYTES = 1024;
 
 /**
- * `value` as it can be a key: well-formed Unicode, and where it is longer than `maxBytes`, its beginning and a hash of
- * all of it, so that it stays one key for one value.
+ * `value` as a key. It is well-formed Unicode. A value that is longer than `maxBytes` is cut, and ends with a hash of
+ * the whole value, so that different values have different keys.
  */
 export function boundedKey(value: string, maxBytes: number): string {
   const key = value.toWellFormed();
@@ -20,7 +20,7 @@ export function boundedKey(value: string, maxBytes: number): string {
 /** A message id as the key of a story. */
 export const storableMessageId = (id: string): string => boundedKey(id, PARTITION_KEY_MAX_BYTES);
 
-/** The event with ids and a recipient that fit into keys. */
+/** The event with its ids and its recipient cut to fit into keys. */
 export function withStorableKeys<Event extends MailEvent>(event: Event): Event {
   if (event.kind === 'ignored') return event;
   const ids = {
@@ -34,7 +34,7 @@ export function withStorableKeys<Event extends MailEvent>(event: Event): Event {
   return { ...event, ...ids, recipient, messageIds };
 }
 
-/** The longest beginning of a text with at most `maxBytes` in UTF-8, cut between two characters. */
+/** The longest beginning of a text that has at most `maxBytes` in UTF-8. No character is cut in two. */
 export function utf8Beginning(text: string, maxBytes: number): string {
   const bytes = Buffer.from(text);
   let end = Math.min(maxBytes, bytes.length);
@@ -43,10 +43,14 @@ export function utf8Beginning(text: string, maxBytes: number): string {
   return bytes.subarray(0, end).toString();
 }
 
-/** How many partitions a day is spread over in the `byDay` indexes, so that none of them is hot. */
+/** The number of partitions for a day in the indexes `byDay`, so that none of them is hot. */
 export const DAY_PARTITIONS = 8;
 
-/** The partition of `byDay` for a row of that time: `YYYY-MM-DD#n`, n by a hash of what tells the row from others. */
+/**
+ * The partition key in `byDay` for a row of that time: `YYYY-MM-DD#n`, n by a hash of `distinct`.
+ *
+ * @param distinct different for each row
+ */
 export function dayKey(isoTime: string, distinct: string): string {
   let hash = 0;
   for (let i = 0; i < distinct.length; i++) hash = (Math.imul(hash, 31) + distinct.charCodeAt(i)) | 0;

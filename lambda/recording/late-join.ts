@@ -1,4 +1,4 @@
-/** The side of the join on which the log row comes last. */
+/** The late join: completes failures whose mail was logged after they were recorded. */
 import { QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod/mini';
 import { isInvalidItem } from '../aws/dynamodb.ts';
@@ -11,7 +11,7 @@ import { EVENT_ENTRY_PREFIX, LOG_ROW_ENTRY } from './entries.ts';
 import type { EventStore } from './event-store.ts';
 import { joinedAttributes, type LoggedMail, loggedMail, logRowDefaults } from './rows.ts';
 
-/** A failure in a mail's story: where its Bounce row is. */
+/** A failure in a mail's story, with the key of its Bounce row. */
 const storyFailureSchema = z.object({
   fullMessageId: z.string(),
   eventId: z.string(),
@@ -20,15 +20,15 @@ const storyFailureSchema = z.object({
 export type StoryFailure = z.infer<typeof storyFailureSchema>;
 
 /**
- * Completes what was recorded of a mail before it was logged: gives the log row what its application left out, and joins
- * every failure in the story whose Bounce row is unmatched. Doing it again changes nothing.
+ * Completes a log row and the failures of its mail: adds the attributes that its application left out, and joins every
+ * failure in the story whose Bounce row is unmatched. To do this again changes nothing.
  *
- * @throws whatever the SDK throws after its own retries
+ * @throws the error of the SDK, after its own retries
  */
 export async function joinLateEvents(record: StreamRecord, retentionDays: number, store: EventStore): Promise<void> {
   const mail = loggedMail(record.row);
   await fillInLogRow(record, retentionDays, store);
-  // Consistent: the recorder put the events into the story before it looked for this mail for the last time.
+  // A consistent read finds every event that the recorder put before its last look for this mail.
   const failures = await failuresInStory(mail.messageId, store);
   await forEachConcurrently(failures, (failure) => joinBounceRow(failure, mail, store));
 }
@@ -54,7 +54,7 @@ async function fillInLogRow({ row, writtenAtMs }: StreamRecord, retentionDays: n
   );
 }
 
-/** All failures in a mail's story, however long it is. */
+/** Reads all failures in a mail's story, by consistent reads. */
 export async function failuresInStory(messageId: string, store: EventStore): Promise<StoryFailure[]> {
   const failures: StoryFailure[] = [];
   let start: Record<string, unknown> | undefined;
@@ -84,9 +84,9 @@ export async function failuresInStory(messageId: string, store: EventStore): Pro
 }
 
 /**
- * Joins a Bounce row with its mail, unless it is joined already or not there.
+ * Joins a Bounce row with its mail, unless the row is joined already or does not exist.
  *
- * @param rejoined whether it was joined before
+ * @param rejoined whether the row was joined before
  */
 export async function joinBounceRow(
   failure: StoryFailure,
@@ -101,7 +101,7 @@ export async function joinBounceRow(
         Key: { fullMessageId: failure.fullMessageId, eventId: failure.eventId },
         ...updateExpression({
           set: { ...joinedAttributes(mail, failure.recipient), rejoined: rejoined || undefined },
-          // Neither a row that is joined already, nor one that is not there: it will be put joined, or was deleted.
+          // A row that does not exist was deleted, or the recorder will put it, already joined.
           condition: '#matched = :false',
           names: ['matched'],
           values: { false: false },
@@ -117,7 +117,7 @@ async function ifPossible(update: Promise<unknown>): Promise<void> {
   } catch (error) {
     if (isConditionFailure(error)) return;
     if (!isInvalidItem(error)) throw error;
-    // It leaves no room for more, and trying again would hold up those behind it.
-    log('error', 'Cannot complete a row: DynamoDB does not take it', errorFields(error));
+    // The row is too large for more attributes. A retry would fail, too, and delay the records behind it.
+    log('error', 'Cannot complete a row: DynamoDB rejects it', errorFields(error));
   }
 }

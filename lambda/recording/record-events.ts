@@ -1,4 +1,4 @@
-/** Records events and joins them with log rows that exist already. */
+/** Records events, and joins failures with log rows that exist already. */
 import { setMaxListeners } from 'node:events';
 import { batchGet, batchPut, type Put, type Row } from '../aws/dynamodb.ts';
 import { log } from '../aws/log.ts';
@@ -31,17 +31,17 @@ interface TimedPut extends Put {
 }
 
 /**
- * Records the events of posts: each failure as a Bounce row joined with its mail, failures and progress in the story of
- * the mail. The number of requests depends on the number of events, not of posts. To record the same events again, in any
- * order and at any time, changes nothing except `receivedAt`.
+ * Records the events of posts. A failure gets a Bounce row, joined with its mail. Failures and progress get a row in
+ * the story of their mail. The number of requests depends on the number of events, not of posts. To record the same
+ * events again, in any order and at any time, changes nothing except `receivedAt`.
  *
- * Why no join is lost: the story has the event before the second, consistent look for the mail. A mail that is logged
- * after that look finds the event in its story, and join-late-events completes the row.
+ * Why no join is lost: the event is in the story before the second, consistent look for the mail. If the mail is logged
+ * after that look, join-late-events finds the event in the story, and completes the Bounce row.
  *
- * @param retentionDays 0 keeps rows for ever
- * @param signal ends the work. What was written until then stays, and is written again by the next attempt
- * @returns the failures of mail that is not logged yet
- * @throws whatever the SDK throws after its retries, and the signal's reason
+ * @param retentionDays 0 keeps rows forever
+ * @param signal aborts the work. Rows that are written stay, and the next attempt writes them again
+ * @returns the failures whose mail is not logged yet
+ * @throws the error of the SDK after its own retries, or the reason of the signal
  */
 export async function recordEvents(
   posts: readonly ReceivedEvents[],
@@ -49,10 +49,10 @@ export async function recordEvents(
   store: EventStore,
   signal: AbortSignal,
 ): Promise<FailureEvent[]> {
-  // Each request in flight listens to it. Node warns of a leak from the eleventh on.
+  // Each running request listens to the signal. Node would warn of a leak from the eleventh listener on.
   setMaxListeners(0, signal);
   const times = new Map<MailEvent, RecordingTime>();
-  // Of two copies of an event, the last received one is written.
+  // If an event came twice, the copy that was received last is written.
   for (const { events, receivedAtMs } of posts.toSorted((a, b) => a.receivedAtMs - b.receivedAtMs)) {
     for (const event of events) times.set(withStorableKeys(event), { receivedAtMs, retentionDays });
   }
@@ -60,7 +60,7 @@ export async function recordEvents(
   const failures = events.filter((event) => event.kind === 'failure');
   const progress = events.filter((event) => event.kind === 'progress');
 
-  // If a provider names a mail in two ways, only a look tells to which story the event belongs.
+  // If a provider names a mail by two ids, only a look for its log row shows which one is the key of its story.
   const toFind = [...failures, ...progress.filter(({ messageIds }) => messageIds.length > 1)];
   const mails = await findMails(toFind, { consistent: false }, store, signal);
   await put([
@@ -111,8 +111,9 @@ export async function recordEvents(
   async function put(puts: readonly TimedPut[]): Promise<void> {
     const invalid = await batchPut(store.client, withoutRepeated(puts), signal);
     if (invalid.length === 0) return;
-    // Never expected: rows are made within DynamoDB's limits. A row that it still refuses is kept as text.
-    log('error', 'DynamoDB does not take some rows: they are kept as unrecognized', {
+    // Not expected, because rows are made within DynamoDB's limits. A row that DynamoDB refuses nevertheless is kept as
+    // text.
+    log('error', 'Cannot store some rows as they are: DynamoDB rejects them, so they are stored as unrecognized', {
       rows: invalid.length,
       errors: [...new Set(invalid.map(({ error }) => error.name))],
     });
@@ -121,8 +122,9 @@ export async function recordEvents(
     if (stillInvalid) throw stillInvalid.error;
   }
 }
+
 function rowAsText(row: Row, time: RecordingTime): Row {
-  // Not of the whole row: when it came differs from one delivery to the next.
+  // Not of the whole row, because `receivedAt` differs if the provider repeats the post.
   const key = keyOfContent([row['fullMessageId'], row['eventId'], row['messageId'], row['entry']]);
   return unrecognizedRow(
     { kind: 'unrecognized', provider: providerOf(row), fullMessageId: key, eventId: key, rawEvent: jsonText(row) },
@@ -141,7 +143,7 @@ export function mailOf(event: Pick<FailureEvent, 'messageIds'>, mails: Mails): L
   return undefined;
 }
 
-/** The mails that these events may be about, by the message id under which they are logged. */
+/** Reads the mails that these events may be about, by the message id under which they are logged. */
 export async function findMails(
   events: readonly Pick<FailureEvent, 'messageIds'>[],
   { consistent }: { consistent: boolean },
@@ -154,7 +156,9 @@ export async function findMails(
   return new Map(rows.map((row) => [String(row['messageId']), loggedMail(row)]));
 }
 
-/** A batch with one key twice is refused. Two events of one key are the same event. */
+/**
+ * The last put of each key. DynamoDB refuses a batch that has a key twice. Events with the same key are the same event.
+ */
 function withoutRepeated(puts: readonly TimedPut[]): TimedPut[] {
   const byKey = new Map<string, TimedPut>();
   for (const put of puts) byKey.set(keyOf(put.row), put);

@@ -1,4 +1,4 @@
-/** An invocation of record-events: the messages of EventQueue, recorded together or, if that fails, one by one. */
+/** Processes a batch of messages of EventQueue: records them together or, if that fails, one by one. */
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { errorFields, log } from '../aws/log.ts';
 import { metricFields } from '../aws/metric.ts';
@@ -12,15 +12,15 @@ import { recordEvents } from './record-events.ts';
 
 export interface RecorderOptions {
   readonly store: EventStore;
-  /** 0 keeps rows for ever. */
+  /** 0 keeps rows forever. */
   readonly retentionDays: number;
-  /** IANA name: that of Customers Mail Cloud's times. */
+  /** The time zone of Customers Mail Cloud's times; an IANA name. */
   readonly timeZone: string;
   /** When the invocation has to end; Unix milliseconds. */
   readonly endsAtMs: number;
 }
 
-/** A post, or a part of one, as its message holds it. */
+/** The content of a message: a post or a part of one, with its events normalized. */
 interface Post {
   readonly messageId: string;
   readonly provider: Provider;
@@ -29,15 +29,15 @@ interface Post {
   readonly jsonBytes: number;
 }
 
-/** Kept free at the end of the invocation, to report what failed. */
+/** Time that is left at the end of the invocation, to report the messages that failed. */
 const REPORT_MS = 2_000;
 
-/** As much JSON as is recorded together. Ten of SendGrid's largest posts have half of it. */
+/** Limit for the posts that are recorded together. Ten of SendGrid's largest posts have half of it. */
 const MAX_JSON_BYTES = 16 * 1024 * 1024;
 
 /**
- * Records the posts in these messages. First all together; if that fails, one after the other, so that a bad message fails
- * alone and the others are not slowed down by it.
+ * Records the posts in these messages: first together and, if that fails, one after the other, so that a message that
+ * cannot be recorded does not keep the others from being recorded.
  *
  * @returns the messages whose rows are not all written: SQS delivers them again
  */
@@ -72,7 +72,7 @@ function readPost({ messageId, body }: Pick<SQSRecord, 'messageId' | 'body'>, ti
 
 /** @returns the messages that failed */
 async function recordPosts(posts: readonly Post[], options: RecorderOptions): Promise<string[]> {
-  // Whole milliseconds: AbortSignal.timeout refuses any other number.
+  // Whole milliseconds, because AbortSignal.timeout refuses fractions.
   const shareOfTimeMs = (share: number) => Math.floor(Math.max(0, options.endsAtMs - REPORT_MS - Date.now()) * share);
   try {
     await record(posts, shareOfTimeMs(1 / 2), options);
@@ -86,7 +86,7 @@ async function recordPosts(posts: readonly Post[], options: RecorderOptions): Pr
   const failed: string[] = [];
   for (const [index, post] of posts.entries()) {
     try {
-      // The last posts get the time that the first ones left.
+      // Almost twice an equal share of the remaining time, because most posts need less than a share.
       await record([post], shareOfTimeMs(2 / (posts.length - index + 1)), options);
     } catch (error) {
       logFailure('Cannot record a post: it stays in the queue', post.messageId, error, post.provider);
@@ -96,7 +96,7 @@ async function recordPosts(posts: readonly Post[], options: RecorderOptions): Pr
   return failed;
 }
 
-/** Writes one line of the log per provider, which is also its metrics. */
+/** Records posts, and logs one line per provider, which is also its metrics. */
 async function record(posts: readonly Post[], timeMs: number, { store, retentionDays }: RecorderOptions) {
   const startedAtMs = Date.now();
   const unmatched = await recordEvents(posts, retentionDays, store, AbortSignal.timeout(timeMs));
@@ -116,7 +116,9 @@ async function record(posts: readonly Post[], timeMs: number, { store, retention
   }
 }
 
-/** Where the message cannot be read its provider is unknown, and the metric of any provider raises the alarm. */
+/**
+ * If a message cannot be read, its provider is unknown, and it counts as the first one's. The alarm sums all providers.
+ */
 function logFailure(message: string, messageId: string, error: unknown, provider: Provider = PROVIDERS[0]): void {
   log('error', message, { messageId, ...errorFields(error), ...metricFields(provider, { Unrecorded: 1 }) });
 }

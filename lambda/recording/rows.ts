@@ -1,4 +1,4 @@
-/** The rows of SentLog and Bounce, made of events and mails. */
+/** Makes the rows of SentLog and Bounce from events and mails. */
 import { type Address, mailboxKey, readAddresses } from '../mail/address.ts';
 import { classifyRefusal } from '../mail/classification.ts';
 import type { BlocklistedEvent, FailureEvent, ProgressEvent, UnrecognizedEvent } from '../mail/event.ts';
@@ -12,14 +12,14 @@ import { RAW_EVENT_MAX_BYTES, storable, storableLine, storableText } from './sto
 export interface RecordingTime {
   /** Unix milliseconds. */
   readonly receivedAtMs: number;
-  /** 0 keeps rows for ever. */
+  /** 0 keeps rows forever. */
   readonly retentionDays: number;
 }
 
-/** How the reason begins if it was not the provider that did not try. */
+/** The beginning of the reason of a `dropped` event if Todoke left the recipient out. */
 export const LEFT_OUT = 'Todoke did not send to this address';
 
-/** A mail as the sent log has it. Rows of other programs may lack anything but the message id. */
+/** A mail as its log row describes it. In rows of other programs everything but the message id may be missing. */
 export interface LoggedMail {
   readonly messageId: string;
   readonly mailId?: string | undefined;
@@ -29,7 +29,7 @@ export interface LoggedMail {
   readonly subject: string | undefined;
 }
 
-/** Reads a log row, in whichever form of address it was written. */
+/** Reads a log row. Its addresses may have any form. */
 export function loggedMail(row: Readonly<Record<string, unknown>>): LoggedMail {
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
   return {
@@ -44,19 +44,22 @@ export function loggedMail(row: Readonly<Record<string, unknown>>): LoggedMail {
 const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
 
-/** Unix seconds from which DynamoDB may delete a row (its TTL), undefined for never. */
+/** The time from which DynamoDB may delete a row (its TTL), in Unix seconds; undefined for never. */
 export function expirySeconds(startMs: number, retentionDays: number): number | undefined {
   return retentionDays === 0 ? undefined : Math.floor((startMs + retentionDays * DAY_MS) / 1000);
 }
 
-/** When an event happened, and when its row expires. The start of the retention period ignores implausible provider clocks. */
+/**
+ * When an event happened, and when its row expires. The retention starts when the event happened or, if that is more
+ * than a week from its receipt, at its receipt.
+ */
 function times(timestamp: number | undefined, { receivedAtMs, retentionDays }: RecordingTime) {
   const occurredAtMs = timestamp === undefined ? receivedAtMs : timestamp * 1000;
   const startMs = Math.abs(occurredAtMs - receivedAtMs) <= WEEK_MS ? occurredAtMs : receivedAtMs;
   return { occurredAt: new Date(occurredAtMs).toISOString(), expiresAt: expirySeconds(startMs, retentionDays) };
 }
 
-/** What a matched mail adds to a Bounce row. */
+/** The attributes that a join adds to a Bounce row. */
 export function joinedAttributes(mail: LoggedMail, recipient: string | undefined) {
   return {
     messageId: mail.messageId,
@@ -69,7 +72,7 @@ export function joinedAttributes(mail: LoggedMail, recipient: string | undefined
   };
 }
 
-/** The Bounce row of a failure, joined with its mail where that is known. */
+/** The Bounce row of a failure, joined with its mail if it was found. */
 export function bounceRow(event: FailureEvent, mail: LoggedMail | undefined, time: RecordingTime) {
   const { outcome, bounceClass, cause, smtpCode, enhancedStatusCode } = event.classification;
   const { value: details, shortened } = storable(event.details);
@@ -104,7 +107,7 @@ export function bounceRow(event: FailureEvent, mail: LoggedMail | undefined, tim
   };
 }
 
-/** The Bounce row of a change to a block list. It has no `matched`: there is no mail to join it with. */
+/** The Bounce row of a block list change. It has no `matched`, because it is joined with no mail. */
 export function blocklistedRow(event: BlocklistedEvent, time: RecordingTime) {
   const { value: details, shortened } = storable(event.details);
   const reason = storableText(event.reason);
@@ -128,7 +131,7 @@ export function blocklistedRow(event: BlocklistedEvent, time: RecordingTime) {
   };
 }
 
-/** The Bounce row of something that is not understood. */
+/** The Bounce row of an event that Todoke does not know. */
 export function unrecognizedRow(event: UnrecognizedEvent, time: RecordingTime) {
   const { occurredAt, expiresAt } = times(undefined, time);
   const rawEvent = storableText(event.rawEvent, RAW_EVENT_MAX_BYTES);
@@ -147,15 +150,15 @@ export function unrecognizedRow(event: UnrecognizedEvent, time: RecordingTime) {
   };
 }
 
-/** A story is read at a glance, and its events are cheap: the whole reply of a failure is in its Bounce row. */
+/** Keeps the rows of a story short. The Bounce row of a failure has the whole reply. */
 const STORY_REASON_MAX_LENGTH = 300;
 
 /** The event's row in the story of the mail `messageId`. */
 export function storyRow(event: ProgressEvent | FailureEvent, messageId: string, time: RecordingTime) {
   const { occurredAt, expiresAt } = times(event.timestamp, time);
-  // Without a time of its own an event must still have one place in the story, whenever it comes.
+  // An event without a time must have the same key at every delivery.
   const position = event.timestamp === undefined ? 'undated' : occurredAt;
-  // Customers Mail Cloud's event ids are unique for one recipient only.
+  // An event id of Customers Mail Cloud is unique only for one recipient.
   const distinct = event.provider === 'sendgrid' ? event.eventId : `${event.eventId}#${event.recipient ?? ''}`;
   return {
     messageId,
@@ -171,7 +174,7 @@ export function storyRow(event: ProgressEvent | FailureEvent, messageId: string,
 }
 
 /**
- * The `failed` event of a recipient that was refused when the mail was handed over.
+ * The `failed` event of a recipient that was refused at the handover.
  *
  * @param atMs when it was refused; Unix milliseconds
  */
@@ -186,7 +189,7 @@ export function refusalEvent(
     state: 'failed',
     provider,
     messageIds: [messageId],
-    // As in the events that the provider may send of it, under event ids of its own.
+    // The same as in Customers Mail Cloud's own events about this mail and recipient. Their event ids are different.
     fullMessageId: boundedKey(`${messageId}#${mailbox}`, PARTITION_KEY_MAX_BYTES),
     eventId: 'handover#failed',
     event: 'failed',
@@ -199,7 +202,9 @@ export function refusalEvent(
   };
 }
 
-/** The `dropped` event of a recipient that was left out of a mail because the address is suppressed. It decides nothing. */
+/**
+ * The `dropped` event of a recipient that was left out because it is suppressed. The event itself suppresses nothing.
+ */
 export function suppressedEvent(
   { recipient, reason }: { readonly recipient: string; readonly reason: string },
   mail: Pick<SentMail, 'provider' | 'messageId'>,
@@ -208,7 +213,7 @@ export function suppressedEvent(
   return {
     ...refusalEvent({ recipient, reply: `${LEFT_OUT}: it is ${reason}` }, mail, atMs),
     state: 'dropped',
-    // SendGrid's events are told apart by this id alone.
+    // In a story only this id distinguishes events with the provider SendGrid.
     eventId: `suppressed#${mailboxKey(recipient)}`,
     event: 'dropped',
     type: 'suppressed',
@@ -221,7 +226,7 @@ export function suppressedEvent(
   };
 }
 
-/** What the log row of a sent mail holds. */
+/** The data of a log row. */
 export interface SentMail extends Pick<OutgoingMail, 'provider' | 'from' | 'to' | 'cc' | 'bcc' | 'subject'> {
   readonly messageId: string;
   readonly mailId: string;
@@ -244,13 +249,13 @@ export function logRow(mail: SentMail, sentAtMs: number, retentionDays: number) 
   };
 }
 
-/** What a log row gets where its application left it out. */
+/** The attributes that a log row gets if its application left them out. */
 export function logRowDefaults(messageId: string, sentAtMs: number, retentionDays: number) {
   const sentAt = new Date(sentAtMs).toISOString();
   return { sentAt, expiresAt: expirySeconds(sentAtMs, retentionDays), day: dayKey(sentAt, messageId) };
 }
 
-/** Spread over a row, an undefined attribute would take away one that is there. */
+/** Removes undefined attributes. Spread over a row, they would overwrite its values. */
 function withoutUndefined<Row extends object>(row: Row): Partial<Row> {
   const kept: Partial<Row> = {};
   for (const key in row) if (row[key] !== undefined) kept[key] = row[key];

@@ -1,25 +1,25 @@
-/** Makes whatever a provider sent fit into DynamoDB. */
+/** Shortens and converts what a provider sent, so that it fits DynamoDB's limits. */
 import { jsonText } from '../mail/json.ts';
 import { utf8Beginning } from './keys.ts';
 
-/** DynamoDB refuses an item over 400 KB; what is shortened leaves room for the rest of its row. */
+/** DynamoDB refuses a row over 400 KB. These limits leave room for the other attributes. */
 const TEXT_MAX_BYTES = 100_000;
 const DETAILS_MAX_BYTES = 150_000;
 export const RAW_EVENT_MAX_BYTES = 300_000;
 /** In details that are too large, a text longer than this is cut. */
 const DETAIL_TEXT_MAX_BYTES = 2_000;
-/** DynamoDB refuses more than 32 levels. */
+/** DynamoDB allows 32 levels. */
 const MAX_DEPTH = 16;
 const MAX_FIELDS = 2_000;
 const NAME_MAX_BYTES = 1_000;
 
-/** A value in a form that DynamoDB takes, and whether anything of it was left out for that. */
+/** A value that DynamoDB accepts, and whether a part of it was left out for that. */
 export interface Storable<Value> {
   readonly value: Value;
   readonly shortened: boolean;
 }
 
-/** Well-formed text of at most 100,000 bytes, with a note at its end of what was cut. */
+/** Well-formed text. A text of more than `maxBytes` is cut, and a note at its end says how long it was. */
 export function storableText(text: string, maxBytes = TEXT_MAX_BYTES): Storable<string> {
   const value = text.toWellFormed();
   const bytes = Buffer.byteLength(value);
@@ -27,12 +27,12 @@ export function storableText(text: string, maxBytes = TEXT_MAX_BYTES): Storable<
   return { value: `${utf8Beginning(value, maxBytes)}… (shortened, ${bytes} bytes)`, shortened: true };
 }
 
-/** A text of a line or so, such as a subject: well-formed, and at most 2,000 bytes of it. */
+/** A short text, such as a subject: well-formed, and cut after 2,000 bytes. */
 export function storableLine(text: string | undefined): string | undefined {
   return text === undefined ? undefined : storableText(text, DETAIL_TEXT_MAX_BYTES).value;
 }
 
-/** The other fields of an event as a map that DynamoDB takes: within its limits on size, depth, numbers and names. */
+/** The other fields of an event as a map within DynamoDB's limits on size, depth, numbers and names. */
 export function storable(fields: Readonly<Record<string, unknown>>): Storable<Record<string, unknown>> {
   const whole = new Walk(TEXT_MAX_BYTES);
   const value = whole.fields(fields, 1);
@@ -43,7 +43,7 @@ export function storable(fields: Readonly<Record<string, unknown>>): Storable<Re
   return { value: { json: storableText(jsonText(fields)).value }, shortened: true };
 }
 
-/** One pass over the fields, counting bytes as DynamoDB does, near enough. */
+/** One pass over the fields. It counts their bytes approximately as DynamoDB does. */
 class Walk {
   bytes = 0;
   shortened = false;
@@ -66,7 +66,9 @@ class Walk {
     return kept;
   }
 
-  /** The SDK would take the first two for what JavaScript means by them; DynamoDB takes no empty name. */
+  /**
+   * The SDK misreads the names `__proto__` and `constructor`, and DynamoDB refuses an empty name. They get parentheses.
+   */
   #name(name: string): string {
     return name === '__proto__' || name === 'constructor' || name === ''
       ? `(${name})`
@@ -77,7 +79,7 @@ class Walk {
     this.bytes += 3;
     if (typeof value === 'string') return this.#text(value);
     if (typeof value === 'number') {
-      // DynamoDB takes a byte for two digits, and one more (Developer Guide, "Item sizes"): this is never less.
+      // DynamoDB counts a byte for two digits, and one more (Developer Guide, "Item sizes"). 21 is never less.
       this.bytes += 21;
       return isStorableNumber(value) ? value : String(value);
     }
@@ -98,7 +100,7 @@ class Walk {
   }
 }
 
-/** The SDK refuses what JavaScript cannot count exactly, DynamoDB what is outside 1E-130 to 9.99E+125. */
+/** The SDK refuses numbers over MAX_SAFE_INTEGER, and DynamoDB numbers outside 1E-130 to 9.99E+125. */
 function isStorableNumber(value: number): boolean {
   const size = Math.abs(value);
   return size <= Number.MAX_SAFE_INTEGER && (size === 0 || size >= 1e-130);

@@ -1,18 +1,18 @@
-/** Notices that a provider takes nothing, so that no message waits for it in vain. */
+/** Detects that a provider is down, so that a batch does not wait for it with every message. */
 import type { NotSent } from '../providers/sender.ts';
 
-/** So many different items that are deferred, with no other answer between them, mean that the provider is down. */
+/** After this many different items in a row were deferred, the provider counts as down. */
 const FAILURES = 3;
-/** How long nothing is handed over then. */
+/** How long nothing is handed over to a provider that is down. */
 const PAUSE_MS = 60_000;
 
-/** For one provider. It lives as long as the process. */
+/** The circuit breaker of one provider. It lives as long as the process. */
 export interface CircuitBreaker {
-  /** The last deferral, if nothing is to be handed over now. */
+  /** The last deferral if the circuit is open, which means that nothing may be handed over now. */
   open(nowMs: number): NotSent | undefined;
-  /** The provider itself deferred the item `id`. */
+  /** Call this when the provider itself deferred the item `id`. */
   deferred(id: string, handover: NotSent, nowMs: number): void;
-  /** The provider gave any other answer. */
+  /** Call this when the provider gave any other answer. */
   answered(): void;
 }
 

@@ -1,4 +1,4 @@
-/** One attempt to hand a claimed item's message to its provider, with its rows in SentLog and Bounce. */
+/** Hands the message of a claimed item to its provider, and writes its rows in SentLog and Bounce. */
 import { isInvalidItem } from '../aws/dynamodb.ts';
 import { errorFields, errorName, log } from '../aws/log.ts';
 import { mailboxKey } from '../mail/address.ts';
@@ -11,19 +11,22 @@ import { retryUntil } from './retry.ts';
 import type { Sending } from './sending.ts';
 import { type CheckedMail, recipientsOf } from './suppressed-recipients.ts';
 
-/** How an attempt ended, and the sending as it goes on from there. */
+/** The result of a handover, and the sending with what the handover added to it. */
 export interface AttemptResult {
   readonly handover: Handover;
   readonly sending: Sending;
 }
 
-/** The Message-ID under which a message is sent or, if nobody gets it, under which its rows are. */
+/** The Message-ID under which a message is sent. If nobody gets the message, its rows have this Message-ID. */
 export function messageIdOf({ messageId, id, recordId, putAtMs }: Sending, { from }: OutgoingMail): string {
   // The same record gives the same Message-ID, also after a crash.
   return messageId ?? messageIdFor(`${recordId} ${putAtMs} ${id}`, domainOf(from.email));
 }
 
-/** Logs the message if its sender chooses the Message-ID, then hands it over. Throws nothing that is expected. */
+/**
+ * Logs the message if its sender chooses the Message-ID, then hands it over. A failure of either is returned, not
+ * thrown.
+ */
 export async function handOver(
   before: Sending,
   { mail, sendable }: CheckedMail,
@@ -32,7 +35,7 @@ export async function handOver(
   const sender = senders[mail.provider];
   const messageId = messageIdOf(before, mail);
   let sending: Sending = { ...before, messageId };
-  // No event can come before its log row: the row is written before the message leaves.
+  // The log row is written before the message is sent, so no event can come before it.
   if (sender.choosesMessageId && !sending.isLogged) {
     try {
       await sent.logMail(mail, messageId, Date.now());
@@ -46,9 +49,11 @@ export async function handOver(
 }
 
 /**
- * Writes the rows of a message that was sent. The message must not go out again, whatever fails here.
+ * Writes the rows of a message that was sent. It does not throw, because the message must not be sent again if this
+ * fails.
  *
- * @returns what could not be done, each as a part of a sentence
+ * @returns what the item's `error` must say: recipients that did not get the message, and rows that could not be
+ * written
  */
 export async function recordSent(
   { messageId, refused }: Sent,
@@ -82,7 +87,7 @@ export async function recordSent(
   }
 }
 
-/** Writes the rows of the recipients of a logged message that will not be sent. */
+/** Writes the rows of all recipients of a message that is logged and will not be sent. */
 export async function recordNotSent(
   { blames, replies, reply }: NotSent,
   sending: Sending,
@@ -96,7 +101,7 @@ export async function recordNotSent(
   const refused = recipientsOf(sendable).map((recipient) =>
     refusalEvent({ recipient, reply: own.get(mailboxKey(recipient)) ?? reply }, { ...mail, messageId }, putAtMs),
   );
-  // The time when the item was put: after a crash, the same row is written again.
+  // The rows have the time when the item was put, so that a retry after a crash writes the same rows.
   await invocation.sent.logFailures(mail, messageId, refused, putAtMs, {
     saysNothingOfRecipients: blames === 'account' || blames === 'sender',
   });

@@ -1,4 +1,4 @@
-/** The Mail table: who may send an item, and how its sending ended. */
+/** Claims items of the Mail table, and writes the result of each attempt into them. */
 import { randomInt } from 'node:crypto';
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
@@ -7,7 +7,7 @@ import { isConditionFailure, updateExpression } from '../aws/update.ts';
 import type { Sending } from './sending.ts';
 import { isWaiting } from './stuck.ts';
 
-/** A person reads it in a table's cell; a thousand refused recipients would fill the item. */
+/** A person reads the error in a cell of a table. A thousand refused recipients would fill the item. */
 const ERROR_MAX_LENGTH = 2_000;
 
 /** The condition that an item waits to be sent: it is there, and its status is absent or empty. */
@@ -18,27 +18,29 @@ export const WAITING = {
   values: { empty: '', null: 'NULL' },
 };
 
-/** Nothing that a provider said may keep the rest from being written. */
+/** The error, cut and well-formed, so that the words of a provider cannot make the update fail. */
 const shortError = (error: string) => error.slice(0, ERROR_MAX_LENGTH).toWellFormed();
 
 /** A Mail item that this invocation alone may send, until the claim lapses. */
 export interface Claim {
   readonly id: string;
-  /** The item as it is now: this is what is sent. */
+  /** The current item. This is what is sent. */
   readonly item: Row;
-  /** How often its sending was attempted, this time included; without attempts that were deferred. */
+  /** How often its sending was attempted, this time included, without attempts that the provider deferred. */
   readonly attempts: number;
-  /** ISO 8601, with digits that tell the claim from every other. */
+  /** When the claim lapses. The value is unique; see {@link ticket}. */
   readonly sendingUntil: string;
 }
 
 export type ClaimResult =
   | { readonly kind: 'claimed'; readonly claim: Claim }
-  /** Another invocation is sending it; its claim lapses then (Unix milliseconds). */
+  /** Another invocation has claimed the item. Its claim lapses at `untilMs`; Unix milliseconds. */
   | { readonly kind: 'busy'; readonly untilMs: number }
-  /** It is sent, failed or gone, or goes on in another message of RetryQueue: nothing is to be done. */
+  /**
+   * Nothing is to be done: the item is sent, failed or deleted, or another message of RetryQueue continues its sending.
+   */
   | { readonly kind: 'done' }
-  /** The item is so large that DynamoDB takes no status into it. */
+  /** The item has no room for a status within DynamoDB's limit. */
   | { readonly kind: 'unclaimable' };
 
 /** How the sending of an item ended. */
@@ -59,18 +61,19 @@ export type SendingResult =
 
 export type MailTable = ReturnType<typeof mailTable>;
 
-/** Who may send which item, by conditional writes. Its methods throw what the SDK throws after its own retries. */
+/** The Mail table for the sender. Its methods throw the errors of the SDK, after its own retries. */
 export function mailTable(client: DynamoDBDocumentClient, table: string) {
   return {
     /**
-     * Claims the item of a sending: an item that waits, one that this sending has deferred, or one whose last claim lapsed.
-     * One conditional write decides who sends.
+     * Claims the item of a sending. It can claim an item that waits, one that this sending deferred, or one whose last
+     * claim has lapsed. One conditional write decides which invocation sends.
      *
      * @param sendingUntil when the claim lapses, from {@link ticket}
      */
     async claim(sending: Sending, nowMs: number, sendingUntil: string): Promise<ClaimResult> {
       const { id, tickets, wasClaimed } = sending;
-      // Of a message of RetryQueue, which finds it in the item if it is delivered again after a crash.
+      // A deferred sending has tickets. The claim writes the first one into the item, so that the sending can go on if
+      // its message is delivered again after a crash.
       const [nextAttemptAt] = tickets;
       try {
         let found: Row = {};
@@ -100,7 +103,7 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
       }
     },
 
-    /** Writes how the sending of a claimed item ended. Changes nothing if the claim is no longer ours. */
+    /** Writes how the sending of a claimed item ended. Changes nothing if the item has another claim by now. */
     async finish(claim: Claim, result: SendingResult, expiresAt: number | undefined): Promise<void> {
       const error = result.error === undefined ? undefined : shortError(result.error);
       const remove = ['sendingUntil', 'nextAttemptAt'];
@@ -111,15 +114,15 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
         });
       } catch (refusal) {
         if (!isInvalidItem(refusal)) throw refusal;
-        // The item leaves no room for more. Its status must be written all the same, or it would be sent again.
+        // The item has no room for the rest. Without a status it would be sent again.
         await updateClaimed(claim, { set: { status: result.status }, remove: [...remove, 'error'] });
       }
     },
 
     /**
-     * Gives a claim back. The sending goes on with the message of RetryQueue that has `nextAttemptAt` among its tickets.
+     * Releases a claim. The message of RetryQueue that has `nextAttemptAt` among its tickets continues the sending.
      *
-     * @param attempts how many attempts the item counts from now on
+     * @param attempts the item's new number of attempts
      */
     async defer(
       claim: Claim,
@@ -130,12 +133,12 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
         await updateClaimed(claim, { ...change, set: { ...change.set, error: shortError(error) } });
       } catch (refusal) {
         if (!isInvalidItem(refusal)) throw refusal;
-        // The item leaves no room for more.
+        // The item has no room for the error.
         await updateClaimed(claim, change);
       }
     },
 
-    /** Writes into an item that waits that it is not attempted before `nextAttemptAt`. Changes nothing in any other item. */
+    /** Defers an item that waits. Changes no other item. */
     async postpone(id: string, { nextAttemptAt, error }: { nextAttemptAt: string; error: string }): Promise<void> {
       await update(id, {
         set: { status: 'sending', nextAttemptAt, attempts: 0, error: shortError(error) },
@@ -145,7 +148,7 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
     },
   };
 
-  /** Claims an item whose last claim has lapsed, or says who has it. */
+  /** Claims an item whose last claim has lapsed, or says why that is not possible. */
   async function claimHeld(
     { id, tickets, wasClaimed }: Sending,
     found: Row,
@@ -154,11 +157,11 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
   ): Promise<ClaimResult> {
     const { status, sendingUntil: heldUntil, nextAttemptAt } = found;
     if (status !== 'sending') return { kind: 'done' };
-    // The claim was made, its answer was lost, and the SDK asked again.
+    // This is our claim: the first answer was lost, and the SDK sent the request again.
     if (heldUntil === sendingUntil) return claimed(id, found, sendingUntil);
-    const isOurs = [heldUntil, nextAttemptAt].some((held) => typeof held === 'string' && tickets.includes(held));
-    // A deferred item goes on with its message of RetryQueue, and with nothing else. A message that claimed nothing yet
-    // stands for its record: it takes over a claim that a crash of the record's earlier delivery left.
+    const isOurs = [heldUntil, nextAttemptAt].some((value) => typeof value === 'string' && tickets.includes(value));
+    // Only its own message of RetryQueue continues a deferred item. A sending that has claimed nothing yet may take
+    // over a lapsed claim. Such a claim is left from a crash in an earlier delivery of the same record.
     if (!isOurs && (wasClaimed || nextAttemptAt !== undefined)) return { kind: 'done' };
     if (typeof heldUntil !== 'string') return { kind: 'done' };
     const heldUntilMs = Date.parse(heldUntil);
@@ -168,7 +171,7 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
     const taken = await update(id, { set, add: { attempts: 1 }, ...held(heldUntil) });
     if (taken.item) return claimed(id, taken.item, sendingUntil);
     if (taken.found['sendingUntil'] === sendingUntil) return claimed(id, taken.found, sendingUntil);
-    // Another was quicker, and may be done by now.
+    // Another invocation was faster, and may be done by now.
     const { sendingUntil: wonUntil } = taken.found;
     const isHeld = taken.found['status'] === 'sending' && typeof wonUntil === 'string';
     return isHeld ? { kind: 'busy', untilMs: Date.parse(wonUntil) } : { kind: 'done' };
@@ -184,7 +187,7 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
     });
   }
 
-  /** @returns the item after the update, or as it was found where the condition did not hold */
+  /** @returns `item` after the update, or `found`, the unchanged item, if the condition was false */
   async function update(
     id: string,
     change: Parameters<typeof updateExpression>[0],
@@ -207,14 +210,14 @@ export function mailTable(client: DynamoDBDocumentClient, table: string) {
   }
 }
 
-/** The condition that the claim that lapses then is still the last one. */
+/** The condition that the item still has the claim that lapses at `until`. */
 const held = (until: string) => ({
   condition: '#status = :sending AND #sendingUntil = :held',
   names: ['status', 'sendingUntil'],
   values: { sending: 'sending', held: until },
 });
 
-/** The condition that the sending with these tickets may go on: no other attempt is under way. */
+/** The condition that the item has one of these tickets, and no live claim. */
 const continuedBy = (tickets: readonly string[], nowMs: number) => {
   const values = Object.fromEntries(tickets.map((value, n) => [`ticket${n}`, value]));
   const list = Object.keys(values).map((name) => `:${name}`);
@@ -225,7 +228,7 @@ const continuedBy = (tickets: readonly string[], nowMs: number) => {
   };
 };
 
-/** A time with more digits, by which it is told from every other value for the same millisecond. ISO 8601. */
+/** A time in ISO 8601 with six more digits, which are random, so that the value is unique. */
 export function ticket(atMs: number): string {
   const digits = String(randomInt(1_000_000)).padStart(6, '0');
   return new Date(atMs).toISOString().replace('Z', `${digits}Z`);

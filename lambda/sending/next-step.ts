@@ -1,23 +1,25 @@
-/** Decides what follows an attempt. Pure: time and random number are arguments. */
+/** Decides what follows an attempt: sent, failed, or another attempt. Pure: time and random number are arguments. */
 import type { Handover } from '../providers/sender.ts';
 
-/** From this long after the item was put, an attempt is the last one. */
+/** An attempt that is made this long after the item was put, or later, is the last one. */
 export const RETRY_FOR_MS = 6 * 3_600_000;
 
-/** An item that was tried this often without an answer, or deferred this often by its mailboxes, is given up. */
+/** An item fails after this many attempts that ended without a result, or were deferred by its mailboxes. */
 export const MAX_ATTEMPTS = 5;
 
 const LONGEST_BACKOFF_MS = 15 * 60_000;
 
-/** Delays for mailboxes. A greylisting server accepts a message after some minutes, not after seconds. */
+/**
+ * Delays after a deferral by mailboxes. A greylisting server accepts a message after some minutes, not after seconds.
+ */
 const MAILBOX_BACKOFF_MINUTES = [1, 5, 15, 15];
 
-/** After a time that a provider names, all that waits for it does not come at one moment. */
+/** Spreads the attempts after a time that a provider named, so that they are not all made at once. */
 const SPREAD_MS = 5_000;
 
 /**
- * Delay before the next attempt: doubles from 1 s to 15 min. Half of it is random, so that what failed together does not
- * come again together.
+ * Delay before the next attempt. It doubles from 1 s to 15 min. Half of it is random, so that items that were deferred
+ * at the same time are not all tried again at the same time.
  *
  * @param random 0 up to 1
  */
@@ -27,7 +29,7 @@ export function backoffMs(failures: number, random: number): number {
 
 /** An attempt that has ended. */
 export interface Attempt {
-  /** How many attempts the item counts, this one included. */
+  /** The item's number of attempts, this one included. */
   readonly attempts: number;
   /** How often the sending was deferred before. */
   readonly deferrals: number;
@@ -42,7 +44,7 @@ export type NextStep =
       readonly kind: 'retry';
       /** Unix milliseconds. */
       readonly atMs: number;
-      /** How many attempts the item counts from now on. */
+      /** The item's new number of attempts. */
       readonly attempts: number;
     };
 
@@ -61,17 +63,18 @@ export function nextStep(handover: Handover, attempt: Attempt, nowMs: number, ra
     return { kind: 'retry', atMs: nowMs + minutes * 60_000, attempts };
   }
   const atMs = retryTime(attempt, handover.retryAtMs, nowMs, random);
-  // Only attempts without an answer count towards MAX_ATTEMPTS.
+  // The claim counted this attempt. Only a deferral by mailboxes counts towards MAX_ATTEMPTS.
   return { kind: 'retry', atMs, attempts: attempts - 1 };
 }
 
-/** Whether the time of a sending is over, so that an attempt now is the last one. */
+/** Whether an attempt now is the last one. */
 const isLast = (putAtMs: number, nowMs: number): boolean => nowMs >= putAtMs + RETRY_FOR_MS;
 
 /**
- * When to try again: after the backoff and not before the provider wants, but at the latest when the time is over.
+ * When to try again: after the backoff, not before the time that the provider named, and at the latest RETRY_FOR_MS
+ * after the item was put.
  *
- * @param retryAtMs what the provider asked for; Unix milliseconds
+ * @param retryAtMs the time that the provider named; Unix milliseconds
  */
 export function retryTime(
   { deferrals, putAtMs }: Pick<Attempt, 'deferrals' | 'putAtMs'>,
@@ -81,6 +84,6 @@ export function retryTime(
 ): number {
   const afterBackoff = nowMs + backoffMs(deferrals, random);
   const asAsked = retryAtMs === undefined ? 0 : retryAtMs + SPREAD_MS * random;
-  // Past that time it is tried again soon: an attempt that could not be made was not the last one.
+  // If that time has passed and the last attempt could not be made, it is tried again soon.
   return Math.min(Math.max(afterBackoff, asAsked), Math.max(putAtMs + RETRY_FOR_MS, nowMs + 1_000));
 }

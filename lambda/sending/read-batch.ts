@@ -1,4 +1,4 @@
-/** Reads the events of send-mail's two event sources. */
+/** Reads the batches of send-mail's two event sources. */
 import type { DynamoDBStreamEvent, SQSEvent } from 'aws-lambda';
 import { errorFields, log } from '../aws/log.ts';
 import { readRecord } from '../aws/stream-record.ts';
@@ -9,7 +9,7 @@ import { newSending } from './sending.ts';
 export interface Batch {
   readonly isOfStream: boolean;
   readonly deliveries: readonly Delivery[];
-  /** Messages that no sending can be read from. They move to FailureQueue. */
+  /** The ids of messages that cannot be read. SQS moves these messages to FailureQueue. */
   readonly unreadable: readonly string[];
 }
 
@@ -30,7 +30,7 @@ export function readBatch(event: DynamoDBStreamEvent | SQSEvent): Batch {
     }
     isOfStream = true;
     const streamRecord = readRecord(record);
-    // Without a new image, the item was removed.
+    // The item was deleted.
     if (!streamRecord) continue;
     deliveries.push({ itemIdentifier: record.dynamodb?.SequenceNumber ?? '', sending: newSending(streamRecord) });
   }

@@ -1,16 +1,17 @@
-/** RetryQueue: sendings that wait for their next attempt. */
+/** Puts sendings into RetryQueue, where they wait for their next attempt, and reads them. */
 import { sendMessage, sqsClient } from '../aws/sqs.ts';
 import { type Sending, sendingSchema } from './sending.ts';
 
-/** The longest delay that SQS offers. A sending that waits longer is put again when it comes out. */
+/** The longest delay that SQS offers. A sending that must wait longer is put again after it. */
 const MAX_DELAY_SECONDS = 900;
 const PUT_TIMEOUT_MS = 8_000;
 
 export interface RetryQueue {
   /**
-   * Resolves when SQS has stored the sending. It comes out at `nextAttemptAtMs`, or after 15 minutes if that is earlier.
+   * Resolves when SQS has stored the sending. SQS delivers it at `nextAttemptAtMs`, or after 15 minutes if that is
+   * earlier.
    *
-   * @throws whatever the SDK throws after its own retries
+   * @throws the error of the SDK, after its own retries
    */
   put(sending: Sending): Promise<void>;
 }
@@ -30,6 +31,6 @@ export function retryQueue(queueUrl: string, client = sqsClient()): RetryQueue {
 /**
  * Reads the body of a message of RetryQueue.
  *
- * @throws Error if it is none
+ * @throws Error if it is not a sending
  */
 export const readSending = (body: string): Sending => sendingSchema.parse(JSON.parse(body));

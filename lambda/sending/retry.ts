@@ -1,11 +1,11 @@
-/** Retries until a deadline. */
+/** Repeats work that fails, until a deadline. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs } from './next-step.ts';
 
 const LONGEST_WAIT_MS = 20_000;
 
 /**
- * Does the work again, whatever it throws, as long as the next try begins before the deadline.
+ * Does the work, and repeats it after any error, as long as the next try begins before the deadline.
  *
  * @param deadlineMs Unix milliseconds
  * @throws the last error

@@ -1,4 +1,4 @@
-/** Sends items again. */
+/** Has send-mail send an item again. */
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../aws/dynamodb.ts';
 import { isConditionFailure, updateExpression } from '../aws/update.ts';
@@ -6,10 +6,11 @@ import { WAITING } from './mail-table.ts';
 import { isWaiting } from './stuck.ts';
 
 /**
- * Deletes the status of a Mail item, or touches one that has none: either is a change by which the stream brings it again.
+ * Deletes the status of a Mail item. An item without a status gets only a new `resentAt`. After either change the
+ * stream delivers the item again.
  *
  * @param item as it was found
- * @returns whether it was still so: somebody may have sent or deleted it since, or its stream have taken it up again
+ * @returns false if nothing was changed, because the item is not as it was found
  */
 export async function sendAgain(
   client: DynamoDBDocumentClient,
@@ -39,7 +40,7 @@ export async function sendAgain(
 function stillAsFound({ status, sendingUntil, nextAttemptAt }: Row) {
   if (isWaiting(status)) return WAITING;
   if (status !== 'sending') return { condition: '#status = :found', names: ['status'], values: { found: status } };
-  // Not only the status: it is the same while another claim is live, and while the next attempt is waited for.
+  // The status alone is not enough: it stays `sending` if the item was claimed again or deferred in the meantime.
   const times = Object.entries({ sendingUntil, nextAttemptAt });
   return {
     condition: [

@@ -1,4 +1,4 @@
-/** A batch of sendings, of the stream or of RetryQueue. */
+/** Makes an attempt of each sending of a batch, of the stream or of RetryQueue. */
 import { forEachConcurrently } from '../aws/for-each-concurrently.ts';
 import { errorFields, log } from '../aws/log.ts';
 import { PROVIDERS } from '../mail/provider.ts';
@@ -6,16 +6,16 @@ import type { Invocation } from './invocation.ts';
 import { sendItem } from './send-item.ts';
 import type { Sending } from './sending.ts';
 
-/** A sending, and the number or id by which Lambda knows its record or message. */
+/** A sending, and the sequence number of its record or the id of its message. */
 export interface Delivery {
   readonly itemIdentifier: string;
   readonly sending: Sending;
 }
 
 /**
- * Makes an attempt of each sending: all providers side by side, so many of each at one time as its sender takes.
+ * Makes an attempt of each sending, of all providers in parallel. Each sender limits its own with `handoversAtOneTime`.
  *
- * @returns what must be delivered again
+ * @returns the identifiers of the deliveries that Lambda must repeat
  */
 export async function sendBatch(deliveries: readonly Delivery[], invocation: Invocation): Promise<string[]> {
   const failed: string[] = [];
@@ -27,7 +27,7 @@ export async function sendBatch(deliveries: readonly Delivery[], invocation: Inv
           try {
             await sendItem(sending, invocation);
           } catch (error) {
-            log('error', 'Cannot put a sending into RetryQueue: it will be delivered again', {
+            log('error', 'Cannot put an item into RetryQueue: it will be delivered again', {
               mailId: sending.id,
               ...errorFields(error),
             });

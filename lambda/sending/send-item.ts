@@ -1,4 +1,4 @@
-/** One attempt of a sending: claim the item, hand it over, write what follows. */
+/** Makes one attempt of a sending: claims the item, hands its message over, and writes the result. */
 import { errorFields, errorName, log } from '../aws/log.ts';
 import { type Counts, metricFields } from '../aws/metric.ts';
 import { type OutgoingMail, outgoingMail } from '../mail/outgoing-mail.ts';
@@ -13,20 +13,21 @@ import { retryUntil } from './retry.ts';
 import type { Sending } from './sending.ts';
 import { allLeftOutText, type CheckedMail, leaveOutSuppressed, recipientsOf } from './suppressed-recipients.ts';
 
-const HOW_TO_SEND_AGAIN = 'To send it again, fix this and delete status';
+const HOW_TO_SEND_AGAIN = 'To send it again, fix this and delete the attribute status';
 
-/** Nobody claims an item for longer. */
+/** No claim lasts longer. */
 const LONGEST_CLAIM_MS = 15 * 60_000;
-/** From this long after the item was put, a sending that comes to no decision is left to the failure queue. */
+/** If an attempt throws this long after the item was put, the sending is given up. It goes to FailureQueue. */
 const GIVE_UP_AFTER_MS = 12 * 3_600_000;
-/** An attempt of a mail that was put longer ago counts as late: a person should know. */
+/** A retry of an item that was put longer ago counts as `RetriedLate`, the metric of the alarm LateMails. */
 const LATE_AFTER_MS = 3_600_000;
 
 /**
- * Makes the next attempt of a sending, unless the item was sent already. If the item cannot be sent now, the sending is put
- * into RetryQueue.
+ * Makes the next attempt of a sending, unless the item was sent already. If the item cannot be sent now, puts the
+ * sending into RetryQueue.
  *
- * @throws Error only if RetryQueue does not take it: its record or message must be delivered again
+ * @throws Error if the record or message must be delivered again: RetryQueue did not accept the sending, or it is given
+ * up
  */
 export async function sendItem(sending: Sending, invocation: Invocation): Promise<void> {
   const { mails, retries, breakers, endsAtMs } = invocation;
@@ -41,7 +42,7 @@ export async function sendItem(sending: Sending, invocation: Invocation): Promis
     const result = await mails.claim(sending, nowMs, sendingUntil);
     if (result.kind === 'busy') return await waitForClaim(sending, result.untilMs, invocation);
     if (result.kind === 'unclaimable') {
-      log('error', 'Cannot send: the item leaves no room for a status; make it smaller', {
+      log('error', 'Cannot send: the item is too large to get a status; make it smaller', {
         mailId: sending.id,
         ...metricFields(sending.provider, { NotSent: 1 }),
       });
@@ -49,22 +50,24 @@ export async function sendItem(sending: Sending, invocation: Invocation): Promis
     if (result.kind !== 'claimed') return;
     await attempt({ ...sending, wasClaimed: true }, result.claim, invocation);
   } catch (error) {
-    // Longer than an item may take to become failed: now a person must look.
+    // Given up: Lambda or SQS moves it to FailureQueue, where a person sees it.
     if (Date.now() > sending.putAtMs + GIVE_UP_AFTER_MS) throw error;
     log('warn', 'Cannot finish an attempt: it will be made again', {
       mailId: sending.id,
       ...errorFields(error),
       ...metricFields(sending.provider, retried(sending)),
     });
-    // If the claim was made all the same, it has the ticket of this sending.
+    // The item may still have the claim of this attempt. Then the next attempt takes it over after it has lapsed.
     await retries.put({ ...sending, ...next(sending) });
   }
 }
 
-/** Another invocation has the item: once its claim has lapsed, the sending looks again whether the item is sent. */
+/**
+ * Another invocation has claimed the item. When that claim lapses, the next attempt checks whether the item was sent.
+ */
 async function waitForClaim(sending: Sending, untilMs: number, { retries, endsAtMs }: Invocation): Promise<void> {
   if (untilMs > endsAtMs + LONGEST_CLAIM_MS) {
-    log('error', 'Cannot send: sendingUntil of the item is later than any claim; delete status', {
+    log('error', 'Cannot send: sendingUntil of the item is too far in the future; delete the attribute status', {
       mailId: sending.id,
       ...metricFields(sending.provider, { NotSent: 1 }),
     });
@@ -73,11 +76,11 @@ async function waitForClaim(sending: Sending, untilMs: number, { retries, endsAt
   await retries.put({ ...sending, nextAttemptAtMs: untilMs + 1 });
 }
 
-/** The provider takes nothing now: the item is not tried, and says why. */
+/** The provider is down. The item is deferred without an attempt, and its `error` says why. */
 async function postpone(sending: Sending, deferral: NotSent, { mails, retries }: Invocation): Promise<void> {
   const atMs = retryTime(sending, deferral.retryAtMs, Date.now(), Math.random());
   const nextAttemptAt = ticket(atMs);
-  // The message first. If the item cannot be written, the message finds it as it is now.
+  // First the message. If the item cannot be written after it, the message can claim the unchanged item.
   await retries.put({ ...sending, tickets: [nextAttemptAt], nextAttemptAtMs: atMs, deferrals: sending.deferrals + 1 });
   try {
     await mails.postpone(sending.id, { nextAttemptAt, error: `${deferral.reason}; it will be tried again` });
@@ -91,7 +94,11 @@ async function attempt(before: Sending, claim: Claim, invocation: Invocation): P
   const mail = readItem(claim);
   if (mail instanceof Error) return fail(mail.message, claim, invocation);
   const checked = await leaveOutSuppressed(mail, invocation).catch((error: unknown) =>
-    notSent('deferred', 'account', `Cannot look the recipients up, so it was not sent: ${errorName(error)}`),
+    notSent(
+      'deferred',
+      'account',
+      `Cannot check whether the recipients are suppressed, so the mail was not sent: ${errorName(error)}`,
+    ),
   );
   if ('kind' in checked) {
     return goOnAfter(checked, before, { mail, sendable: mail, leftOut: [] }, claim, invocation);
@@ -103,17 +110,17 @@ async function attempt(before: Sending, claim: Claim, invocation: Invocation): P
   await goOnAfter(handover, sending, checked, claim, invocation);
 }
 
-/** Every recipient is suppressed. The provider is not asked. */
+/** Fails an item whose recipients are all suppressed. Nothing is handed over. */
 async function failSuppressed(checked: CheckedMail, sending: Sending, claim: Claim, invocation: Invocation) {
   const { mail, leftOut } = checked;
   const messageId = messageIdOf(sending, mail);
   await recordLeftOut(messageId, sending.putAtMs, checked, invocation);
-  // Nobody has to act, as somebody must on what else is not sent.
+  // Not counted as NotSent, which raises an alarm, because nobody has to act.
   const counts = { NotSent: 0, Suppressed: leftOut.length };
   await fail(allLeftOutText(leftOut), claim, invocation, counts, messageId);
 }
 
-/** The message was not sent: it is tried again, or has failed. */
+/** Defers or fails an item whose message was not sent. */
 async function goOnAfter(
   handover: NotSent,
   sending: Sending,
@@ -124,7 +131,7 @@ async function goOnAfter(
   const step = nextStep(handover, { ...sending, attempts: claim.attempts }, Date.now(), Math.random());
   if (step.kind === 'retry') return defer(handover, step, sending, claim, invocation);
   await recordNotSent(handover, sending, checked, invocation);
-  // A key that was revoked stops all mail: that is for an alarm, not for an item.
+  // Credentials that were refused stop all mail, so they have an alarm of their own.
   const isUnauthorized = handover.kind === 'refused' && handover.blames === 'account';
   await fail(handover.reason, claim, invocation, isUnauthorized ? { UnauthorizedHandovers: 1 } : {});
 }
@@ -163,7 +170,7 @@ async function finishSent(
   );
 }
 
-/** Puts the sending into RetryQueue, then gives the claim back. */
+/** Puts the sending into RetryQueue, then releases the claim. */
 async function defer(
   { reason }: NotSent,
   { atMs, attempts }: Extract<NextStep, { kind: 'retry' }>,
@@ -172,8 +179,8 @@ async function defer(
   { mails, retries }: Invocation,
 ): Promise<void> {
   const nextAttemptAt = ticket(atMs);
-  // The message first, or a crash between the two would lose the sending. Until the claim is given back, or lapses, the
-  // message finds the item busy.
+  // First the message, or a crash between the two would lose the sending. The message waits until the claim is released
+  // or has lapsed.
   await retries.put({
     ...sending,
     tickets: [nextAttemptAt, claim.sendingUntil],
@@ -183,9 +190,12 @@ async function defer(
   try {
     await mails.defer(claim, { nextAttemptAt, attempts, error: `${reason}; it will be tried again` });
   } catch (error) {
-    log('warn', 'Cannot give a claim back: it lapses by itself', { mailId: claim.id, ...errorFields(error) });
+    log('warn', 'Cannot release the claim on an item: it expires by itself', {
+      mailId: claim.id,
+      ...errorFields(error),
+    });
   }
-  // Without the provider's words: these may quote the mail.
+  // Without the provider's words, because they may quote the mail.
   log('info', 'mail', {
     mailId: claim.id,
     status: 'sending',
@@ -200,7 +210,7 @@ const retried = ({ putAtMs }: Sending): Counts => ({
   RetriedLate: Date.now() > putAtMs + LATE_AFTER_MS ? 1 : 0,
 });
 
-/** The next attempt after one that came to no decision. */
+/** The time of the next attempt after one that threw, and the new number of deferrals. */
 const next = ({ deferrals }: Sending) => ({
   deferrals: deferrals + 1,
   nextAttemptAtMs: Math.round(Date.now() + backoffMs(deferrals, Math.random())),
@@ -214,7 +224,7 @@ function fail(
   messageId?: string,
 ): Promise<void> {
   const error = `${reason}. ${HOW_TO_SEND_AGAIN}`;
-  // The claim counts an attempt, also if all of them are used up.
+  // The claim counted one attempt too many if they were used up.
   const attempts = Math.min(claim.attempts, MAX_ATTEMPTS);
   return finish(claim, { status: 'failed', messageId, error, attempts }, invocation, { NotSent: 1, ...counts });
 }

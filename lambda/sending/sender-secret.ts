@@ -1,7 +1,7 @@
-/** The secret with which mail is sent. */
+/** The schema and the initial value of the sender secret, with which mail is sent. */
 import * as z from 'zod/mini';
 
-/** `SenderSecret`: what the sender signs in with. An empty string means: not set up. */
+/** `SenderSecret`: the credentials at the providers. An empty string means: not set up. */
 export const senderSecretSchema = z.object({
   sendgridApiKey: z._default(z.string(), ''),
   customersMailCloudSmtp: z._default(
@@ -11,7 +11,7 @@ export const senderSecretSchema = z.object({
 });
 export type SenderSecret = z.infer<typeof senderSecretSchema>;
 
-/** The first value. CloudFormation would write the secret anew if this changed: it never may. */
+/** The initial value. It must never change, because CloudFormation would then overwrite the secret. */
 export const EMPTY_SENDER_SECRET = {
   sendgridApiKey: '',
   customersMailCloudSmtp: { host: '', port: 587, user: '', password: '' },

@@ -1,4 +1,4 @@
-/** One sending of an item. */
+/** The data of a sending: what its attempts share, and what one attempt leaves for the next. */
 import * as z from 'zod/mini';
 import type { StreamRecord } from '../aws/stream-record.ts';
 import { PROVIDERS, providerOf } from '../mail/provider.ts';
@@ -11,24 +11,25 @@ export const sendingSchema = z.object({
   recordId: z.string(),
   /** When the item was put; Unix milliseconds, to the second. */
   putAtMs: z.number(),
-  /** The Message-ID, if a Message-ID was chosen in an earlier attempt. */
+  /** The Message-ID, if an earlier attempt chose it. */
   messageId: z.optional(z.string()),
-  /** The log row of `messageId` is written. */
+  /** Whether the log row of `messageId` is written. */
   isLogged: z.boolean(),
-  /** The item was claimed in an earlier attempt. */
+  /** Whether an earlier attempt claimed the item. */
   wasClaimed: z.boolean(),
   /** How often the sending was put into RetryQueue. */
   deferrals: z.number(),
   /** Time of the next attempt; Unix milliseconds. */
   nextAttemptAtMs: z.number(),
   /**
-   * The values that earlier attempts wrote into the item's `nextAttemptAt` and `sendingUntil`, or tried to write, that of
-   * `nextAttemptAt` first. The sending may go on only if the item still has one of them.
+   * The values that an earlier attempt wrote, or tried to write, into the item: first `nextAttemptAt`, then
+   * `sendingUntil`. The sending may go on only if the item has one of them, or if the item still waits and was never
+   * claimed.
    */
   tickets: z.array(z.string()),
 });
 
-/** What stays the same in all attempts of a sending, and what an attempt leaves for the next one. RetryQueue holds it. */
+/** A sending. Between attempts it is a message of RetryQueue. */
 export type Sending = Readonly<z.infer<typeof sendingSchema>>;
 
 /** The sending that a stream record starts. */

@@ -1,4 +1,4 @@
-/** What the sender writes of a mail into SentLog and Bounce. */
+/** Writes the rows of a mail that the sender hands over, into SentLog and Bounce. */
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../aws/dynamodb.ts';
 import { forEachConcurrently } from '../aws/for-each-concurrently.ts';
@@ -9,7 +9,7 @@ import { bounceRow, logRow, storyRow } from '../recording/rows.ts';
 
 export type SentLog = ReturnType<typeof sentLog>;
 
-/** Its methods put rows under derived keys, and throw what the SDK throws after its own retries. */
+/** Its methods put rows under derived keys. They throw the errors of the SDK, after its own retries. */
 export function sentLog({ client, sentLogTable, bounceTable }: EventStore, retentionDays: number) {
   const put = (table: string, row: Row) => client.send(new PutCommand({ TableName: table, Item: row }));
   return {
@@ -19,9 +19,10 @@ export function sentLog({ client, sentLogTable, bounceTable }: EventStore, reten
     },
 
     /**
-     * Writes events of recipients into the mail's story and, joined, into Bounce.
+     * Writes failures of recipients into the mail's story and, joined, into Bounce.
      *
-     * @param saysNothingOfRecipients leaves Bounce alone: our account or sender address was refused, not a recipient
+     * @param saysNothingOfRecipients writes no Bounce row, because our account or sender address was refused, not a
+     * recipient
      */
     async logFailures(
       mail: OutgoingMail,

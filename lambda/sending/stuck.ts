@@ -1,28 +1,30 @@
-/** Which items will not be sent by themselves. */
+/** Finds out which items will not be sent unless a person acts. */
 import type { Row } from '../aws/dynamodb.ts';
 
 /**
- * How long an item may be without a status: send-mail claims it within seconds, and in a burst within a minute. Nothing
- * in an item says when it was put, so whoever looks must see it without a status twice, this long apart.
+ * How long an item may be without a status. send-mail claims an item within seconds, or in a burst within a minute. An
+ * item does not say when it was put. So it counts as stuck only if it has no status at two looks that are this long
+ * apart.
  */
 export const NORMAL_WAIT_MS = 60_000;
 /**
- * A claim that lapsed lately may be taken up again: its record's next delivery comes after a pause of Lambda's, and where a
- * batch was split after a crash, after the deliveries of its other half, of three minutes each.
+ * How long after the claim lapsed a sending may still go on by itself. After a crash Lambda pauses, and then delivers
+ * the record again. If it split the batch, the deliveries of the other half come first, of up to three minutes each.
  */
 const TAKEN_UP_AGAIN_WITHIN_MS = 15 * 60_000;
-/** The queue delivers a deferred item at its next attempt. It may be late, but not by this much. */
+/** RetryQueue delivers a deferred sending at the time of its next attempt. It may be late, but not by this much. */
 const NEXT_ATTEMPT_WITHIN_MS = 30 * 60_000;
 
-/** What the functions below read of an item, and what names it. */
+/** The attributes that the functions below read, and the item's `id`. */
 export const STANDING_ATTRIBUTES = ['id', 'status', 'sendingUntil', 'nextAttemptAt', 'messageId', 'error'] as const;
 
-/** Whether an item with this status waits to be sent: there is none, or it was emptied. */
+/** Whether an item with this status waits to be sent: the status is missing or empty. */
 export const isWaiting = (status: unknown): boolean => status === undefined || status === null || status === '';
 
 /**
- * Why a Mail item will not be sent unless somebody sees to it, in a few words; undefined where it will, or was. An item
- * without status is no such item by its attributes: see NORMAL_WAIT_MS.
+ * Why a Mail item will not be sent unless a person acts, in a few words; undefined if it was sent, or still may be. The
+ * result is also undefined for an item without a status, whose attributes do not show how long it waits: see
+ * NORMAL_WAIT_MS.
  */
 export function whyStuck(item: Row, nowMs: number): string | undefined {
   const { status, sendingUntil, nextAttemptAt } = item;
@@ -34,7 +36,7 @@ export function whyStuck(item: Row, nowMs: number): string | undefined {
   if (nextMs !== undefined) {
     return nextMs < nowMs - NEXT_ATTEMPT_WITHIN_MS ? `was to be tried again at ${String(nextAttemptAt)}` : undefined;
   }
-  return untilMs === undefined ? undefined : `was being sent until ${String(sendingUntil)}`;
+  return untilMs === undefined ? undefined : `was not finished by ${String(sendingUntil)}`;
 }
 
 /** When a deferred item is tried again, ISO 8601; undefined for every other item. */
@@ -45,8 +47,8 @@ export function nextAttemptOf(item: Row, nowMs: number): string | undefined {
 }
 
 /**
- * What is odd about the status of a Mail item, if Todoke never writes it so. Such an item is neither sent nor sent again:
- * somebody may have set the status to hold it back.
+ * What is odd about the status of a Mail item, if Todoke never writes such a status. Such an item is not sent, and not
+ * sent again, because a person may have set the status to hold it back.
  */
 export function oddStatusOf({ status, sendingUntil, nextAttemptAt, messageId, error }: Row): string | undefined {
   if (isWaiting(status) || status === 'failed') return undefined;
@@ -60,14 +62,14 @@ export function oddStatusOf({ status, sendingUntil, nextAttemptAt, messageId, er
   return `has the status ${typeof status === 'string' ? JSON.stringify(status.slice(0, 80)) : String(status)}`;
 }
 
-/** How the error of an item begins whose recipients are all suppressed. */
+/** The beginning of an item's error if all of its recipients are suppressed. */
 export const ALL_SUPPRESSED = 'Cannot send: every recipient is suppressed';
 
-/** Whether an item was not sent because its recipients are all suppressed: nobody has to see to that. */
+/** Whether an item was not sent because all of its recipients are suppressed. Nobody has to act on such an item. */
 export const isSuppressed = ({ status, error }: Row): boolean =>
   status === 'failed' && typeof error === 'string' && error.startsWith(ALL_SUPPRESSED);
 
-/** Unix milliseconds; undefined for what is no time. */
+/** Unix milliseconds; undefined if the value is not a time. */
 function timeOf(value: unknown): number | undefined {
   const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN;
   return Number.isNaN(ms) ? undefined : ms;

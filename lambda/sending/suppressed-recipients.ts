@@ -15,24 +15,24 @@ export interface LeftOut {
 }
 
 export interface CheckedMail {
-  /** As the item has it: this is what is logged. */
+  /** The mail with all recipients of the item. The log row names all of them. */
   readonly mail: OutgoingMail;
-  /** The same with the recipients that get it. `to` may be empty. */
+  /** The mail with only the recipients that get it. `to` may be empty. */
   readonly sendable: OutgoingMail;
   readonly leftOut: readonly LeftOut[];
 }
 
-/** A reply of a server may be long, and the item's error must still have room for what to do. */
+/** A reply of a server may be long. The item's error must also have room for what to do. */
 const REASON_MAX_LENGTH = 300;
 
-/** Queries at one time. The SDK opens 50 connections. */
+/** Queries that run at the same time. The SDK opens at most 50 connections. */
 const LOOKUPS = 48;
 
 /**
- * Looks every recipient up in Bounce, once. Looks nobody up if the setting `suppression` is off, or the item has
+ * Looks every recipient up in Bounce. Looks nobody up if the setting `suppression` is off, or the item has
  * `sendAnyway`.
  *
- * @throws whatever the SDK throws after its own retries. Then nothing may be sent
+ * @throws the error of the SDK, after its own retries. In that case nothing may be sent
  */
 export async function leaveOutSuppressed(
   mail: OutgoingMail,
@@ -40,7 +40,7 @@ export async function leaveOutSuppressed(
 ): Promise<CheckedMail> {
   if (suppressions === undefined || mail.sendAnyway) return { mail, sendable: mail, leftOut: [] };
   const signal = AbortSignal.timeout(Math.max(0, endsAtMs - HANDOVER_MS - Date.now()));
-  // Each request in flight listens to it. Node warns of a leak from the eleventh on.
+  // Each running request listens to the signal. Node would warn of a leak from the eleventh listener on.
   setMaxListeners(0, signal);
   const found = new Map<string, Suppressed>();
   const recipients = recipientsOf(mail);
@@ -66,10 +66,10 @@ export async function leaveOutSuppressed(
 export const recipientsOf = ({ to, cc, bcc }: OutgoingMail): string[] =>
   [...to, ...cc, ...bcc].map(({ email }) => email);
 
-/** So many are named with their reasons: the item's error must still have room for what to do. */
+/** At most this many recipients are named, because the item's error must also have room for what to do. */
 const MAX_NAMED = 3;
 
-/** Who does not get the message and why, and how to send it all the same. */
+/** Says who does not get the message and why, and how to send it nevertheless. */
 export function allLeftOutText(leftOut: readonly LeftOut[]): string {
   const named = leftOut.slice(0, MAX_NAMED).map(({ recipient, reason }) => `${recipient} is ${reason}`);
   const others = leftOut.length - named.length;

@@ -1,4 +1,4 @@
-/** EventQueue: a post on its way from its receiver to record-events. */
+/** Writes posts into messages of EventQueue, and reads them from these messages. */
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 import * as z from 'zod/mini';
 import { sendMessage, sqsClient } from '../aws/sqs.ts';
@@ -24,9 +24,9 @@ export interface EventQueue {
   /**
    * Puts a post into the queue. Resolves when SQS has stored all of it.
    *
-   * @param signal ends the attempt, with its reason or the SDK's AbortError
+   * @param signal aborts the put, which then throws the signal's reason or the SDK's AbortError
    * @throws WebhookRefusal 413 if one event alone does not fit into a message
-   * @throws whatever the SDK throws after its own retries
+   * @throws the error of the SDK, after its own retries
    */
   put(post: QueuedPost, signal: AbortSignal): Promise<void>;
 }
@@ -42,7 +42,8 @@ export function eventQueue(queueUrl: string, client = sqsClient(), maxMessageByt
 }
 
 /**
- * The bodies of the messages that hold a post: base64 of compressed JSON. One message, or as many as the limit asks for.
+ * The bodies of the messages that hold a post: base64 of compressed JSON. One message, or several if the post exceeds
+ * the limit.
  *
  * @throws WebhookRefusal 413 if one event alone does not fit
  */
@@ -63,14 +64,14 @@ export function queueMessages(post: QueuedPost, maxBytes = MAX_MESSAGE_BYTES): s
   return messages;
 }
 
-/** A post has at most 5 MiB. Its JSON in the queue is a little longer. */
+/** Limit for the decompressed JSON. A post has at most 5 MiB, and its JSON in the queue is a little longer. */
 const MAX_JSON_BYTES = 32 * 1024 * 1024;
 
 /**
  * Reads a message that {@link queueMessages} made.
  *
- * @returns also how many bytes its JSON has
- * @throws Error if it is not one
+ * @returns the post, and the number of bytes of its JSON
+ * @throws Error if the message is not one of these
  */
 export function readQueueMessage(body: string): QueuedPost & { readonly jsonBytes: number } {
   const json = brotliDecompressSync(Buffer.from(body, 'base64'), { maxOutputLength: MAX_JSON_BYTES });

@@ -1,4 +1,4 @@
-/** What both receivers do with a post: verify it, queue it, answer. */
+/** Makes the handler of a receiver: it verifies a post, queues it and answers. */
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context, LambdaFunctionURLEvent } from 'aws-lambda';
 import { UnreadableSecret } from '../aws/cached-secret.ts';
 import { errorFields, log } from '../aws/log.ts';
@@ -8,10 +8,12 @@ import type { EventQueue } from './event-queue.ts';
 import { WebhookRefusal, type WebhookRequest, webhookRequest } from './request.ts';
 import type { WebhookSecret } from './webhook-secret.ts';
 
-/** A larger post is refused. AWS itself turns away a post that travels as base64 from about 4.5 MB on. */
+/** A larger post is refused. If a post is transferred as base64, AWS itself refuses it from about 4.5 MB on. */
 const MAX_BODY_BYTES = 5 * 1024 * 1024;
 
-/** From the receipt to the last moment for the queue. The answer is out within 8 s: SendGrid is said to give up after 10. */
+/**
+ * Limit for queueing a post, from its receipt. So it is answered within 8 s. SendGrid is said to give up after 10 s.
+ */
 const QUEUE_WITHIN_MS = 7_500;
 
 export interface ReceiverOptions {
@@ -33,8 +35,8 @@ export interface ReceiverOptions {
 type WebhookEvent = APIGatewayProxyEvent | LambdaFunctionURLEvent;
 
 /**
- * The handler of a receiver. It answers as the design's table says, and logs one line per request, which is also its
- * metrics. It never throws.
+ * The handler of a receiver. It answers as docs/design.md says under "Answers to a webhook", and logs one line per
+ * request, which is also its metrics. It never throws.
  */
 export function receiver(options: ReceiverOptions) {
   return async (event: WebhookEvent, context: Pick<Context, 'awsRequestId'>): Promise<APIGatewayProxyResult> => {
@@ -67,9 +69,9 @@ export function receiver(options: ReceiverOptions) {
 async function receive(request: WebhookRequest, receivedAtMs: number, options: ReceiverOptions): Promise<number> {
   const { provider, accept, readSecret, queue, queueWithinMs = QUEUE_WITHIN_MS, now = Date.now } = options;
   const { method, body } = request;
-  if (method !== 'POST') throw new WebhookRefusal(405, `Cannot ${method} a webhook: it takes POST only`);
+  if (method !== 'POST') throw new WebhookRefusal(405, `Cannot take ${method}: a webhook takes only POST`);
   if (body.length > MAX_BODY_BYTES) {
-    throw new WebhookRefusal(413, `Cannot take a post of ${body.length} bytes: at most ${MAX_BODY_BYTES} are taken`);
+    throw new WebhookRefusal(413, `Cannot take a post of ${body.length} bytes: at most ${MAX_BODY_BYTES} are allowed`);
   }
   const events = accept(request, await readSecret());
   // An empty post has nothing to record.

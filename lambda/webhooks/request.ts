@@ -1,4 +1,4 @@
-/** A webhook post as HTTP: how it is read, and why it is refused. */
+/** Reads the HTTP request of a webhook, and refuses it with a status and a message. */
 import type { APIGatewayProxyEvent, LambdaFunctionURLEvent } from 'aws-lambda';
 
 /** A webhook post, whichever AWS service it came through. */
@@ -16,7 +16,8 @@ export class WebhookRefusal extends Error {
 
   /**
    * @param status HTTP status
-   * @param message goes to the provider: `Cannot …: …`, and never holds a secret or what was sent
+   * @param message is sent to the provider. It has the form `Cannot …: …`, and never contains a secret or a part of the
+   * post
    */
   constructor(status: number, message: string, options?: ErrorOptions) {
     super(message, options);
@@ -24,7 +25,7 @@ export class WebhookRefusal extends Error {
   }
 }
 
-/** Adapts what API Gateway (REST proxy) or a function URL (payload 2.0) passes on. */
+/** The request in an event of API Gateway (REST proxy) or of a function URL (payload 2.0). */
 export function webhookRequest(event: APIGatewayProxyEvent | LambdaFunctionURLEvent): WebhookRequest {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(event.headers ?? {})) {
@@ -48,14 +49,14 @@ const MAX_EVENTS = 10_000;
 /** @throws WebhookRefusal 413 */
 export function refuseTooManyEvents(count: number): void {
   if (count > MAX_EVENTS) {
-    throw new WebhookRefusal(413, `Cannot take ${count} events at once: at most ${MAX_EVENTS} are taken in one post`);
+    throw new WebhookRefusal(413, `Cannot take ${count} events at once: at most ${MAX_EVENTS} are allowed in one post`);
   }
 }
 
 /**
- * The JSON that a provider sent.
+ * Parses JSON that a provider sent.
  *
- * @param what for the message: `the post`, or the name of a field
+ * @param what is named in the message: `the post`, or a field
  * @throws WebhookRefusal 400
  */
 export function parseJson(json: string, what: string): unknown {

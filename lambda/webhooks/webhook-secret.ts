@@ -1,11 +1,12 @@
-/** The secret with which webhooks are verified. */
+/** The schema and the initial value of the webhook secret, with which posts are verified. */
 import * as z from 'zod/mini';
 
 const values = z._default(z.array(z.string()), []);
 
 /**
- * `WebhookSecret`: what proves that a webhook comes from the provider. Every list may hold several values, so that a key
- * can be rotated without a gap. `sendgridPublicKeys` are base64 SPKI DER, as SendGrid shows them.
+ * `WebhookSecret`: the keys and credentials that prove that a post comes from its provider. Every list may have several
+ * values, so that a key can be rotated without a gap. `sendgridPublicKeys` are base64 of SPKI DER, as SendGrid shows
+ * them.
  */
 export const webhookSecretSchema = z.object({
   sendgridPublicKeys: values,
@@ -20,7 +21,7 @@ export const webhookSecretSchema = z.object({
 });
 export type WebhookSecret = z.infer<typeof webhookSecretSchema>;
 
-/** The first value. CloudFormation would write the secret anew if this changed: it never may. */
+/** The initial value. It must never change, because CloudFormation would then overwrite the secret. */
 export const EMPTY_WEBHOOK_SECRET = {
   sendgridPublicKeys: [],
   customersMailCloud: { apiKeys: [], basic: [], bearerTokens: [] },

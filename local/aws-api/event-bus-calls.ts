@@ -1,4 +1,4 @@
-/** EventBridge's call that puts events on the default bus, which is a file here. */
+/** Answers EventBridge's call PutEvents. The default bus is a file here. */
 import { randomUUID } from 'node:crypto';
 import { appendFile } from 'node:fs/promises';
 import * as z from 'zod';
@@ -20,7 +20,7 @@ const putEvents = z.object({
 const detailSchema = z.record(z.string(), z.unknown());
 
 interface EventBusOptions {
-  /** Gets a line of JSON for each event, as EventBridge delivers it. */
+  /** Gets one line of JSON for each event, in the form in which EventBridge delivers it. */
   readonly file: string;
   readonly region: string;
   readonly authorize: Authorize;
@@ -39,7 +39,7 @@ export function eventBusCalls({ file, region, authorize }: EventBusOptions): Rec
         return detail && delivered({ source: Source, detailType: DetailType, detail, region });
       });
       const lines = events.flatMap((event) => (event ? [`${JSON.stringify(event)}\n`] : []));
-      // One write: two calls at one time do not mix their lines.
+      // One write, so that the lines of two calls at the same time are not mixed.
       await appendFile(file, lines.join(''));
       return {
         FailedEntryCount: events.length - lines.length,

@@ -1,4 +1,4 @@
-/** Secrets as files, and Secrets Manager's calls on them. */
+/** Keeps secrets in files, and answers Secrets Manager's calls on them. */
 import { createHash, randomBytes } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import * as z from 'zod';
@@ -81,7 +81,7 @@ const generated = z.object({
   GenerateSecretString: z.object({ SecretStringTemplate: z.string(), GenerateStringKey: z.string() }).optional(),
 });
 
-/** Makes the values that CloudFormation would make, once. */
+/** Generates the values that CloudFormation would generate, at the first start only. */
 export async function generateSecrets(
   template: ResolvedTemplate,
   secrets: ReadonlyMap<string, LocalSecret>,
@@ -135,10 +135,10 @@ export async function updateSenderSecret(file: string, simulatorSmtpPort: number
 export const readWebhookSecret = (file: string) => readSecret(file, webhookSecret);
 export const readSenderSecret = (file: string) => readSecret(file, senderSecret);
 
-/** @throws Error where the file is not there: it was, when local mode started. */
+/** @throws Error if the file is missing. Local mode made it at its start. */
 async function readSecret<T>(file: string, schema: z.ZodType<T>): Promise<T> {
   const secret = await readJsonFile(file, schema);
-  if (secret === undefined) throw new Error(`Cannot read ${file}: it is not there; start local mode again`);
+  if (secret === undefined) throw new Error(`Cannot read ${file}: it does not exist; start local mode again`);
   return secret;
 }
 

@@ -1,4 +1,4 @@
-/** SQS's calls on the local queues. */
+/** Answers SQS's calls on the local queues. */
 import * as z from 'zod';
 import type { Authorize } from '../access.ts';
 import { type LocalQueue, md5OfBody } from '../event-sources/queue.ts';
@@ -14,7 +14,7 @@ const sendMessage = z.strictObject({
 const MAX_DELAY_SECONDS = 900;
 
 /**
- * SQS's call that puts a message in, and the one that counts them.
+ * The calls SendMessage and GetQueueAttributes, which functions and commands make.
  *
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
  */

@@ -62,7 +62,7 @@ export interface LocalTable {
  * Makes the template's tables where they are missing, and brings the stream and the indexes of the others up to date.
  *
  * @param dataHint says where the data is, for errors
- * @throws Error where a table is there with another key, which no update can change, or another stream.
+ * @throws Error if a table exists with another key, which no update can change, or with another stream.
  */
 export async function createTables(
   template: ResolvedTemplate,
@@ -80,7 +80,7 @@ export async function createTables(
         if (existing !== undefined) await updateIndexes(client, existing, properties);
       } catch (cause) {
         throw new Error(
-          `Cannot use the table ${name} that is in ${dataHint}: ${messageOf(cause)}. Move that data away`,
+          `Cannot use the table ${name} that is in ${dataHint}: ${messageOf(cause)}. Move that data away, or choose another --dir or --dynamodb-endpoint`,
           {
             cause,
           },
@@ -119,7 +119,7 @@ async function create(client: DynamoDBClient, name: string, properties: TablePro
   return table;
 }
 
-/** CloudFormation and the API name some things differently; backups have no meaning here. */
+/** Some names differ between CloudFormation and the API. Backups are left out. */
 function createTableInput(name: string, properties: TableProperties): CreateTableCommandInput {
   const { GlobalSecondaryIndexes, SSESpecification, StreamSpecification } = properties;
   return {
@@ -165,7 +165,8 @@ function assertSame(table: TableDescription, properties: TableProperties): void 
     throw new Error(`its key is ${keyOf(table.KeySchema)}, the template says ${keyOf(properties.KeySchema)}`);
   }
   const [has, wants] = [table.StreamSpecification?.StreamViewType, properties.StreamSpecification?.StreamViewType];
-  if (has !== wants) throw new Error(`its stream has ${has ?? 'nothing'}, the template says ${wants ?? 'nothing'}`);
+  if (has !== wants)
+    throw new Error(`the view type of its stream is ${has ?? 'none'}, the template says ${wants ?? 'none'}`);
 }
 
 /** Adds, replaces and removes indexes one by one, as DynamoDB allows it. */

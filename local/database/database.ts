@@ -1,4 +1,4 @@
-/** The database: starts it, creates its tables, deletes expired items. */
+/** Starts the database, creates its tables, and deletes expired items. */
 import { setInterval } from 'node:timers/promises';
 import { DescribeTableCommand, type DynamoDBClient, ResourceNotFoundException } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
@@ -74,7 +74,7 @@ export async function prepareTables(options: PrepareTablesOptions): Promise<Loca
       for (const table of tables) {
         await deleteExpiredItems(database.tables, table, Math.floor(Date.now() / 1000), stopping.signal).catch(
           (error: unknown) =>
-            report(`Cannot delete what expired in ${table.name}: ${messageOf(error)}; trying again in a minute`),
+            report(`Cannot delete expired items in ${table.name}: ${messageOf(error)}; trying again in a minute`),
         );
       }
     }
@@ -86,7 +86,7 @@ export async function prepareTables(options: PrepareTablesOptions): Promise<Loca
   return tables;
 }
 
-/** DynamoDB Local gives every access key tables of its own, and each function has its own key. */
+/** Each function has its own access key. Without `-sharedDb`, DynamoDB Local has separate tables for each access key. */
 async function assertShared({ endpoint }: Database, region: string, table: LocalTable | undefined): Promise<void> {
   const other = dynamoDbClients(endpoint, region, 'another');
   try {

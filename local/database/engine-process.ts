@@ -23,7 +23,7 @@ export interface EngineProcess {
 /**
  * Runs the engine on the folder's data, and returns when it answers.
  *
- * @throws Error with the engine's last words where it ends or does not answer.
+ * @throws Error with the engine's last line of output if it ends or does not answer.
  */
 export async function startEngineProcess(
   folder: DataFolder,

@@ -1,4 +1,4 @@
-/** The engine, restarted after a crash. */
+/** Starts the engine, and restarts it after a crash. */
 import type { DataFolder } from '../data-folder.ts';
 import { messageOf } from '../files.ts';
 import { pause } from '../pause.ts';
@@ -27,10 +27,10 @@ interface EngineOptions {
 }
 
 /**
- * Starts the embedded engine on the folder's data and returns when it answers. Should it die while it runs, it is
- * started again on the same port and data.
+ * Starts the embedded engine on the folder's data and returns when it answers. If it crashes later, it is started again
+ * on the same port and data.
  *
- * @throws Error where the port is taken, no engine is there, or it does not come up.
+ * @throws Error if the port is taken, no engine is installed, or it does not answer.
  */
 export async function startEngine({ folder, port, report }: EngineOptions): Promise<Engine> {
   let current = port === 0 ? await startOnFreePort(folder, report) : await startOnPort(folder, port, report);

@@ -6,10 +6,10 @@ import type { LocalTable } from './create-tables.ts';
 const MAX_AGE_SECONDS = 5 * 365 * 24 * 60 * 60;
 
 /**
- * Deletes the items of a table whose time has come, which the engine never does by itself.
+ * Deletes the expired items of a table, which the engine never does by itself.
  *
  * @param nowSeconds Unix seconds
- * @param signal breaks off between two items
+ * @param signal stops the work between two items
  * @returns how many were deleted.
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html
  */

@@ -1,4 +1,4 @@
-/** How far each shard was read, on disk. */
+/** Keeps on disk how far each shard was read. */
 import * as z from 'zod';
 import { readJsonFile, toJson, writeFileAtomically } from '../files.ts';
 
@@ -12,7 +12,7 @@ type ShardCheckpoint = Readonly<z.infer<typeof shardCheckpoint>>;
 
 const checkpointFile = z.object({ streamArn: z.string(), shards: z.record(z.string(), shardCheckpoint) });
 
-/** How far an event source mapping has come in a stream, shard by shard; on disk before the next batch is read. */
+/** How far an event source mapping has read each shard of a stream. It is on disk before the next batch is read. */
 export class Checkpoints {
   readonly #file: string;
   readonly #streamArn: string;

@@ -1,4 +1,4 @@
-/** The filters of event source mappings. */
+/** Applies the filters of event source mappings. */
 import * as z from 'zod';
 import { jsonOrUndefined } from '../json.ts';
 
@@ -33,7 +33,7 @@ function matches(pattern: Pattern, value: unknown): boolean {
   return Object.entries(pattern).every(([field, expected]) => {
     const actual = isObject(value) ? value[field] : undefined;
     if (!Array.isArray(expected)) return matches(expected, actual);
-    // A list in the record matches if one of its items does; a map is no leaf, so nothing but its absence matches.
+    // A list in the record matches if one of its items does. A map is not a leaf: only `exists: false` matches it.
     const leaves = Array.isArray(actual) ? actual : [actual];
     return expected.some((condition) => leaves.some((leaf) => isMet(condition, leaf)));
   });

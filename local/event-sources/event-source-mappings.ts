@@ -31,7 +31,7 @@ interface EventSourceMappings {
   /**
    * Delivers nothing more, and resolves when what runs is finished and its checkpoints are on disk.
    *
-   * @param abandon called where that takes longer than `graceMs`: it has to end the functions
+   * @param abandon called if that takes longer than `graceMs`; it must end the functions
    */
   stop(graceMs: number, abandon: () => void): Promise<void>;
 }
@@ -39,11 +39,11 @@ interface EventSourceMappings {
 /**
  * Starts to deliver the streams and queues of the template to its functions.
  *
- * @throws Error where a mapping names something that the stack has not.
+ * @throws Error if a mapping names something that is not in the stack.
  */
 export function startEventSourceMappings(options: EventSourceMappingsOptions): EventSourceMappings {
   const stopping = new AbortController();
-  // Each mapping has several, and Node warns of a leak from the eleventh on.
+  // Each mapping adds several listeners, and Node warns of a leak from the eleventh on.
   setMaxListeners(0, stopping.signal);
   const mappings = options.template.resources('AWS::Lambda::EventSourceMapping', mappingProperties);
   const runs = Array.from(mappings, ([logicalId, properties]) =>
@@ -62,7 +62,7 @@ export function startEventSourceMappings(options: EventSourceMappingsOptions): E
   };
 }
 
-/** Finds out what a mapping connects before any of them starts. */
+/** Looks up what a mapping connects, so that errors come before any mapping starts. @returns a function that runs it */
 function runOf(
   logicalId: string,
   properties: MappingProperties,
@@ -79,7 +79,7 @@ function runOf(
   const isTarget = ({ arn }: Invocable) => arn === FunctionName || arn.endsWith(`:function:${FunctionName}`);
   const target = find(FunctionName, [...options.functions.values()].find(isTarget));
   const queueOf = (arn: string) => [...queues.values()].find((queue) => queue.arn === arn);
-  // What Lambda does for a mapping it does in its function's name.
+  // Lambda works for a mapping with the permissions of its function.
   const authorize = (action: string, resourceArn: string) => options.authorize(target.logicalId, action, resourceArn);
   const common = { properties, target, region, signal, report };
 

@@ -1,16 +1,16 @@
-/** A stream's record as functions get it. */
+/** Makes the records that functions get from the engine's stream records. */
 import type { _Record, AttributeValue } from '@aws-sdk/client-dynamodb-streams';
 import * as z from 'zod';
 import { plainNumber } from './plain-number.ts';
 
-/** A record as Lambda hands it to functions, with what local mode itself has to know of it. */
+/** A record as Lambda hands it to functions, and its parts that local mode itself needs. */
 export interface LambdaRecord {
   readonly sequenceNumber: string;
   /** Unix milliseconds, to the second. */
   readonly createdAt: number;
   /** The record in the event, for JSON. */
   readonly event: Readonly<Record<string, unknown>>;
-  /** Of its JSON. */
+  /** The size of its JSON. */
   readonly bytes: number;
 }
 
@@ -66,7 +66,7 @@ function valueLikeDynamoDb(value: AttributeValue): AttributeValue {
   if (value.NS !== undefined) return { NS: value.NS.map(plainNumber) };
   if (value.M !== undefined) return { M: likeDynamoDb(value.M) };
   if (value.L !== undefined) return { L: value.L.map(valueLikeDynamoDb) };
-  // Of an empty map DynamoDB Local 3 leaves the type out (github.com/awslabs/amazon-dynamodb-local-samples/issues/37).
-  // It does so of an empty list too, which cannot be told from it.
+  // DynamoDB Local 3 leaves out the type of an empty map (github.com/awslabs/amazon-dynamodb-local-samples/issues/37), and
+  // that of an empty list. The two look the same, so both become a map.
   return Object.keys(value).length === 0 ? { M: {} } : value;
 }

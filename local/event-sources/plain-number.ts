@@ -1,4 +1,4 @@
-/** Numbers as DynamoDB gives them back. */
+/** Writes numbers as DynamoDB returns them. */
 
 const NUMBER = /^(?<sign>[+-]?)(?<whole>\d*)(?:\.(?<fraction>\d*))?(?:[eE](?<exponent>[+-]?\d+))?$/;
 

@@ -15,23 +15,23 @@ interface QueueMappingOptions {
   readonly properties: MappingProperties;
   readonly target: Invocable;
   readonly region: string;
-  /** Whether the function may do this. */
+  /** Throws if the function may not do this. */
   readonly authorize: (action: string, resourceArn: string) => Promise<void>;
   readonly signal: AbortSignal;
-  /** Waits for so long, though not longer than until `signal` aborts. */
+  /** Waits for `ms`, or until `signal` aborts. */
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly report: (line: string) => void;
 }
 
-/** Lambda starts with five concurrent batches of a standard queue. Here each one is a process: there are never more. */
+/** Lambda starts with five concurrent batches of a standard queue. Each takes a process here, so there are never more. */
 const MAX_INVOCATIONS = 5;
-/** Of the records as JSON; the rest is for the frame around them. */
+/** The limit for the records as JSON. 1 KB is left for the frame around them. */
 const MAX_BATCH_BYTES = MAX_EVENT_BYTES - 1024;
-/** Before a queue that could not be delivered is tried again. */
+/** The pause before a queue that could not be delivered is tried again. */
 const ERROR_PAUSE_MS = 1_000;
 
 /**
- * Delivers a queue to a function until `signal` says stop. An invocation starts as soon as messages wait, beside others
+ * Delivers a queue to a function until `signal` aborts. An invocation starts as soon as messages are visible, in parallel
  * up to the mapping's maximum concurrency. A message that the function does not process is delivered again after the
  * queue's visibility timeout.
  *
@@ -43,7 +43,7 @@ export async function runQueueMapping(options: QueueMappingOptions): Promise<voi
   const running = new Set<Promise<void>>();
   const recover = async (error: unknown) => {
     if (signal.aborted) return;
-    report(`Cannot deliver ${queue.name}: ${messageOf(error)}; trying again`);
+    report(`Cannot deliver messages of ${queue.name}: ${messageOf(error)}; trying again`);
     await wait(ERROR_PAUSE_MS, signal);
   };
   while (!signal.aborted) {

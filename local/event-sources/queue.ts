@@ -29,13 +29,13 @@ export interface QueueOptions {
   readonly visibilityTimeoutMs: number;
   /** The delay of a message that is sent without one. */
   readonly delayMs?: number;
-  /** Of a message's body; SQS's own limit if left out. */
+  /** The limit for a message's body; by default SQS's own. */
   readonly maxMessageBytes?: number;
   /** Where a message goes that was received `maxReceiveCount` times and not deleted. */
   readonly redrive?: { readonly deadLetterQueue: LocalQueue; readonly maxReceiveCount: number } | undefined;
   /** Unix milliseconds. */
   readonly now?: () => number;
-  /** Waits for so long, though not longer than until `signal` aborts. */
+  /** Waits for `ms`, or until `signal` aborts. */
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
@@ -65,7 +65,7 @@ export class LocalQueue {
   readonly #visible = new Set<Entry>();
   /** All other entries, in flight or delayed, sorted by `visibleAt`. */
   readonly #hidden: Entry[] = [];
-  /** End the waits for a visible message. */
+  /** Each ends one wait for a visible message. */
   readonly #wakers = new Set<() => void>();
 
   private constructor(options: QueueOptions) {
@@ -84,7 +84,7 @@ export class LocalQueue {
     await mkdir(options.dir, { recursive: true });
     const queue = new LocalQueue(options);
     for (const file of (await readdir(options.dir)).sort()) {
-      // A crash cut this write short.
+      // A crash interrupted this write.
       if (file.endsWith('.tmp')) await rm(join(options.dir, file));
       if (!file.endsWith('.json')) continue;
       const message = await readJsonFile(join(options.dir, file), storedMessage);
@@ -176,7 +176,7 @@ export class LocalQueue {
     const { redrive } = this.#options;
     const { messageId, body, sentAt, firstReceivedAt = this.#now(), receiveCount } = entry.message;
     if (redrive !== undefined && receiveCount >= redrive.maxReceiveCount) {
-      // With the id and the time it goes to the same file, if a crash repeats the move.
+      // It keeps id and time, so that a move that is repeated after a crash writes the same file.
       await redrive.deadLetterQueue.#put({ messageId, body, sentAt, receiveCount: 0 });
       await this.delete(messageId);
       return undefined;
@@ -220,7 +220,7 @@ export class LocalQueue {
     this.#hidden.splice(this.#countDueAt(entry.visibleAt), 0, entry);
   }
 
-  /** Makes the hidden entries visible whose time has come. */
+  /** Makes the hidden entries visible that are due. */
   #showDue(): void {
     for (const entry of this.#hidden.splice(0, this.#countDueAt(this.#now()))) this.#visible.add(entry);
   }
@@ -245,5 +245,5 @@ export class LocalQueue {
   }
 }
 
-/** As SQS states it and its clients check it: of the UTF-8 text, in hexadecimal digits. */
+/** The MD5 of the UTF-8 text in hexadecimal digits, which SQS answers and its clients check. */
 export const md5OfBody = (body: string) => createHash('md5').update(body).digest('hex');

@@ -1,4 +1,4 @@
-/** The template's queues. */
+/** Opens the template's queues. */
 import * as z from 'zod';
 import type { DataFolder } from '../data-folder.ts';
 import type { ResolvedTemplate } from '../stack/template.ts';
@@ -18,7 +18,7 @@ const queueProperties = z.object({
 /**
  * The template's queues by logical id, with the messages that they held when local mode ended.
  *
- * @param visibilityTimeoutMs in place of those of the template
+ * @param visibilityTimeoutMs replaces the visibility timeouts of the template
  */
 export async function openQueues(
   template: ResolvedTemplate,

@@ -28,7 +28,7 @@ interface Piece {
 
 /**
  * Delivers a batch to the function as Lambda does: it is retried as a whole, from the lowest failed record on, or in
- * halves, until every record is processed or given up. Returns early, with checkpoints set so far, when told to stop.
+ * halves, until every record is processed or given up. Returns early when `signal` aborts, with the checkpoints set so far.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
  */

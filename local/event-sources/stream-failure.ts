@@ -1,4 +1,4 @@
-/** The message for an on-failure destination. */
+/** Makes the message for an on-failure destination. */
 import { randomUUID } from 'node:crypto';
 import type { LambdaRecord } from './lambda-record.ts';
 

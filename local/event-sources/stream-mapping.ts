@@ -10,7 +10,7 @@ import { failureDocument } from './stream-failure.ts';
 import { followStream, type ShardConsumer } from './stream-reader.ts';
 
 const DEFAULT_BATCH_SIZE = 100;
-/** Less the frame around the records. */
+/** The limit for the records as JSON. 1 KB is left for the frame around them. */
 const MAX_BATCH_BYTES = MAX_EVENT_BYTES - 1024;
 
 interface StreamMappingOptions {
@@ -28,7 +28,7 @@ interface StreamMappingOptions {
   readonly report: (line: string) => void;
 }
 
-/** Delivers a table's stream to a function until `signal` says stop. */
+/** Delivers a table's stream to a function until `signal` aborts. */
 export async function runStreamMapping(options: StreamMappingOptions): Promise<void> {
   const { client, engineStreamArn, checkpointFile, timing, signal, report } = options;
   const checkpoints = await Checkpoints.load(checkpointFile, engineStreamArn);

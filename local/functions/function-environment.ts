@@ -2,7 +2,7 @@
 import { devNull } from 'node:os';
 import { SDK_WARNING_OFF } from '../database/dynamodb-clients.ts';
 
-/** What ties the functions to this machine, and nothing else does. */
+/** Everything that connects the functions to this machine. */
 export interface FunctionWiring {
   readonly region: string;
   readonly dynamoDbEndpoint: string;
@@ -10,7 +10,7 @@ export interface FunctionWiring {
   readonly awsApiOrigin: string;
   /** A file of certificates that are trusted besides the public ones. */
   readonly extraCaCertificates?: string;
-  /** Values in place of the template's; names that it does not set are left out. */
+  /** Values that replace the template's. A function gets only those whose names the template sets for it. */
   readonly overrides: Readonly<Record<string, string>>;
 }
 
@@ -27,8 +27,8 @@ interface FunctionEnvironmentOptions {
 }
 
 /**
- * The whole environment of a function: what the template gives it, what Lambda sets, and the local wiring. Nothing comes
- * from the shell that started local mode, so that a function cannot come to depend on it.
+ * The whole environment of a function: what the template gives it, what Lambda sets, and the local wiring. Only PATH and
+ * the region come from the shell that started local mode, so that a function cannot depend on that shell.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
  */
@@ -54,7 +54,7 @@ export function functionEnvironment(options: FunctionEnvironmentOptions): Record
     PATH: process.env['PATH'] ?? '',
     TZ: ':UTC',
 
-    // Of its own, so that a proxy in front of the engine knows who asks.
+    // Each function has its own key id, so that a proxy in front of the engine knows which function calls.
     AWS_ACCESS_KEY_ID: logicalId,
     AWS_SECRET_ACCESS_KEY: 'local',
     AWS_SESSION_TOKEN: 'local',
@@ -62,7 +62,7 @@ export function functionEnvironment(options: FunctionEnvironmentOptions): Record
     AWS_ENDPOINT_URL_EVENTBRIDGE: wiring.awsApiOrigin,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: wiring.awsApiOrigin,
     AWS_ENDPOINT_URL_SQS: wiring.awsApiOrigin,
-    // The developer's own profile has no say here.
+    // No AWS profile of the developer is read.
     AWS_CONFIG_FILE: devNull,
     AWS_SHARED_CREDENTIALS_FILE: devNull,
     ...(wiring.extraCaCertificates !== undefined && { NODE_EXTRA_CA_CERTS: wiring.extraCaCertificates }),

@@ -1,6 +1,6 @@
 /**
  * Runs in a process of its own, as Lambda's runtime does: loads one handler, then takes one invocation after another.
- * Plain Node runs it after the types are stripped, so it imports types only.
+ * Plain Node runs it after the types are stripped, so it imports only types from other files of the project.
  */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

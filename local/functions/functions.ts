@@ -1,4 +1,4 @@
-/** The template's functions. */
+/** Makes the template's functions, ready to be invoked. */
 import * as z from 'zod';
 import type { DataFolder } from '../data-folder.ts';
 import type { ResolvedTemplate } from '../stack/template.ts';
@@ -32,7 +32,7 @@ export interface FunctionsOptions {
 /**
  * The template's functions by ARN, ready to be invoked; a process is started when there is something to do.
  *
- * @throws Error where a bundle is missing, or where an override names a variable that no function has.
+ * @throws Error if a bundle is missing, or if an override names a variable that no function has.
  */
 export function createFunctions(options: FunctionsOptions): Map<string, LocalFunction> {
   const { template, assetDirectories, folder, wiring, report } = options;

@@ -6,7 +6,7 @@ import { type WorkerError, WorkerProcess } from './worker-process.ts';
 /** Most processes of one function at a time, so that a burst does not take the whole machine. */
 const MAX_PROCESSES = 10;
 
-/** Lambda's quota for a synchronous invocation; it counts the event, so the base64 of a body. */
+/** Lambda's quota for the event of a synchronous invocation. It counts a body in base64. */
 export const MAX_EVENT_BYTES = 6 * 1024 * 1024;
 
 /** The function failed: it threw, crashed, or ran out of time. */
@@ -65,7 +65,7 @@ export class LocalFunction implements Invocable {
   readonly #limit: number;
   readonly #idle: WorkerProcess[] = [];
   readonly #busy = new Set<WorkerProcess>();
-  /** The last lines of a process may arrive after its answer. */
+  /** The last invocation of each process, for its log lines: some arrive after the answer. */
   readonly #lastRequestId = new WeakMap<WorkerProcess, string>();
   readonly #waiting: (() => void)[] = [];
   #running = 0;
@@ -147,7 +147,7 @@ export class LocalFunction implements Invocable {
   }
 
   #takeWorker(requestId: string): WorkerProcess {
-    // The one used last has the warmest memory. An idle one may have died.
+    // The process that was used last is the warmest. An idle process may have ended.
     let worker = this.#idle.pop();
     while (worker !== undefined && !worker.usable) worker = this.#idle.pop();
     worker ??= this.#startWorker();

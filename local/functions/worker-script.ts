@@ -1,9 +1,9 @@
-/** Scripts for plain Node. */
+/** Writes TypeScript scripts as JavaScript for plain Node. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { transformSync } from 'esbuild';
 
-/** Without types, by source: each is transformed once per process. */
+/** The scripts without their types, by source URL. Each is transformed once per process. */
 const scripts = new Map<string, string>();
 
 /** Takes the types out of a script, so that a process starts on it without a TypeScript loader. */

@@ -23,7 +23,7 @@ const USERS: Readonly<Record<string, User>> = {
 
 /** The settings of a stack whose console these users may open, except the stranger. */
 export const SIGN_IN_SETTINGS = {
-  // Local mode puts its own provider in its place.
+  // Local mode replaces it with its own provider.
   consoleIssuer: 'https://openid.example.com',
   consoleClientId: CLIENT_ID,
   consoleReaders: '@example.com',
@@ -32,7 +32,7 @@ export const SIGN_IN_SETTINGS = {
 
 export interface OpenIdProvider {
   readonly issuer: string;
-  /** What it signs tokens with, as a JWK. */
+  /** The key that signs tokens, as a JWK. */
   readonly signingKey: Readonly<Record<string, unknown>>;
   /** Starts to sign people in to the console at this address. */
   serve(consoleUrl: string): Promise<void>;
@@ -51,7 +51,7 @@ export async function startOpenIdProvider(port: number): Promise<OpenIdProvider>
     issuer,
     signingKey,
     async serve(consoleUrl) {
-      // It takes longer to load than the rest of local mode.
+      // This package takes longer to load than the rest of local mode.
       const { default: OidcProvider } = await import('oidc-provider');
       const provider = new OidcProvider(
         issuer,
@@ -93,7 +93,7 @@ function configuration(consoleUrl: string, signingKey: object, provider: () => P
     jwks: { keys: [signingKey] },
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['groups'] },
     scopes: ['openid', 'email', 'profile'],
-    // As most providers do: what the scopes name is in the ID token.
+    // Puts the claims of the scopes into the ID token, as most providers do.
     conformIdTokenClaims: false,
     clientBasedCORS: (_: Context, from: string) => from === origin,
     cookies: { keys: ['local'] },
@@ -103,7 +103,7 @@ function configuration(consoleUrl: string, signingKey: object, provider: () => P
     },
     findAccount: (_: Context, id: string) => ({ accountId: id, claims: () => ({ sub: id, ...USERS[id] }) }),
     interactions: { url: (_: Context, { uid }: { uid: string }) => `/sign-in/${uid}` },
-    // Nobody is asked what the console may know.
+    // Grants the scopes without a consent page.
     async loadExistingGrant({ oidc }: Context) {
       const grant = new (provider().Grant)({
         clientId: oidc.client?.clientId ?? '',

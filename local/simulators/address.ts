@@ -1,4 +1,4 @@
-/** Addresses that the providers accept. */
+/** Checks addresses as the providers do. */
 const ATOM = /[\w!#$%&'*+/=?^`{|}~-]+/.source;
 const QUOTED = /"(?:[ !#-[\]-~]|\\[ -~])*"/.source;
 const LABEL = /[^\s"(),.:;<>@[\\\]]+/.source;
@@ -7,8 +7,8 @@ const MAILBOX = new RegExp(`^(?:${ATOM}(?:\\.${ATOM})*|${QUOTED})@${LABEL}(?:\\.
 const MAX_CHARS = 254;
 
 /**
- * Whether `address` is a mailbox of RFC 5321 with a domain name. `a..b@example.jp`, such as Japanese carriers gave
- * out, is none, and `"a..b"@example.jp` is one: so it is with SendGrid, which takes no address at `[192.0.2.1]` either
+ * Whether `address` is a mailbox of RFC 5321 with a domain name. Like SendGrid, this accepts `"a..b"@example.jp`, and refuses
+ * `a..b@example.jp`, which Japanese carriers used to assign, and addresses at `[192.0.2.1]`
  * (https://support.sendgrid.kke.co.jp/hc/ja/articles/360000019762).
  */
 export function isMailbox(address: string): boolean {

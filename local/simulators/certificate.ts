@@ -1,7 +1,7 @@
-/** TLS on this machine. */
+/** Issues a TLS certificate for this machine. */
 import { KeyObject, webcrypto } from 'node:crypto';
 
-/** A certificate for this machine and what verifies it, all PEM. */
+/** A certificate for this machine, its key, and the certificate that verifies it, all in PEM. */
 export interface LocalCertificate {
   /** The authority's certificate: what a client trusts (`NODE_EXTRA_CA_CERTS`, or `ca` of a TLS option). */
   readonly ca: string;

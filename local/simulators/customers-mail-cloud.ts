@@ -1,4 +1,4 @@
-/** Customers Mail Cloud, simulated. */
+/** The simulator of Customers Mail Cloud. */
 import { once } from 'node:events';
 import * as z from 'zod';
 import { listen } from '../ports.ts';
@@ -25,9 +25,9 @@ export interface CustomersMailCloudSimulatorOptions
   readonly serverComposition?: string;
   /** The account's, an IANA name; `Asia/Tokyo` unless given. */
   readonly timeZone?: string;
-  /** Keeps what is pending whenever it changes, so that a simulator that is killed loses nothing that it took. */
+  /** Stores the pending events whenever they change, so that a simulator that is killed loses no event. */
   readonly keep?: (pending: readonly Pending<CustomersMailCloudEvent>[]) => void;
-  /** Takes a line for a person to read when the webhook did not take a post. */
+  /** Gets a line for a person to read when the webhook did not accept a post. */
   readonly report?: (line: string) => void;
 }
 
@@ -39,7 +39,7 @@ export interface CustomersMailCloudSimulator {
   pending(): readonly Pending<CustomersMailCloudEvent>[];
   /** Adds the pending events of another simulator; overdue ones are posted at once. */
   restore(pending: readonly Pending<CustomersMailCloudEvent>[]): void;
-  /** How many events the webhook did not take. */
+  /** How many events the webhook did not accept. */
   lost(): number;
   /** Resolves once no event is pending. */
   idle(): Promise<void>;
@@ -53,11 +53,11 @@ export const customersMailCloudPendingSchema = z.array(
 );
 
 /**
- * Starts a server that takes mail as Customers Mail Cloud does, delivers none of it, and posts what became of it
- * (simulated-outcome.ts says what does). A post that is not answered with 2xx is lost: whether the real one repeats it is not
+ * Starts a server that accepts mail as Customers Mail Cloud does, delivers none of it, and posts the events of an outcome
+ * (see simulated-outcome.ts). A post that is not answered with 2xx is lost: whether the real one repeats it is not
  * documented.
  *
- * @throws Error where the port cannot be had
+ * @throws Error if the port cannot be used
  */
 export async function startCustomersMailCloudSimulator(
   options: CustomersMailCloudSimulatorOptions,

@@ -1,4 +1,4 @@
-/** Events on their way to a webhook. */
+/** Posts events to a webhook when they are due, and posts refused ones again if the provider does so. */
 
 import * as z from 'zod';
 import { counted } from '../counted.ts';
@@ -26,15 +26,15 @@ export const pendingSchema = <Event extends z.ZodType>(event: Event) =>
 export interface OutboxOptions<Event> {
   /** Divides events that are due at the same time into posts; both in order. */
   readonly split: (events: readonly Pending<Event>[]) => readonly (readonly Pending<Event>[])[];
-  /** Sends one post. Resolves with undefined where the webhook took it, else with what went wrong. */
+  /** Sends one post. Resolves with undefined if the webhook accepted it, otherwise with what went wrong. */
   readonly post: (events: readonly Event[], signal: AbortSignal) => Promise<string | undefined>;
-  /** How long to wait before an event that was not taken is posted again, in milliseconds; undefined to give it up. */
+  /** How long to wait before an event that was not accepted is posted again, in milliseconds; undefined to give it up. */
   readonly retryAfterMs: (refused: Pending<Event>, nowMs: number) => number | undefined;
-  /** Takes one line for a person to read about each post that was not taken. */
+  /** Gets one line for a person to read about each post that was not accepted. */
   readonly report: (line: string) => void;
   /**
-   * Keeps what is pending, before `add` returns and whenever it changes: a provider loses nothing that it took. Where it
-   * throws, `add` does too, and adds nothing; later it is reported.
+   * Stores the pending events, before `add` returns and whenever they change. If it throws in `add`, then `add` throws and
+   * adds nothing. If it throws later, the error is reported.
    */
   readonly keep?: ((pending: readonly Pending<Event>[]) => void) | undefined;
 }
@@ -44,7 +44,7 @@ export class Outbox<Event> {
   readonly #options: OutboxOptions<Event>;
   readonly #closing = new AbortController();
   #waiting: readonly Pending<Event>[] = [];
-  /** Taken from `#waiting`, and neither taken by the webhook nor refused yet. */
+  /** Being posted: no longer in `#waiting`, and neither accepted nor refused yet. */
   #leaving: readonly Pending<Event>[] = [];
   #timer: NodeJS.Timeout | undefined;
   #run: Promise<void> | undefined;
@@ -86,7 +86,7 @@ export class Outbox<Event> {
     });
   }
 
-  /** Stops at once. A post under way is broken off and stays pending: it may arrive again after a restart. */
+  /** Stops at once. A post that is being sent is aborted and stays pending, so it may arrive twice. */
   async close(): Promise<void> {
     this.#closing.abort();
     clearTimeout(this.#timer);
@@ -135,7 +135,7 @@ export class Outbox<Event> {
     try {
       this.#options.keep?.(this.pending);
     } catch (error) {
-      this.#options.report(`Cannot keep what waits to be posted: ${messageOf(error)}`);
+      this.#options.report(`Cannot store the events that wait to be posted: ${messageOf(error)}`);
     }
   }
 

@@ -22,12 +22,12 @@ interface PostTargets {
   readonly privateKey: KeyObject;
   /** Undefined if the stack does not receive the provider's webhook. */
   readonly sendGridWebhookUrl: string | undefined;
-  /** Put into the body, in place of any other. */
+  /** It replaces any api_key in the body. */
   readonly apiKey: string;
   readonly customersMailCloudWebhookUrl: string | undefined;
 }
 
-/** Posts to a webhook any body, signed as SendGrid does or with Customers Mail Cloud's `api_key`. */
+/** Posts any body to a webhook, signed as SendGrid does or with Customers Mail Cloud's `api_key`. */
 export async function postSample(post: SamplePost, targets: PostTargets): Promise<PostAnswer> {
   const { provider, contentType } = post;
   const sendGrid = provider === 'sendgrid';

@@ -1,4 +1,4 @@
-/** SendGrid, simulated. */
+/** The simulator of SendGrid. */
 import { type KeyObject, randomBytes } from 'node:crypto';
 import * as z from 'zod';
 import { closeServer, listen, originOf } from '../ports.ts';
@@ -26,19 +26,19 @@ export interface SendGridSimulatorOptions {
   readonly delayMs: number;
   /** Before a refused post is repeated, 1 s by default; each further wait is twice as long, up to a minute. */
   readonly firstRetryMs?: number;
-  /** Keeps what is pending whenever it changes, so that a simulator that is killed loses nothing that it took. */
+  /** Stores the pending events whenever they change, so that a simulator that is killed loses no event. */
   readonly keep?: (pending: readonly Pending<SendGridEvent>[]) => void;
-  /** Takes a line for a person to read when the webhook did not take a post. */
+  /** Gets a line for a person to read when the webhook did not accept a post. */
   readonly report?: (line: string) => void;
 }
 
-/** A Mail Send API with its Event Webhooks, and what sets them up, on this machine. */
+/** A Mail Send API with its Event Webhooks, and the API that sets them up, on this machine. */
 export interface SendGridSimulator {
   /** The base URL for SendGrid's client, without a slash at its end. */
   readonly url: string;
   /** The events that wait to be posted or to be posted again; after `close()`, what to start the next one with. */
   pending(): readonly Pending<SendGridEvent>[];
-  /** Adds what another simulator left over; what is overdue is posted at once. */
+  /** Adds the pending events of another simulator; overdue ones are posted at once. */
   restore(pending: readonly Pending<SendGridEvent>[]): void;
   /** Resolves once no event is pending. */
   idle(): Promise<void>;
@@ -49,7 +49,7 @@ export interface SendGridSimulator {
 /** Reads {@link SendGridSimulator.pending} back from JSON. */
 export const sendGridPendingSchema = z.array(pendingSchema(z.record(z.string(), z.unknown())));
 
-/** The suppression list onto which an address comes. */
+/** The suppression list to which an outcome adds the address. */
 const LISTS: Partial<Record<SimulatedOutcome, string>> = { bounce: 'bounces', complaint: 'spam_reports' };
 
 const FIRST_RETRY_MS = 1_000;
@@ -57,10 +57,10 @@ const MAX_RETRY_MS = 60_000;
 const GIVE_UP_AFTER_MS = 24 * 3_600_000;
 
 /**
- * Starts a server that takes mail as SendGrid's Mail Send API does, delivers none of it, and posts signed events about
- * what became of it (simulated-outcome.ts says what does). A post that is not answered with 2xx is repeated for 24 hours.
+ * Starts a server that accepts mail as SendGrid's Mail Send API does, delivers none of it, and posts the signed events of an
+ * outcome (see simulated-outcome.ts). A post that is not answered with 2xx is repeated for 24 hours.
  *
- * @throws Error where the port cannot be had
+ * @throws Error if the port cannot be used
  */
 export async function startSendGridSimulator(options: SendGridSimulatorOptions): Promise<SendGridSimulator> {
   const { apiKey, privateKey, webhookUrl, delayMs, firstRetryMs = FIRST_RETRY_MS } = options;
@@ -75,7 +75,7 @@ export async function startSendGridSimulator(options: SendGridSimulatorOptions):
   ) => postToWebhook(url, eventPost(events, webhook?.signed ? webhook.privateKey : undefined, Date.now()), signal);
   const outbox = new Outbox<SendGridEvent>({
     split: splitBySize,
-    // What one webhook refuses goes to all of them again: duplicates are usual.
+    // After a refusal by one webhook, all of them get the post again. Receivers must expect duplicates.
     post: async (events, signal) => {
       for (const webhook of webhooks.list().filter(({ settings }) => settings.enabled)) {
         const wanted = events.filter(({ event }) => wants(webhook, event));
@@ -94,7 +94,7 @@ export async function startSendGridSimulator(options: SendGridSimulatorOptions):
     const refusal = await postAs(webhook, url, events, closing.signal);
     if (refusal !== undefined) report(`test post: ${refusal}`);
   };
-  // Since the start: by list, when an address came onto it. Unlike SendGrid it sends to these addresses all the same.
+  // For each suppression list, its addresses and when each was added. Unlike SendGrid, the simulator still sends to them.
   const suppressed = new Map(
     ['bounces', 'spam_reports', 'invalid_emails'].map((list) => [list, new Map<string, number>()]),
   );

@@ -1,4 +1,4 @@
-/** Outcomes of simulated mails. */
+/** Decides the outcome of a simulated mail by its recipient. */
 const NAMED_OUTCOMES = ['bounce', 'blocked', 'dropped', 'deferred', 'complaint'] as const;
 
 /**

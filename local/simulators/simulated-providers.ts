@@ -1,4 +1,4 @@
-/** Both simulators, and their files. */
+/** Starts both simulators with their secrets, and keeps their pending events on disk. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
 import * as z from 'zod';
@@ -46,13 +46,13 @@ export interface SimulatedProviders {
   readonly customersMailCloud: CustomersMailCloudSimulator;
   /** Such as `smtp://127.0.0.1:8790`; it wants STARTTLS. */
   readonly smtpUrl: string;
-  /** A file with the certificate of the authority that vouches for the SMTP server. */
+  /** A file with the certificate of the authority that issued the SMTP server's certificate. */
   readonly caFile: string;
-  /** Posts what a person made up to a webhook, as its provider would. */
+  /** Posts a body that a person wrote to a webhook, as its provider would. */
   post(post: SamplePost): Promise<PostAnswer>;
   /**
-   * Posts what was pending when local mode ended. Once the webhooks answer, and before any mail is taken over: Customers
-   * Mail Cloud posts nothing twice.
+   * Posts the events that were pending when local mode ended. Call it only when the webhooks answer: Customers Mail Cloud's
+   * simulator posts nothing twice.
    */
   resume(): void;
   /** Posts nothing more, and keeps what has not been posted for the next start. */
@@ -126,7 +126,7 @@ export async function startSimulatedProviders(options: SimulatedProvidersOptions
   };
 }
 
-/** The events that a simulator has not posted, on disk; those of the last run among them until they are taken. */
+/** Keeps the pending events of a simulator on disk, together with those of the last run until `take` returns them. */
 async function keptEvents<Event>(file: string, schema: z.ZodType<Event[]>) {
   let left: readonly Event[] = (await readJsonFile(file, schema)) ?? [];
   return {
@@ -150,7 +150,7 @@ const firstWebhookSecret = (publicKey: string) => ({
   customersMailCloud: { apiKeys: [random(24)], basic: [], bearerTokens: [] },
 });
 
-/** SendGrid's keys have this form. The port comes with the simulator. */
+/** The API key has the form of SendGrid's keys. The port is set when the simulator has started. */
 const firstSenderSecret = () => ({
   sendgridApiKey: `SG.${random(16)}.${random(32)}`,
   customersMailCloudSmtp: { host: 'localhost', port: 0, user: 'local', password: random(16) },

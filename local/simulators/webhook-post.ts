@@ -13,11 +13,11 @@ export interface WebhookPost {
 const TIMEOUT_MS = 10_000;
 
 /**
- * Posts to a webhook the way the providers do: any 2xx is success, a redirect is not followed, and an answer that takes
- * too long is none. Never rejects.
+ * Posts to a webhook the way the providers do: any 2xx is success, a redirect is not followed, and a late answer does not
+ * count. Never rejects.
  *
  * @param url an `http:` address
- * @returns undefined where the webhook took it, else what went wrong (`webhook answered 401`), and nothing of the mail
+ * @returns undefined if the webhook accepted it, otherwise what went wrong, such as `webhook answered 401`, without mail data
  */
 export function postToWebhook(
   url: string,

@@ -1,4 +1,4 @@
-/** CloudFormation's intrinsic functions, as far as the stack uses them. */
+/** Resolves CloudFormation's intrinsic functions, as far as the stack uses them. */
 import * as z from 'zod';
 
 /** What references in a template stand for. */
@@ -17,7 +17,7 @@ const select = z.tuple([z.coerce.number(), z.array(z.string())]);
  * Replaces CloudFormation's intrinsic functions in a part of a template by their values.
  *
  * @param path where `node` stands, such as `Mail.StreamSpecification`, for errors
- * @throws Error that names the path where a function or a reference is not known.
+ * @throws Error that names the path if a function or a reference is not known.
  * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
  */
 export function resolveIntrinsics(node: unknown, path: string, references: References): unknown {

@@ -1,4 +1,4 @@
-/** Permissions to call functions from outside. */
+/** Reads the permissions to call functions from outside. */
 import * as z from 'zod';
 import type { ResolvedTemplate } from './template.ts';
 

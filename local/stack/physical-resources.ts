@@ -1,11 +1,11 @@
-/** Names and ARNs on this machine. */
+/** The names, ARNs and addresses of the stack's resources on this machine. */
 import * as z from 'zod';
 import { type PhysicalResource, ResolvedTemplate, type Template } from './template.ts';
 
-/** AWS's own convention for an account that is none. */
+/** AWS's own convention for a fictitious account. */
 export const LOCAL_ACCOUNT = '000000000000';
 
-/** Where the local stack stands, and where its parts answer. */
+/** The names of the local stack, and the addresses of its servers. */
 export interface LocalStack {
   readonly stackName: string;
   /** In the stack's id; stable for one data folder. */
@@ -17,7 +17,7 @@ export interface LocalStack {
   readonly awsApiOrigin: string;
 }
 
-/** A template with what its references stand for on this machine. */
+/** Resolves the references of a template to names and addresses on this machine. */
 export function resolveTemplate(template: Template, stack: LocalStack): ResolvedTemplate {
   return new ResolvedTemplate(template, physicalResources(template, stack), pseudoParameters(stack));
 }

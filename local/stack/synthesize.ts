@@ -1,4 +1,4 @@
-/** Synthesizes, and reads a cloud assembly. */
+/** Synthesizes the stack, and reads a cloud assembly. */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -33,7 +33,7 @@ interface SynthesizeOptions {
 /**
  * Runs the CDK app in a process of its own, without the CDK's command line, and reads what it made.
  *
- * @throws Error with what the app printed where it failed.
+ * @throws Error with the output of the app if it failed.
  */
 export async function synthesize(options: SynthesizeOptions): Promise<SynthesizedStack> {
   const { outDir, context = {}, signal } = options;
@@ -61,22 +61,21 @@ export async function synthesize(options: SynthesizeOptions): Promise<Synthesize
   signal?.throwIfAborted();
   if (code !== 0)
     throw new Error(`Cannot synthesize the stack: ${APP} ended with ${code}\n${output}${errors}`.trimEnd());
-  // The bundles are CommonJS, as the runtime takes them without a package.json; ours above them says otherwise.
+  // Lambda loads the bundles as CommonJS, as they have no package.json. Here the project's would apply, which says ESM.
   await writeFile(join(outDir, 'package.json'), '{"type":"commonjs"}\n');
   return readAssembly(outDir);
 }
 
 const textOf = async (stream: Readable | null) => (stream === null ? '' : text(stream));
 
-/** All that the assembly is made of; packages by their lock. */
+/** Everything that the assembly is made from. package-lock.json stands for the packages. */
 const SOURCES = [APP, 'lib', 'lambda', 'console', 'cdk.json', 'package.json', 'package-lock.json'];
 const FINGERPRINT_FILE = 'fingerprint';
 
 /**
- * The same as `synthesize`, unless the assembly in the folder was made of the same sources: then
- * that one.
+ * Reads the assembly in the folder if it was made from the same sources. Otherwise synthesizes it.
  *
- * @param whenAnew called where it has to be made, which takes seconds
+ * @param whenAnew called before it is synthesized, which takes seconds
  */
 export async function synthesizeIfChanged(options: SynthesizeOptions, whenAnew: () => void): Promise<SynthesizedStack> {
   const fingerprint = await fingerprintOf(options.context ?? {});
@@ -85,7 +84,7 @@ export async function synthesizeIfChanged(options: SynthesizeOptions, whenAnew: 
   if (made === fingerprint) return readAssembly(options.outDir);
   whenAnew();
   const stack = await synthesize(options);
-  // Last: an assembly that is not whole has none.
+  // Written last, so that an incomplete assembly has no fingerprint.
   await writeFile(file, fingerprint);
   return stack;
 }
@@ -130,7 +129,7 @@ const assetManifest = z.object({
 /**
  * Reads a cloud assembly: the folder that an app's synthesis leaves.
  *
- * @throws Error where it has not exactly one stack.
+ * @throws Error if it does not have exactly one stack.
  */
 export async function readAssembly(dir: string): Promise<SynthesizedStack> {
   const { artifacts } = await readExisting(join(dir, 'manifest.json'), manifest);

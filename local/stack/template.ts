@@ -18,12 +18,12 @@ export interface PhysicalResource {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** A template whose references have the values of this machine. */
+/** A template whose references stand for names and addresses on this machine. */
 export class ResolvedTemplate {
   readonly #template: Template;
   readonly #references: References;
 
-  /** @param pseudoParameters `AWS::Region` and its kind, by name */
+  /** @param pseudoParameters such as `AWS::Region`, by name */
   constructor(
     template: Template,
     physical: ReadonlyMap<string, PhysicalResource>,

@@ -1,4 +1,4 @@
-/** The answer of a function as an object with status, headers and body, and the HTTP answer made from it. */
+/** Makes an HTTP answer from a function's answer that is an object with status, headers and body. */
 import * as z from 'zod';
 import type { HttpAnswer } from '../http.ts';
 

@@ -1,11 +1,11 @@
-/** The events and answers of function URLs. */
+/** Makes the events of function URLs, and HTTP answers from what functions return. */
 import { randomUUID } from 'node:crypto';
 import type { LambdaFunctionURLEvent } from 'aws-lambda';
 import { type HttpAnswer, type HttpRequest, header, jsonAnswer } from '../http.ts';
 import { answerInParts, httpAnswer } from './answer-in-parts.ts';
 
 interface FunctionUrlRequest {
-  /** Its path as the function is to see it. */
+  /** With the path that the function sees. */
   readonly request: HttpRequest;
   readonly region: string;
   /** The first part of the domain. */
@@ -14,8 +14,8 @@ interface FunctionUrlRequest {
 }
 
 /**
- * The event that a function URL hands to its function: payload format 2.0, without the query and cookies, which no function
- * of the stack reads.
+ * The event that a function URL hands to its function: payload format 2.0, without `queryStringParameters` and `cookies`,
+ * which no function of the stack reads.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
  */
@@ -52,7 +52,7 @@ export function functionUrlEvent({ request, region, urlId, now }: FunctionUrlReq
   };
 }
 
-/** The HTTP answer: made from an object with a status code, or any other value as a JSON body with status 200. */
+/** An object with a status code becomes the answer itself. Any other value becomes a JSON body with status 200. */
 export function functionUrlAnswer(payload: unknown, requestId: string): HttpAnswer {
   const id = ['x-amzn-RequestId', requestId] as const;
   const isStructured = typeof payload === 'object' && payload !== null && 'statusCode' in payload;

@@ -1,4 +1,4 @@
-/** Serves HTTP APIs, with what their JWT authorizers do. */
+/** Serves HTTP APIs with their JWT authorizers. */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { createRemoteJWKSet, type JWTPayload, jwtVerify } from 'jose';
 import * as z from 'zod';
@@ -33,7 +33,7 @@ interface HttpApiOptions {
   readonly region: string;
   readonly functions: ReadonlyMap<string, Invocable>;
   readonly permissions: Permissions;
-  /** In place of the issuers of the template. */
+  /** Replaces the issuers of the template. */
   readonly issuer: string;
 }
 
@@ -106,7 +106,7 @@ async function invoke(target: Invocable, event: APIGatewayProxyEventV2): Promise
   }
 }
 
-/** Gives the claims of a token as an authorizer passes them on, or null where it refuses the token. */
+/** @returns a function that returns the claims of a token as an authorizer passes them on, or null if it refuses the token */
 function jwtAuthorizer(
   issuer: string,
   audience: string[],

@@ -1,4 +1,4 @@
-/** Serves REST APIs as the stack has them: paths right below a stage, whose method ANY calls a function. */
+/** Serves REST APIs with paths directly below a stage, whose method ANY calls a function. The stack has no others. */
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import { FunctionError, type Invocable, MAX_EVENT_BYTES, ThrottledError } from '../functions/local-function.ts';
@@ -93,7 +93,7 @@ async function invoke(target: Invocable, request: HttpRequest, path: string): Pr
   }
   try {
     const { payload } = await target.invoke(event, 'refuse');
-    // API Gateway takes nothing else for an answer.
+    // API Gateway accepts no other fields.
     const answer = answerInParts.strict().safeParse(payload);
     if (!answer.success) return BAD_GATEWAY;
     const headers = Object.entries(answer.data.headers ?? {});
@@ -115,7 +115,7 @@ function restApiEvent({ method, headers, body }: HttpRequest, path: string) {
   return {
     path,
     httpMethod: method,
-    // Names as they were sent; of several values the last one.
+    // Names as they were sent. The last one of several values counts.
     headers: Object.fromEntries(headers),
     requestContext: { requestId: randomUUID() },
     body: body.length === 0 ? null : body.toString('base64'),

@@ -53,7 +53,7 @@ describePage('what comes late', () => {
       return (await before.count()) > 0 ? true : undefined;
     });
     await before.click();
-    await page.getByRole('region', { name: 'One bounce' }).waitFor();
+    await page.getByRole('region', { name: 'Bounce details' }).waitFor();
     const place = await before.boundingBox();
     expect(await stack().postSendGrid([failure('late', START_MS - DAY_MS + 60_000)])).toMatchObject({ status: 200 });
     await inTwoPolls(page, '/api/bounces', () => page.getByRole('link', { name: 'late@example.jp' }).waitFor());
@@ -112,7 +112,7 @@ describePage('what comes late', () => {
 describePage('what comes at once', () => {
   const { stack, open } = consoleUnderTest(browser);
 
-  test('a thousand rows between two polls leave no gap', async () => {
+  test('rows of three pages between two polls leave no gap', async () => {
     await writeBounces(
       stack(),
       Array.from({ length: 120 }, (_, n) => bounceOf(`row-${n}`, START_MS - n * 1_000)),
@@ -129,17 +129,17 @@ describePage('what comes at once', () => {
     });
     await until('a poll', async () => held[0]);
     const before = await count(page);
-    const rows = Array.from({ length: 1_000 }, (_, n) => bounceOf(`burst-${n}`, START_MS + 1_000 + n));
+    const rows = Array.from({ length: 300 }, (_, n) => bounceOf(`burst-${n}`, START_MS + 1_000 + n));
     await writeBounces(stack(), rows);
     holds = false;
     for (const goOn of held) goOn();
-    await page.getByText('burst-999@example.jp').waitFor();
-    await until('all of them', async () => ((await count(page)) === before + 1_000 ? true : undefined));
+    await page.getByText('burst-299@example.jp').waitFor();
+    await until('all of them', async () => ((await count(page)) === before + 300 ? true : undefined));
     const download = page.waitForEvent('download');
     await page.getByRole('button', { name: 'CSV' }).click();
     const exported = await readFile(await (await download).path(), 'utf8');
     const found = Array.from(exported.matchAll(/"(burst-\d+)@/g), ([, id]) => id);
-    expect(found).toEqual(Array.from({ length: 1_000 }, (_, n) => `burst-${999 - n}`));
+    expect(found).toEqual(Array.from({ length: 300 }, (_, n) => `burst-${299 - n}`));
   });
 });
 
@@ -148,7 +148,7 @@ describePage('a tab that nobody sees', () => {
 
   test('asks nothing, and catches up when it is seen again', async () => {
     const { page, requests } = await open('#/bounces');
-    await page.getByText('Nothing went wrong in this time.').waitFor();
+    await page.getByText('No failures in this period.').waitFor();
     const asked = () => requests.filter(({ path }) => path === '/api/bounces').length;
     // From the next poll on, the page's timers are ours.
     await page.clock.install();

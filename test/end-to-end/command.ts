@@ -49,7 +49,7 @@ export async function ranHere(
   outputsFile: string,
   file: string,
   args: readonly string[] = [],
-  { environment = {} }: { environment?: Record<string, string> } = {},
+  { folder = 'bin', environment = {} }: { folder?: 'bin' | 'examples'; environment?: Record<string, string> } = {},
 ): Promise<Ran> {
   const printed = { log: '', error: '' };
   const spies = (['log', 'error'] as const).map((name) =>
@@ -63,7 +63,7 @@ export async function ranHere(
   process.argv = [process.execPath, file, '--outputs', outputsFile, ...args];
   try {
     // With another query it is another module, which runs again.
-    await import(`${ROOT}/bin/${file}.ts?run=${++runs}`);
+    await import(`${ROOT}/${folder}/${file}.ts?run=${++runs}`);
     return { stdout: printed.log, stderr: printed.error, status: Number(process.exitCode ?? 0) };
   } finally {
     process.argv = argv;

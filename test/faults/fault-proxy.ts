@@ -10,6 +10,8 @@ export interface StorageCall {
   readonly action: string;
   /** The access key id: in local mode the logical id of the function that calls. */
   readonly caller: string;
+  /** The SDK's id of the command. Its retries have the same. */
+  readonly invocation: string;
   readonly body: Record<string, unknown>;
 }
 
@@ -253,6 +255,7 @@ function readCall(incoming: IncomingMessage, bytes: Buffer, number: number): Sto
     number,
     action: String(incoming.headers['x-amz-target']).split('.')[1] ?? '',
     caller: /Credential=([^/]+)/.exec(incoming.headers.authorization ?? '')?.[1] ?? '',
+    invocation: String(incoming.headers['amz-sdk-invocation-id']),
     body: JSON.parse(bytes.toString() || '{}'),
   };
 }

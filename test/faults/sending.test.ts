@@ -11,7 +11,7 @@ import { sendingVerdict } from './sending-verdict.ts';
 import { withStorage } from './with-storage.ts';
 
 /** Most of a case is waiting; but each rig starts two processes. */
-const RIGS = 6;
+const RIGS = 4;
 
 const storage = withStorage();
 let senders: Senders | undefined;
@@ -44,7 +44,7 @@ describe('a mail is handed over once, and logged, and its item comes to an end,'
   });
 
   test('in random schedules', async () => {
-    const seeds = Array.from({ length: 8 }, (_, n) => n);
+    const seeds = Array.from({ length: 5 }, (_, n) => n);
     expect(await troublesOf(await playEach(seeds, rigs, playRandomSending))).toEqual([]);
   });
 });

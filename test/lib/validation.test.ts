@@ -82,8 +82,10 @@ describe('AwsSolutions of cdk-nag', () => {
       sendgridReceiverReservedConcurrency: 5,
       retentionDays: 0,
       publishFailures: 'off',
+      consoleIssuer: 'https://openid.example.com',
+      consoleClientId: 'id',
+      consoleReaders: '@example.com',
     },
-    { consoleIssuer: 'https://openid.example.com', consoleClientId: 'id', consoleReaders: '@example.com' },
     { providers: 'customers-mail-cloud', customersMailCloudReceiverReservedConcurrency: 5 },
   ])('nor with the settings %o', (settings) => {
     expect(findings(settings)).toEqual([]);

@@ -1,4 +1,4 @@
-/** Check: the stack's alarms. */
+/** Check: whether an alarm of the stack is on. */
 import { type AlarmType, CloudWatchClient, paginateDescribeAlarms } from '@aws-sdk/client-cloudwatch';
 import type { DoctorContext } from './context.ts';
 import { type Check, fix, ok, skipped, type Verdict } from './verdict.ts';
@@ -11,7 +11,7 @@ export function alarmCheck({ name, local }: DoctorContext): Check {
   };
 }
 
-/** The rest of a generated name behind the stack's name: logical id and random letters. Neither has a hyphen. */
+/** What follows the stack's name in a generated name: logical id and random letters, neither of which has a hyphen. */
 const REST_OF_THE_NAME = /^[A-Za-z0-9]+-[A-Za-z0-9]+$/;
 
 /** @param stackName other stacks whose names begin with it are left out */
@@ -28,5 +28,5 @@ export async function alarmVerdict(stackName: string, client: CloudWatchClient):
   if (ringing.length > 0) {
     return fix(ringing.map((alarm) => `${alarm.AlarmName}: ${alarm.AlarmDescription ?? 'no description'}`).join('; '));
   }
-  return alarms.length === 0 ? skipped(`the stack ${stackName} has none`) : ok(`${alarms.length}, all quiet`);
+  return alarms.length === 0 ? skipped(`the stack ${stackName} has none`) : ok(`none of ${alarms.length} is on`);
 }

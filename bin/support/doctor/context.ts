@@ -11,7 +11,7 @@ export interface DoctorContext extends Stack {
   readonly local: boolean;
   readonly dynamo: DynamoDBClient;
   readonly client: DynamoDBDocumentClient;
-  /** With a key that may edit webhooks; undefined if none is given. */
+  /** Has a key that may edit webhooks; undefined if none is given. */
   readonly sendGrid: SendGridApi | undefined;
   /** How many days back Bounce rows are checked; 0 for none. */
   readonly days: number;

@@ -1,4 +1,4 @@
-/** The doctor: every check, a line each. */
+/** The doctor: runs every check, and prints one line per check. */
 import type { Stack } from '../outputs.ts';
 import { MalformedSecret } from '../stack-secrets.ts';
 import { bad, faint, good, sentenceOf } from '../terminal.ts';
@@ -15,13 +15,13 @@ import { type Check, fix, ok, skipped, type Verdict } from './verdict.ts';
 import { webhookChecks } from './webhooks.ts';
 
 export const DOCTOR_OPTIONS = {
-  days: { default: '3', help: 'how many days back Bounce rows are looked at; 0: not at all' },
+  days: { default: '3', help: 'how many days of Bounce rows to check; 0 skips this check' },
 } as const;
 
 const MARKS = { ok: good('ok  '), skipped: faint('skip'), fix: bad('FIX ') };
 
 /**
- * Looks at a whole stack, a line a check, and leaves no trace in it but a few lines in its logs.
+ * Checks a whole stack, and prints one line per check. It leaves nothing in the stack except a few lines in its logs.
  *
  * @returns whether there is nothing to fix
  */
@@ -31,7 +31,7 @@ export async function runDoctor(stack: Stack, options: DoctorOptions): Promise<b
     name: 'outputs',
     look: async () => ok(`of the stack ${stack.name}${context.local ? ', in local mode' : ''}`),
   };
-  // In groups: what can be looked at at one time, and after it what needs it to be at rest.
+  // The checks of a group run at the same time. A group starts when the previous one has ended, so as not to count its posts.
   const groups: Check[][] = [
     [outputs, ...tableChecks(context), ...secretChecks(context)],
     [...webhookChecks(context), ...consoleChecks(context)],
@@ -58,7 +58,7 @@ export async function runDoctor(stack: Stack, options: DoctorOptions): Promise<b
   console.log(
     counts.fix === 0
       ? `\nAll is well (${counts.ok} ok, ${counts.skipped} skipped).`
-      : `\n${counts.fix} to fix (${counts.ok} ok, ${counts.skipped} skipped). docs/operations.md#set-up has a line on each.`,
+      : `\n${counts.fix} to fix (${counts.ok} ok, ${counts.skipped} skipped). docs/operations.md#set-up explains each check.`,
   );
   return counts.fix === 0;
 }
@@ -67,5 +67,5 @@ function failed(error: unknown): Verdict {
   if (error instanceof MalformedSecret)
     return skipped('needs a secret that is malformed; the line on secrets says which');
   const name = error instanceof Error && error.name !== 'Error' ? `${error.name}: ` : '';
-  return fix(`cannot look: ${name}${sentenceOf(error)}`);
+  return fix(`cannot check this: ${name}${sentenceOf(error)}`);
 }

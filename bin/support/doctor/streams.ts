@@ -1,4 +1,4 @@
-/** Check: the streams and who reads them. */
+/** Check: whether the stream of each table has an enabled reader. */
 import { DescribeTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
   type EventSourceMappingConfiguration,
@@ -8,12 +8,11 @@ import {
 import type { DoctorContext } from './context.ts';
 import { type Check, fix, ok, skipped } from './verdict.ts';
 
-/** Whether the stream of each table has a reader that is enabled. */
 export function streamCheck({ outputs, dynamo, local }: DoctorContext): Check {
   return {
     name: 'streams',
     look: async () => {
-      if (local) return skipped('local mode has no Lambda to ask; `npm run try` shows that its streams work');
+      if (local) return skipped('local mode has no Lambda API; `npm run try` shows that its streams work');
       const tables = {
         Mail: outputs.MailTableName,
         SentLog: outputs.SentLogTableName,
@@ -23,7 +22,7 @@ export function streamCheck({ outputs, dynamo, local }: DoctorContext): Check {
         dynamo,
         lambda: new LambdaClient(),
       });
-      return problems.length > 0 ? fix(problems.join('; ')) : ok('each has a reader, which is enabled');
+      return problems.length > 0 ? fix(problems.join('; ')) : ok('each stream has a reader that is enabled');
     },
   };
 }
@@ -33,7 +32,7 @@ export interface StreamClients {
   readonly lambda: LambdaClient;
 }
 
-/** @param tables names by logical id */
+/** @param tables the tables' names by logical id */
 export async function streamProblems(
   tables: Readonly<Record<string, string>>,
   clients: StreamClients,
@@ -50,9 +49,11 @@ export async function streamProblems(
   return (await Promise.all(problems)).flat().filter((problem) => problem !== '');
 }
 
-/** The alarm LateStreams says whether a reader is late. */
+/** `""` if the mapping works. Whether it is late is not checked here: the alarm LateStreams says so. */
 function mappingProblem(table: string, mapping: EventSourceMappingConfiguration): string {
   const { State, LastProcessingResult = '' } = mapping;
-  if (State !== 'Enabled') return `the mapping of ${table} is ${State}: enable it in the Lambda console`;
-  return LastProcessingResult.startsWith('PROBLEM') ? `the mapping of ${table} says ${LastProcessingResult}` : '';
+  if (State !== 'Enabled') return `the event source mapping of ${table} is ${State}: enable it in the Lambda console`;
+  return LastProcessingResult.startsWith('PROBLEM')
+    ? `the event source mapping of ${table} reports ${LastProcessingResult}`
+    : '';
 }

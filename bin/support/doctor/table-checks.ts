@@ -1,4 +1,4 @@
-/** Checks: the tables, as they were deployed. */
+/** Checks: whether the tables have the keys, indexes and streams that this version needs. */
 import { DescribeTableCommand, type TableDescription } from '@aws-sdk/client-dynamodb';
 import type { DoctorContext } from './context.ts';
 import { type Check, fix, ok } from './verdict.ts';
@@ -7,14 +7,14 @@ import { type Check, fix, ok } from './verdict.ts';
 interface Expected {
   readonly name: string;
   readonly key: string;
-  /** By name, the key. */
+  /** Each index's key, by the index's name. */
   readonly indexes: Readonly<Record<string, string>>;
   readonly stream: string;
 }
 
 /**
- * One line per table: its key, its indexes and its stream, by which an operator sees that the outputs are of this version.
- * `npx cdk drift` shows what somebody changed by hand.
+ * One check per table. A difference shows that the deployed stack is of another version. `npx cdk drift` shows what
+ * somebody changed by hand.
  */
 export function tableChecks({ outputs, dynamo }: DoctorContext): Check[] {
   const tables: Record<string, Expected> = {

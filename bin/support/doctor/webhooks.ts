@@ -11,11 +11,11 @@ import { type Check, fix, NOT_RECEIVED, ok, skipped, type Verdict } from './verd
 const SECRET_MAX_AGE_MS = 62_000;
 const TIMEOUT_MS = 15_000;
 
-/** What the webhooks answer to posts that are empty: nothing of them is recorded, whatever becomes of them. */
+/** Checks the answers to posts without events. Nothing of them is recorded, even if one is accepted. */
 export function webhookChecks({ outputs }: DoctorContext): Check[] {
   const secret = webhookSecretOf(outputs).read();
   secret.catch(() => undefined);
-  /** Posts again while functions may still use what the secret was before. */
+  /** Repeats a post that is not answered with `status`, as long as functions may still use the secret's previous value. */
   const postUntil = async (status: number, post: () => Promise<Answered>): Promise<Answered> => {
     const { changedAtMs } = await secret;
     for (;;) {
@@ -45,7 +45,7 @@ export function webhookChecks({ outputs }: DoctorContext): Check[] {
       },
     },
     {
-      name: 'a Customers Mail Cloud post with a right key',
+      name: 'a Customers Mail Cloud post with the right key',
       look: async () => {
         const url = outputs.CustomersMailCloudWebhookUrl;
         if (url === undefined) return skipped(NOT_RECEIVED);
@@ -70,7 +70,8 @@ interface Credential {
 
 function expect401({ status, text }: Answered): Verdict {
   if (status === 401) return ok('was refused');
-  if (status === 200) return fix('was ACCEPTED: anybody can report bounces. Is this the address of this stack?');
+  if (status === 200)
+    return fix('was ACCEPTED: anybody can report bounces. Check that the outputs file is of this stack');
   return fix(`answered ${status} instead of 401: ${text}. Look at the log of the receiver`);
 }
 
@@ -87,7 +88,7 @@ function credentialOf({ customersMailCloud }: WebhookSecret): Credential | undef
   return token === undefined ? undefined : { fields: {}, headers: { Authorization: `Bearer ${token}` } };
 }
 
-/** Signed, as SendGrid does it, by a key that nobody knows. */
+/** Signs as SendGrid does, with a key that was made just now. */
 function postForged(url: string): Promise<Answered> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const body = '[]\r\n';

@@ -22,9 +22,9 @@ export interface Answer {
   readonly mails: readonly FoundMail[];
   /** Whether there are older mails to the recipient than these. */
   readonly goesOn: boolean;
-  /** ISO 8601: mails of which nothing was reported were looked for back to here. */
+  /** ISO 8601: mails without an event were searched from this time on. */
   readonly back?: string;
-  /** An address that was written to lately, and that the text may mean. */
+  /** A similar address to which mail was sent lately: the text may be a misspelling of it. */
   readonly nearest?: string | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface FindOptions {
   readonly nowMs: number;
 }
 
-/** The mails that a text names: all to an address, or the one of an id. */
+/** Finds the mails to an address, or the mail with an id. */
 export async function find(tables: Tables, text: string, options: FindOptions): Promise<Answer> {
   const lookup = readLookup(text);
   const byId = async (): Promise<Answer | undefined> => {

@@ -1,4 +1,4 @@
-/** Takes over SendGrid's suppression lists. */
+/** Imports SendGrid's suppression lists. */
 import { messageOf } from '../../../local/files.ts';
 import { SendGridApi, SUPPRESSION_LISTS, type SuppressionList } from '../sendgrid-api.ts';
 import { tablesOf } from '../stack-tables.ts';
@@ -9,7 +9,7 @@ import { done, type Setup, say, title } from './step.ts';
  * Offers to import SendGrid's bounces, spam reports and invalid addresses, if the key may read them. Does nothing without a
  * key.
  *
- * @param isWanted whether it is asked for already
+ * @param isWanted whether an option asks for the import, so that no question is needed
  */
 export async function offerSuppressions({ outputs, answers, webhookKey }: Setup, isWanted: boolean): Promise<void> {
   if (webhookKey === '') return;
@@ -19,8 +19,8 @@ export async function offerSuppressions({ outputs, answers, webhookKey }: Setup,
   const lists = SUPPRESSION_LISTS.filter((list) =>
     ['suppression.read', `suppression.${list}.read`].some((scope) => scopes.includes(scope)),
   );
-  if (lists.length === 0) return say('not read: the key has no read access to Suppressions');
-  const question = `Import SendGrid's ${lists.join(', ')}: these addresses get no mail (yes; empty: no)`;
+  if (lists.length === 0) return say('not imported: the key has no read access to Suppressions');
+  const question = `Import SendGrid's ${lists.join(', ')}: these addresses will get no mail (type yes, or leave empty for no)`;
   if ((await answers.open(isWanted ? 'yes' : '', question)) !== 'yes') {
     return say(`not imported: ${lists.join(', ')}. --import-suppressions imports them`);
   }
@@ -36,7 +36,9 @@ export async function offerSuppressions({ outputs, answers, webhookKey }: Setup,
     ).catch((cause: unknown) => {
       throw new Error(`Cannot import SendGrid's ${list}: ${messageOf(cause)}`, { cause });
     });
-    done(`${list}: ${written} imported${bad.lines > 0 ? `, ${bad.lines} left out: they are no addresses` : ''}`);
+    done(
+      `${list}: ${written} imported${bad.lines > 0 ? `, ${bad.lines} left out, because they are not addresses` : ''}`,
+    );
   }
 }
 

@@ -10,7 +10,7 @@ export interface Setup {
   readonly answers: Answers;
   readonly webhookSecret: ReturnType<typeof webhookSecretOf>;
   readonly senderSecret: ReturnType<typeof senderSecretOf>;
-  /** With which webhooks are edited; `""` where nobody has one. It is stored nowhere. */
+  /** A SendGrid key that may edit webhooks; `""` if none is given. It is stored nowhere. */
   readonly webhookKey: string;
   /** Whether new answers replace existing values. */
   readonly replace: boolean;
@@ -23,15 +23,15 @@ export const steps = (lines: readonly string[]): void => {
   for (const [index, line] of lines.entries()) console.log(`  ${faint(`${index + 1}.`)} ${line}`);
 };
 
-/** The part of a secret that is shown. */
+/** All that is shown of a secret. */
 export const state = (isSet: boolean): string => (isSet ? 'set' : 'missing');
 
-/** In place of the steps for a webhook that the stack does not have. */
-export const sayNotReceived = (): void => say('not received: the setting `providers` leaves it out');
+/** Takes the place of the steps for a webhook that the stack does not have. */
+export const sayNotReceived = (): void => say('not received: the setting `providers` leaves this provider out');
 
 /** Says that a given answer is not used. */
 export function sayKept(what: string, otherIsGiven: boolean): void {
   say(
-    `${what}: set${otherIsGiven ? '. Another is given and was not taken; --replace takes it' : ', and kept (--replace: another)'}`,
+    `${what}: set${otherIsGiven ? '. A different one was given and not stored; --replace stores it' : ', and kept (--replace changes it)'}`,
   );
 }

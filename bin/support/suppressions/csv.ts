@@ -1,4 +1,4 @@
-/** CSV (RFC 4180), as SendGrid exports it and spreadsheets write it. */
+/** Reads and writes CSV (RFC 4180), as SendGrid exports it and spreadsheets write it. */
 
 /** A longer cell has a quotation mark that was never closed. */
 const CELL_MAX_LENGTH = 100_000;
@@ -10,7 +10,7 @@ export interface CsvRecord {
 }
 
 /**
- * The records of a file, one by one; empty lines are none.
+ * The records of a file, one by one. Empty lines are skipped.
  *
  * @param chunks of the file's text
  * @throws Error if a quotation mark is never closed
@@ -26,7 +26,7 @@ export async function* csvRecords(chunks: AsyncIterable<string>): AsyncIterable<
   for await (const chunk of chunks) {
     const ended: CsvRecord[] = [];
     for (const character of chunk) {
-      // Within a cell that has none at its beginning, a mark is a character.
+      // In a cell that does not begin with a quotation mark, a quotation mark is an ordinary character.
       const isMark = character === '"' && (quoted || cell === '' || last === '"');
       if (isMark) {
         // A doubled mark inside quotation marks is one mark.

@@ -1,4 +1,4 @@
-/** Takes over a list of addresses that get no mail, as decisions. */
+/** Imports a list of addresses, with a decision to suppress each of them. */
 import { setMaxListeners } from 'node:events';
 import { batchPut, type Put } from '../../../lambda/aws/dynamodb.ts';
 import { parseAddresses } from '../../../lambda/mail/address.ts';
@@ -16,26 +16,26 @@ export interface Entry {
   readonly created: string;
 }
 
-/** A line that cannot be taken over. */
+/** A line that cannot be imported. */
 export interface BadLine {
   readonly line: number;
   readonly why: string;
 }
 
 /**
- * The time of a decision that has none: older than every other row, so that it undoes no decision to allow. It is always
- * the same, so that the same list makes the same rows.
+ * The time of an entry without a date. It is older than every other row, so that the import overrides no decision to allow.
+ * It is always the same, so that the same list makes the same rows.
  */
 const UNDATED_MS = 0;
 
-/** Rows that are written together. Nothing else of a list is in memory. */
+/** How many rows are written together. No more of a list is in memory. */
 const ROWS_AT_ONCE = 500;
 const TIMEOUT_MS = 120_000;
 
 /**
  * Writes a decision to suppress for each address of a list. Doing it again writes the same rows.
  *
- * @param progress is told after each batch how many are written
+ * @param progress called after each batch with the number of rows that are written
  * @returns how many addresses were written
  */
 export async function importEntries(
@@ -72,7 +72,7 @@ export async function importEntries(
 
 function rowOf({ email, reason, created }: Entry) {
   const [address, ...others] = parseAddresses(email);
-  if (address === undefined || others.length > 0) throw new Error('it does not have one address');
+  if (address === undefined || others.length > 0) throw new Error('email has no address, or more than one');
   return decisionRow({ email: address.email, outcome: 'suppressed', reason, atMs: timeOf(created.trim()) });
 }
 
@@ -85,7 +85,7 @@ function timeOf(created: string): number {
   if (seconds !== undefined) return seconds * 1000;
   const [, day, time = '00:00:00', zone = 'Z'] = DATE.exec(created) ?? [];
   const ms = Date.parse(`${day}T${time}${zone === 'UTC' ? 'Z' : zone}`);
-  if (Number.isNaN(ms)) throw new Error(`created is ${JSON.stringify(created.slice(0, 80))}, it must be a time`);
+  if (Number.isNaN(ms)) throw new Error(`created is ${JSON.stringify(created.slice(0, 80))}, but must be a time`);
   return ms;
 }
 
@@ -101,7 +101,7 @@ export async function* csvEntries(
   for await (const { line, cells } of csvRecords(chunks)) {
     if (columns === undefined) {
       columns = cells.map((cell) => cell.trim().toLowerCase());
-      if (!columns.includes('email')) throw new Error('its first line names no column email');
+      if (!columns.includes('email')) throw new Error('its first line has no column email');
       continue;
     }
     const names = columns;

@@ -1,4 +1,4 @@
-/** All addresses that are suppressed now. */
+/** Reads all addresses that are suppressed now. */
 import { paginateScan } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../../lambda/aws/dynamodb.ts';
 import { forEachConcurrently } from '../../../lambda/aws/for-each-concurrently.ts';
@@ -17,13 +17,13 @@ export interface SuppressedAddress extends Suppressed {
 
 /** Parts of the table that are read at one time. */
 const SEGMENTS = 4;
-/** A reply may be long, and one for each address is in memory. */
+/** A reason may be a long reply of a mail server, and one for each address is in memory. */
 const REASON_MAX_LENGTH = 500;
 
 /**
- * Reads all of Bounce: no index has only what suppresses.
+ * Reads all of Bounce, because no index has only the rows that suppress.
  *
- * @param progress is told of each page, 1 MB, that was read
+ * @param progress called for each page of 1 MB with the number of its rows
  */
 export async function readSuppressedAddresses(
   { client, bounce }: Tables,

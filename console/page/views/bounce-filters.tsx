@@ -5,7 +5,7 @@ import { BOUNCE_CLASSES, CAUSES } from '../../../lambda/mail/verdict.ts';
 import { type BounceFilter, ROW_OUTCOMES } from '../../shared/api.ts';
 import { useSay, wordFor } from '../settings.tsx';
 
-/** How long after a key the search begins. */
+/** How long after the last key press the search begins. */
 const TYPING_MS = 350;
 
 interface Props {
@@ -13,7 +13,7 @@ interface Props {
   onChange(filter: BounceFilter): void;
 }
 
-/** What narrows the list: every change counts at once, the search when nothing more is typed. */
+/** A change of a filter takes effect at once, and the search when the person stops typing. */
 export function BounceFilters({ filter, onChange }: Props) {
   const say = useSay();
   const [search, setSearch] = useState(filter.search ?? '');

@@ -20,7 +20,7 @@ import { StoryOf } from './story.tsx';
 
 const timeOfBounce = ({ occurredAt }: Bounce) => occurredAt;
 
-/** What went wrong, newest first. `open`: the two keys of a row. */
+/** The list of bounces, newest first. `open` has the two keys of a row. */
 export function BouncesView({ session, open }: { session: Session; open: readonly string[] }) {
   const { say } = useSettings();
   const [filter, setFilter] = useState<BounceFilter>({});
@@ -82,14 +82,14 @@ export function BouncesView({ session, open }: { session: Session; open: readonl
   return <ListAndPanel list={list} panel={panel} />;
 }
 
-/** An address without a bounce may have mail that arrived. */
+/** If the search is an address, a link to the recipient's page: mail to an address without a bounce may have arrived. */
 function recipientLink(search: string | undefined, say: Say) {
   const [address] = search === undefined || /^<|#/.test(search) ? [] : readAddresses(search);
   if (address === undefined) return undefined;
   return { href: hashOf('recipient', address.email), text: say('recipientLink', { email: address.email }) };
 }
 
-/** A failure that is reported twice has one row. */
+/** Shows one row for a failure that was reported twice. */
 function withoutFirstNotices(pages: Pages<Bounce>): Pages<Bounce> {
   const explained = explainedIn(pages.pages.flat());
   return filterPages(pages, (row) => !isFirstNotice(row, explained));
@@ -154,7 +154,7 @@ function Opened({ bounce, session }: { bounce: Bounce; session: Session }) {
   );
 }
 
-/** The events that were put on the event bus for it. */
+/** The events that were put on the event bus for the row. */
 function Published({ bounce }: { bounce: Bounce }) {
   const { say } = useSettings();
   const { fullMessageId, eventId } = bounce;

@@ -13,7 +13,7 @@ interface Props {
 
 const HEIGHT = 240;
 
-/** Outcomes over time, stacked; and the same as a table, for who cannot see it. */
+/** Outcomes over time, stacked, and as a table for people who cannot see the chart. */
 export function Chart({ edges, outcomes, hours }: Props) {
   const { say, language, theme } = useSettings();
   const place = useRef<HTMLDivElement>(null);
@@ -86,11 +86,11 @@ const columnFormat = (language: string, hours: boolean) =>
     hours ? { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } : { month: 'numeric', day: 'numeric' },
   );
 
-/** Each series on top of those before it; drawn from the highest on, so that each covers what is not its own. */
+/** A bar is as high as its series and those before it. Higher bars are drawn first, so that lower ones cover a part of them. */
 function stacked(edges: readonly string[], series: readonly (readonly number[])[]): uPlot.AlignedData {
   const indexes = Array.from({ length: edges.length - 1 }, (_, index) => index);
   const heights = series.map((_, n) =>
-    // Nothing is no bar of height 0: its outline would show.
+    // Null instead of 0, because the outline of a bar of height 0 would be visible.
     indexes.map((index) => series.slice(0, n + 1).reduce((sum, counts) => sum + (counts[index] ?? 0), 0) || null),
   );
   return [indexes.map((index) => Date.parse(edges[index] ?? '') / 1000), ...heights.reverse()];

@@ -7,7 +7,7 @@ import { useSettings } from '../settings.tsx';
 
 type Found = Omit<Answered<'forget'>, 'position'> & { readonly erased: boolean };
 
-/** First counts, then erases. Both read all rows of all tables, which takes a while where there are many. */
+/** First counts, then erases. Both read all rows of all tables, which takes a while if there are many. */
 export function Forget({ email, session }: { email: string; session: Session }) {
   const { say, language } = useSettings();
   const [found, setFound] = useState<Found>();
@@ -23,7 +23,7 @@ export function Forget({ email, session }: { email: string; session: Session }) 
     setRead(0);
     try {
       const all: Found = { read: 0, rows: 0, changed: 0, stays: [], erased: erases };
-      setFound(await readAll(email, all, setRead));
+      setFound(await runToEnd(email, all, setRead));
     } catch (error) {
       setFailure(messageOf(error, say));
     }
@@ -65,7 +65,8 @@ export function Forget({ email, session }: { email: string; session: Session }) 
   );
 }
 
-async function readAll(email: string, start: Found, progress: (read: number) => void): Promise<Found> {
+/** Calls the server until it has read all rows. */
+async function runToEnd(email: string, start: Found, progress: (read: number) => void): Promise<Found> {
   let all = start;
   let position: Answered<'forget'>['position'];
   do {

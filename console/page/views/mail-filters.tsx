@@ -1,4 +1,4 @@
-/** The filters above the mails. They are kept in the address, which can be sent to somebody else. */
+/** The filters above the mails. They are kept in the page's URL, which can be sent to somebody else. */
 import { useEffect, useState } from 'preact/hooks';
 import { mailboxKey } from '../../../lambda/mail/address.ts';
 import { PROVIDERS } from '../../../lambda/mail/provider.ts';
@@ -7,7 +7,7 @@ import { currentQuery, type Query, replaceQuery } from '../route.ts';
 import { useSay, wordFor } from '../settings.tsx';
 import { Choice, Moment } from './bounce-filters.tsx';
 
-/** How long after a key the filter takes effect. */
+/** How long after the last key press the filter takes effect. */
 const TYPING_MS = 350;
 
 const STATES = [
@@ -24,7 +24,7 @@ const STATES = [
 
 const ISO_TIME = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 
-/** What the server looks for; an address may have been typed by hand. */
+/** The part of the filter that the server applies. Invalid values are ignored: the URL may have been typed by hand. */
 export function serverFilter({ provider, from = '', to = '' }: Query): MailFilter {
   const known = PROVIDERS.find((name) => name === provider);
   return { ...(known && { provider: known }), ...(ISO_TIME.test(from) && { from }), ...(ISO_TIME.test(to) && { to }) };
@@ -67,7 +67,7 @@ function change(part: Readonly<Record<string, string | undefined>>): void {
   replaceQuery(query);
 }
 
-/** Folded on a small screen, where the list is to be seen first. */
+/** Folded on a small screen, so that the list is visible there. */
 export function MailFilters({ query }: { query: Query }) {
   const say = useSay();
   const count = Object.keys(query).length;

@@ -27,7 +27,7 @@ interface MailProps {
   readonly query: Query;
 }
 
-/** Every mail: what is not sent, then what was, newest first. */
+/** First the items that are not sent, then the sent mails, newest first. */
 export function MailView({ session, open, query }: MailProps) {
   const say = useSay();
   const queryText = JSON.stringify(query);
@@ -43,7 +43,7 @@ export function MailView({ session, open, query }: MailProps) {
   }, [queryText]);
   const loaded = useFeed(source);
   const feed = filtersLoaded(query)
-    ? // Looking further back for what fits is for the person to decide.
+    ? // The person decides whether to look further back for mails that match.
       { ...loaded, pages: filterPages(loaded.pages, (mail) => isShown(mail, query)), foundNone: true }
     : loaded;
   const [kind, id = ''] = open;
@@ -123,7 +123,7 @@ function Row({ mail, isOpen, href }: { mail: ListedMail; isOpen: boolean; href: 
 const LOCAL_POLLS_PER_LOOK = 25;
 const POLLS_PER_LOOK = 4;
 
-/** Items that are not sent, as far as so many looks go: each begins where the one before it ended. */
+/** Reads as many parts of the table as `looks` says, one after the other, and returns their items that are not sent. */
 async function lookForUnsent(looks: number, signal: AbortSignal): Promise<Answered<'unsent'>> {
   let found = await server.unsent({});
   for (let look = 1; look < looks && found.cursor !== undefined; look++) {
@@ -143,7 +143,7 @@ export function Unsent({ session }: { session: Session }) {
     const now = { ...(await lookForUnsent(looks, signal)), looks };
     if (signal.aborted) return undefined;
     setFound((old) => (JSON.stringify(old) === JSON.stringify(now) ? old : now));
-    // A table that one look reads whole is small.
+    // A table that is read in one look is small.
     if (session.mode === 'local') return looks === 1 && now.cursor === undefined ? 1 : looks * LOCAL_POLLS_PER_LOOK;
     return looks * POLLS_PER_LOOK;
   }, `unsent ${looks}`);

@@ -15,12 +15,12 @@ interface Known {
   readonly figures: Figures;
 }
 
-/** Counting reads up to ten thousand rows. */
+/** A poll counts up to ten thousand rows. */
 const POLLS_PER_COUNT = 9;
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, n) => total + n, 0);
 
-/** What went wrong over a period, and how much of what was sent. */
+/** The failures of a period, and their rate among the sent mail. */
 export function OverviewView({ session }: { session: Session }) {
   const { say, language } = useSettings();
   const [period, setPeriod] = useState<Period>('7d');

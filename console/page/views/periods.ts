@@ -2,7 +2,7 @@
 export const PERIODS = ['24h', '7d', '30d', '90d'] as const;
 export type Period = (typeof PERIODS)[number];
 
-/** The edges of a period's columns, of an hour or a day in the person's zone, the one that runs included. */
+/** The edges of a period's columns: hours or days in the person's time zone, including the current one. */
 export function edgesOf(period: Period, now: Date): string[] {
   const hours = period === '24h';
   const columns = hours ? 24 : Number.parseInt(period, 10);

@@ -1,4 +1,4 @@
-/** The page of a recipient: what became of the mail to an address. */
+/** The page of a recipient: the mails to an address, and their outcomes. */
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Answered, Asked, RecipientMail, Session } from '../../shared/api.ts';
 import { messageOf, server } from '../call.ts';
@@ -59,7 +59,7 @@ export function RecipientView({ session, open }: { session: Session; open: reado
   return <ListAndPanel list={list} panel={panel || undefined} />;
 }
 
-/** The pages that were read; the first is read again and again. */
+/** The pages that were read. The first one is polled. */
 function usePages(email: string) {
   const say = useSay();
   const [known, setKnown] = useState<{ email: string; pages: readonly Page[]; silent?: Page }>();
@@ -107,7 +107,7 @@ function usePages(email: string) {
   };
 }
 
-/** Newest first. A mail whose events lie on two pages is shown as the newer one has it. */
+/** Newest first. For a mail whose events are on two pages, the newer page counts. */
 function mailsOf(pages: readonly Page[]): RecipientMail[] {
   const mails = new Map<string, RecipientMail>();
   for (const mail of pages.flatMap((page) => page.mails)) {

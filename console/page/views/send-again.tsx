@@ -1,15 +1,14 @@
-/** The button that sends a mail again. */
+/** The button that sends a stuck item again. */
 import { useEffect, useState } from 'preact/hooks';
 import type { MailItem, Session } from '../../shared/api.ts';
 import { messageOf, server } from '../call.ts';
 import { useSay } from '../settings.tsx';
 
-/** Sends an item again that will not be sent by itself. */
 export function SendAgain({ item, session }: { item: MailItem; session: Session }) {
   const say = useSay();
   const [said, setSaid] = useState('');
   const [busy, setBusy] = useState(false);
-  // It may have failed again before anybody looked.
+  // Removes the last answer when the item is stuck again.
   useEffect(() => {
     if (item.stuck !== undefined) setSaid('');
   }, [item.stuck, item.resentAt]);

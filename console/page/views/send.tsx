@@ -10,7 +10,7 @@ import { Mark, Notice } from '../parts.tsx';
 import { useSay, wordFor } from '../settings.tsx';
 import { SentFromHere } from './sent-from-here.tsx';
 
-/** The simulated outcomes, by the local part that brings them, up to a `+`. */
+/** The simulated outcomes, each with the local part that produces it. */
 const EXAMPLES = [
   { state: 'delivered', mailbox: 'taro' },
   { state: 'bounced', mailbox: 'bounce', class: 'hard' },
@@ -31,7 +31,7 @@ interface Form {
 const EMPTY: Form = { provider: PROVIDERS[0], from: '', to: '', subject: '', content: '' };
 const mailOf = (form: Form): NewMail => ({ ...form, to: form.to.split('\n').filter((line) => line.trim() !== '') });
 
-/** A form for one mail, and what became of those that were sent from it. */
+/** A form for one mail, and the states of the mails that were sent from it. */
 export function SendView({ session }: { session: Session }) {
   const say = useSay();
   const [form, setForm] = useState(EMPTY);
@@ -49,7 +49,7 @@ export function SendView({ session }: { session: Session }) {
   const change = (part: Partial<Form>) => {
     const next = { ...form, ...part };
     setForm(next);
-    // What was found wrong is looked at again as it is mended.
+    // Checks again while the person corrects the problems.
     if (Object.keys(problems).length > 0) setProblems(problemsOf(mailOf(next)));
   };
   const example = (mailboxes: readonly string[]) => {
@@ -57,7 +57,7 @@ export function SendView({ session }: { session: Session }) {
     setForm({
       provider: form.provider,
       from: form.from || say('exampleFrom'),
-      // Another address each time: one that bounced or complained gets no more mail.
+      // A new address each time: one that bounced or complained gets no more mail.
       to: mailboxes
         .map((mailbox) => `${say('exampleName')} <${mailbox}+${Date.now().toString(36)}@example.jp>`)
         .join('\n'),
@@ -167,7 +167,7 @@ interface LabelledProps {
   }) => ComponentChildren;
 }
 
-/** A field with its label, and beside it what is to be mended. */
+/** A field with its label, and with the problem to correct. */
 function Labelled({ name, problem, hint, children }: LabelledProps) {
   const say = useSay();
   const id = `field-${name}`;

@@ -1,10 +1,9 @@
-/** What was sent from this page. */
+/** The mails that were sent from the form, with their states. */
 import { Mailbox, Mark, Text } from '../parts.tsx';
 import { hashOf } from '../route.ts';
 import { useSay } from '../settings.tsx';
 import { useStory } from './story.tsx';
 
-/** What was sent from the form, each followed as it goes. */
 export function SentFromHere({ sent }: { sent: readonly { id: string; subject: string }[] }) {
   const say = useSay();
   return (

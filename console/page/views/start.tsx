@@ -1,9 +1,9 @@
-/** The view that opens first over a deployed stack: it asks for little, however large the tables are. */
+/** The view that opens first over a deployed stack. It reads little, however large the tables are. */
 import type { Session } from '../../shared/api.ts';
 import { useSay } from '../settings.tsx';
 import { Unsent } from './mail.tsx';
 
-/** What to look for, and what somebody must see to. */
+/** Says how to search, and shows the items that are not sent. */
 export function StartView({ session }: { session: Session }) {
   const say = useSay();
   return (

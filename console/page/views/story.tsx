@@ -1,4 +1,4 @@
-/** A mail's story. */
+/** Shows the story of a mail. */
 import { useState } from 'preact/hooks';
 import { mailboxKey } from '../../../lambda/mail/address.ts';
 import { handedOverAt, inOrder, statesOf, timeOf } from '../../../lambda/mail/story.ts';
@@ -40,11 +40,11 @@ export function useStory(asked: { messageId?: string; id?: string }): {
 interface StoryProps {
   readonly asked: { messageId?: string; id?: string };
   readonly session: Session;
-  /** The mailbox whose timeline stands first. */
+  /** The mailbox whose timeline comes first. */
   readonly first?: string;
 }
 
-/** A mail's story: what is known of the whole, then a timeline for each recipient. */
+/** The facts of a mail, and a timeline for each recipient. */
 export function StoryOf({ asked, session, first }: StoryProps) {
   const say = useSay();
   const { story, error } = useStory(asked);
@@ -188,7 +188,7 @@ function Timelines({ story, first }: { story: Story; first: string | undefined }
 interface TimelineProps {
   readonly recipient: RecipientState;
   readonly log: Story['log'];
-  /** Of this recipient, in their order. */
+  /** The events of this recipient, in their order. */
   readonly events: readonly StoryEvent[];
   readonly rows: ReadonlyMap<string, Bounce>;
 }

@@ -1,4 +1,4 @@
-/** The view Try. */
+/** The view Try: posts a sample to a receiver, and shows the answer and the rows that follow. */
 import { useEffect, useState } from 'preact/hooks';
 import { PROVIDERS } from '../../../lambda/mail/provider.ts';
 import { timeOf } from '../../../lambda/mail/story.ts';
@@ -20,7 +20,6 @@ interface Posted extends Answered<'post'> {
   readonly number: number;
 }
 
-/** Posts a sample to a receiver, and shows the answer and the rows that follow. */
 export function TryView() {
   const { say, language } = useSettings();
   const [samples, setSamples] = useState<readonly Sample[]>([]);

@@ -1,5 +1,5 @@
 /**
- * What Customers Mail Cloud's failures mean.
+ * Classifies Customers Mail Cloud's failures.
  *
  * Source: Customers Mail Cloud's documentation (smtps.jp), "Webhook" and "Bounce status".
  */
@@ -7,7 +7,7 @@ import { type Classification, firstCause, weigh } from '../../mail/classificatio
 import { type Reply, readReply } from '../../mail/reply.ts';
 import { hard, lookUp, type Outcome, soft, UNKNOWN, undetermined, type Verdict } from '../../mail/verdict.ts';
 
-/** Customers Mail Cloud's bounce statuses. Where one has no verdict, the receiving server's reply decides. */
+/** Customers Mail Cloud's bounce statuses. If a status has no verdict, the receiving server's reply decides. */
 export const CUSTOMERS_MAIL_CLOUD_STATUSES: Readonly<
   Record<string, { readonly meaning: string; readonly outcome: Outcome; readonly verdict?: Verdict }>
 > = {
@@ -26,12 +26,12 @@ export const CUSTOMERS_MAIL_CLOUD_STATUSES: Readonly<
 };
 
 /**
- * The reply to a mail whose recipient is on Customers Mail Cloud's block list, in `deliveries` of status `failed`: nobody
- * tried to deliver it (blog.smtps.jp).
+ * The reply in `deliveries` of status `failed` if the recipient is on Customers Mail Cloud's block list. Nobody tried
+ * to deliver such a mail (blog.smtps.jp).
  */
 const SUPPRESSED = /\bRecipient address .{1,400}? is suppressed to send mail\b/i;
 
-/** Customers Mail Cloud's `bounces`, and `deliveries` of status `failed`. */
+/** Classifies Customers Mail Cloud's `bounces`, and `deliveries` of status `failed`. */
 export function classifyCustomersMailCloud(
   eventType: 'bounces' | 'deliveries',
   status: string,
@@ -48,7 +48,7 @@ export function classifyCustomersMailCloud(
   return { outcome: known?.outcome ?? 'bounced', ...(verdict ?? UNKNOWN), ...reply.codes };
 }
 
-/** The status decides, except that it makes no hard bounce of a reply that is temporary or names a soft problem. */
+/** The status decides, unless it is hard and the reply is soft (by a code or a known text). Then the reply decides. */
 function customersMailCloudBounce(reply: Reply, byStatus: Verdict | undefined): Verdict {
   const { specific, text, generic, phrase } = reply;
   const saysSoft = [specific, text].some((verdict) => verdict?.bounceClass === 'soft');

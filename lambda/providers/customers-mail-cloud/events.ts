@@ -1,5 +1,5 @@
 /**
- * Customers Mail Cloud's events in Todoke's terms.
+ * Normalizes Customers Mail Cloud's events.
  *
  * Source: Customers Mail Cloud's documentation (smtps.jp), "Webhook".
  */
@@ -13,7 +13,7 @@ import { customersMailCloudMessageId, customersMailCloudMessageIds } from '../..
 import { zonedTimestamp } from '../../mail/timestamp.ts';
 import { classifyCustomersMailCloud } from './classification.ts';
 
-/** An entry of a post with the event type under which it stood. */
+/** An entry of a post, and the event type under which the post lists it. */
 export interface CustomersMailCloudEntry {
   readonly eventType: string;
   readonly entry: unknown;
@@ -21,12 +21,12 @@ export interface CustomersMailCloudEntry {
 
 const entrySchema = z.object({ eventType: z.string(), entry: z.unknown() });
 
-/** An entry that was stored as JSON. A value of another shape becomes an entry of no event type. */
+/** Reads an entry that was stored as JSON. A value of another shape becomes an entry with an empty event type. */
 export function readEntry(stored: unknown): CustomersMailCloudEntry {
   return entrySchema.safeParse(stored).data ?? { eventType: '', entry: stored };
 }
 
-/** The entries in the JSON value of an unrecognized row's `rawEvent`: lists by event type. */
+/** The entries in the JSON value of an unrecognized row's `rawEvent`, which lists them by event type. */
 export function entriesOfRawEvent(raw: unknown): CustomersMailCloudEntry[] {
   if (typeof raw !== 'object' || raw === null) return [];
   return Object.entries(raw).flatMap(([eventType, entries]) =>
@@ -40,16 +40,19 @@ const PROGRESS: Readonly<Record<string, ProgressState>> = {
   succeeded: 'delivered',
 };
 
-/** The provider's word for a failure by event type; a first notice (`deliveries`) only where its status is `failed`. */
+/**
+ * The provider's name for a failure, by event type. An entry of `deliveries` is a failure only if its status is
+ * `failed`.
+ */
 const FAILURES = { bounces: 'bounced', deliveries: 'failed' } as const;
 
-/** Operations on the block list. `blocks/cancel` and `blocks/delete` are calls of its API. */
+/** Operations on the block list. Its API has the calls `blocks/cancel` and `blocks/delete`. */
 const BLOCK_LIST = /^blocks(?:\/|$)/;
 
 /**
  * Normalizes one entry of a post. Never throws.
  *
- * @param timeZone the IANA name of the account's time zone: `created` carries no offset
+ * @param timeZone the IANA name of the account's time zone, because `created` has no offset
  */
 export function normalizeCustomersMailCloud(received: CustomersMailCloudEntry, timeZone: string): MailEvent {
   const { eventType, entry } = received;
@@ -58,7 +61,7 @@ export function normalizeCustomersMailCloud(received: CustomersMailCloudEntry, t
   const facts = common(entry, received, timeZone);
   const status = textField(entry, 'status');
   const state = Object.hasOwn(PROGRESS, status) ? PROGRESS[status] : undefined;
-  // Progress is kept in the story of its mail; without a message id there is no story.
+  // Progress has a row only in the story of its mail. Without a message id there is no story.
   if (eventType === 'deliveries' && state !== undefined && facts.messageIds.length > 0) {
     return { kind: 'progress', state, ...facts };
   }
@@ -72,7 +75,7 @@ export function normalizeCustomersMailCloud(received: CustomersMailCloudEntry, t
     event: FAILURES[eventType],
     type: eventType === 'deliveries' ? '' : status,
     classification,
-    // Version 2 has `from` and `to`, version 1 the envelope's.
+    // `from` in version 2 of the webhook, `envelopeFrom` in version 1.
     fromEmail: textField(entry, 'from') || textField(entry, 'envelopeFrom') || undefined,
     subject: textField(entry, 'subject') || undefined,
     details: otherFields(entry, isOwnAttribute),
@@ -85,14 +88,14 @@ function isKnownEventType(eventType: string): eventType is keyof typeof FAILURES
 
 function common(entry: Fields, received: CustomersMailCloudEntry, timeZone: string) {
   const messageId = customersMailCloudMessageId(textField(entry, 'messageId'));
-  // Versions 2 and 1; `email` is of the block list's API.
+  // `to` in version 2 of the webhook, `envelopeTo` in version 1, `email` in the block list's API.
   const recipient = mailboxKey(textField(entry, 'to') || textField(entry, 'envelopeTo') || textField(entry, 'email'));
   const created = textField(entry, 'created');
   return {
     provider: 'customers-mail-cloud',
     messageIds: customersMailCloudMessageIds(messageId, textField(entry, 'apiData')),
     fullMessageId: messageId === '' ? keyOfContent(received) : `${messageId}#${recipient}`,
-    // There is no event id: when, what kind and which status tell one event of a mail and recipient from another.
+    // The provider sends no event id. Time, type and status identify an event of a mail and recipient.
     eventId: `${created}#${received.eventType}#${textField(entry, 'status')}`,
     recipient: recipient === '' ? undefined : recipient,
     reason: textField(entry, 'reason'),
@@ -100,7 +103,7 @@ function common(entry: Fields, received: CustomersMailCloudEntry, timeZone: stri
   } as const;
 }
 
-/** The shape of these entries is not documented, so an entry of any shape is stored. */
+/** A block list change. The shape of these entries is not documented, so an entry of any shape is stored. */
 function blocklisted(received: CustomersMailCloudEntry, timeZone: string): MailEvent {
   const { eventType, entry } = received;
   const fields = isFields(entry) ? entry : typeof entry === 'string' ? { email: entry } : { entry };
@@ -126,7 +129,7 @@ function unrecognized(received: CustomersMailCloudEntry): MailEvent {
   };
 }
 
-/** These stand in the Bounce row under names of their own; of another type than documented they stay among the details. */
+/** Fields with an attribute of their own in the Bounce row. A value of another type than documented is in `details`. */
 const OWN_ATTRIBUTES = new Set(['messageId', 'reason', 'to', 'envelopeTo', 'email']);
 
 const isOwnAttribute = (name: string, value: unknown) => OWN_ATTRIBUTES.has(name) && typeof value === 'string';

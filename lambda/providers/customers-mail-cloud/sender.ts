@@ -5,7 +5,7 @@ import type { Address } from '../../mail/address.ts';
 import type { RefusedRecipient } from '../../mail/outgoing-mail.ts';
 import { type Handover, type NotSent, notSent, type Sender } from '../sender.ts';
 
-/** The account at Customers Mail Cloud; an empty host means that there is none. */
+/** The SMTP account at Customers Mail Cloud. An empty host means that it is not set up. */
 export interface SmtpAccount {
   readonly host: string;
   readonly port: number;
@@ -19,10 +19,10 @@ export interface CustomersMailCloudSenderOptions {
   readonly limitMs?: number;
 }
 
-/** Less than what `RESERVE_MS` of send-mail leaves for a handover with its log row. */
+/** Less than `HANDOVER_MS` of send-mail, which also covers the log row. */
 const LIMIT_MS = 25_000;
 
-/** The custom header that Customers Mail Cloud gives back as `apiData` with every event. */
+/** The custom header that Customers Mail Cloud returns as `apiData` in every event. */
 const API_DATA_HEADER = 'X-Api-Data';
 
 const rejectedSchema = z.object({
@@ -32,7 +32,7 @@ const rejectedSchema = z.object({
 });
 type Rejected = z.infer<typeof rejectedSchema>;
 
-/** What nodemailer's errors carry: its own code, the SMTP command, and the server's reply if there was one. */
+/** The fields of nodemailer's errors: its own code, the SMTP command, and the server's reply if there was one. */
 const smtpErrorSchema = z.object({
   code: z._default(z.string(), ''),
   command: z._default(z.string(), ''),
@@ -43,13 +43,13 @@ const smtpErrorSchema = z.object({
   rejectedErrors: z._default(z.array(rejectedSchema), []),
 });
 
-/** A server whose encryption or identity cannot be relied on. Of a certificate that does not verify, only words remain. */
+/** Whether TLS failed permanently. Nodemailer has no code for an invalid certificate, so only the message shows it. */
 function isUntrusted(code: string, replyCode: number, message: string): boolean {
   if (code === 'ETLS' || code === 'EREQUIRETLS') return replyCode === 0 || replyCode >= 500;
   return code === 'ESOCKET' && /certificate/i.test(message);
 }
 
-/** Nodemailer's codes of a network that failed. EABORT is our own limit. */
+/** Nodemailer's codes of network errors. EABORT comes from our own limit. */
 const NETWORK = new Set(['ECONNECTION', 'ETIMEDOUT', 'ESOCKET', 'EDNS', 'EPROTOCOL', 'EMAXLIMIT', 'EABORT']);
 
 /** RFC 5321, 4.2.3: "mailbox unavailable"; all other 4yz replies are about the server. */
@@ -58,20 +58,20 @@ const MAILBOX_UNAVAILABLE = 450;
 /** RFC 5321, 4.2.1: 4yz is transient; 503 blames the order of commands, not the mail. */
 const isTransient = (replyCode: number) => (replyCode > 0 && replyCode < 500) || replyCode === 503;
 
-/** Nodemailer's codes of a sign-in that failed, and the replies that ask for one (RFC 4954, section 6). */
-const ofSignIn = (code: string, replyCode: number) =>
+/** Whether the sign-in failed or is missing: nodemailer's codes, and the replies of RFC 4954, section 6. */
+const isOfSignIn = (code: string, replyCode: number) =>
   code === 'EAUTH' || code === 'ENOAUTH' || [530, 534, 535, 538].includes(replyCode);
 
 /**
- * Whether a reply is about the sender address. RFC 3463 has x.1.7 and x.1.8 for it. Postfix says so only at RCPT TO, with
- * 5.7.1 (its `smtpd_delay_reject`).
+ * Whether a reply is about the sender address. RFC 3463 has the codes x.1.7 and x.1.8 for that. By default Postfix
+ * refuses a sender address only at RCPT TO (`smtpd_delay_reject`), with 5.7.1 and a text.
  */
 const isOfSender = (reply: string) => /^\d{3}[ -][45]\.1\.[78]\b|sender address rejected/i.test(reply);
 
-/** Connections at a time; each sends one mail at a time. */
+/** Open connections. Each sends one mail at a time. */
 const CONNECTIONS = 10;
 
-/** A sender by SMTP. Its connections stay open between mails, until it is closed. */
+/** A sender by SMTP. Its connections stay open between mails until the sender is closed. */
 export function customersMailCloudSender({ smtp, limitMs = LIMIT_MS }: CustomersMailCloudSenderOptions): Sender {
   const transport = createTransport({
     host: smtp.host,
@@ -94,15 +94,15 @@ export function customersMailCloudSender({ smtp, limitMs = LIMIT_MS }: Customers
     handoversAtOneTime: CONNECTIONS,
     async send(mail, messageId): Promise<Handover> {
       if (smtp.host === '') {
-        const advice = 'put the SMTP account into customersMailCloudSmtp of the sender secret';
-        return notSent('refused', 'account', `Cannot send: ${advice}`);
+        const advice = 'put it into customersMailCloudSmtp';
+        return notSent('refused', 'account', `Cannot send: the sender secret has no SMTP account; ${advice}`);
       }
       try {
         const info = await transport.sendMail({
-          // Closes the connection. The mail may have been taken all the same, as where a connection breaks.
+          // Closes the connection. As after a broken connection, the server may have accepted the mail nevertheless.
           signal: AbortSignal.timeout(limitMs),
           messageId,
-          // A list, not a map: nodemailer takes a map with the names `key` and `value` for one header.
+          // A list, because nodemailer reads a map with the names `key` and `value` as one header.
           headers: Object.entries({ ...mail.headers, [API_DATA_HEADER]: messageId }).map(([key, value]) => ({
             key,
             value,
@@ -142,7 +142,7 @@ function failedHandover(error: unknown, from: string): NotSent {
   const reply = parsed.data.response ?? words;
   if (isUntrusted(code, responseCode, message)) {
     const advice = 'check host and port in customersMailCloudSmtp of the sender secret';
-    return notSent('refused', 'account', `The SMTP server did not prove itself by TLS (${words}): ${advice}`);
+    return notSent('refused', 'account', `The SMTP server did not prove its identity by TLS (${words}): ${advice}`);
   }
   if (rejectedErrors.length > 0) return allRejected(rejectedErrors, from);
   if (isTransient(responseCode) || (responseCode === 0 && NETWORK.has(code))) {
@@ -151,22 +151,24 @@ function failedHandover(error: unknown, from: string): NotSent {
     const blames = ofMailboxes ? 'mailboxes' : 'provider';
     return notSent('deferred', blames, `Customers Mail Cloud could not take the mail now (${words})`, { reply });
   }
-  if (ofSignIn(code, responseCode)) return refusedAccount(words);
+  if (isOfSignIn(code, responseCode)) return refusedAccount(words);
   if ((command === 'MAIL FROM' && !isOfSize(reply)) || isOfSender(reply)) return refusedSender('refused', from, words);
   return notSent('refused', 'message', `Customers Mail Cloud refused the mail (${words})`, { reply });
 }
 
-/** RFC 1870: a server refuses a message that is too large already at MAIL FROM. */
+/**
+ * Whether a reply is about the size. A server may refuse a message that is too large as early as MAIL FROM (RFC 1870).
+ */
 const isOfSize = (reply: string) => /^552\b|\b5\.3\.4\b/.test(reply);
 
-/** RCPT TO was answered for each recipient, and accepted for none. */
+/** The result if the server rejected every recipient, each with its own reply to RCPT TO. */
 function allRejected(rejected: readonly Rejected[], from: string): NotSent {
   const words = Array.from(new Set(rejected.map(({ response }) => response))).join('; ');
   const transient = rejected.filter(({ responseCode }) => isTransient(responseCode));
   if (rejected.every(({ response }) => isOfSender(response))) {
     return refusedSender(transient.length === 0 ? 'refused' : 'deferred', from, words);
   }
-  if (rejected.every(({ responseCode }) => ofSignIn('', responseCode))) return refusedAccount(words);
+  if (rejected.every(({ responseCode }) => isOfSignIn('', responseCode))) return refusedAccount(words);
   const replies = rejected.map(refusedRecipient);
   if (transient.length === 0) {
     return notSent('refused', 'recipients', `Customers Mail Cloud refused the mail (${words})`, { replies });
@@ -176,7 +178,7 @@ function allRejected(rejected: readonly Rejected[], from: string): NotSent {
 }
 
 function refusedSender(kind: NotSent['kind'], from: string, words: string): NotSent {
-  const advice = `change from, or let the account send as ${from}`;
+  const advice = `change the attribute from, or let the account send as ${from}`;
   return notSent(kind, 'sender', `Customers Mail Cloud refused the sender address (${words}): ${advice}`);
 }
 

@@ -1,5 +1,5 @@
 /**
- * Customers Mail Cloud's webhook as HTTP: find the credential, parse the post.
+ * Verifies and parses the posts of Customers Mail Cloud's webhook.
  *
  * Source: Customers Mail Cloud's documentation (smtps.jp), "Webhook".
  */
@@ -14,14 +14,17 @@ import {
 } from '../../webhooks/request.ts';
 import type { CustomersMailCloudEntry } from './events.ts';
 
-/** The credentials of posts. Any one value of any list is enough. */
+/** The credentials that a post may have. A post needs one of these values. */
 export interface CustomersMailCloudCredentials {
   readonly apiKeys: readonly string[];
   readonly basic: readonly { readonly user: string; readonly password: string }[];
   readonly bearerTokens: readonly string[];
 }
 
-/** A body is parsed to find its `api_key`. Without a valid Authorization header, a larger one is refused unparsed. */
+/**
+ * Without a valid Authorization header the body is parsed to find its `api_key`. A larger body is then refused
+ * unparsed.
+ */
 const MAX_UNVERIFIED_BYTES = 1024 * 1024;
 
 /**
@@ -39,14 +42,14 @@ export function acceptCustomersMailCloud(
   if (apiKeys.length + basic.length + bearerTokens.length === 0) {
     throw new WebhookRefusal(
       503,
-      'Cannot verify the post: put an api_key, a Basic user or a Bearer token under customersMailCloud in the webhook secret',
+      'Cannot verify the post: the webhook secret has no credentials; put an api_key, a Basic user or a Bearer token under customersMailCloud',
     );
   }
   const authorized = hasRightAuthorization(request.headers['authorization'], { apiKeys, basic, bearerTokens });
   if (!authorized && request.body.length > MAX_UNVERIFIED_BYTES) {
     throw new WebhookRefusal(
       413,
-      `Cannot take a post of ${request.body.length} bytes without a valid Authorization header: at most ${MAX_UNVERIFIED_BYTES} are taken`,
+      `Cannot take a post of ${request.body.length} bytes without a valid Authorization header: at most ${MAX_UNVERIFIED_BYTES} are allowed`,
     );
   }
   const form = isForm(request);
@@ -60,12 +63,12 @@ export function acceptCustomersMailCloud(
   return entriesOf(fields);
 }
 
-/** The entries of a post, whoever it is from. @throws WebhookRefusal 415, 400 or 413 */
+/** The entries of a post, which is not verified. @throws WebhookRefusal 415, 400 or 413 */
 export function parseCustomersMailCloud(request: WebhookRequest): CustomersMailCloudEntry[] {
   return entriesOf(readFields(request, isForm(request), true));
 }
 
-/** @throws WebhookRefusal 415 for what is neither a form nor JSON */
+/** @throws WebhookRefusal 415 if the post is neither a form nor JSON */
 function isForm(request: WebhookRequest): boolean {
   const type = mediaType(request);
   if (type === 'application/x-www-form-urlencoded') return true;
@@ -76,7 +79,9 @@ function isForm(request: WebhookRequest): boolean {
   );
 }
 
-/** Without a valid header, an unreadable body counts as one without a valid key. */
+/**
+ * The fields of a body. If the post has no valid header, an unreadable body counts as empty, and so has no valid key.
+ */
 function readFields(request: WebhookRequest, form: boolean, authorized: boolean): Readonly<Record<string, unknown>> {
   if (form) return Object.fromEntries(new URLSearchParams(request.body.toString()));
   let fields: unknown;
@@ -103,7 +108,7 @@ function hasRightAuthorization(header: string | undefined, credentials: Customer
   }
 }
 
-/** Compares all secrets, each in constant time, by hashes of equal length. */
+/** Compares with all secrets, each in constant time, by hashes of equal length. */
 function isOneOf(given: unknown, secrets: readonly string[]): boolean {
   if (typeof given !== 'string') return false;
   const digest = (text: string) => createHash('sha256').update(text).digest();
@@ -113,7 +118,7 @@ function isOneOf(given: unknown, secrets: readonly string[]): boolean {
 
 const MAX_EVENT_TYPE_LENGTH = 100;
 
-/** `event` is keyed by event type; in a form it is JSON text. */
+/** The entries in the field `event`, which lists them by event type. In a form it is JSON text. */
 function entriesOf(fields: Readonly<Record<string, unknown>>): CustomersMailCloudEntry[] {
   const event = typeof fields['event'] === 'string' ? parseJson(fields['event'], 'the field event') : fields['event'];
   if (!isFields(event))

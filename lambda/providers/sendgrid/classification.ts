@@ -1,5 +1,5 @@
 /**
- * What SendGrid's failures mean.
+ * Classifies SendGrid's failures.
  *
  * Source: SendGrid's documentation, "Event Webhook Reference", "Bounce and Block Classifications" and "Dropped events".
  */
@@ -7,13 +7,13 @@ import { type Classification, firstCause, weigh } from '../../mail/classificatio
 import { type Reply, readReply } from '../../mail/reply.ts';
 import { hard, lookUp, soft, UNKNOWN, undetermined, type Verdict } from '../../mail/verdict.ts';
 
-/** SendGrid's types of a `bounce` that are soft. Only its type `bounce`, which is not here, suppresses the address. */
+/** SendGrid's soft types of a `bounce`. SendGrid itself suppresses an address only after the type `bounce`. */
 export const SENDGRID_BOUNCE_TYPES: Readonly<Record<string, Verdict>> = {
   blocked: soft('unknown'),
   expired: soft('temporary'),
 };
 
-/** SendGrid's `bounce_classification`, in lower case. Other values do not decide. */
+/** The values of SendGrid's `bounce_classification` that decide, in lower case. */
 export const SENDGRID_BOUNCE_CLASSIFICATIONS: Readonly<Record<string, Verdict>> = {
   'invalid address': hard('address-unknown'),
   technical: soft('temporary'),
@@ -25,7 +25,7 @@ export const SENDGRID_BOUNCE_CLASSIFICATIONS: Readonly<Record<string, Verdict>> 
   'mailbox unavailable': soft('mailbox-disabled'),
 };
 
-/** SendGrid's reasons for a `dropped`, in lower case: hard where the address itself is the reason. */
+/** SendGrid's reasons for a `dropped`, in lower case. It is hard if the address itself is the reason. */
 export const SENDGRID_DROP_REASONS: Readonly<Record<string, Verdict>> = {
   'bounced address': hard('suppressed'),
   invalid: hard('address-unknown'),
@@ -37,7 +37,7 @@ export const SENDGRID_DROP_REASONS: Readonly<Record<string, Verdict>> = {
   'recipient list over package quota': undetermined('rate-limited'),
 };
 
-/** The fields of a SendGrid event that decide. Empty if missing. */
+/** The fields of a SendGrid event that decide. A missing field is empty. */
 export interface SendGridFailure {
   readonly event: 'bounce' | 'dropped' | 'spamreport';
   readonly type: string;
@@ -47,10 +47,10 @@ export interface SendGridFailure {
 }
 
 /**
- * SendGrid's `bounce` of either type, `dropped` and `spamreport`.
+ * Classifies SendGrid's `bounce`, `dropped` and `spamreport`.
  *
- * A bounce is soft by its type (`blocked`, `expired`); else its reply and its classification decide. A `bounce` of type
- * `bounce` that has neither is hard, because SendGrid itself will not try that address again.
+ * A `bounce` of type `blocked` or `expired` is soft. For the other types the reply and SendGrid's classification
+ * decide. If these say nothing, the type `bounce` is hard, because SendGrid itself will not try that address again.
  */
 export function classifySendGrid(failure: SendGridFailure): Classification {
   const reply = readReply(failure.reason, failure.status);

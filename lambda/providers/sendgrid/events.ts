@@ -1,5 +1,5 @@
 /**
- * SendGrid's events in Todoke's terms.
+ * Normalizes SendGrid's events.
  *
  * Source: SendGrid's documentation, "Event Webhook Reference".
  */
@@ -13,11 +13,11 @@ import { MAIL_ID_ARGUMENT, sendGridMessageId, smtpIdLocalPart } from '../../mail
 import { usableTimestamp } from '../../mail/timestamp.ts';
 import { classifySendGrid } from './classification.ts';
 
-/** All that an event must be. Its other fields may have any type: each is looked at where it is used. */
+/** The only field that every event must have. Each other field is checked where it is used. */
 const eventSchema = z.object({ event: z.string() });
 type SendGridEvent = Fields & { readonly event: string };
 
-/** The schema's own output would be a copy of each event. */
+/** Whether a value is an event. The event itself is used, because the schema's output would be a copy of it. */
 function isEvent(received: unknown): received is SendGridEvent {
   return eventSchema.safeParse(received).success;
 }
@@ -51,7 +51,7 @@ export function normalizeSendGrid(received: unknown): MailEvent {
 
 function progress(event: SendGridEvent, state: ProgressState): MailEvent {
   const facts = common(event, textField(event, 'response') || textField(event, 'reason'));
-  // Progress is kept in the story of its mail; without a message id there is no story.
+  // Progress has a row only in the story of its mail. Without a message id there is no story.
   if (facts.messageIds.length === 0) return unrecognized(event);
   return { kind: 'progress', state, ...facts };
 }
@@ -81,7 +81,7 @@ function failure(event: SendGridEvent, name: 'bounce' | 'dropped' | 'spamreport'
   };
 }
 
-/** These have attributes of their own in the Bounce row. A value of another type than documented stays in `details`. */
+/** Fields with an attribute of their own in the Bounce row. A value of another type than documented is in `details`. */
 const OWN_ATTRIBUTES = new Set(['event', 'email', 'sg_message_id', 'reason', 'type']);
 
 /** The fields of progress and failures. */
@@ -100,7 +100,7 @@ function common(event: SendGridEvent, reason: string) {
   } as const;
 }
 
-/** The id under which the event's mail may be logged, if there is one. */
+/** The message id under which the event's mail may be logged, if there is one. */
 function messageIdsOf(event: SendGridEvent): string[] {
   const messageId =
     sendGridMessageId(textField(event, 'sg_message_id')) || smtpIdLocalPart(textField(event, 'smtp-id'));
@@ -113,8 +113,8 @@ function recipientOf(event: SendGridEvent): string | undefined {
 }
 
 /**
- * Tells an event from others: when, what, of which message, to whom, and the reply. Not `sg_event_id`: a user got copies
- * of events that had the same content and different ids (https://github.com/sendgrid/sendgrid-nodejs/issues/1435).
+ * Derives an id from the event's time, name, message, recipient and reply. It is not `sg_event_id`,
+ * because a user got copies of an event with different ones (https://github.com/sendgrid/sendgrid-nodejs/issues/1435).
  */
 function eventIdOf(event: SendGridEvent, message: string, recipient: string, reply: string): string {
   const time = event['timestamp'];
@@ -123,7 +123,7 @@ function eventIdOf(event: SendGridEvent, message: string, recipient: string, rep
 }
 
 function unrecognized(received: unknown): MailEvent {
-  // Its identifying fields are not known, so all fields count, except an id that differs between copies.
+  // The key is made of all fields, except an id that differs between copies of an event.
   const eventId = keyOfContent(isEvent(received) ? otherFields(received, (name) => name === 'sg_event_id') : received);
   return {
     kind: 'unrecognized',

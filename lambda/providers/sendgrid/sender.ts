@@ -7,7 +7,7 @@ import { MAIL_ID_ARGUMENT, sendGridMessageId } from '../../mail/message-id.ts';
 import type { OutgoingMail } from '../../mail/outgoing-mail.ts';
 import { type Handover, type NotSent, notSent, type Sender } from '../sender.ts';
 
-// Both packages export the class beside its singleton, which their types hide. The singletons are for everybody.
+// Both packages export their class, too, which their types hide. Their singletons would be shared by the whole process.
 const { MailService } = sendGridMail as unknown as { MailService: new () => typeof sendGridMail };
 const { Client } = sendGridClient as unknown as { Client: new () => typeof sendGridClient };
 
@@ -21,7 +21,7 @@ const responseErrorSchema = z.object({
     body: z.unknown(),
   }),
 });
-/** Errors of the network have no `response`, and a `code` such as ECONNREFUSED. */
+/** A network error has no `response`, and its `code` is text, such as ECONNREFUSED. */
 const networkErrorSchema = z.object({ code: z.string() });
 const errorBodySchema = z.object({
   errors: z.array(z.object({ message: z.string(), field: z.optional(z.nullable(z.string())) })),
@@ -36,9 +36,9 @@ export interface SendGridSenderOptions {
 export function sendGridSender(options: SendGridSenderOptions): Sender {
   const service = new MailService();
   const client = new Client();
-  // Of an empty key the library would complain each time.
+  // The library would print a warning about an empty key.
   if (options.apiKey !== '') client.setApiKey(options.apiKey);
-  // Only now: setApiKey overwrites it.
+  // After setApiKey, which resets the base URL.
   client.setDefaultRequest('baseUrl', options.apiUrl);
   service.setClient(client);
   service.setTimeout(REQUEST_TIMEOUT_MS);
@@ -48,7 +48,11 @@ export function sendGridSender(options: SendGridSenderOptions): Sender {
     handoversAtOneTime: 25,
     async send(mail): Promise<Handover> {
       if (options.apiKey === '') {
-        return notSent('refused', 'account', 'Cannot send: put an API key into sendgridApiKey of the sender secret');
+        return notSent(
+          'refused',
+          'account',
+          'Cannot send: the sender secret has no API key; put it into sendgridApiKey',
+        );
       }
       try {
         const [answer] = await service.send({
@@ -60,7 +64,7 @@ export function sendGridSender(options: SendGridSenderOptions): Sender {
           headers: { ...mail.headers },
           customArgs: { [MAIL_ID_ARGUMENT]: mail.id },
         });
-        // Whatever it says of the id: the mail is out, and must not go out again.
+        // The mail is sent. It must not be sent again, even if the answer has no usable id.
         const { data: id = '' } = z.string().safeParse(answer.headers['x-message-id']);
         return { kind: 'sent', messageId: sendGridMessageId(id) || undefined, refused: [] };
       } catch (error) {
@@ -72,8 +76,8 @@ export function sendGridSender(options: SendGridSenderOptions): Sender {
 }
 
 /**
- * The copies of a message. SendGrid takes none without `to`, which is empty if all in it are suppressed: then `cc` takes its
- * place, and if there is no `cc`, each in `bcc` gets a copy of its own, so that none sees another.
+ * The personalizations of a message. SendGrid requires `to`. If all recipients in `to` are suppressed, `cc` takes its
+ * place. If there is no `cc`, each recipient in `bcc` gets a copy of its own, so that none sees another.
  */
 function personalizationsOf({ to, cc, bcc }: OutgoingMail) {
   const list = (addresses: readonly Address[]) => addresses.map(emailData);
@@ -82,13 +86,13 @@ function personalizationsOf({ to, cc, bcc }: OutgoingMail) {
   return cc.length > 0 ? [{ to: list(cc), ...hidden }] : bcc.map((recipient) => ({ to: emailData(recipient) }));
 }
 
-/** The library takes an empty name for a name. */
+/** Leaves a missing name out, because the library would send an empty one. */
 function emailData({ email, name }: Address) {
   const address = { email: quotedIfNeeded(email) };
   return name === undefined ? address : { ...address, name };
 }
 
-/** text/plain comes first, or SendGrid refuses the mail. */
+/** text/plain must come first, or SendGrid refuses the mail. */
 function contentOf({
   content,
   html,
@@ -110,7 +114,7 @@ function failedHandover(error: unknown): NotSent {
   const { code, response } = parsed.data;
   const answer = `${code}${providerWords(response.body)}`;
   if (isOfSender(code, response.body)) {
-    const advice = 'verify this address as a Sender Identity at SendGrid, or change from';
+    const advice = 'verify this sender address as a Sender Identity at SendGrid, or change the attribute from';
     return notSent('refused', 'sender', `SendGrid refused the mail (${answer}): ${advice}`);
   }
   if (code === 401 || code === 403) {
@@ -125,7 +129,7 @@ function failedHandover(error: unknown): NotSent {
   return notSent('refused', 'message', `SendGrid refused the mail (${answer})`);
 }
 
-/** The answer is about the sender address, for example because no verified Sender Identity has it. */
+/** Whether the answer is about the sender address, for example because no verified Sender Identity has it. */
 function isOfSender(code: number, body: unknown): boolean {
   const fields = errorBodySchema.safeParse(body).data?.errors.map(({ field }) => field) ?? [];
   if (code === 403) return fields.includes('from');

@@ -1,5 +1,5 @@
 /**
- * SendGrid's Event Webhook as HTTP: verify the signature, parse the post.
+ * Verifies and parses the posts of SendGrid's Event Webhook.
  *
  * Source: SendGrid's documentation, "Event Webhook Security Features".
  */
@@ -18,7 +18,7 @@ const TIMESTAMP_HEADER = 'x-twilio-email-event-webhook-timestamp';
 /**
  * The events of a post that one of the keys signed.
  *
- * @throws WebhookRefusal 503 if no usable key is configured, 401 if none fits, then 415, 400 or 413
+ * @throws WebhookRefusal 503 if no usable key is configured, 401 if no key fits, then 415, 400 or 413
  */
 export function acceptSendGrid(request: WebhookRequest, publicKeys: readonly string[]): unknown[] {
   verifySendGrid(request, publicKeys);
@@ -26,13 +26,14 @@ export function acceptSendGrid(request: WebhookRequest, publicKeys: readonly str
 }
 
 /**
- * Whether one of the keys signed the post: ECDSA with P-256 and SHA-256 over the timestamp header and the raw body.
+ * Verifies that one of the keys signed the post: ECDSA with P-256 and SHA-256 over the timestamp header and the raw
+ * body.
  *
- * The timestamp's age is not limited: SendGrid sends again for a day, it is not documented whether with a new signature,
- * and recording a post twice changes nothing.
+ * The age of the timestamp is not limited. SendGrid repeats a post for a day, and it is not documented whether the
+ * signature is a new one. To record a post twice does no harm.
  *
  * @param publicKeys base64 SPKI DER, as SendGrid shows them
- * @throws WebhookRefusal 503 where no usable key is configured, 401 where none fits
+ * @throws WebhookRefusal 503 if no usable key is configured, 401 if no key fits
  */
 export function verifySendGrid(request: WebhookRequest, publicKeys: readonly string[]): void {
   const keys = publicKeys.map(publicKey).filter((key) => key !== undefined);
@@ -40,8 +41,8 @@ export function verifySendGrid(request: WebhookRequest, publicKeys: readonly str
     throw new WebhookRefusal(
       503,
       publicKeys.length === 0
-        ? 'Cannot verify the post: put the public key of the signed Event Webhook into sendgridPublicKeys of the webhook secret'
-        : 'Cannot verify the post: sendgridPublicKeys of the webhook secret holds no P-256 key as SendGrid shows it',
+        ? 'Cannot verify the post: the webhook secret has no public key; put that of the signed Event Webhook into sendgridPublicKeys'
+        : 'Cannot verify the post: sendgridPublicKeys of the webhook secret has no P-256 key in the form that SendGrid shows',
     );
   }
   const signature = request.headers[SIGNATURE_HEADER];
@@ -53,7 +54,7 @@ export function verifySendGrid(request: WebhookRequest, publicKeys: readonly str
     );
   }
   const signatureBytes = Buffer.from(signature, 'base64');
-  // Node reads base64 leniently: one signature would have many spellings.
+  // Node decodes base64 leniently, so that one signature would have many spellings.
   const wellFormed = /^\d+$/.test(timestamp) && signatureBytes.toString('base64') === signature;
   if (
     !wellFormed ||
@@ -68,7 +69,7 @@ export function verifySendGrid(request: WebhookRequest, publicKeys: readonly str
 
 const parsedKeys = new Map<string, KeyObject | undefined>();
 
-/** Parsing a key takes longer than verifying with it. A secret holds few keys, and changes seldom. */
+/** A parsed key, from the cache if possible: to parse a key takes longer than to verify a signature with it. */
 function publicKey(base64: string): KeyObject | undefined {
   if (!parsedKeys.has(base64)) {
     if (parsedKeys.size > 100) parsedKeys.clear();
@@ -77,7 +78,7 @@ function publicKey(base64: string): KeyObject | undefined {
   return parsedKeys.get(base64);
 }
 
-/** The P-256 key that SendGrid shows as base64 of SPKI DER; undefined for what is none. */
+/** Parses a P-256 key in SendGrid's form, base64 of SPKI DER; undefined if it is not such a key. */
 export function parsePublicKey(base64: string): KeyObject | undefined {
   try {
     const key = createPublicKey({ key: Buffer.from(base64, 'base64'), format: 'der', type: 'spki' });

@@ -1,4 +1,4 @@
-/** The events of a mail that Customers Mail Cloud sends. */
+/** Makes the events that Customers Mail Cloud would report for a mail. */
 
 import type { Scheduled } from '../outbox.ts';
 import { type SimulatedOutcome, simulatedOutcome } from '../simulated-outcome.ts';
@@ -44,7 +44,7 @@ const NO_SUCH_USER =
   "550 5.1.1 The email account that you tried to reach does not exist. Please try 5.1.1 double-checking the recipient's email address for typos or 5.1.1 unnecessary spaces. Learn more at 5.1.1  <https://support.google.com/mail/?p=NoSuchUser> - gsmtp (in reply to RCPT TO)";
 const MAILBOX_FULL =
   '452 4.2.2 The email account that you tried to reach is over quota. Please direct 4.2.2 the recipient to 4.2.2  <https://support.google.com/mail/?p=OverQuotaTemp> - gsmtp (in reply to RCPT TO)';
-/** Of an address on the block list: in the same second and post as `queued`, and no `bounces` follows (blog.smtps.jp). */
+/** For an address on the block list: in the same second and post as `queued`, and no `bounces` follows (blog.smtps.jp). */
 const SUPPRESSED = `Recipient address <${RECIPIENT}> is suppressed to send mail. (in reply to RCPT TO)`;
 const TRY_LATER = '421 4.7.0 Try again later, closing connection. (in reply to RCPT TO)';
 

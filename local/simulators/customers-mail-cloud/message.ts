@@ -1,10 +1,10 @@
-/** The headers of a message that the webhook reports. */
+/** Reads the headers of a message that the webhook reports. */
 import { randomUUID } from 'node:crypto';
 import PostalMime, { type Address, decodeWords } from 'postal-mime';
 import type { ReceivedMail } from './events.ts';
 
 /**
- * Reads the headers that the webhook reports: From, Subject, Message-ID and X-Api-Data, folded or encoded.
+ * Reads From, Subject, Message-ID and X-Api-Data, also if they are folded or encoded.
  *
  * @param source the message as it came with DATA
  */

@@ -1,4 +1,4 @@
-/** The SMTP server. */
+/** The SMTP server of Customers Mail Cloud's simulator. */
 import { buffer } from 'node:stream/consumers';
 import { domainToASCII } from 'node:url';
 import {
@@ -32,7 +32,7 @@ const MAX_MESSAGE_BYTES = 25 * 1024 * 1024;
 
 /**
  * An SMTP server for submission (RFC 6409): STARTTLS, then AUTH, then mail. It accepts every recipient whose address is
- * well-formed, as Customers Mail Cloud does: what becomes of the mail is told later. It does not listen yet.
+ * well-formed, as Customers Mail Cloud does, which reports the outcome later. It does not listen yet.
  */
 export function submissionServer({ certificate, credentials, accept }: SubmissionServerOptions): SMTPServer {
   const server = new SMTPServer({
@@ -88,7 +88,7 @@ function withAsciiDomain(address: string): string {
   return address.slice(0, domainAt) + (domainToASCII(address.slice(domainAt)) || address.slice(domainAt));
 }
 
-/** What the server answers a command with. */
+/** An error for smtp-server, which answers the command with this code and message. */
 function refusal(responseCode: number, message: string): Error {
   return Object.assign(new Error(message), { responseCode });
 }

@@ -1,9 +1,9 @@
-/** Customers Mail Cloud's webhook posts. */
+/** Makes Customers Mail Cloud's webhook posts. */
 import type { Pending } from '../outbox.ts';
 import type { WebhookPost } from '../webhook-post.ts';
 import type { CustomersMailCloudEvent } from './events.ts';
 
-/** How a post names its account and says who it is. */
+/** The fields of a post that name the account and prove the sender. */
 interface WebhookIdentity {
   /** Left out where empty. */
   readonly apiKey: string;

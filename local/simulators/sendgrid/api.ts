@@ -12,11 +12,11 @@ import type { WebhookApiRequest } from './webhook-api.ts';
 interface ApiOptions {
   /** The API key that is accepted; asked at each request. */
   readonly apiKey: () => string | Promise<string>;
-  /** Takes a mail that is in order and not for the sandbox. @returns its `X-Message-Id` */
+  /** Takes a mail that is valid and not for the sandbox. @returns its `X-Message-Id` */
   readonly accept: (mail: AcceptedMail) => string;
   /** The entries of a suppression list, such as `bounces`; undefined if there is no such list. */
   readonly suppressions: (list: string) => readonly object[] | undefined;
-  /** Answers what sets Event Webhooks up, once the key may. */
+  /** Answers the calls that set up Event Webhooks. It is called only if the key may make them. */
   readonly webhooks: (request: WebhookApiRequest) => HttpAnswer;
   readonly report: (line: string) => void;
 }
@@ -24,7 +24,7 @@ interface ApiOptions {
 /** https://www.twilio.com/docs/sendgrid/api-reference/mail-send/limitations */
 const MAX_BODY_BYTES = 30 * 1024 * 1024;
 
-/** nginx stands before the API, and answers too large a body itself. */
+/** nginx in front of the API answers a body that is too large. */
 const TOO_LARGE: HttpAnswer = {
   status: 413,
   headers: [['Content-Type', 'text/html']],
@@ -39,15 +39,15 @@ const TOO_LARGE: HttpAnswer = {
 };
 
 /**
- * A server that answers as SendGrid does: `POST /v3/mail/send`, `GET /v3/scopes`, `GET /v3/suppression/…`, what is below
- * `/v3/user/webhooks/event`, and nothing else. It does not listen yet.
+ * A server that answers `POST /v3/mail/send`, `GET /v3/scopes`, `GET /v3/suppression/…` and the calls below
+ * `/v3/user/webhooks/event` as SendGrid does, and 404 to all other paths. It does not listen yet.
  */
 export function sendGridServer(options: ApiOptions): Server {
   return createServer(async (message, response) => {
     const answered = readRequest(message, MAX_BODY_BYTES)
       .then((request) => answer(request, options))
       .catch((error: unknown) => {
-        // A client that goes away while it sends is its own affair.
+        // A client that disconnects while it sends is not reported.
         if (message.complete) options.report(`Cannot answer ${message.method} ${message.url}: ${messageOf(error)}`);
         return problem(500, 'Internal Server Error');
       });
@@ -75,7 +75,7 @@ async function answer(request: HttpRequest, options: ApiOptions): Promise<HttpAn
   return { status: 202, headers: [['X-Message-Id', options.accept(read.mail)]] };
 }
 
-/** What is not about mail. A key that may not do it gets 403. */
+/** Answers the calls that do not send mail. A key without the scope gets 403. */
 function administer(request: HttpRequest, { webhooks, suppressions }: ApiOptions): HttpAnswer {
   const { method, path, body } = request;
   const scopes = scopesOf(header(request, 'authorization'));

@@ -1,4 +1,4 @@
-/** SendGrid's errors, in its words. */
+/** SendGrid's error answers, in its words. */
 import type * as z from 'zod';
 import { type HttpAnswer, jsonAnswer } from '../../http.ts';
 

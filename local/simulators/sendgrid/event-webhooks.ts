@@ -28,7 +28,7 @@ type WebhookSettings = z.infer<typeof webhookSettings>;
 export interface EventWebhook {
   readonly id: string;
   readonly settings: WebhookSettings;
-  /** Signs while `signed`; it stays the same when that is switched off and on. */
+  /** Signs posts if `signed` is true. The key stays the same when `signed` changes. */
   readonly privateKey: KeyObject;
   readonly signed: boolean;
 }

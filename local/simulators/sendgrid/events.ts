@@ -1,4 +1,4 @@
-/** The events of a mail that SendGrid sends. */
+/** Makes the events that SendGrid would report for a mail. */
 
 import type { Scheduled } from '../outbox.ts';
 import { type SimulatedOutcome, simulatedOutcome } from '../simulated-outcome.ts';
@@ -78,7 +78,7 @@ export function eventsOf(
     STEPS[simulatedOutcome(email)].map(({ delays, ...fields }) => {
       const dueAt = acceptedAt + delays * delayMs;
       const event = {
-        // Custom arguments lie among the fields; a field's own value wins.
+        // Custom arguments are on the same level as the fields. A field's own value wins.
         ...customArgs,
         ...fields,
         ...(categories.length > 0 ? { category: categories } : {}),

@@ -14,7 +14,7 @@ export interface AcceptedMail {
 /** One of the to, cc and bcc of a personalization. */
 interface Recipient {
   readonly email: string;
-  /** The request's custom arguments with the personalization's over them: what the recipient's events carry. */
+  /** For the recipient's events: the request's custom arguments, overridden by those of the personalization. */
   readonly customArgs: Readonly<Record<string, string>>;
 }
 
@@ -81,7 +81,7 @@ const contentSchema = z.object({ type: z.string().min(1), value: z.string(NO_VAL
 
 const requestSchema = z
   .object({
-    // SendGrid names the email as what is missing even where the whole object is.
+    // If the whole object is missing, SendGrid also reports its email as missing.
     from: z.preprocess((from) => from ?? {}, address(NO_SENDER)),
     personalizations: z.array(personalizationSchema, NO_PERSONALIZATION).min(1, NO_PERSONALIZATION),
     subject: z.string('The subject is required.').min(1, 'The subject is required.'),

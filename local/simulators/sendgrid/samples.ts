@@ -1,4 +1,4 @@
-/** The samples of the test call. */
+/** The sample events that SendGrid posts when somebody tests a webhook. */
 import type { SendGridEvent } from './events.ts';
 
 const common = {
@@ -31,7 +31,7 @@ const SAMPLES: Readonly<Record<string, SendGridEvent>> = {
 /**
  * The events of a test post. All have the same message id, which no mail has.
  *
- * @param random 16 bytes in base64, anew each time: the event ids differ from one test to the next
+ * @param random makes the event ids: 16 random bytes in base64, so that they differ between tests
  */
 export function sampleEvents(nowMs: number, random: () => string): SendGridEvent[] {
   return Object.entries(SAMPLES).map(([event, fields]) => ({

@@ -1,6 +1,6 @@
 /** The scopes of API keys. */
 
-/** What a key may do that was made with "Mail Send" only. */
+/** The scopes of a key that was made with "Mail Send" only. */
 const SENDING = ['mail.send', 'sender_verification_eligible', '2fa_required'];
 const WEBHOOKS = [
   'user.webhooks.event.settings.create',
@@ -12,10 +12,10 @@ const WEBHOOKS = [
 const FULL = [...SENDING, ...WEBHOOKS, 'api_keys.create', 'suppression.read', 'suppression.delete', 'templates.read'];
 
 /**
- * What a key may do: here its name says so. `SG.webhooks.…` edits webhooks, `SG.full.…` does everything, any other key
- * sends.
+ * The scopes of a key. Here its name decides: `SG.webhooks.…` may edit webhooks, `SG.full.…` has all scopes, and every other
+ * key may send mail.
  *
- * @returns undefined for what is no key
+ * @returns undefined if the header has no key
  * @see https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions
  */
 export function scopesOf(authorization: string | undefined): readonly string[] | undefined {

@@ -1,4 +1,4 @@
-/** The calls that set Event Webhooks up. */
+/** Answers the calls that set up Event Webhooks. */
 import * as z from 'zod';
 import { type HttpAnswer, jsonAnswer } from '../../http.ts';
 import { errorsAnswer, problem } from './errors.ts';

@@ -1,4 +1,4 @@
-/** SendGrid's webhook posts: divided, and signed. */
+/** Makes SendGrid's webhook posts: divides events into posts, and signs them. */
 import { type KeyObject, sign } from 'node:crypto';
 import type { Pending } from '../outbox.ts';
 import type { WebhookPost } from '../webhook-post.ts';
@@ -23,7 +23,7 @@ export function splitBySize(events: readonly Pending<SendGridEvent>[]): Pending<
   return posts;
 }
 
-/** A post of an Event Webhook: of the Signed one where there is a key. */
+/** A post of an Event Webhook, signed if there is a key. */
 export function eventPost(
   events: readonly SendGridEvent[],
   privateKey: KeyObject | undefined,
