@@ -84,7 +84,7 @@ export const KNOWN_TEXTS: readonly KnownText[] = [
   {
     verdict: soft('policy'),
     source:
-      'docomo and au: "unknown user" after the mail itself is the filter on receipt, as is "550 : User unknown" of au, without the address',
+      'docomo and au, if the recipient\'s filter refused the mail: "unknown user" after the end of DATA; of au also "550 : User unknown" without the address',
     phrases: ['unknown user ... end of data', 'user unknown ... end of data', 'lsean|msmx ... 550 user unknown'],
   },
   {
@@ -315,7 +315,7 @@ export const KNOWN_TEXTS: readonly KnownText[] = [
   {
     verdict: hard('address-unknown'),
     source:
-      'Exchange Online, Directory-Based Edge Blocking: 5.4.1. Without the code, the text is any access rule of Postfix',
+      'Exchange Online, Directory-Based Edge Blocking, with 5.4.1. Without this code, the text may come from any access rule of Postfix',
     phrases: ['5 4 1 @? recipient address rejected access denied'],
   },
   {

@@ -113,7 +113,7 @@ const MADE: Readonly<Record<string, () => string>> = {
       ['held out', SAMPLE.filter(isHeldOut)],
     ];
     return table(
-      ['provider', 'part', 'replies', 'right class', ...BOUNCE_CLASSES, 'class right', 'cause right'],
+      ['provider', 'part', 'replies', 'expected class', ...BOUNCE_CLASSES, 'class correct', 'cause correct'],
       Object.entries(PROVIDERS_VERDICTS).flatMap(([provider, classify]) =>
         parts.flatMap(([part, replies]) => {
           const counts = confusion(replies, classify);
