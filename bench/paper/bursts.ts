@@ -117,7 +117,7 @@ export function burstsTable(): string {
       'mails',
       'account',
       'maximum concurrency',
-      '200',
+      'answered 200',
       'turned away',
       'peak receivers',
       'peak recorders',
