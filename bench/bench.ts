@@ -22,12 +22,15 @@ await runCommand(
     command: 'npm run bench',
     does: 'measures every figure of docs/performance.md, and writes that page',
     options: {
-      runs: { default: '5', help: 'runs of each side, in turn; the medians count' },
+      runs: {
+        default: '5',
+        help: 'how often each figure and its baseline are measured, in turn; the medians are reported',
+      },
       only: {
         default: '',
-        help: `some of ${Object.keys(MEASUREMENTS).join(', ')}, separated by commas; writes nothing`,
+        help: `some of ${Object.keys(MEASUREMENTS).join(', ')}, separated by commas; does not write the page`,
       },
-      arithmetic: { default: false, help: 'measures nothing; writes the tables that are arithmetic' },
+      arithmetic: { default: false, help: 'measures nothing; writes only the tables that are calculated' },
     },
   },
   async ({ runs, only, arithmetic }) => {

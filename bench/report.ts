@@ -51,7 +51,8 @@ function withParts(page: string, parts: Readonly<Record<string, string>>): strin
   return Object.entries(parts).reduce((text, [name, part]) => {
     const [begin, end] = [`<!-- ${name} -->\n`, `\n<!-- end of ${name} -->`];
     const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-    if (from === -1 || to < from) throw new Error(`Cannot write ${name} into the page: its two marks are not there`);
+    if (from === -1 || to < from)
+      throw new Error(`Cannot write ${name} into the page: the page does not have its two markers`);
     return text.slice(0, from + begin.length) + part + text.slice(to);
   }, page);
 }

@@ -12,13 +12,16 @@ import { wholeNumber } from './support/whole-number.ts';
 await runCommand(
   {
     command: 'npm run console',
-    does: 'serves the console over a deployed stack, with your AWS credentials; it only reads, and only whoever has its address on this machine can open it',
+    does: 'serves the console of a deployed stack on this machine, with your AWS credentials. It is read-only, and opens only at the address that this command prints',
     options: {
-      outputs: { default: 'cdk-outputs.json', help: 'the outputs of the stack, as cdk deploy wrote them' },
-      port: { default: '8786', help: 'of the console; 0: any that is free' },
+      outputs: {
+        default: 'cdk-outputs.json',
+        help: 'the file with the outputs of the stack, written by cdk deploy --outputs-file',
+      },
+      port: { default: '8786', help: 'port of the console; 0 takes any free port' },
       'allow-send': {
         default: false,
-        help: 'lets the console change something: send mail, send again what failed, erase a person’s data',
+        help: 'allows changes in the console: send mail, send failed items again, suppress or allow addresses, erase a person’s data',
       },
     },
   },
@@ -38,11 +41,11 @@ await runCommand(
     );
     const port = await listen(server, wantedPort, 'the console');
     console.log(`The console is at http://127.0.0.1:${port}/#token=${token} (Ctrl-C stops it)`);
-    console.log('It opens by this whole address only; the token is good until it stops.');
+    console.log('It opens only at this whole address. The token is valid until the console stops.');
     console.log(
       values['allow-send']
-        ? 'It may send mail, and erase a person’s data.'
-        : 'It only reads; with --allow-send it sends, too.',
+        ? 'The console can send mail, suppress or allow addresses, and erase a person’s data.'
+        : 'The console is read-only. With --allow-send it can send mail and change data.',
     );
     await new Promise<void>((resolve) => {
       for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => resolve());

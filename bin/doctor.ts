@@ -9,13 +9,16 @@ import { wholeNumber } from './support/whole-number.ts';
 await runCommand(
   {
     command: 'npm run doctor',
-    does: 'says whether all is well with a stack, a line each, and what to do where it is not',
+    does: 'checks a stack: one line per check, and what to do if a check fails',
     options: {
       outputs: OUTPUTS_OPTION,
       ...DOCTOR_OPTIONS,
-      stdin: { default: false, help: 'reads the secret from stdin, as a line NAME=value' },
+      stdin: { default: false, help: `reads ${WEBHOOK_KEY} from stdin, as a line NAME=value` },
     },
-    environment: { [WEBHOOK_KEY]: 'a key that may edit webhooks: with it SendGrid is asked, and posts a test' },
+    environment: {
+      [WEBHOOK_KEY]:
+        'a SendGrid key that may edit webhooks. With it, the doctor checks the webhook settings at SendGrid and has a test posted',
+    },
   },
   async (options) => {
     const days = wholeNumber('days', options.days, { max: 90 });

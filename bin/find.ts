@@ -13,7 +13,7 @@ await runCommand(
     argument: 'ADDRESS|ID',
     options: {
       outputs: OUTPUTS_OPTION,
-      limit: { default: '20', help: 'how many messages to an address' },
+      limit: { default: '20', help: 'shows at most so many messages to an address' },
       json: { default: false, help: 'prints JSON' },
     },
   },

@@ -21,25 +21,25 @@ const REMAINS = [
   'What remains, and for how long:',
   '  - point-in-time recovery of the three tables: 35 days',
   '  - the streams of the three tables: 1 day',
-  '  - EventQueue: events that are not recorded yet, for seconds as a rule, at most 14 days; FailureQueue: at most 14 days',
-  '  - logs: no address is in them',
+  '  - EventQueue: events that are not recorded yet, usually for seconds, at most 14 days; FailureQueue: at most 14 days',
+  '  - logs: they contain no address',
   '  - what the provider keeps, such as its suppression lists; and what you exported or backed up yourself',
-  'A later post of a provider brings a row back. SendGrid repeats posts for a day, and a bounce or a complaint may come days later: run it again in a week.',
-  'With the rows goes what they said of later mail: a hard bounce, a complaint or a decision no longer suppresses the address.',
+  'A later post of a provider can bring a row back. SendGrid repeats posts for a day, and a bounce or a complaint may come days later: run this command again in a week.',
+  'A hard bounce, a complaint or a decision in the erased rows no longer suppresses the address: it can get mail again.',
 ];
 
 await runCommand(
   {
     command: 'npm run forget',
-    does: 'exports and erases everything about one person from Mail, SentLog and Bounce; without --yes it only reports',
+    does: 'exports and erases all data about one person in Mail, SentLog and Bounce; without --yes it only reports',
     argument: 'ADDRESS',
     options: {
       outputs: OUTPUTS_OPTION,
       export: {
         default: '',
-        help: 'a new file for everything about the person, as JSON; written before anything is erased',
+        help: 'a new file for all data about the person, as JSON; written before anything is erased',
       },
-      yes: { default: false, help: 'erases it', safeWithout: true },
+      yes: { default: false, help: 'erases the data', safeWithout: true },
     },
   },
   async (options, text) => {
@@ -47,14 +47,14 @@ await runCommand(
     if (address === undefined || others.length > 0) throw new Error('Cannot forget: give one address');
     const keys = mailboxKeys(address.email);
     const tables = tablesOf(await readOutputs(options.outputs));
-    console.log('Reading all rows of Mail, SentLog and Bounce. It may be interrupted, and run again.');
+    console.log('Reading all rows of Mail, SentLog and Bounce. You can interrupt this command, and run it again.');
     const rows = await findPersonalRows(tables, keys, progressOfReading());
     report(rows, options.yes);
     if (options.export !== '') await exportTo(options.export, address.email, rows, keys);
     const toErase = rows.filter(({ erasure }) => erasure.kind !== 'mention');
     if (options.yes) await eraseAll();
     else if (toErase.length > 0)
-      console.log('Nothing was changed. To erase it, run the same command with --yes after the --.');
+      console.log('Nothing was changed. To erase the data, add --yes to this command, after the --.');
     console.log(`\n${REMAINS.join('\n')}`);
 
     async function eraseAll(): Promise<void> {
@@ -64,7 +64,7 @@ await runCommand(
       console.log(`Erased: ${counted(toErase.length - changed, 'row')}.`);
       if (changed === 0) return;
       throw new Error(
-        `Cannot erase ${counted(changed, 'row')}: somebody changed or deleted them meanwhile. Run the command again`,
+        `Cannot erase ${counted(changed, 'row')}: somebody else changed the data in the meantime. Run the command again`,
       );
     }
   },
@@ -88,13 +88,13 @@ function report(rows: readonly PersonalRow[], yes: boolean): void {
     const [deleted, updated] = [of('delete'), of('update')];
     const name = NAMES[table].padEnd(8);
     console.log(
-      `  ${name} ${counted(deleted, 'row')} ${would}deleted, ${updated} of several recipients ${would}kept without this one`,
+      `  ${name} ${counted(deleted, 'row')} ${would}deleted; this person ${would}removed from ${counted(updated, 'row')} with several recipients`,
     );
   }
   const staying = rows.filter(({ stays }) => stays);
   if (staying.length === 0) return;
   console.log(
-    `  In ${counted(staying.length, 'row')} the address stays, as the sender or in a text. A person must decide what to do with:`,
+    `  The address stays in ${counted(staying.length, 'row')}, as the sender or in a text. Decide what to do with:`,
   );
   for (const row of staying.slice(0, MAX_NAMED)) {
     console.log(`    ${NAMES[row.table]} ${JSON.stringify(keyOf(row))}`);
@@ -116,7 +116,7 @@ async function exportTo(file: string, address: string, rows: readonly PersonalRo
     await writeFile(file, `${text}\n`, { flag: 'wx', mode: 0o600 });
   } catch (cause) {
     if (!isErrorWithCode(cause, 'EEXIST')) throw cause;
-    throw new Error(`Cannot export to ${file}: the file is there already. Nothing was erased`, { cause });
+    throw new Error(`Cannot export to ${file}: the file exists already. Nothing was erased`, { cause });
   }
   console.log(`Exported ${counted(own.length, 'row')} to ${file}.`);
 }

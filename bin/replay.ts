@@ -19,10 +19,10 @@ import { sentenceOf } from './support/terminal.ts';
 await runCommand(
   {
     command: 'npm run replay',
-    does: 'runs unrecognized and unmatched Bounce rows through the code and the sent log of today',
+    does: 'reads unrecognized Bounce rows again with the current code, and looks again for the log rows of unmatched ones',
     options: {
       outputs: OUTPUTS_OPTION,
-      'dry-run': { default: false, help: 'only says what would be done' },
+      'dry-run': { default: false, help: 'only shows what would be done' },
     },
   },
   async (options) => {
@@ -30,7 +30,7 @@ await runCommand(
     const timeZone = outputs.CustomersMailCloudTimeZone;
     if (timeZone === undefined) {
       throw new Error(
-        'Cannot replay: the outputs have no CustomersMailCloudTimeZone. They are of an older deployment: deploy again',
+        'Cannot replay: the outputs have no CustomersMailCloudTimeZone. They are from an older version: deploy again',
       );
     }
     const client = documentClientOf(outputs);
@@ -70,12 +70,14 @@ await runCommand(
     const done = options['dry-run'] ? 'would now be' : 'now';
     console.log(`  ${counts.recognized} ${done} recognized, ${counts.stillUnrecognized} still unrecognized`);
     if (counts.notWhole > 0) {
-      console.log(`    ${counts.notWhole} of these a person must read: not the whole event was kept`);
+      console.log(
+        `    ${counts.notWhole} of the unrecognized rows cannot be replayed, because the whole event was not kept. A person must read them`,
+      );
     }
     console.log(
-      `  ${counts.joined} ${done} joined with the mail, ${counts.stillUnmatched} whose mail is not in the sent log`,
+      `  ${counts.joined} ${done} joined with a log row, ${counts.stillUnmatched} still without a log row in SentLog`,
     );
-    if (options['dry-run']) console.log('Nothing was changed. Without --dry-run it will be.');
+    if (options['dry-run']) console.log('Nothing was changed. Without --dry-run, the rows are changed.');
     if (counts.failed > 0) {
       throw new Error(`Cannot replay ${counted(counts.failed, 'row')}: the lines with CANNOT say which, and why`);
     }

@@ -25,24 +25,24 @@ const PROGRESS_ITEMS = 100;
 await runCommand(
   {
     command: 'npm run resend',
-    does: 'sends again the items that failed, that were started and never finished, and that have had no status for a minute',
+    does: 'sends again the items that failed, that were started but never finished, or that have had no status for a minute',
     options: {
       outputs: OUTPUTS_OPTION,
       id: { default: '', help: 'only the item with this id' },
       error: { default: '', help: 'only items whose error contains this text' },
-      all: { default: false, help: 'all of them, except those whose recipients are all suppressed' },
+      all: { default: false, help: 'all stuck items, except those whose recipients are all suppressed' },
       wait: {
         default: String(NORMAL_WAIT_MS / 1000),
-        help: 'seconds after which an item that still has no status is stuck',
+        help: 'seconds after which an item without a status counts as stuck',
       },
-      'dry-run': { default: false, help: 'only says what would be sent' },
+      'dry-run': { default: false, help: 'only shows what would be sent' },
     },
   },
   async (options) => {
     const dryRun = options['dry-run'];
     if (!options.all && !dryRun && options.id === '' && options.error === '') {
       throw new Error(
-        'Cannot send again: say what, with --id, --error or --all. --dry-run shows what is stuck, and why',
+        'Cannot send again: no items are chosen. Choose them with --id, --error or --all; --dry-run shows which items are stuck, and why',
       );
     }
     const waitMs = wholeNumber('wait', options.wait, { max: 3_600 }) * 1000;
@@ -85,7 +85,9 @@ await runCommand(
           counts.deferred++;
           console.log(`${nameOf(item)}: next attempt at ${nextAttempt}${errorOf(item)}`);
         } else if (options.id !== '' && !isWaiting(item['status']) && whyStuck(item, nowMs) === undefined) {
-          console.log(`${options.id} is ${String(item['status'])}: to send it again all the same, delete its status`);
+          console.log(
+            `${options.id} is ${String(item['status'])}: to send it again anyway, delete its attribute status`,
+          );
         }
       }
       await resend(
@@ -113,17 +115,19 @@ await runCommand(
     console.log(
       `Looked at ${counted(counts.looked, 'item')} of ${table}: ${counts.stuck} stuck, ${counts.again} sent again.`,
     );
-    if (counts.deferred > 0) console.log(`${counts.deferred} deferred: tried again at the time above, by themselves.`);
+    if (counts.deferred > 0) console.log(`${counts.deferred} deferred: Todoke tries them again at the times above.`);
     if (counts.odd > 0) {
-      console.log(`${counts.odd} with a status that Todoke never writes: not sent. To send one, delete its status.`);
+      console.log(
+        `${counts.odd} with a status that Todoke never writes: not sent. To send one, delete its attribute status.`,
+      );
     }
     if (counts.suppressed > 0) {
       console.log(
-        `${counts.suppressed} left out, to suppressed recipients only. When these are allowed, --error suppressed sends them again, or --id one.`,
+        `${counts.suppressed} left out, because all their recipients are suppressed. After you allow the recipients, send the items again with --error suppressed, or one item with --id.`,
       );
     }
     if (dryRun && counts.stuck > 0)
-      console.log('Nothing was changed. --all, --id or --error without --dry-run sends them.');
+      console.log('Nothing was changed. --all, --id or --error without --dry-run sends the items again.');
     if (counts.failed > 0) {
       throw new Error(`Cannot send ${counted(counts.failed, 'item')} again: the lines with CANNOT say which, and why`);
     }

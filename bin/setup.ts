@@ -22,32 +22,32 @@ import { wholeNumber } from './support/whole-number.ts';
 await runCommand(
   {
     command: 'npm run setup',
-    does: 'sets up what cdk deploy cannot, then runs the doctor; it keeps what is set, and can be run again',
+    does: 'stores the keys of the providers, sets up their webhooks or says how to, then runs the doctor. It keeps existing values, and can be run again',
     options: {
       outputs: OUTPUTS_OPTION,
-      provider: { default: '', help: 'only this one: sendgrid or customers-mail-cloud' },
+      provider: { default: '', help: 'sets up only this provider: sendgrid or customers-mail-cloud' },
       'sendgrid-public-key': {
         default: '',
-        help: 'a Verification Key that SendGrid shows: is added to those accepted',
+        help: 'the Verification Key that SendGrid shows; it is added to the accepted keys',
       },
-      'smtp-host': { default: '', help: 'of the Customers Mail Cloud account' },
-      'smtp-port': { default: '', help: 'of the same; 587 until another is given' },
-      'smtp-user': { default: '', help: 'of the same' },
-      replace: { default: false, help: 'takes new answers in place of what is set, and repairs malformed secrets' },
-      rotate: { default: '', help: 'customers-mail-cloud: makes another api_key; both are accepted' },
+      'smtp-host': { default: '', help: 'SMTP host of the Customers Mail Cloud account' },
+      'smtp-port': { default: '', help: 'SMTP port of this account; 587 unless another one is stored' },
+      'smtp-user': { default: '', help: 'SMTP user of this account' },
+      replace: { default: false, help: 'replaces existing values with new ones, and repairs malformed secrets' },
+      rotate: { default: '', help: 'customers-mail-cloud: makes a second api_key; both keys are accepted' },
       retire: { default: '', help: 'sendgrid or customers-mail-cloud: accepts only the newest key' },
       'import-suppressions': {
         default: false,
         help: 'imports SendGrid’s bounces, spam reports and invalid addresses, if the webhook key may read them',
       },
-      'skip-doctor': { default: false, help: 'ends when all is stored' },
-      stdin: { default: false, help: 'reads secrets from stdin, a line NAME=value each' },
+      'skip-doctor': { default: false, help: 'does not run the doctor at the end' },
+      stdin: { default: false, help: 'reads secrets from stdin, one line NAME=value for each' },
       ...DOCTOR_OPTIONS,
     },
     environment: {
       [SENDING_KEY]: 'a SendGrid key that may only send mail',
-      [WEBHOOK_KEY]: 'a SendGrid key that may edit webhooks: used once, stored nowhere',
-      [SMTP_PASSWORD]: 'of the Customers Mail Cloud account',
+      [WEBHOOK_KEY]: 'a SendGrid key that may edit webhooks: used once, not stored',
+      [SMTP_PASSWORD]: 'the SMTP password of the Customers Mail Cloud account',
     },
   },
   async (options) => {
@@ -56,7 +56,7 @@ await runCommand(
     oneOf('retire', options.retire, PROVIDERS);
     if (options.rotate !== '' && options.rotate === options.retire) {
       throw new Error(
-        `Cannot rotate and retire ${options.rotate} at once: first enter the new key there, or every post is refused`,
+        `Cannot rotate and retire ${options.rotate} at once: enter the new key at the provider before you retire the old one, or every post is refused`,
       );
     }
     const port = options['smtp-port'];
@@ -72,7 +72,7 @@ await runCommand(
     console.log(heading(`Setting up Todoke, the stack ${stack.name}`));
     if (isLocal(outputs)) {
       console.log(
-        'In local mode the providers are simulated, and set up already. The addresses below are this machine’s.',
+        'In local mode the providers are simulated, and set up already. The addresses below are on this machine.',
       );
     }
 
@@ -81,7 +81,7 @@ await runCommand(
     const webhookKey = wants('sendgrid')
       ? await answers.secret(
           WEBHOOK_KEY,
-          'A SendGrid key that may edit webhooks (not shown, used once, stored nowhere; empty: by hand)',
+          'A SendGrid key that may edit webhooks (not shown, used once, not stored; leave empty to set the webhook up by hand)',
         )
       : answers.given(WEBHOOK_KEY);
     const setup = {

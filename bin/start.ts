@@ -17,12 +17,18 @@ await runCommand(
     options: {
       port: {
         default: '8787',
-        help: 'of the webhooks; DynamoDB, SendGrid, SMTP and the sign-in take the next four; 0: any that are free',
+        help: 'port of the webhooks; DynamoDB, SendGrid, SMTP and the sign-in take the next four; 0 takes any free ports',
       },
-      dir: { default: DEFAULT_DIR, help: 'keeps the tables, secrets and logs between starts' },
+      dir: { default: DEFAULT_DIR, help: 'the folder that keeps the tables, secrets and logs between starts' },
       'delay-ms': { default: '1000', help: 'how long the simulated providers take to deliver' },
-      'sign-in': { default: false, help: 'serves the console as a stack does for a team, behind an OpenID provider' },
-      'dynamodb-endpoint': { default: '', help: 'a DynamoDB that runs already, such as http://127.0.0.1:8000' },
+      'sign-in': {
+        default: false,
+        help: 'serves the console for a team, as a deployed stack does: people sign in at an OpenID provider on this machine',
+      },
+      'dynamodb-endpoint': {
+        default: '',
+        help: 'uses a DynamoDB Local that runs already, such as http://127.0.0.1:8000',
+      },
     },
   },
   async (values) => {
@@ -36,7 +42,7 @@ await runCommand(
           firstAtMs ??= Date.now();
           // One Ctrl-C arrives twice: from the terminal, and passed on by npm. The second signal is not a second Ctrl-C.
           if (name !== 'SIGHUP' && Date.now() - firstAtMs > SAME_SIGNAL_MS) {
-            console.error('\nEnded at once. The next npm start clears up.');
+            console.error('\nStopped at once. The next npm start cleans up.');
             process.exit(130);
           }
           interrupted.abort(new Error('Cannot start: interrupted'));
@@ -59,9 +65,9 @@ await runCommand(
     report('Ready');
     console.log(welcome(local.outputs, values.dir));
     await stopped;
-    console.log('\nStopping … (Ctrl-C again ends it at once)');
+    console.log('\nStopping … (Ctrl-C again stops at once)');
     await local.stop();
-    console.log(`Stopped. Everything is kept in ${values.dir}; npm start goes on from there.`);
+    console.log(`Stopped. Everything is kept in ${values.dir}; the next npm start continues with it.`);
   },
 );
 

@@ -79,7 +79,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
       );
     } catch (cause) {
       if (!isErrorWithCode(cause, 'EEXIST')) throw cause;
-      throw new Error(`Cannot export to ${file}: the file is there already`, { cause });
+      throw new Error(`Cannot export to ${file}: the file exists already`, { cause });
     }
     console.log(`Exported ${addresses(suppressed.length)} to ${file}.`);
   },
@@ -88,17 +88,17 @@ const ACTIONS: Readonly<Record<string, Action>> = {
 await runCommand(
   {
     command: 'npm run suppressions',
-    does: `says which addresses get no mail, and decides about them
-  check ADDRESS   whether mail may be sent: exit code 0, or ${SUPPRESSED} if the address is suppressed
-  add ADDRESS     suppresses it
-  remove ADDRESS  allows it again, until it bounces hard or complains again
-  list            all addresses that are suppressed
-  import FILE     suppresses the addresses of a CSV file with the column email and, if there are, reason and created
-  export FILE     writes what list shows as such a file`,
+    does: `shows which addresses are suppressed, so that they get no mail, and changes that
+  check ADDRESS   shows whether the address is suppressed: exit code ${SUPPRESSED} if it is, 0 if mail may be sent
+  add ADDRESS     suppresses the address
+  remove ADDRESS  allows the address again, until the next hard bounce or complaint
+  list            shows all suppressed addresses
+  import FILE     suppresses the addresses in a CSV file with the column email, and optionally reason and created
+  export FILE     writes all suppressed addresses to a new CSV file`,
     argument: 'check|add|remove|list|import|export [ADDRESS|FILE]',
     options: {
       outputs: OUTPUTS_OPTION,
-      reason: { default: '', help: 'of add and remove: why' },
+      reason: { default: '', help: 'the reason for add or remove' },
       json: { default: false, help: 'check and list print JSON' },
     },
   },
@@ -106,7 +106,7 @@ await runCommand(
     const [, action = '', given = ''] = /^(\S+)\s*(.*)$/s.exec(argument) ?? [];
     const run = ACTIONS[action];
     if (run === undefined) {
-      throw new Error(`Cannot ${action}: it must be ${Object.keys(ACTIONS).join(', ')}`);
+      throw new Error(`Cannot run ${action}: there is no such action. Use one of ${Object.keys(ACTIONS).join(', ')}`);
     }
     const needsNothing = action === 'list';
     if (needsNothing === (given !== '')) {
@@ -128,7 +128,7 @@ async function decideOn(tables: Tables, decision: Omit<Decision, 'atMs'>): Promi
 
 function addressIn(text: string): string {
   const [address, ...others] = parseAddresses(text);
-  if (address === undefined || others.length > 0) throw new Error('Cannot use this: give one address');
+  if (address === undefined || others.length > 0) throw new Error(`Cannot use ${text}: give one address`);
   return address.email;
 }
 

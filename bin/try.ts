@@ -28,7 +28,7 @@ const POLL_MS = 150;
 await runCommand(
   {
     command: 'npm run try',
-    does: 'sends a mail that arrives, one that bounces, and the first again to the address that bounced; shows each row as it appears',
+    does: 'sends a message that arrives and one that bounces, then the first one again, to the address that bounced; shows each row as it appears',
     options: {
       outputs: OUTPUTS_OPTION,
       provider: { default: 'sendgrid', help: 'sendgrid or customers-mail-cloud' },
@@ -43,7 +43,9 @@ await runCommand(
       throw new Error(`Cannot try ${provider}: the setting \`providers\` leaves its webhook out`);
     }
     if (!isLocal(outputs)) {
-      throw new Error(`Cannot try ${file}: it is of a deployed stack, and this command only plays beside npm start`);
+      throw new Error(
+        `Cannot try ${file}: it is from a deployed stack, and this command works only with local mode (npm start)`,
+      );
     }
     await play(outputs, provider, documentClientOf(outputs), join(dirname(file), 'logs'));
     console.log(goOn(outputs, provider, file));
@@ -67,7 +69,7 @@ async function play(
   const missing = `{"email":"${address}","name":"鈴木花子"}`;
 
   say(
-    '1. A mail to an address that is there',
+    '1. A message to an address that exists',
     `An item is put into ${outputs.MailTableName}, as the DynamoDB console does it:`,
   );
   await insert({ id: first, ...shop, to: there, content: 'ありがとうございます。' });
@@ -75,7 +77,7 @@ async function play(
   await untilState(delivered, 'delivered');
   await expectNoBounces(delivered);
 
-  say('2. A second item, to an address that is not there', 'The same as above, but nobody has this mailbox:');
+  say('2. A message to an address that does not exist', 'The same as above, but there is no such mailbox:');
   await insert({ id: second, ...shop, to: missing, content: 'ありがとうございます。' });
   const bounced = await follow(second);
   await untilState(bounced, 'bounced');
@@ -83,7 +85,7 @@ async function play(
 
   say(
     '3. The first item again, edited',
-    'The recipient is changed to that address and `status` deleted, in one edit: that sends it again, as a new mail. But the address bounced:',
+    'One edit changes the recipient to the address that bounced, and deletes `status`, which sends the item again. But the address is suppressed now:',
   );
   await editFirst();
   const refused = await settled(first, 'failed');
@@ -92,7 +94,10 @@ async function play(
     show('Bounce', 'the recipient was left out', row, ['toEmail', 'outcome', 'type', 'reason', 'mailId']);
   }
 
-  say('4. The same once more', `This allows the address: npm run suppressions -- remove ${address}`);
+  say(
+    '4. The same, with the address allowed',
+    `The address is allowed first, as by: npm run suppressions -- remove ${address}`,
+  );
   await decide(tablesWith(outputs, client), { email: address, outcome: 'allowed', reason: 'try', atMs: Date.now() });
   await editFirst();
   const again = await follow(first);
@@ -143,7 +148,7 @@ async function play(
   /** Shows the events of a mail as they come, until one has the state. */
   async function untilState(messageId: string, state: string): Promise<void> {
     const shown = new Set<unknown>();
-    await until(`the mail to be ${state}`, async () => {
+    await until(`the message to be ${state}`, async () => {
       const events = (await story(messageId)).filter(({ entry }) => entry !== LOG_ROW_ENTRY);
       for (const event of events.filter(({ entry }) => !shown.has(entry))) {
         shown.add(event['entry']);
@@ -183,7 +188,7 @@ async function play(
       ]);
       await showEvent(row);
     }
-    console.log(`\n  ${good('✓')} you know who did not get it, and why`);
+    console.log(`\n  ${good('✓')} Bounce says who did not get the message, and why`);
   }
 
   /** Shows the event that applications get about a failure, if the stack publishes failures. */
@@ -240,7 +245,7 @@ async function patiently<Found>(what: string, look: () => Promise<Found | undefi
     if (found !== undefined) return found;
     if (Date.now() > deadlineMs) {
       throw new Error(
-        `Cannot go on: waited ${PATIENCE_MS / 1000} s for ${what}, in vain. Is npm start still running? The functions' logs are in ${logs}`,
+        `Cannot go on: waited ${PATIENCE_MS / 1000} s for ${what}. Is npm start still running? The functions' logs are in ${logs}`,
       );
     }
     await sleep(POLL_MS);
@@ -260,11 +265,11 @@ function goOn(outputs: StackOutputs, provider: string, file: string): string {
   const named = file === OUTPUTS_OPTION.default ? '' : `--outputs ${shellWord(file)} `;
   const aws = localAwsCli(outputs.DynamoDbEndpoint);
   return `
-${heading('Go on from here')}
-${other === undefined ? '' : `  The same with the other provider:\n    npm run try -- ${named}--provider ${other}\n\n`}  All that bounced, with the AWS CLI:
+${heading('Next steps')}
+${other === undefined ? '' : `  The same with the other provider:\n    npm run try -- ${named}--provider ${other}\n\n`}  All bounces, with the AWS CLI:
     ${aws} scan --table-name ${outputs.BounceTableName}
 
-  What every mail went through:
+  The story of every message:
     ${aws} scan --table-name ${outputs.SentLogTableName}
 
   In your own AWS account:

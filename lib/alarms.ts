@@ -77,7 +77,7 @@ function webhookAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       // Each run of `npm run doctor` posts two that are refused.
       atLeast: 10,
       description:
-        'A webhook refused ten posts or more within an hour (answers 400, 401, 405, 413 and 415). If a key was changed at the provider, add the new one to WebhookSecret; otherwise somebody tries the address. The log of the receiver says why each was refused.',
+        'A webhook refused ten posts or more within an hour (answers 400, 401, 405, 413 and 415). If a key was changed at the provider, add the new one to WebhookSecret; otherwise somebody else may be posting to the address. The log of the receiver says why each was refused.',
       anchor: 'refused-posts',
     },
     FailingWebhooks: {
@@ -108,7 +108,7 @@ function webhookAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       metric: combined('SUM', metrics.receivedCounts('Unrecognized'), HOUR),
       atLeast: 1,
       description:
-        'A provider reported something that Todoke does not know. It is kept in Bounce with outcome "unrecognized"; upgrade Todoke, and run npm run replay.',
+        'A provider posted an event that Todoke does not know. It is kept in Bounce with outcome "unrecognized". Upgrade Todoke, then run npm run replay.',
       anchor: 'unrecognized-events',
     },
     ...Object.fromEntries(metrics.receivedProviders.map((provider) => silenceOf(provider, metrics))),
@@ -167,21 +167,21 @@ function mailAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       atLeast: 1,
       periods: 2,
       description:
-        'Mails have waited for more than an hour because their provider does not take them now. Each item with nextAttemptAt says why in "error". A mail becomes "failed" six hours after it was put.',
+        'Mails have waited for more than an hour because their provider does not accept them now. Each item with nextAttemptAt says why in "error". An item becomes "failed" six hours after it was put into the Mail table.',
       anchor: 'late-mails',
     },
     DeadKey: {
       metric: combined('SUM', metrics.counts('UnauthorizedHandovers'), FIVE_MINUTES),
       atLeast: 1,
       description:
-        'A provider refused the credentials that mail is sent with: no mail of that provider goes out. Put a key that works into SenderSecret, then send what failed again: npm run resend -- --all.',
+        'A provider refused the credentials that mail is sent with: no mail of that provider goes out. Put a key that works into SenderSecret, then run npm run resend -- --all.',
       anchor: 'dead-key',
     },
     FailedMails: {
       metric: combined('SUM', metrics.counts('NotSent'), HOUR),
       atLeast: 3,
       description:
-        'Three mails or more failed within an hour and were not sent. Each item of the Mail table with status "failed" says why in "error"; fix that, then npm run resend -- --all.',
+        'Three mails or more failed within an hour and were not sent. Each item of the Mail table with status "failed" says why in "error"; fix the cause, then run npm run resend -- --all.',
       anchor: 'failed-mails',
     },
     HighBounceRate: {
@@ -191,7 +191,7 @@ function mailAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
         DAY,
       ),
       atLeast: BOUNCE_RATE_PERCENT,
-      description: `Within a day ${BOUNCE_RATE_PERCENT} percent or more of a provider's mails bounced, of ${BOUNCE_RATE_MAILS} or more. Stop sending to addresses that Bounce has with bounceClass "hard", before the provider suspends the account.`,
+      description: `Within a day, ${BOUNCE_RATE_PERCENT} percent or more of the mails through one provider bounced, counting the mails that were delivered or bounced (at least ${BOUNCE_RATE_MAILS}). Stop sending to addresses that Bounce has with bounceClass "hard", before the provider suspends the account.`,
       anchor: 'high-bounce-rate',
     },
   };
@@ -204,7 +204,7 @@ function awsAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       atLeast: STREAM_AGE_MS,
       periods: 3,
       description:
-        'The stream of Mail, SentLog or Bounce is read more than ten minutes late: mails wait to be sent, log rows to be joined, or failures to be published. What cannot be done is given up after twelve hours; look at the logs of SendMail, JoinLateEvents and PublishFailures.',
+        'The stream of Mail, SentLog or Bounce is read more than ten minutes late: mails wait to be sent, log rows to be joined, or failures to be published. Records that cannot be processed are given up after twelve hours; look at the logs of SendMail, JoinLateEvents and PublishFailures.',
       anchor: 'late-streams',
     },
     GivenUp: {
@@ -218,7 +218,7 @@ function awsAlarms(metrics: Metrics): Record<string, AlarmDefinition> {
       metric: combined('SUM', metrics.functionErrors, HOUR),
       atLeast: 3,
       description:
-        'RecordEvents, SendMail, JoinLateEvents or PublishFailures crashed or ran out of time three times or more within an hour. AWS tries again; look at its log for what came before.',
+        'RecordEvents, SendMail, JoinLateEvents or PublishFailures crashed or ran out of time three times or more within an hour. AWS tries again; look at the log of the function for the cause.',
       anchor: 'failing-functions',
     },
     ThrottledFunctions: {

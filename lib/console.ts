@@ -129,7 +129,7 @@ export class Console extends Construct {
       removalPolicy: RemovalPolicy.RETAIN,
     });
     fixLogicalId(secret, 'AccessLogSecret');
-    acknowledge(secret, 'SMG4', 'With another key, the addresses in the lines of before could not be found any more.');
+    acknowledge(secret, 'SMG4', 'After a rotation, the addresses in older log lines could not be found any more.');
     return secret;
   }
 }

@@ -31,7 +31,7 @@ export class FailurePublisher extends Construct {
     this.publish = new TodokeFunction(this, 'PublishFailures', {
       defaults,
       entry: 'publish-failures',
-      description: 'Publishes failures on the event bus, and joins again what a late write put back',
+      description: 'Publishes failures on the event bus, and joins rows again that a late write made unmatched',
       timeout: Duration.minutes(1),
       environment: {
         STACK_NAME: stack.stackName,

@@ -34,7 +34,10 @@ export const sendGridRegion = z.enum(['global', 'eu'], { error: 'must be global 
 /** An address; `@` with a domain; or `group:` with the name of a group. */
 const member = z
   .string()
-  .regex(/^(?:[^\s@:,]+@|@)[^\s@:,]+$|^group:\S.*$/, 'must be an address, @ and a domain, or group: and a name');
+  .regex(
+    /^(?:[^\s@:,]+@|@)[^\s@:,]+$|^group:\S.*$/,
+    'must be an address, a domain such as @example.com, or a group such as group:mail-support',
+  );
 
 /**
  * A text with commas, or a list in cdk.json. It is written into the function's environment, which is limited to 4 KB.
@@ -90,7 +93,7 @@ const settingsSchema = z.strictObject({
    * The OpenID provider that signs people in to the console: `iss` of its tokens. If left out, no console is deployed.
    */
   consoleIssuer: z
-    .url({ protocol: /^https$/, error: 'must be an address that starts with https://' })
+    .url({ protocol: /^https$/, error: 'must be a URL that starts with https://' })
     .refine((issuer) => !MANY_TENANTS.test(issuer), { error: 'must be the issuer of your own tenant' })
     .optional(),
   /** The client id with which the console is registered at that provider. */

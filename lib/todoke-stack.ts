@@ -27,7 +27,7 @@ export interface TodokeStackProps extends StackProps {
 export class TodokeStack extends Stack {
   constructor(scope: Construct, id: string, props: TodokeStackProps) {
     super(scope, id, {
-      description: 'Todoke: accounts for every mail sent through SendGrid or Customers Mail Cloud',
+      description: 'Todoke: sends mail through SendGrid or Customers Mail Cloud, and records what becomes of it',
       ...props,
     });
     const { settings } = props;
@@ -65,7 +65,7 @@ export class TodokeStack extends Stack {
 
     const output = (name: string, value: string, description: string) =>
       new CfnOutput(this, name, { value, description });
-    output('MailTableName', storage.mail.tableName, 'Put an item here, and it is sent');
+    output('MailTableName', storage.mail.tableName, 'Put an item into this table, and it is sent');
     output('SentLogTableName', storage.sentLog.tableName, 'The story of each mail');
     output('BounceTableName', storage.bounce.tableName, 'What bounced, was dropped or failed, and why');
     if (sendGrid) output('SendGridWebhookUrl', sendGrid.webhookUrl, "Enter this as SendGrid's Event Webhook");
@@ -79,10 +79,14 @@ export class TodokeStack extends Stack {
     output(
       'CustomersMailCloudTimeZone',
       settings.customersMailCloudTimeZone,
-      'In which the times of Customers Mail Cloud are read',
+      'The time zone of the times that Customers Mail Cloud reports',
     );
-    output('SendGridRegion', settings.sendgridRegion, 'Where the SendGrid account lives');
-    output('NoNewsHours', String(settings.noNewsHours), 'After these hours a message without any event is "no news"');
+    output('SendGridRegion', settings.sendgridRegion, 'The region of the SendGrid account');
+    output(
+      'NoNewsHours',
+      String(settings.noNewsHours),
+      'The hours after which a message without any event is "no news"',
+    );
     output('PublishFailures', settings.publishFailures, 'Whether failures are published on the event bus');
     output(
       'SendMailPolicyArn',
@@ -94,7 +98,11 @@ export class TodokeStack extends Stack {
       applications.logMail.managedPolicyArn,
       'Attach this to an application that logs its mail',
     );
-    output('ReadBouncesPolicyArn', applications.readBounces.managedPolicyArn, 'Attach this to what reads the bounces');
+    output(
+      'ReadBouncesPolicyArn',
+      applications.readBounces.managedPolicyArn,
+      'Attach this to an application that reads bounces',
+    );
     if (team && console) {
       output(
         'ConsoleUrl',
@@ -103,12 +111,12 @@ export class TodokeStack extends Stack {
       );
       output('ConsoleIssuer', team.issuer, 'The OpenID provider that signs people in to the console');
     }
-    output('AlarmTopicArn', alarmTopic.topicArn, 'Subscribe to this, and you hear of what goes wrong');
-    output('DashboardUrl', dashboard.url, 'Shows what is sent, received and going wrong');
-    output('WebhookSecretName', secrets.webhook.secretName, 'Holds what webhooks are verified with');
-    output('SenderSecretName', secrets.sender.secretName, 'Holds what mail is sent with');
+    output('AlarmTopicArn', alarmTopic.topicArn, 'Subscribe to this topic to get the alarms');
+    output('DashboardUrl', dashboard.url, 'The dashboard: what is sent, what is received, and failures');
+    output('WebhookSecretName', secrets.webhook.secretName, 'Holds the keys and credentials that verify webhooks');
+    output('SenderSecretName', secrets.sender.secretName, 'Holds the credentials that send mail');
     output('EventQueueUrl', queues.events.queueUrl, 'Holds the posts that wait to be recorded');
     output('RetryQueueUrl', queues.retries.queueUrl, 'Holds the mails that wait for their next attempt');
-    output('FailureQueueUrl', queues.failures.queueUrl, 'Holds what was given up: empty on a good day');
+    output('FailureQueueUrl', queues.failures.queueUrl, 'Holds work that was given up; normally empty');
   }
 }

@@ -55,7 +55,9 @@ function unusable(dir: string, error: unknown): unknown {
 export function inFolder(dir: string, error: unknown): unknown {
   const isAboutFile = error instanceof Error && 'syscall' in error && 'path' in error;
   if (!isAboutFile) return error;
-  return new Error(`Cannot use ${dir}: ${error.message}; move that away, or choose another --dir`, { cause: error });
+  return new Error(`Cannot use ${dir}: ${error.message}; move that file away, or choose another --dir`, {
+    cause: error,
+  });
 }
 
 const UNUSABLE: Readonly<Record<string, string>> = {
@@ -127,7 +129,7 @@ async function isStale(lock: string, dir: string): Promise<boolean> {
   const holder = lockHolder.safeParse(content).data;
   if (holder !== undefined && (await isHeld(holder))) {
     throw new Error(
-      `Cannot use ${dir}: Todoke already runs on it (process ${holder.pid}); stop that one, or choose another --dir`,
+      `Cannot use ${dir}: Todoke already runs in it (process ${holder.pid}); stop that process, or choose another --dir`,
     );
   }
   return true;

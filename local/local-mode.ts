@@ -123,7 +123,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   });
 
   const awsApi = await startAwsApi();
-  cleanup.defer('stop answering for AWS', awsApi.stop);
+  cleanup.defer('stop the local AWS APIs', awsApi.stop);
   const gateway = await startGateway(ports.webhooks, report);
   cleanup.defer('stop the webhooks', () => gateway.stop(0));
   const stack = {
@@ -220,7 +220,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
     authorize,
     report,
   });
-  cleanup.defer('finish what runs', async () => {
+  cleanup.defer('finish running work', async () => {
     await mappings.stop(STOP_GRACE_MS, () => void stopFunctions(0));
     // The simulators keep the events that they have not posted. The webhooks answer until the simulators have stopped.
     await providers.stop();

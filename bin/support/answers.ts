@@ -49,7 +49,7 @@ async function ask(question: string, hidden: boolean): Promise<string> {
     return (await lines.question(hidden ? '' : prompt, { signal: brokenOff.signal })).trim();
   } catch (cause) {
     throw new Error(
-      'Cannot go on: the question was broken off. What was stored until here stays; run the command again',
+      'Cannot go on: the question was cancelled. Values that are stored already are kept; run the command again',
       { cause },
     );
   } finally {

@@ -46,7 +46,7 @@ export async function runCommand<Given extends Options>(
     const filled = names.map((name) => [name, given[name] ?? usage.options[name]?.default]);
     const argument = String(given['argument'] ?? '');
     if (takesArgument && argument === '') {
-      throw new Error(`Cannot run: say which, as in \`${usage.command} -- ${usage.argument}\``);
+      throw new Error(`Cannot run: an argument is missing. Give it as in \`${usage.command} -- ${usage.argument}\``);
     }
     await run(Object.fromEntries(filled), argument);
   } catch (error) {
@@ -82,7 +82,7 @@ function helpText({ command, does, argument, options, environment = {} }: Usage)
     does,
     '',
     ...lines,
-    `  --${'help'.padEnd(width)} this text`,
+    `  --${'help'.padEnd(width)} shows this text`,
     ...(variables.length > 0 ? ['', 'In the environment:', ...variables] : []),
   ].join('\n');
 }

@@ -65,5 +65,5 @@ function inOurWords(error: unknown, options: Options): string {
   }
   return option === undefined || typeOf(option) === 'boolean'
     ? `Cannot use ${dashed} with a value: it takes none`
-    : `Cannot use ${dashed} without a value${option.default ? `: it is one such as ${option.default}` : ''}`;
+    : `Cannot use ${dashed} without a value${option.default ? `: give one, such as ${option.default}` : ''}`;
 }

@@ -48,7 +48,7 @@ const LOCAL_OUTPUTS = 'outputs.json';
 /** The option of every command that works on a stack. */
 export const OUTPUTS_OPTION = {
   default: `${DEFAULT_DIR}/${LOCAL_OUTPUTS}`,
-  help: 'the outputs of the stack: local mode’s, or of cdk deploy',
+  help: 'the file with the outputs of the stack, written by npm start or by cdk deploy --outputs-file',
 };
 
 /** A stack by its outputs. */
@@ -68,11 +68,11 @@ export async function readStack(file: string): Promise<Stack> {
     text = await readFile(file, 'utf8');
   } catch (cause) {
     if (!isErrorWithCode(cause, 'ENOENT')) throw new Error(`Cannot read ${file}: ${messageOf(cause)}`, { cause });
-    throw new Error(`Cannot read ${file}: it is not there. ${whoWrites(file)}`, { cause });
+    throw new Error(`Cannot read ${file}: it does not exist. ${whoWrites(file)}`, { cause });
   }
   const stacks = z.record(z.string(), stackOutputsSchema).safeParse(jsonOrUndefined(text));
   const [stack] = Object.entries(stacks.data ?? {});
-  if (!stack) throw new Error(`Cannot use ${file}: it does not hold the outputs of a Todoke stack`);
+  if (!stack) throw new Error(`Cannot use ${file}: it does not contain the outputs of a Todoke stack`);
   const [name, outputs] = stack;
   await assertAnswers(outputs, file);
   return { name, outputs };
@@ -81,7 +81,7 @@ export async function readStack(file: string): Promise<Stack> {
 /** Says which command writes a file that is missing, by its name. */
 function whoWrites(file: string): string {
   if (basename(file) === LOCAL_OUTPUTS) {
-    return `Run \`${startIn(dirname(file))}\` in another terminal and wait until it is ready; of a deployed stack, name with --outputs the file that \`cdk deploy --outputs-file\` wrote`;
+    return `Run \`${startIn(dirname(file))}\` in another terminal and wait until it is ready. For a deployed stack, use --outputs with the file that \`cdk deploy --outputs-file\` wrote`;
   }
   return `\`npx cdk deploy --outputs-file ${shellWord(file)}\` writes it, also for a stack that is deployed already`;
 }

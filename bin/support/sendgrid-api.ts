@@ -127,7 +127,7 @@ export class SendGridApi {
       throw new Error(`Cannot ask SendGrid (${what}): ${response.status} ${said || response.statusText}`.trim());
     }
     const read = schema.safeParse(answer);
-    if (!read.success) throw new Error(`Cannot ask SendGrid (${what}): its answer is not of the documented shape`);
+    if (!read.success) throw new Error(`Cannot ask SendGrid (${what}): its answer does not have the documented shape`);
     return read.data;
   }
 }

@@ -5,9 +5,9 @@ import { DEFAULT_DIR } from './outputs.ts';
 import { heading, shellWord } from './terminal.ts';
 
 /** Takes the place of the address of a webhook that the stack does not have. */
-const NOT_RECEIVED = 'not received: the setting `providers` leaves it out';
+const NOT_RECEIVED = 'none: the setting `providers` leaves this provider out';
 
-const SIGN_IN = 'sign in as reader@example.com, operator@example.com, or a stranger whom it refuses';
+const SIGN_IN = 'sign in as reader@example.com or operator@example.com; it refuses stranger@example.net';
 
 export function welcome(
   outputs: Readonly<Record<string, string>>,
@@ -20,7 +20,7 @@ export function welcome(
   const byHand = platform === 'win32' ? '' : putItem(outputs);
   return `
 ${heading('Look at it')}
-  ${outputs['ConsoleUrl']}   ${outputs['ConsoleIssuer'] ? SIGN_IN : 'send mail, and see what becomes of it'}
+  ${outputs['ConsoleUrl']}   ${outputs['ConsoleIssuer'] ? SIGN_IN : 'send messages, and see what becomes of them'}
 
 ${heading('Addresses')}
   SendGrid webhook              ${outputs['SendGridWebhookUrl'] ?? NOT_RECEIVED}
@@ -29,17 +29,17 @@ ${heading('Addresses')}
   SendGrid, simulated           ${outputs['SendGridApiUrl']}
   SMTP, simulated               ${outputs['SmtpUrl']}
 
-${heading('Kept')}
+${heading('Files')}
   outputs   ${outputsFile}, as \`cdk deploy --outputs-file\` writes them
   secrets   ${join(dir, 'webhook-secret.json')}, ${join(dir, 'sender-secret.json')}
   logs      ${join(dir, 'logs')}
 
 ${heading('Try')}
-  ${tryCommand}   in another terminal: sends mail, and shows each row as it appears
+  ${tryCommand}   in another terminal: sends messages, and shows each row as it appears
 
-${byHand}  What becomes of a mail depends on its recipient: bounce@, blocked@, dropped@, deferred@, complaint@; all others get it.
+${byHand}  The recipient's address decides the outcome: bounce@, blocked@, dropped@, deferred@, complaint@. Every other address is delivered.
 
-Ctrl-C stops.
+Ctrl-C stops it.
 `;
 }
 

@@ -67,7 +67,7 @@ function recipientMail({ messageId = '', sentAt = '', from, recipients, ...mail 
 /** Suppresses or allows an address. @returns why it is suppressed now, or null */
 export async function decideOn(tables: Tables, { email, outcome }: Asked<'decide'>): Promise<Answered<'decide'>> {
   const [address] = readAddresses(email);
-  if (address === undefined) throw new Refused(400, 'Cannot decide: this is not an address');
+  if (address === undefined) throw new Refused(400, 'Cannot suppress or allow: this is not an address');
   const reason = 'decided in the console';
   const { now } = await decide(tables, { email: address.email, outcome, reason, atMs: Date.now() });
   return { suppressed: now };

@@ -31,7 +31,7 @@ export function refuseWithoutToken(request: IncomingMessage, token: string | und
 
 /** The JSON of a call from the page. */
 export async function readCall(request: IncomingMessage): Promise<unknown> {
-  if (request.method !== 'POST') throw new Refused(405, 'Cannot answer: calls are posted');
+  if (request.method !== 'POST') throw new Refused(405, 'Cannot answer: a call must be a POST request');
   refuseOtherSites(request.headers);
   const chunks: Buffer[] = [];
   let bytes = 0;

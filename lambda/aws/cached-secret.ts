@@ -49,7 +49,10 @@ export function cachedSecret<Schema extends z.ZodMiniType>(
     } catch (error) {
       if (!cached) {
         if (error instanceof UnreadableSecret) throw error;
-        throw new UnreadableSecret(`Secrets Manager gave none: ${errorName(error)}`, { cause: error, temporary: true });
+        throw new UnreadableSecret(`Secrets Manager did not return it (${errorName(error)})`, {
+          cause: error,
+          temporary: true,
+        });
       }
       readAgainAtMs = Date.now() + RETRY_AFTER_MS;
       log('warn', 'Cannot read a secret again: its last value stays in use', errorFields(error));

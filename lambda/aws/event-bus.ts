@@ -70,7 +70,10 @@ async function putOnce(
   const rejected = indexes.filter((_, n) => Entries[n]?.EventId === undefined);
   if (rejected.length > 0) {
     const errors = new Set(Entries.flatMap(({ ErrorCode }) => ErrorCode ?? []));
-    log('warn', 'The bus did not take some events', { events: rejected.length, errors: [...errors] });
+    log('warn', 'Cannot put some events on the bus: it rejected them', {
+      events: rejected.length,
+      errors: [...errors],
+    });
   }
   return rejected;
 }

@@ -84,7 +84,7 @@ function* candidatesInText(text: string, depth: number): Iterable<() => Address>
   try {
     parsed = JSON.parse(text);
   } catch {
-    yield () => refuse('read', text, 'as an address: it starts like JSON and is none');
+    yield () => refuse('read', text, 'as an address: it starts like JSON, but is not valid JSON');
     return;
   }
   yield* candidates(parsed, depth + 1);

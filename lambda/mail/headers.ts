@@ -49,7 +49,7 @@ export function readHeaders(value: unknown): { readonly headers: Headers; readon
   }
   // Checked first, because an item may have a hundred thousand headers.
   if (entries.length > MAX_HEADERS) {
-    return { headers: {}, problems: [`headers has ${entries.length} headers, at most ${MAX_HEADERS} are taken`] };
+    return { headers: {}, problems: [`headers has ${entries.length} headers, at most ${MAX_HEADERS} are allowed`] };
   }
   const read = entries.map(([name, given]) => ({ name, ...readHeader(name, given) }));
   const headers = Object.fromEntries(read.map(({ name, text }) => [name, text]));
@@ -58,10 +58,10 @@ export function readHeaders(value: unknown): { readonly headers: Headers; readon
   const problems = [
     ...read.flatMap(({ name, problem }) => (problem === undefined ? [] : [`headers: ${quoted(name)} ${problem}`])),
     ...read.flatMap(({ name }, index) =>
-      names.indexOf(name.toLowerCase()) < index ? [`headers: ${quoted(name)} is there twice`] : [],
+      names.indexOf(name.toLowerCase()) < index ? [`headers: ${quoted(name)} occurs twice`] : [],
     ),
     ...(characters > MAX_CHARACTERS
-      ? [`headers has ${characters} characters, at most ${MAX_CHARACTERS} are taken`]
+      ? [`headers has ${characters} characters, at most ${MAX_CHARACTERS} are allowed`]
       : []),
   ];
   return { headers, problems };
@@ -100,7 +100,10 @@ function readHeader(name: string, value: unknown): { readonly text: string; read
   const text = String(value);
   if (/\p{Cc}/u.test(text)) return { text: '', problem: 'has a line break, or another control character' };
   if (text.length > MAX_CHARACTERS) {
-    return { text: '', problem: `has ${text.length} characters, at most ${MAX_CHARACTERS} are taken in all` };
+    return {
+      text: '',
+      problem: `has ${text.length} characters, at most ${MAX_CHARACTERS} are allowed for all headers`,
+    };
   }
   // Folding inside a run of spaces could make a line of spaces only, which RFC 5322, 3.2.2, forbids.
   const spaced = text.trim().replace(/ {2,}/g, ' ');
@@ -111,7 +114,10 @@ function readHeader(name: string, value: unknown): { readonly text: string; read
   const encoded = isAscii(spaced) ? spaced : encodedWords(spaced);
   const longest = Math.max(...encoded.split(' ').map((word) => word.length));
   if (longest > MAX_WORD_CHARACTERS) {
-    return { text: '', problem: `has ${longest} characters without a space, at most ${MAX_WORD_CHARACTERS} are taken` };
+    return {
+      text: '',
+      problem: `has ${longest} characters without a space, at most ${MAX_WORD_CHARACTERS} are allowed`,
+    };
   }
   return { text: encoded };
 }

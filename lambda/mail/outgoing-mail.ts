@@ -96,7 +96,7 @@ export function readItem(
   const { to, cc, bcc } = eachOnce(addressesIn('to'), addressesIn('cc'), addressesIn('bcc'));
   const recipients = to.length + cc.length + bcc.length;
   if (recipients > MAX_RECIPIENTS) {
-    const says = `it has ${recipients} recipients, at most ${MAX_RECIPIENTS} are taken; split it into several items`;
+    const says = `it has ${recipients} recipients, at most ${MAX_RECIPIENTS} are allowed; split it into several items`;
     report('to', 'tooMany', says);
   }
   const replyTo = addressesIn('replyTo');
@@ -153,7 +153,7 @@ export function readItem(
       report(attribute, 'notAddress', `${attribute}: ${message.replace('Cannot', 'cannot')}`);
     }
     const others = refusals.length - MAX_REFUSALS;
-    if (others > 0) report(attribute, 'notAddress', `${attribute}: cannot use ${others} more`);
+    if (others > 0) report(attribute, 'notAddress', `${attribute}: cannot use ${others} of the other addresses`);
     return addresses;
   }
 }

@@ -118,6 +118,6 @@ async function ifPossible(update: Promise<unknown>): Promise<void> {
     if (isConditionFailure(error)) return;
     if (!isInvalidItem(error)) throw error;
     // The row is too large for more attributes. A retry would fail, too, and delay the records behind it.
-    log('error', 'Cannot complete a row: DynamoDB does not take it', errorFields(error));
+    log('error', 'Cannot complete a row: DynamoDB rejects it', errorFields(error));
   }
 }

@@ -113,7 +113,7 @@ export async function recordEvents(
     if (invalid.length === 0) return;
     // Not expected, because rows are made within DynamoDB's limits. A row that DynamoDB refuses nevertheless is kept as
     // text.
-    log('error', 'DynamoDB does not take some rows: they are kept as unrecognized', {
+    log('error', 'Cannot store some rows as they are: DynamoDB rejects them, so they are stored as unrecognized', {
       rows: invalid.length,
       errors: [...new Set(invalid.map(({ error }) => error.name))],
     });

@@ -27,7 +27,7 @@ export async function sendBatch(deliveries: readonly Delivery[], invocation: Inv
           try {
             await sendItem(sending, invocation);
           } catch (error) {
-            log('error', 'Cannot put a sending into RetryQueue: it will be delivered again', {
+            log('error', 'Cannot put an item into RetryQueue: it will be delivered again', {
               mailId: sending.id,
               ...errorFields(error),
             });

@@ -13,7 +13,7 @@ import { retryUntil } from './retry.ts';
 import type { Sending } from './sending.ts';
 import { allLeftOutText, type CheckedMail, leaveOutSuppressed, recipientsOf } from './suppressed-recipients.ts';
 
-const HOW_TO_SEND_AGAIN = 'To send it again, fix this and delete status';
+const HOW_TO_SEND_AGAIN = 'To send it again, fix this and delete the attribute status';
 
 /** No claim lasts longer. */
 const LONGEST_CLAIM_MS = 15 * 60_000;
@@ -42,7 +42,7 @@ export async function sendItem(sending: Sending, invocation: Invocation): Promis
     const result = await mails.claim(sending, nowMs, sendingUntil);
     if (result.kind === 'busy') return await waitForClaim(sending, result.untilMs, invocation);
     if (result.kind === 'unclaimable') {
-      log('error', 'Cannot send: the item leaves no room for a status; make it smaller', {
+      log('error', 'Cannot send: the item is too large to get a status; make it smaller', {
         mailId: sending.id,
         ...metricFields(sending.provider, { NotSent: 1 }),
       });
@@ -67,7 +67,7 @@ export async function sendItem(sending: Sending, invocation: Invocation): Promis
  */
 async function waitForClaim(sending: Sending, untilMs: number, { retries, endsAtMs }: Invocation): Promise<void> {
   if (untilMs > endsAtMs + LONGEST_CLAIM_MS) {
-    log('error', 'Cannot send: sendingUntil of the item is later than any claim; delete status', {
+    log('error', 'Cannot send: sendingUntil of the item is too far in the future; delete the attribute status', {
       mailId: sending.id,
       ...metricFields(sending.provider, { NotSent: 1 }),
     });
@@ -94,7 +94,11 @@ async function attempt(before: Sending, claim: Claim, invocation: Invocation): P
   const mail = readItem(claim);
   if (mail instanceof Error) return fail(mail.message, claim, invocation);
   const checked = await leaveOutSuppressed(mail, invocation).catch((error: unknown) =>
-    notSent('deferred', 'account', `Cannot look the recipients up, so it was not sent: ${errorName(error)}`),
+    notSent(
+      'deferred',
+      'account',
+      `Cannot check whether the recipients are suppressed, so the mail was not sent: ${errorName(error)}`,
+    ),
   );
   if ('kind' in checked) {
     return goOnAfter(checked, before, { mail, sendable: mail, leftOut: [] }, claim, invocation);
@@ -186,7 +190,10 @@ async function defer(
   try {
     await mails.defer(claim, { nextAttemptAt, attempts, error: `${reason}; it will be tried again` });
   } catch (error) {
-    log('warn', 'Cannot give a claim back: it lapses by itself', { mailId: claim.id, ...errorFields(error) });
+    log('warn', 'Cannot release the claim on an item: it expires by itself', {
+      mailId: claim.id,
+      ...errorFields(error),
+    });
   }
   // Without the provider's words, because they may quote the mail.
   log('info', 'mail', {

@@ -36,7 +36,7 @@ export function whyStuck(item: Row, nowMs: number): string | undefined {
   if (nextMs !== undefined) {
     return nextMs < nowMs - NEXT_ATTEMPT_WITHIN_MS ? `was to be tried again at ${String(nextAttemptAt)}` : undefined;
   }
-  return untilMs === undefined ? undefined : `was being sent until ${String(sendingUntil)}`;
+  return untilMs === undefined ? undefined : `was not finished by ${String(sendingUntil)}`;
 }
 
 /** When a deferred item is tried again, ISO 8601; undefined for every other item. */

@@ -69,9 +69,9 @@ export function receiver(options: ReceiverOptions) {
 async function receive(request: WebhookRequest, receivedAtMs: number, options: ReceiverOptions): Promise<number> {
   const { provider, accept, readSecret, queue, queueWithinMs = QUEUE_WITHIN_MS, now = Date.now } = options;
   const { method, body } = request;
-  if (method !== 'POST') throw new WebhookRefusal(405, `Cannot ${method} a webhook: it takes POST only`);
+  if (method !== 'POST') throw new WebhookRefusal(405, `Cannot take ${method}: a webhook takes only POST`);
   if (body.length > MAX_BODY_BYTES) {
-    throw new WebhookRefusal(413, `Cannot take a post of ${body.length} bytes: at most ${MAX_BODY_BYTES} are taken`);
+    throw new WebhookRefusal(413, `Cannot take a post of ${body.length} bytes: at most ${MAX_BODY_BYTES} are allowed`);
   }
   const events = accept(request, await readSecret());
   // An empty post has nothing to record.

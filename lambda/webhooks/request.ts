@@ -49,7 +49,7 @@ const MAX_EVENTS = 10_000;
 /** @throws WebhookRefusal 413 */
 export function refuseTooManyEvents(count: number): void {
   if (count > MAX_EVENTS) {
-    throw new WebhookRefusal(413, `Cannot take ${count} events at once: at most ${MAX_EVENTS} are taken in one post`);
+    throw new WebhookRefusal(413, `Cannot take ${count} events at once: at most ${MAX_EVENTS} are allowed in one post`);
   }
 }
 

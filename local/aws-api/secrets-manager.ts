@@ -138,7 +138,7 @@ export const readSenderSecret = (file: string) => readSecret(file, senderSecret)
 /** @throws Error if the file is missing. Local mode made it at its start. */
 async function readSecret<T>(file: string, schema: z.ZodType<T>): Promise<T> {
   const secret = await readJsonFile(file, schema);
-  if (secret === undefined) throw new Error(`Cannot read ${file}: it is not there; start local mode again`);
+  if (secret === undefined) throw new Error(`Cannot read ${file}: it does not exist; start local mode again`);
   return secret;
 }
 

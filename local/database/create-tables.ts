@@ -80,7 +80,7 @@ export async function createTables(
         if (existing !== undefined) await updateIndexes(client, existing, properties);
       } catch (cause) {
         throw new Error(
-          `Cannot use the table ${name} that is in ${dataHint}: ${messageOf(cause)}. Move that data away`,
+          `Cannot use the table ${name} that is in ${dataHint}: ${messageOf(cause)}. Move that data away, or choose another --dir or --dynamodb-endpoint`,
           {
             cause,
           },
@@ -165,7 +165,8 @@ function assertSame(table: TableDescription, properties: TableProperties): void 
     throw new Error(`its key is ${keyOf(table.KeySchema)}, the template says ${keyOf(properties.KeySchema)}`);
   }
   const [has, wants] = [table.StreamSpecification?.StreamViewType, properties.StreamSpecification?.StreamViewType];
-  if (has !== wants) throw new Error(`its stream has ${has ?? 'nothing'}, the template says ${wants ?? 'nothing'}`);
+  if (has !== wants)
+    throw new Error(`the view type of its stream is ${has ?? 'none'}, the template says ${wants ?? 'none'}`);
 }
 
 /** Adds, replaces and removes indexes one by one, as DynamoDB allows it. */

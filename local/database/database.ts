@@ -74,7 +74,7 @@ export async function prepareTables(options: PrepareTablesOptions): Promise<Loca
       for (const table of tables) {
         await deleteExpiredItems(database.tables, table, Math.floor(Date.now() / 1000), stopping.signal).catch(
           (error: unknown) =>
-            report(`Cannot delete what expired in ${table.name}: ${messageOf(error)}; trying again in a minute`),
+            report(`Cannot delete expired items in ${table.name}: ${messageOf(error)}; trying again in a minute`),
         );
       }
     }

@@ -43,7 +43,7 @@ export async function runQueueMapping(options: QueueMappingOptions): Promise<voi
   const running = new Set<Promise<void>>();
   const recover = async (error: unknown) => {
     if (signal.aborted) return;
-    report(`Cannot deliver ${queue.name}: ${messageOf(error)}; trying again`);
+    report(`Cannot deliver messages of ${queue.name}: ${messageOf(error)}; trying again`);
     await wait(ERROR_PAUSE_MS, signal);
   };
   while (!signal.aborted) {

@@ -135,7 +135,7 @@ export class Outbox<Event> {
     try {
       this.#options.keep?.(this.pending);
     } catch (error) {
-      this.#options.report(`Cannot keep what waits to be posted: ${messageOf(error)}`);
+      this.#options.report(`Cannot store the events that wait to be posted: ${messageOf(error)}`);
     }
   }
 

@@ -106,11 +106,11 @@ describe('streams', () => {
   });
 
   test.each([
-    ['a disabled mapping', mapping({ State: 'Disabled' }), /the mapping of Mail is Disabled/],
+    ['a disabled mapping', mapping({ State: 'Disabled' }), /the event source mapping of Mail is Disabled/],
     [
       'a function that fails',
       mapping({ LastProcessingResult: 'PROBLEM: Function call failed' }),
-      /says PROBLEM: Function call failed/,
+      /reports PROBLEM: Function call failed/,
     ],
     ['no reader', { ListEventSourceMappingsCommand: {} }, /nothing reads the stream of Mail/],
   ])('something to fix: %s', async (_, lambda, words) => {
@@ -200,7 +200,7 @@ test('an API key that SendGrid does not take', async () => {
   expect(await check?.look()).toMatchObject({
     state: 'fix',
     says: expect.stringMatching(
-      /^the API key is not taken: .*401 The provided authorization grant is invalid.*--replace/,
+      /^SendGrid does not accept the API key: .*401 The provided authorization grant is invalid.*--replace/,
     ),
   });
 });
@@ -238,7 +238,7 @@ describe('queues', () => {
     expect(await look('FailureQueue', 0, 0)).toEqual({ state: 'ok', says: 'empty' });
     expect(await look('FailureQueue', 1, 1)).toMatchObject({
       state: 'fix',
-      says: expect.stringMatching(/^2 messages: work was given up/),
+      says: expect.stringMatching(/^2 messages about work that was given up/),
     });
   });
 });
@@ -250,7 +250,7 @@ test.each([
     [
       'Customers Mail Cloud, events',
       'a Customers Mail Cloud post with a wrong key',
-      'a Customers Mail Cloud post with a right key',
+      'a Customers Mail Cloud post with the right key',
     ],
   ],
 ])('without the output %s the checks of that webhook are skipped, and no other', async (output, names) => {
@@ -260,13 +260,13 @@ test.each([
   const checks = [...secretChecks({ ...contextWith({}), outputs }), ...webhookChecks({ ...contextWith({}), outputs })];
   const looks = await Promise.allSettled(checks.map(async ({ name, look }) => ({ name, ...(await look()) })));
   expect(looks.flatMap((look) => (look.status === 'fulfilled' ? [look.value] : []))).toEqual(
-    names.map((name) => ({ name, state: 'skipped', says: 'the setting `providers` leaves it out' })),
+    names.map((name) => ({ name, state: 'skipped', says: 'the setting `providers` leaves this provider out' })),
   );
 });
 
 test.each([
-  [20, /^all understood and joined, in 1 day$/],
-  [21, /\(not all were looked at\)$/],
+  [20, /^none is unrecognized or unmatched in the last 1 day$/],
+  [21, /\(not all rows were read\)$/],
 ])('rows of a day in %i pages of each partition: twenty are looked at', async (pages, words) => {
   let answered = 0;
   const answers = {
@@ -302,18 +302,18 @@ test('an item that was not sent because all its recipients are suppressed is onl
   const items = (...Items: object[]) => contextWith({ ScanCommand: { Items, ScannedCount: Items.length } });
   expect(await stuckCheck(items(suppressed)).look()).toEqual({
     state: 'ok',
-    says: 'none stuck, of 1 item; 1 not sent, to suppressed recipients only',
+    says: 'none stuck, of 1 item; 1 not sent, because all their recipients are suppressed',
   });
   const failed = { id: 'b', status: 'failed', error: 'Cannot send: subject is missing' };
   expect(await stuckCheck(items(suppressed, failed)).look()).toMatchObject({
     state: 'fix',
-    says: expect.stringMatching(/^1 stuck, of 2 items; 1 not sent, to suppressed recipients only:/),
+    says: expect.stringMatching(/^1 stuck, of 2 items; 1 not sent, because all their recipients are suppressed:/),
   });
 });
 
 test.each([
   ['none', [], { state: 'skipped', says: 'the stack Todoke has none' }],
-  ['all quiet', [{ AlarmName: 'Todoke-A-1XY', StateValue: 'OK' }], { state: 'ok', says: '1, all quiet' }],
+  ['all quiet', [{ AlarmName: 'Todoke-A-1XY', StateValue: 'OK' }], { state: 'ok', says: 'none of 1 is on' }],
   [
     'one that rings',
     [
@@ -328,7 +328,7 @@ test.each([
       { AlarmName: 'Todoke-A-1XY', StateValue: 'OK' },
       { AlarmName: 'Todoke-test-B-2XY', StateValue: 'ALARM' },
     ],
-    { state: 'ok', says: '1, all quiet' },
+    { state: 'ok', says: 'none of 1 is on' },
   ],
 ])('alarms: %s', async (_, MetricAlarms, verdict) => {
   const client = canned(new CloudWatchClient(settings), { DescribeAlarmsCommand: { MetricAlarms } });

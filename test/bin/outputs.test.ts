@@ -34,7 +34,7 @@ describe('a file that is missing is answered with what writes it', () => {
   test('local mode, in the file’s folder', async () => {
     const dir = temporaryFolder();
     await expect(readStack(join(dir, 'outputs.json'))).rejects.toThrow(
-      `it is not there. Run \`npm start -- --dir ${dir}\` in another terminal and wait until it is ready; of a deployed`,
+      `it does not exist. Run \`npm start -- --dir ${dir}\` in another terminal and wait until it is ready. For a deployed`,
     );
   });
 
@@ -46,7 +46,7 @@ describe('a file that is missing is answered with what writes it', () => {
     const file = join(temporaryFolder(), name);
     const word = name.includes(' ') ? `"${file}"` : file;
     await expect(readStack(file)).rejects.toThrow(
-      `Cannot read ${file}: it is not there. \`npx cdk deploy --outputs-file ${word}\` writes it, also for a stack that`,
+      `Cannot read ${file}: it does not exist. \`npx cdk deploy --outputs-file ${word}\` writes it, also for a stack that`,
     );
   });
 });

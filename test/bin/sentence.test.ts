@@ -17,7 +17,7 @@ test.each([
     'bounced on 24 Nov at 10:03, and this address will not work later either; the receiving server answered 550 5.1.1 User unknown',
   ],
   [{ state: 'bounced', bounceClass: 'soft' }, 'bounced on 24 Nov at 10:03, and it may work later'],
-  [{ state: 'bounced' }, 'bounced on 24 Nov at 10:03, and nothing tells whether it may work later'],
+  [{ state: 'bounced' }, 'bounced on 24 Nov at 10:03, and it is unknown whether it may work later'],
   [
     { state: 'dropped', reason: 'Bounced Address' },
     'dropped on 24 Nov at 10:03: SendGrid did not try to deliver it: Bounced Address',
@@ -28,10 +28,10 @@ test.each([
     'deferred on 24 Nov at 10:03; SendGrid keeps trying; the receiving server answered 450 later',
   ],
   [{ state: 'queued' }, 'accepted by SendGrid on 24 Nov at 10:03; the receiving server has not answered yet'],
-  [{ state: 'sent' }, 'handed over to SendGrid on 24 Nov at 10:02; nothing was reported yet'],
+  [{ state: 'sent' }, 'handed over to SendGrid on 24 Nov at 10:02; no event has been reported yet'],
   [
     { state: 'no-news' },
-    'no news: it was handed over to SendGrid on 24 Nov at 10:02, and nothing was reported since. Look at the webhook of SendGrid',
+    'no news: it was handed over to SendGrid on 24 Nov at 10:02, and no event has been reported since. Check the webhook of SendGrid',
   ],
   [{ state: 'waiting', occurredAt: undefined }, 'not sent yet: it waits to be sent'],
   [{ state: 'failed', occurredAt: undefined, reason: 'no address' }, 'failed: no address'],
@@ -43,11 +43,11 @@ test.each([
 test.each([
   [
     'sent',
-    'logged on 24 Nov at 10:02, to be handed over to Customers Mail Cloud; nothing was reported yet. The item a1 of Mail says whether it was handed over',
+    'logged on 24 Nov at 10:02 for handover to Customers Mail Cloud; no event has been reported yet. The item a1 of Mail says whether it was handed over',
   ],
   [
     'no-news',
-    'no news: it was logged on 24 Nov at 10:02, to be handed over to Customers Mail Cloud, and nothing was reported since. Look at the item a1 of Mail and the webhook of Customers Mail Cloud',
+    'no news: it was logged on 24 Nov at 10:02 for handover to Customers Mail Cloud, and no event has been reported since. Check the item a1 of Mail and the webhook of Customers Mail Cloud',
   ],
 ])('a log row of Customers Mail Cloud alone does not say that the mail was handed over: %s', (state, sentence) => {
   const own = { ...mail, provider: 'customers-mail-cloud', mailId: 'a1' };

@@ -90,7 +90,7 @@ describePage('a thousand bounces', () => {
       await route.fulfill({ response, json: { ...(await response.json()), countedFrom: answer.countedFrom } });
     });
     await page.getByRole('link', { name: 'Overview' }).click();
-    await page.getByText(/^Partial: .* count from \d+/).waitFor();
+    await page.getByText(/These figures cover only the time since \d+/).waitFor();
   });
 });
 
@@ -102,7 +102,7 @@ describePage('Bounces', () => {
     const { page } = await open('#/bounces');
     // By keys, as by a click.
     await page.getByRole('link', { name: 'someone-30@example.jp' }).press('Enter');
-    const panel = page.getByRole('region', { name: 'One bounce' });
+    const panel = page.getByRole('region', { name: 'Bounce details' });
     await panel.getByText('Subject 30').first().waitFor();
     const selected = page.locator('tr.open');
     await selected.scrollIntoViewIfNeeded();
@@ -148,14 +148,14 @@ describePage('Bounces', () => {
     await search.fill('mail-144');
     await only('Subject 144');
     await search.fill('nobody@example.jp');
-    await page.getByText('No bounce fits the filter.').waitFor();
+    await page.getByText('No bounces match the filter.').waitFor();
     await expectAccessible(page);
     await search.fill('');
 
     const local = (ms: number) => new Date(ms + 9 * 3_600_000).toISOString().slice(0, 16);
     const until_ = Math.floor((START_MS - 60_000) / 60_000) * 60_000;
     await page.getByLabel('Until').fill(local(until_));
-    await page.getByLabel('From', { exact: true }).fill(local(until_ - 60_000));
+    await page.getByLabel('Since', { exact: true }).fill(local(until_ - 60_000));
     await until('the rows of a minute', async () => ([60, 61].includes(await shown(page).count()) ? true : undefined));
   });
 
@@ -180,7 +180,7 @@ describePage('Bounces', () => {
     const { page } = await open('#/bounces');
     await shown(page).getByText(HOSTILE.markup).first().waitFor();
     await page.getByRole('link', { name: 'someone--4@example.jp' }).click();
-    const panel = page.getByRole('region', { name: 'One bounce' });
+    const panel = page.getByRole('region', { name: 'Bounce details' });
     await panel.getByText(HOSTILE.long).first().waitFor();
     await panel.getByText(HOSTILE.rightToLeft).first().waitFor();
     expect(await page.title()).toBe('Bounces · Todoke');

@@ -55,7 +55,7 @@ test('npm run console serves a deployed stack’s page, which only reads unless 
   const reading = await session();
   expect(reading).toMatchObject({ code: 0, session: { mode: 'deployed', canSend: false, canTry: false, tables } });
   expect(reading.without).toBe(401);
-  expect(reading.output).toContain('It only reads');
+  expect(reading.output).toContain('The console is read-only');
   const sending = await session('--allow-send');
   expect(sending).toMatchObject({ code: 0, session: { canSend: true, canTry: false } });
   const tokenOf = (output: string) => /#token=([\w-]{32}) /.exec(output)?.[1];

@@ -53,7 +53,7 @@ describePage('what comes late', () => {
       return (await before.count()) > 0 ? true : undefined;
     });
     await before.click();
-    await page.getByRole('region', { name: 'One bounce' }).waitFor();
+    await page.getByRole('region', { name: 'Bounce details' }).waitFor();
     const place = await before.boundingBox();
     expect(await stack().postSendGrid([failure('late', START_MS - DAY_MS + 60_000)])).toMatchObject({ status: 200 });
     await inTwoPolls(page, '/api/bounces', () => page.getByRole('link', { name: 'late@example.jp' }).waitFor());
@@ -148,7 +148,7 @@ describePage('a tab that nobody sees', () => {
 
   test('asks nothing, and catches up when it is seen again', async () => {
     const { page, requests } = await open('#/bounces');
-    await page.getByText('Nothing went wrong in this time.').waitFor();
+    await page.getByText('No failures in this period.').waitFor();
     const asked = () => requests.filter(({ path }) => path === '/api/bounces').length;
     // From the next poll on, the page's timers are ours.
     await page.clock.install();

@@ -83,8 +83,8 @@ describePage('the page', () => {
       const { status, resentAt } = (await stack().mail('mistyped')) ?? {};
       return (status === 'failed' && resentAt !== undefined) || undefined;
     });
-    await story.getByText('It is being sent again.').waitFor({ state: 'detached' });
-    await story.getByText('It will not be sent unless you send it again.').waitFor();
+    await story.getByText('The item is being sent again.').waitFor({ state: 'detached' });
+    await story.getByText('This item will not be sent automatically.').waitFor();
     await stack().edit('mistyped', 'SET #to = :to', { '#to': 'to' }, { ':to': 'taro@example.jp' });
     await story.getByRole('button', { name: 'Send again' }).click();
     await page.locator('table.rows').getByRole('link', { name: 'A letter to nobody' }).waitFor();
@@ -108,7 +108,7 @@ describePage('the page', () => {
       .waitFor();
     await unsent.getByRole('link', { name: 'Held back' }).click();
     const story = page.getByRole('region', { name: 'Story of a mail' });
-    await story.getByText('To send it, delete its status.').waitFor();
+    await story.getByText('To send it, delete the attribute status.').waitFor();
     expect(await story.getByRole('button', { name: 'Send again' }).count()).toBe(0);
     await expectAccessible(page);
     for (const id of ['deferred', 'held back']) {
@@ -133,7 +133,7 @@ describePage('the page', () => {
     expect(await page.locator('main img[src="x"], main script').count()).toBe(0);
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
     await page.locator('table.rows').getByText('W'.repeat(60)).click();
-    await page.getByText('The provider has reported nothing yet.').waitFor();
+    await page.getByText('The provider has reported no event yet.').waitFor();
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
     await expectAccessibleOverlay();
 
@@ -183,7 +183,7 @@ describePage('the page', () => {
     await page.getByLabel('Content type').selectOption('application/json');
     await page.getByLabel('Body').fill('{"no": "list"}');
     await page.getByRole('button', { name: 'Post it' }).click();
-    await outcome.getByText('400').waitFor();
+    await outcome.getByText('400', { exact: true }).waitFor();
     await outcome.getByText('it is not an array of events').waitFor();
 
     await page.getByRole('button', { name: '日本語' }).click();
@@ -217,7 +217,7 @@ describePage('the page', () => {
     context.on('request', (request) => asked.push(request.url() + (request.headers()['referer'] ?? '')));
     const page = await context.newPage();
     await page.goto(origin);
-    await page.getByText('Open the address that “npm run console” printed').waitFor();
+    await page.getByText('Open the whole address that “npm run console” printed').waitFor();
     await page.getByRole('button', { name: '日本語' }).click();
     await page.getByText('「npm run console」がターミナルに表示した URL').waitFor();
     await expectAccessible(page);
@@ -249,14 +249,14 @@ describePage('the page without data', () => {
   test('with no data every view says what to do', async () => {
     expect((await readOutputs(stack().local.outputsFile)).ConsoleUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
     const { page } = await open('#/mail');
-    await page.getByText('No mail has been sent in this time.').waitFor();
+    await page.getByText('No messages were sent in this period.').waitFor();
     await expectAccessible(page);
     await page.getByRole('link', { name: 'Bounces' }).click();
-    await page.getByText('Nothing went wrong in this time.').waitFor();
+    await page.getByText('No failures in this period.').waitFor();
     await page.getByRole('link', { name: 'Overview' }).click();
-    await page.getByText('Nothing was sent in this period').waitFor();
+    await page.getByText('No messages were sent in this period, and').waitFor();
     await page.getByRole('link', { name: 'Send', exact: true }).click();
-    await page.getByText('What you send appears here').waitFor();
+    await page.getByText('Messages that you send here are listed').waitFor();
   });
 
   test('a language that Intl does not take is no language', async () => {
@@ -265,16 +265,16 @@ describePage('the page without data', () => {
       "Object.defineProperty(navigator, 'language', { get: () => 'en-US@posix', configurable: true })",
     );
     await page.reload();
-    await page.getByText('Nothing went wrong in this time.').waitFor();
+    await page.getByText('No failures in this period.').waitFor();
   });
 
   test('a list that could not be read at first is read by itself once it can be', async () => {
     const { page } = await open('#/send');
     await page.route('**/api/bounces', (route) => route.fulfill({ contentType: 'application/json', body: '{}' }));
     await page.getByRole('link', { name: 'Bounces' }).click();
-    await page.getByText('This cannot be read now').waitFor();
+    await page.getByText('The data cannot be loaded').waitFor();
     await page.unroute('**/api/bounces');
-    await page.getByText('Nothing went wrong in this time.').waitFor();
+    await page.getByText('No failures in this period.').waitFor();
   });
 
   test('the mails that were not sent, too, are read again by themselves', async () => {
@@ -282,7 +282,7 @@ describePage('the page without data', () => {
     await page.route('**/api/unsent', (route) => route.fulfill({ contentType: 'application/json', body: '{}' }));
     await page.getByRole('link', { name: 'Mail', exact: true }).click();
     const unsent = page.getByRole('region', { name: 'Not sent' });
-    await unsent.getByText('This cannot be read now').waitFor();
+    await unsent.getByText('The data cannot be loaded').waitFor();
     await page.unroute('**/api/unsent');
     await unsent.waitFor({ state: 'detached' });
   });
@@ -350,9 +350,9 @@ describePage('the page after a mail of every outcome', () => {
     const { page } = await open('#/bounces');
     const row = page.locator('table.rows tbody tr', { hasText: 'complaint@example.jp' });
     await row.getByRole('link').click();
-    const panel = page.getByRole('region', { name: 'One bounce' });
+    const panel = page.getByRole('region', { name: 'Bounce details' });
     await panel
-      .getByText(/^Published as an event, “Mail Complained”, \d+/)
+      .getByText(/^Published as the event “Mail Complained” at \d+/)
       .first()
       .waitFor();
     await expectAccessible(page);

@@ -117,9 +117,11 @@ describePage('the mail to an address', () => {
     expect(page.url()).toContain('#/recipient/taro%40example.jp');
     expect(await page.title()).toBe('taro@example.jp · Todoke');
     await page.getByText(/^10 messages, the newest on .*: Delivered 9, Bounced 1\.$/).waitFor();
-    await page.getByRole('button', { name: 'Look for messages without any event' }).click();
+    await page.getByRole('button', { name: 'Search the last three days for messages without any event' }).click();
     await page.getByText(/^11 messages, the newest on .*: Delivered 9, Bounced 1, No news 1\.$/).waitFor();
-    await page.getByText(/^This address is suppressed since a hard bounce on .*: 550 5\.1\.1 User unknown$/).waitFor();
+    await page
+      .getByText(/^This address has been suppressed since a hard bounce on .*: 550 5\.1\.1 User unknown$/)
+      .waitFor();
     expect(await rows(page).count()).toBe(11);
     const bounced = rows(page).filter({ hasText: 'Order 3' });
     await bounced.getByText('Bounced').waitFor();
@@ -136,17 +138,19 @@ describePage('the mail to an address', () => {
     await story.waitFor({ state: 'detached' });
 
     await find(page, 'nobody-ever@example.jp');
-    await page.getByText('No mail to this address is known.').waitFor();
+    await page.getByText('No message to this address was found.').waitFor();
     await expectAccessible(page);
   });
 
   test('an address is suppressed and allowed by its page', async () => {
     const { page } = await open('#/recipient/Decided%40example.jp');
     await page.getByRole('button', { name: 'Suppress this address' }).click();
-    await page.getByText(/^This address is suppressed since a decision on .*: decided in the console$/).waitFor();
+    await page.getByText(/^This address has been suppressed since a decision on .*: decided in the console$/).waitFor();
     await expectAccessible(page);
     await page.getByRole('button', { name: '日本語' }).click();
-    await page.getByText(/ の設定により、このアドレスへの送信を停止しています: decided in the console$/).waitFor();
+    await page
+      .getByText(/ の担当者の操作により、このアドレスへの送信を停止しています: decided in the console$/)
+      .waitFor();
     await page.getByRole('button', { name: 'このアドレスへの送信を再開する' }).click();
     await page.getByRole('button', { name: 'このアドレスへの送信を停止する' }).waitFor();
     const decisions = (await stack().allBounces()).filter(({ toEmail }) => toEmail === 'decided@example.jp');
@@ -166,7 +170,7 @@ describePage('the mail to an address', () => {
       await story.waitFor({ state: 'detached' });
     }
     await find(page, 'no-such-id');
-    await page.getByText('Nothing is known of this mail.').waitFor();
+    await page.getByText('This message was not found.').waitFor();
   });
 
   test('a story never runs backwards, marks copies, and says that more recipients follow', async () => {
@@ -229,7 +233,7 @@ describePage('the mail to an address', () => {
     expect(JSON.parse(await file('JSON'))).toHaveLength(5);
 
     await page.getByLabel('Text').fill('nothing like it');
-    await page.getByText('No loaded mail fits the filter.').waitFor();
+    await page.getByText('No loaded message matches the filter.').waitFor();
     await page.getByRole('button', { name: 'Clear the filter' }).click();
     await shown(12);
     expect(page.url()).toMatch(/#\/mail$/);
@@ -258,7 +262,7 @@ describePage('the mail to an address', () => {
     await page.getByText('2 rows shown').waitFor();
     expect(await rows(page).filter({ hasText: 'jiro@example.jp' }).getByText('Bounced').count()).toBe(1);
     await page.getByLabel('Recipient or message id').fill('hanako@example.com');
-    await page.getByText('No bounce fits the filter.').waitFor();
+    await page.getByText('No bounces match the filter.').waitFor();
     await page.getByRole('link', { name: 'All mail to hanako@example.com' }).click();
     await page.getByRole('heading', { name: 'Mail to hanako@example.com' }).waitFor();
     await page.getByText(/^1 message, .*: Delivered 1\.$/).waitFor();
@@ -272,7 +276,7 @@ describePage('the mail to an address', () => {
     await find(page, TARO);
     await page.getByText('読み込めませんでした: コンソールのサーバーの応答を読み取れません。').waitFor();
     await page.unroute('**/api/recipient');
-    await page.getByText('10 件、最新は').waitFor();
+    await page.getByText('10 件のメールがあります。最新は').waitFor();
     await expectAccessible(page);
     await page.setViewportSize({ width: 375, height: 667 });
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);

@@ -334,7 +334,7 @@ describePage('signing in', () => {
     expect(page.url()).toBe(`${origin()}/${link}`);
     expect(await storage(page)).not.toMatch(/eyJ|verifier/);
     await page.getByText('Erase this person’s data').click();
-    await page.getByRole('button', { name: 'Count what there is' }).click();
+    await page.getByRole('button', { name: 'Count the rows' }).click();
     await page.getByText(/^Found: \d+ rows? about this person, of \d+ that were read/).waitFor();
     await expectAccessible(page);
 

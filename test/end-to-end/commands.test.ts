@@ -41,7 +41,7 @@ describe('npm start', () => {
       expect(start.output()).toContain(address);
     }
     expect(start.output()).toContain('npm run try');
-    expect(start.output()).toContain(`${outputs.ConsoleUrl}   send mail`);
+    expect(start.output()).toContain(`${outputs.ConsoleUrl}   send messages`);
     expect(await (await fetch(outputs.ConsoleUrl ?? '')).text()).toContain('<title>Todoke</title>');
 
     for (const provider of ['sendgrid', 'customers-mail-cloud']) {
@@ -52,7 +52,7 @@ describe('npm start', () => {
       expect(played.stdout).toMatch(
         /Cannot send: every recipient is suppressed: bounce\+\d+@example\.jp is suppressed since/,
       );
-      expect(played.stdout).toMatch(/Go on from here[\s\S]*npx cdk deploy --outputs-file cdk-outputs\.json/);
+      expect(played.stdout).toMatch(/Next steps[\s\S]*npx cdk deploy --outputs-file cdk-outputs\.json/);
     }
     const before = await counts(outputs);
     expect(Math.min(...before)).toBeGreaterThan(1);
@@ -185,7 +185,7 @@ describe('npm run try', () => {
     ['without which nothing is changed, and which is not given', 'forget', ['taro@example.jp'], 'npm_config_yes'],
   ])('an .npmrc may set an option %s', async (_, command, args, variable) => {
     const { stderr } = await ran(outputsFile(), command, args, { environment: { [variable]: 'true' } });
-    expect(stderr).toContain(`Cannot read ${outputsFile()}: it is not there`);
+    expect(stderr).toContain(`Cannot read ${outputsFile()}: it does not exist`);
   });
 
   test('beside a stack that is gone without a stop it says so', async () => {

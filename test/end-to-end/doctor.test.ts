@@ -120,13 +120,13 @@ describe('npm run doctor', () => {
       /ok {4}Customers Mail Cloud, events: 1 credential set/,
       /ok {4}a forged SendGrid post: was refused/,
       /ok {4}a Customers Mail Cloud post with a wrong key: was refused/,
-      /ok {4}a Customers Mail Cloud post with a right key: an empty list was accepted/,
-      /ok {4}SendGrid's Event Webhook: enabled, signed, with all events/,
-      /ok {4}SendGrid's test post: was accepted, 9 rows recorded, and deleted again/,
+      /ok {4}a Customers Mail Cloud post with the right key: an empty list was accepted/,
+      /ok {4}SendGrid's Event Webhook: it is enabled, signs its posts, and posts all events/,
+      /ok {4}SendGrid's test post: it was accepted; 9 rows recorded, and deleted again/,
       /skip {2}streams/,
       /ok {4}EventQueue: empty/,
       /ok {4}FailureQueue: empty/,
-      /ok {4}Bounce rows: all understood and joined/,
+      /ok {4}Bounce rows: none is unrecognized or unmatched/,
       /ok {4}mails: none stuck, of 0 items/,
       /skip {2}alarms/,
       /All is well/,
@@ -145,13 +145,13 @@ describe('npm run doctor', () => {
   test('the webhook key may come by stdin', async () => {
     const input = `TODOKE_SENDGRID_WEBHOOK_KEY=${WEBHOOK_KEY}\n`;
     const { stdout, status } = await ran(stack().local.outputsFile, 'doctor', ['--stdin'], { input });
-    expect({ status, stdout }).toMatchObject({ status: 0, stdout: expect.stringMatching(/was accepted, 9 rows/) });
+    expect({ status, stdout }).toMatchObject({ status: 0, stdout: expect.stringMatching(/was accepted; 9 rows/) });
   });
 
   test.each([
     ['--days', 'x', /--days x: it must be a whole number/],
     ['--outputs', 'test', /^\nCannot read test: EISDIR/],
-    ['--outputs', 'nowhere.json', /nowhere\.json: it is not there.*cdk deploy --outputs-file/],
+    ['--outputs', 'nowhere.json', /nowhere\.json: it does not exist.*cdk deploy --outputs-file/],
   ])('%s %s is refused in one sentence', async (name, value, words) => {
     const { stderr, status } = await ranHere(stack().local.outputsFile, 'doctor', [name, value]);
     expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(words), status: 1 });
@@ -162,8 +162,8 @@ describe('it finds', () => {
   test('a table that is not there', async () => {
     const said = await ranHere(await outputsWith({ MailTableName: 'Gone' }), 'doctor');
     expect(said.status).toBe(1);
-    expect(said.stdout).toMatch(/FIX {3}table Mail: cannot look: ResourceNotFoundException/);
-    expect(said.stdout).toMatch(/FIX {3}mails: cannot look/);
+    expect(said.stdout).toMatch(/FIX {3}table Mail: cannot check this: ResourceNotFoundException/);
+    expect(said.stdout).toMatch(/FIX {3}mails: cannot check this/);
   });
 
   test('a table with another key, without its index and stream', async () => {
@@ -196,7 +196,7 @@ describe('it finds', () => {
     const { sendgridPublicKeys } = JSON.parse(await readFile(join(stack().dir, 'webhook-secret.json'), 'utf8'));
     await edited('webhook-secret', { sendgridPublicKeys: [...sendgridPublicKeys, 'no-key'] });
     const said = await fixLine(doctor());
-    expect(said).toMatch(/SendGrid, events: 1 of 3 public keys is no P-256 key/);
+    expect(said).toMatch(/SendGrid, events: 1 of 3 public keys is not a P-256 key/);
     expect(said).not.toContain('no-key');
   });
 
@@ -211,7 +211,7 @@ describe('it finds', () => {
     await secretWith('webhook-secret', () => '{}');
     const { stdout, well } = await doctor();
     expect(well).toBe(false);
-    expect(stdout.match(/FIX .*mail is sent, and no event of it accepted/g)).toHaveLength(2);
+    expect(stdout.match(/FIX .*mail is sent, but all its events are refused/g)).toHaveLength(2);
     expect(stdout.match(/skip .*post.*not set up/g)).toHaveLength(3);
   });
 
@@ -240,9 +240,9 @@ describe('it finds', () => {
     expect(accepting.well).toBe(false);
     expect(accepting.stdout.match(/FIX {3}a .*post.*: was ACCEPTED/g)).toHaveLength(2);
     const refusing = await fixLine(doctor(await outputsWith({ CustomersMailCloudWebhookUrl: await answering(401) })));
-    expect(refusing).toMatch(/with a right key: answered 401: said/);
+    expect(refusing).toMatch(/with the right key: answered 401: said/);
     const silent = await fixLine(doctor(await outputsWith({ SendGridWebhookUrl: 'http://127.0.0.1:9/' })));
-    expect(silent).toMatch(/a forged SendGrid post: cannot look: .*does not answer/);
+    expect(silent).toMatch(/a forged SendGrid post: cannot check this: .*does not answer/);
   });
 
   test('an Event Webhook that is missing, or not as it should be, and a test post that does not come', async () => {
@@ -263,20 +263,20 @@ describe('it finds', () => {
     const context = doctorContext(await readStack(stack().local.outputsFile), optionsOf({ webhookKey: WEBHOOK_KEY }));
     expect(await sendGridWebhookCheck(context).look()).toMatchObject({
       state: 'fix',
-      says: expect.stringMatching(/^it is not enabled; it does not sign; it does not post bounce/),
+      says: expect.stringMatching(/^it is not enabled; it does not sign its posts; it does not post bounce/),
     });
     expect(await testPostCheck(context, 1_000).look()).toMatchObject({
       state: 'fix',
-      says: expect.stringMatching(/^nothing came within 1 s/),
+      says: expect.stringMatching(/^no row was recorded within 1 s/),
     });
     await restore();
 
     const missing = await doctor(await outputsWith({ SendGridWebhookUrl: `${ready.url}-other` }), {
       webhookKey: WEBHOOK_KEY,
     });
-    expect(missing.stdout).toMatch(/FIX {3}SendGrid's Event Webhook: none posts to SendGridWebhookUrl/);
+    expect(missing.stdout).toMatch(/FIX {3}SendGrid's Event Webhook: no Event Webhook posts to SendGridWebhookUrl/);
     const refused = await doctor(undefined, { webhookKey: 'SG.sending.only' });
-    expect(refused.stdout).toMatch(/FIX {3}SendGrid's Event Webhook: cannot look: .*403 access forbidden/);
+    expect(refused.stdout).toMatch(/FIX {3}SendGrid's Event Webhook: cannot check this: .*403 access forbidden/);
   });
 
   test('a message in FailureQueue', async () => {
@@ -284,7 +284,7 @@ describe('it finds', () => {
     const { messageId } = (await queue?.send('{}')) ?? expect.unreachable();
     onTestFinished(() => void queue?.delete(messageId));
     expect(await fixLine(doctor())).toMatch(
-      /FailureQueue: 1 message: work was given up\..*Do not purge the queue: a post in it is nowhere else/,
+      /FailureQueue: 1 message about work that was given up\..*Do not purge the queue: a post in it is stored nowhere else/,
     );
   });
 
@@ -306,7 +306,7 @@ describe('it finds', () => {
     await stack().insert({ id: 'deferred', ...letter, status: 'sending', nextAttemptAt });
     await stack().insert({ id: 'held back', ...letter, status: 'hold' });
     expect(await fixLine(doctor())).toMatch(
-      /mails: 2 stuck, of 5 items; 1 with a status that Todoke never writes.*; 1 deferred, and tried again by themselves:/,
+      /mails: 2 stuck, of 5 items; 1 with a status that Todoke never writes.*; 1 deferred, which Todoke tries again:/,
     );
   });
 
@@ -321,7 +321,7 @@ describe('it finds', () => {
     expect(await post.json()).toEqual({ received: 1 });
     await stack().recorded();
     const withoutDays = await doctor(undefined, { days: 0 });
-    expect(await fixLine(doctor())).toMatch(/Bounce rows: 1 unrecognized, 0 unmatched in 3 days/);
+    expect(await fixLine(doctor())).toMatch(/Bounce rows: 1 unrecognized, 0 unmatched in the last 3 days/);
     expect(withoutDays.stdout).toMatch(/skip {2}Bounce rows: --days is 0/);
   });
 });

@@ -207,7 +207,7 @@ test('an id shows the whole story: every recipient, every event', async () => {
 test('the command says it in words and in JSON, and what is not known is left out', async () => {
   const said = await runOn(outputsFile, 'find', TARO, '--limit', '3');
   expect(said).toContain('taro@example.jp: the newest 3 messages, newest first');
-  expect(said).toMatch(/This address is suppressed since a hard bounce on \d+ \w+ .*: 550 5\.1\.1 User unknown/);
+  expect(said).toMatch(/This address has been suppressed since a hard bounce on \d+ \w+ .*: 550 5\.1\.1 User unknown/);
   expect(said).toMatch(/ご注文 0\n +delivered on \d+ \w+ at \d\d:\d\d; the receiving server answered 250 2\.0\.0 OK/);
   expect(said).toContain('--limit shows more');
   const printed = JSON.parse(await runOn(outputsFile, 'find', 'mail-0_of-taro', '--json'));
@@ -253,14 +253,14 @@ test('the doctor names a message of the last day without an event, and none that
 
 test('what is not found says where it looked, what that means, and which address is near', async () => {
   const said = await runOn(outputsFile, 'find', 'taor@example.jp');
-  expect(said).toContain('Nothing is known of taor@example.jp.');
+  expect(said).toContain('Nothing was found for taor@example.jp.');
   expect(said).toMatch(/index byRecipient.*index byDay/);
-  expect(said).toMatch(/never logged[\s\S]*retention period[\s\S]*another spelling/);
+  expect(said).toMatch(/never logged[\s\S]*retention period[\s\S]*spelled differently/);
   expect(said).toContain('Did you mean taro@example.jp?');
-  expect(await runOn(outputsFile, 'find', 'no-such-id')).toContain('or the id is not whole');
+  expect(await runOn(outputsFile, 'find', 'no-such-id')).toContain('or the id is incomplete');
   expect(await ranHere(outputsFile, 'find')).toMatchObject({
     status: 1,
-    stderr: expect.stringContaining('say which, as in `npm run find -- ADDRESS|ID`'),
+    stderr: expect.stringContaining('Give it as in `npm run find -- ADDRESS|ID`'),
   });
 });
 

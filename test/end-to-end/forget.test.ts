@@ -63,11 +63,11 @@ test('one person is exported and erased, from rows of several only this one, aft
   const dryRun = await forget(BOUNCE);
   expect(dryRun).toMatchObject({ status: 0, stderr: '' });
   expect(dryRun.stdout).toMatch(
-    /Mail +2 rows would be deleted, 1 of several recipients would be kept without this one/,
+    /Mail +2 rows would be deleted; this person would be removed from 1 row with several recipients/,
   );
-  expect(dryRun.stdout).toContain('Nothing was changed. To erase it, run the same command with --yes after the --.');
+  expect(dryRun.stdout).toContain('Nothing was changed. To erase the data, add --yes to this command, after the --.');
   expect(dryRun.stdout).toMatch(/point-in-time recovery.*35 days/);
-  expect(dryRun.stdout).toContain('A later post of a provider brings a row back.');
+  expect(dryRun.stdout).toContain('A later post of a provider can bring a row back.');
   expect(await everyRow()).toEqual(before);
 
   // Storage is lost after the first rows.
@@ -112,7 +112,7 @@ test('an export goes over no other file, and nothing is erased then', async () =
   const refused = await forget('hanako@example.com', '--yes', '--export', outputsFile);
   expect(refused).toMatchObject({
     status: 1,
-    stderr: expect.stringContaining('the file is there already. Nothing was erased'),
+    stderr: expect.stringContaining('the file exists already. Nothing was erased'),
   });
   expect(await everyRow()).toEqual(before);
 });

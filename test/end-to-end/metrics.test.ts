@@ -37,7 +37,7 @@ const mail = (id: string, provider: string) => ({
   content: 'Content of a mail',
 });
 
-const stack = runningStack({ timing: { pollIntervalMs: 10, retryDelayMs: () => 1, visibilityTimeoutMs: 5_000 } });
+const stack = runningStack({ timing: { pollIntervalMs: 50, retryDelayMs: () => 1, visibilityTimeoutMs: 5_000 } });
 afterEach(() => {
   stack().storage.plan = () => undefined;
 });

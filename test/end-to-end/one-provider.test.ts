@@ -64,13 +64,13 @@ describe.each([
 
   test('the doctor skips the checks of the other, and finds all well', async () => {
     const said = await runOn(local.outputsFile, 'doctor');
-    const lines = said.split('\n').filter((line) => line.includes('the setting `providers` leaves it out'));
-    expect(lines).toEqual(skipped.map((name) => `  skip  ${name}: the setting \`providers\` leaves it out`));
+    const lines = said.split('\n').filter((line) => line.includes('the setting `providers` leaves this provider out'));
+    expect(lines).toEqual(skipped.map((name) => `  skip  ${name}: the setting \`providers\` leaves this provider out`));
     expect(said).toMatch(/All is well/);
   });
 
   test('the setup asks nothing about the webhook of the other', async () => {
     const said = await runOn(local.outputsFile, 'setup', '--skip-doctor');
-    expect(said).toContain(`${headingOfOther}\n  not received: the setting \`providers\` leaves it out\n`);
+    expect(said).toContain(`${headingOfOther}\n  not received: the setting \`providers\` leaves this provider out\n`);
   });
 });

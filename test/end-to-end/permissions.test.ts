@@ -5,7 +5,7 @@ import { unusedGrants } from '../iam/unused-grants.ts';
 import { type RunningStack, runningStack, until } from './running-stack.ts';
 
 const REGION = 'ap-northeast-1';
-const timing = { pollIntervalMs: 10, retryDelayMs: () => 1 };
+const timing = { pollIntervalMs: 50, retryDelayMs: () => 1 };
 
 const bounce = (messageId: string) => ({
   email: `${messageId}@example.jp`,

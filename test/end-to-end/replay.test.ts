@@ -108,12 +108,12 @@ test('what is understood by now becomes a proper row, what is logged by now is j
 
   const dry = await replay('--dry-run');
   expect(dry).toMatch(
-    /2 would now be recognized, 4 still unrecognized\n *3 of these a person must read[\s\S]*2 would now be joined with the mail, 1 whose mail is not[\s\S]*Nothing was changed/,
+    /2 would now be recognized, 4 still unrecognized\n *3 of the unrecognized rows cannot be replayed[\s\S]*2 would now be joined with a log row, 1 still without a log row[\s\S]*Nothing was changed/,
   );
   expect(await stack().allBounces()).toEqual(before);
 
   expect(await replay()).toMatch(
-    /2 now recognized, 4 still unrecognized\n *3 of these a person must read[\s\S]*2 now joined with the mail, 1 whose mail is not/,
+    /2 now recognized, 4 still unrecognized\n *3 of the unrecognized rows cannot be replayed[\s\S]*2 now joined with a log row, 1 still without a log row/,
   );
   const rows = new Map((await stack().allBounces()).map((row) => [row['fullMessageId'], row]));
   expect([...rows.keys()].toSorted()).toEqual([
@@ -172,7 +172,7 @@ test('a mail is found by its X-Api-Data as the recorder finds it: escaped, and t
   for (const [fullMessageId, row] of Object.entries(rows)) {
     await client.send(new PutCommand({ TableName, Item: { ...failed, ...row, fullMessageId, eventId: 'e' } }));
   }
-  expect(await replay()).toMatch(/2 now joined with the mail, 1 whose mail is not/);
+  expect(await replay()).toMatch(/2 now joined with a log row, 1 still without a log row/);
   const matched = (await stack().allBounces()).filter((row) => row['matched']).map((row) => row['fullMessageId']);
   expect(matched.toSorted()).toEqual(['escaped', 'long']);
 });

@@ -27,7 +27,7 @@ test('what failed, and what was begun and never ended, is sent again: all of it,
   for (const line of [
     /refused: failed: SendGrid refused the API key/,
     /mistyped: failed/,
-    /lapsed: was being sent until 2026/,
+    /lapsed: was not finished by 2026/,
     /5 items.*3 stuck, 0 sent again/,
   ])
     expect(dry).toMatch(line);
@@ -39,11 +39,11 @@ test('what failed, and what was begun and never ended, is sent again: all of it,
   expect(await stack().settled('lapsed')).toMatchObject({ status: 'sent', attempts: 1 });
   expect(await stack().mail('mistyped')).toMatchObject({ error: 'cannot use "nobody"' });
 
-  expect(await resend('--id', 'lapsed')).toMatch(/lapsed is sent: .*delete its status[\s\S]*0 sent again/);
+  expect(await resend('--id', 'lapsed')).toMatch(/lapsed is sent: .*delete its attribute status[\s\S]*0 sent again/);
   const unknown = await ranHere(stack().local.outputsFile, 'resend', ['--id', 'nobody-knows']);
   expect(unknown).toMatchObject({ status: 1, stderr: expect.stringMatching(/nobody-knows.*no item with this id/) });
   const refused = await ranHere(stack().local.outputsFile, 'resend');
-  expect(refused).toMatchObject({ status: 1, stderr: expect.stringMatching(/say what, with --id, --error or --all/) });
+  expect(refused).toMatchObject({ status: 1, stderr: expect.stringMatching(/with --id, --error or --all/) });
   expect(await resend('--all')).toMatch(/1 stuck, 1 sent again/);
   expect(await stack().settled('mistyped')).toMatchObject({
     status: 'failed',
@@ -93,7 +93,7 @@ describe('beside the items that can be sent again', () => {
         /^one: has the status 1, which Todoke never writes$/m,
         /^sent without a trace: is sent, but has neither messageId nor error, which Todoke never writes$/m,
         /^sending without end: is sending, but has neither sendingUntil nor nextAttemptAt, which Todoke never writes$/m,
-        /^1 deferred: tried again/m,
+        /^1 deferred: Todoke tries them again/m,
         /^4 with a status that Todoke never writes/m,
       ])
         expect(printed).toMatch(line);
@@ -117,7 +117,9 @@ describe('beside the items that can be sent again', () => {
     for (const args of [['--dry-run'], ['--all']]) {
       const printed = await resend(...args);
       expect(printed).not.toMatch(/^to nobody/m);
-      expect(printed).toMatch(/^1 left out, to suppressed recipients only\. .*--error suppressed .*--id/m);
+      expect(printed).toMatch(
+        /^1 left out, because all their recipients are suppressed\. .*--error suppressed, .*--id/m,
+      );
     }
     expect(await stack().mail('to nobody')).not.toHaveProperty('resentAt');
     expect(await resend('--error', 'suppressed', '--dry-run')).toMatch(/^to nobody: failed: Cannot send/m);

@@ -78,7 +78,7 @@ describe('a bad item fails once, with words that a person can act on, and the it
     [
       '1,001 recipients',
       { ...letter, to: Array.from({ length: 1001 }, (_, i) => ({ email: `u${i}@example.jp` })) },
-      'it has 1001 recipients, at most 1000 are taken',
+      'it has 1001 recipients, at most 1000 are allowed',
     ],
     [
       'no content',
@@ -96,7 +96,7 @@ describe('a bad item fails once, with words that a person can act on, and the it
     await stack().insert({ id: `behind: ${name}`, ...letter, to: 'a@example.jp' });
     const bad = await stack().settled(`bad: ${name}`);
     expect(bad).toMatchObject({ status: 'failed', attempts: 1, error: expect.stringContaining(words) });
-    expect(bad['error']).toMatch(/To send it again, fix this and delete status$/);
+    expect(bad['error']).toMatch(/To send it again, fix this and delete the attribute status$/);
     expect(bad).not.toHaveProperty('sendingUntil');
     expect(await stack().settled(`behind: ${name}`)).toMatchObject({ status: 'sent' });
     expect(await stack().mail(`bad: ${name}`)).toEqual(bad);
@@ -215,7 +215,7 @@ describe('without its secret a mail says why it was not sent', () => {
       expect(await broken().settled(provider)).toMatchObject({
         status: 'failed',
         error:
-          'Cannot send: the sender secret cannot be read: its value is not JSON. To send it again, fix this and delete status',
+          'Cannot send: the sender secret cannot be read: its value is not JSON. To send it again, fix this and delete the attribute status',
       });
     }
   });

@@ -132,7 +132,7 @@ describe('npm run setup', () => {
     expect(check.status).toBe(3);
     const without = { TODOKE_SENDGRID_WEBHOOK_KEY: WEBHOOK_KEY };
     const cannot = await expectGood(setup(['--provider', 'sendgrid', '--import-suppressions'], without));
-    expect(cannot).toMatch(/not read: the key has no read access to Suppressions/);
+    expect(cannot).toMatch(/not imported: the key has no read access to Suppressions/);
   });
 
   test('with a webhook key it makes the webhook, switches its signature on, and takes its public key', async () => {
@@ -140,7 +140,7 @@ describe('npm run setup', () => {
     const environment = { TODOKE_SENDGRID_WEBHOOK_KEY: WEBHOOK_KEY, TODOKE_SENDGRID_API_KEY: SENDING_KEY };
     const said = await expectGood(setup(['--provider', 'sendgrid'], environment));
     expect(said).toMatch(
-      /an Event Webhook is made[\s\S]*signature is switched on[\s\S]*public key: stored[\s\S]*enabled/,
+      /an Event Webhook was created[\s\S]*signs its posts now[\s\S]*public key: stored[\s\S]*enabled/,
     );
     expect(said).not.toMatch(/may do more/);
     const [webhook, ...others] = await webhooksAtSendGrid();
@@ -176,7 +176,7 @@ describe('npm run setup', () => {
     await setUpAll();
     const environment = { TODOKE_SENDGRID_API_KEY: FULL_KEY };
     const kept = await expectGood(setup(['--provider', 'sendgrid'], environment));
-    expect(kept).toMatch(/Another is given and was not taken; --replace takes it/);
+    expect(kept).toMatch(/A different one was given and not stored; --replace stores it/);
     expect((await senderSecret()).sendgridApiKey).toBe(SENDING_KEY);
     const replaced = await expectGood(setup(['--provider', 'sendgrid', '--replace'], environment));
     expect(replaced).toMatch(/This key may do more than send mail \(user\.webhooks\.event\.settings\.create, /);
@@ -201,13 +201,13 @@ describe('npm run setup', () => {
     await expectGood(setup(['--provider', 'sendgrid', '--sendgrid-public-key', added]));
     expect((await webhookSecret()).sendgridPublicKeys).toEqual([...before, added]);
     const { stderr, status } = await setup(['--provider', 'sendgrid', '--sendgrid-public-key', 'no-key']);
-    expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(/it is no P-256 key/), status: 1 });
+    expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(/it is not a P-256 key/), status: 1 });
   });
 
   test('an SMTP account is stored whole, by flags and stdin, and kept', async () => {
     const flags = ['--provider', 'customers-mail-cloud', ...SMTP_ACCOUNT];
     const lacking = await setup(flags);
-    expect(lacking).toMatchObject({ status: 1, stderr: expect.stringMatching(/TODOKE_SMTP_PASSWORD missing/) });
+    expect(lacking).toMatchObject({ status: 1, stderr: expect.stringMatching(/TODOKE_SMTP_PASSWORD not given/) });
     const misspelt = await setup([...flags, '--stdin'], {}, `TODOKE_SMTP_PASSWORT=${PASSWORD}\n`);
     expect(misspelt).toMatchObject({
       status: 1,
@@ -218,7 +218,7 @@ describe('npm run setup', () => {
     expect((await senderSecret()).customersMailCloudSmtp).toEqual(account);
     expect(await expectGood(setup(flags))).toMatch(/SMTP account: set, and kept/);
     const otherPort = [...flags, '--smtp-port', '2525'];
-    expect(await expectGood(setup(otherPort))).toMatch(/SMTP account: set\. Another is given and was not taken/);
+    expect(await expectGood(setup(otherPort))).toMatch(/SMTP account: set\. A different one was given and not stored/);
     expect((await senderSecret()).customersMailCloudSmtp).toEqual(account);
     const environment = { TODOKE_SMTP_PASSWORD: PASSWORD };
     await expectGood(setup([...otherPort, '--replace'], environment));
@@ -406,7 +406,7 @@ test('in the end it runs the doctor, and its exit code is the doctor’s', async
   await asAfterAMinute();
   const environment = { TODOKE_SENDGRID_WEBHOOK_KEY: WEBHOOK_KEY };
   const well = await ran(stack().local.outputsFile, 'setup', ['--provider', 'sendgrid'], { environment });
-  expect(well.stdout).toMatch(/The doctor[\s\S]*SendGrid's test post: was accepted/);
+  expect(well.stdout).toMatch(/The doctor[\s\S]*SendGrid's test post: it was accepted/);
   const queue = stack().local.queues.get('FailureQueue');
   const { messageId } = (await queue?.send('{}')) ?? expect.unreachable();
   onTestFinished(() => void queue?.delete(messageId));

@@ -166,8 +166,8 @@ describe('import', () => {
     const { stdout, stderr, status } = await run('import', path);
     expect(stdout.split('\n')).toEqual([
       'line 3: Cannot use "nobody": it is not an e-mail address',
-      'line 5: created is "soon", it must be a time',
-      'line 6: it does not have one address',
+      'line 5: created is "soon", but must be a time',
+      'line 6: email has no address, or more than one',
       'Imported: 1 address.',
       '',
     ]);
@@ -187,7 +187,7 @@ describe('import', () => {
 
   test.each([
     ['email\n"never closed', /Cannot import .*list\.csv: Cannot read line 2: a quotation mark is never closed/],
-    ['address\na@example.org', /Cannot import .*: its first line names no column email/],
+    ['address\na@example.org', /Cannot import .*: its first line has no column email/],
   ])('%j is refused', async (text, words) => {
     const { stderr, status } = await run('import', await file(text));
     expect([stderr, status]).toEqual([expect.stringMatching(words), 1]);
@@ -218,7 +218,7 @@ test('list and export show who is suppressed now, and import reads what export w
   );
   // A spreadsheet would run it.
   expect(await readFile(path, 'utf8')).toContain(",'=HYPERLINK(1),bounce\r\n");
-  expect((await run('export', path)).stderr).toMatch(/the file is there already/);
+  expect((await run('export', path)).stderr).toMatch(/the file exists already/);
   await succeeded('import', path);
   expect(JSON.parse(await succeeded('list', '--json')).map(({ email }: { email: string }) => email)).toEqual(
     all.map(({ email }) => email),
@@ -229,8 +229,8 @@ test.each([
   [['check'], /Cannot check: give an address/],
   [['import'], /Cannot import: give a file/],
   [['list', 'a@example.jp'], /Cannot list one address: use check/],
-  [['purge', 'a@example.jp'], /Cannot purge: it must be check, add, remove, list, import, export/],
-  [['add', 'a@example.jp,b@example.jp'], /Cannot use this: give one address/],
+  [['purge', 'a@example.jp'], /Cannot run purge: .* check, add, remove, list, import, export/],
+  [['add', 'a@example.jp,b@example.jp'], /Cannot use a@example.jp,b@example.jp: give one address/],
   [['import', '/nowhere/at-all.csv'], /Cannot import \/nowhere\/at-all\.csv: ENOENT/],
 ])('%j is refused', async (args, words) => {
   const { stderr, status } = await run(...args);

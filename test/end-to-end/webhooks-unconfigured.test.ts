@@ -14,7 +14,7 @@ test('with nothing configured Customers Mail Cloud is refused, and the answer sa
     status: 503,
     body: {
       error: expect.stringMatching(
-        /put an api_key, a Basic user or a Bearer token under customersMailCloud in the webhook secret/,
+        /the webhook secret has no credentials; put an api_key, a Basic user or a Bearer token under customersMailCloud/,
       ),
     },
   });
@@ -28,7 +28,7 @@ test('with nothing configured SendGrid is refused, and the answer says what to s
     status: 503,
     body: {
       error: expect.stringMatching(
-        /put the public key of the signed Event Webhook into sendgridPublicKeys of the webhook secret/,
+        /the webhook secret has no public key; put that of the signed Event Webhook into sendgridPublicKeys/,
       ),
     },
   });

@@ -69,7 +69,7 @@ describe("SendGrid's webhook", () => {
     ['no array', { body: '{}' }, 400, /it is not an array of events/],
     ['10,001 events', { body: `[${'1,'.repeat(10_000)}1]` }, 413, /at most 10000/],
     ['another content type', { body: '[]', headers: { 'content-type': 'text/plain' } }, 415, /not application\/json/],
-    ['another method', { body: '[]', method: 'PUT' }, 405, /POST only/],
+    ['another method', { body: '[]', method: 'PUT' }, 405, /takes only POST/],
   ])('%s is refused', async (_, change, status, words) => {
     await expect(stack().postSendGrid(undefined, change)).resolves.toEqual({
       status,
@@ -306,7 +306,7 @@ describe("Customers Mail Cloud's webhook", () => {
     const url = stack().local.outputs['CustomersMailCloudWebhookUrl'] ?? '';
     const body = JSON.stringify({ api_key: API_KEY, event: { deliveries: ['x'.repeat(5 * 1024 * 1024)] } });
     const answer = await post(url, body, { headers: { 'content-type': 'application/json' } });
-    expect(answer).toEqual({ status: 413, body: { error: expect.stringMatching(/at most 5242880 are taken/) } });
+    expect(answer).toEqual({ status: 413, body: { error: expect.stringMatching(/at most 5242880 are allowed/) } });
   });
 
   test('joins on apiData where the message id joins nothing, also when the mail is logged later', async () => {

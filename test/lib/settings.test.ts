@@ -67,16 +67,19 @@ test.each([
   [{ consoleIssuer: 'https://openid.example.com' }, /consoleIssuer alone: a console needs both consoleIssuer and/],
   [{ consoleClientId: 'id' }, /consoleClientId alone/],
   [{ consoleReaders: '@example.com' }, /consoleReaders alone/],
-  [
-    { consoleIssuer: 'http://openid.example.com', consoleClientId: 'id' },
-    /consoleIssuer must be an address that starts/,
-  ],
+  [{ consoleIssuer: 'http://openid.example.com', consoleClientId: 'id' }, /consoleIssuer must be a URL that starts/],
   [
     { consoleIssuer: 'https://login.microsoftonline.com/common/v2.0', consoleClientId: 'id' },
     /consoleIssuer must be the issuer of your own tenant/,
   ],
-  [{ ...CONSOLE, consoleReaders: 'everybody' }, /must be an address, @ and a domain, or group: and a name/],
-  [{ ...CONSOLE, consoleReaders: ['@'] }, /must be an address, @ and a domain, or group: and a name/],
+  [
+    { ...CONSOLE, consoleReaders: 'everybody' },
+    /must be an address, a domain such as @example.com, or a group such as group:mail-support/,
+  ],
+  [
+    { ...CONSOLE, consoleReaders: ['@'] },
+    /must be an address, a domain such as @example.com, or a group such as group:mail-support/,
+  ],
   [{ ...CONSOLE, consoleReaders: `@${'x'.repeat(1_000)}` }, /admit a group instead/],
 ])('%o is refused in a sentence that names it and what is allowed', (context, message) => {
   expect(() => settings(context)).toThrow(message);

@@ -22,7 +22,7 @@ describe('the data folder', () => {
   test('is for one running process only', async () => {
     const dir = temporaryFolder();
     const folder = await openDataFolder(dir);
-    await expect(openDataFolder(dir)).rejects.toThrow(`Todoke already runs on it (process ${process.pid})`);
+    await expect(openDataFolder(dir)).rejects.toThrow(`Todoke already runs in it (process ${process.pid})`);
     await folder.release();
     await (await openDataFolder(dir)).release();
   });
@@ -46,7 +46,7 @@ describe('the data folder', () => {
     const [folder, ...others] = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     expect(others).toEqual([]);
     for (const one of opened) {
-      if (one.status === 'rejected') expect(String(one.reason)).toContain('Todoke already runs on it');
+      if (one.status === 'rejected') expect(String(one.reason)).toContain('Todoke already runs in it');
     }
     await folder?.release();
     expect(await readdir(dir)).toEqual(['stack.json']);
@@ -70,9 +70,9 @@ describe('the data folder', () => {
       dir,
     );
     await once(holder, 'message');
-    await expect(openDataFolder(dir)).rejects.toThrow(`Todoke already runs on it (process ${holder.pid})`);
+    await expect(openDataFolder(dir)).rejects.toThrow(`Todoke already runs in it (process ${holder.pid})`);
     holder.kill('SIGSTOP');
-    await expect(openDataFolder(dir)).rejects.toThrow(`Todoke already runs on it (process ${holder.pid})`);
+    await expect(openDataFolder(dir)).rejects.toThrow(`Todoke already runs in it (process ${holder.pid})`);
     holder.kill('SIGKILL');
     await once(holder, 'exit');
     await (await openDataFolder(dir)).release();

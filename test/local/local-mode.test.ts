@@ -181,7 +181,7 @@ describe('local mode', () => {
   test('is refused on a folder on which it runs', async () => {
     const dir = temporaryFolder();
     await start({ dir });
-    await expect(start({ dir })).rejects.toThrow(`Cannot use ${dir}: Todoke already runs on it`);
+    await expect(start({ dir })).rejects.toThrow(`Cannot use ${dir}: Todoke already runs in it`);
   });
 
   test('names a taken port and what wanted it, and leaves nothing behind', async () => {
@@ -195,7 +195,7 @@ describe('local mode', () => {
     ['logs', 'Cannot write DIR/logs/dynamodb.log: EEXIST'],
     [
       'dynamodb',
-      "Cannot use DIR: EEXIST: file already exists, mkdir 'DIR/dynamodb'; move that away, or choose another",
+      "Cannot use DIR: EEXIST: file already exists, mkdir 'DIR/dynamodb'; move that file away, or choose another",
     ],
     ['simulators', 'Cannot read DIR/simulators/identity.json: '],
     ['stack.json', 'Cannot use DIR/stack.json: it is not JSON'],

@@ -28,5 +28,5 @@ export async function alarmVerdict(stackName: string, client: CloudWatchClient):
   if (ringing.length > 0) {
     return fix(ringing.map((alarm) => `${alarm.AlarmName}: ${alarm.AlarmDescription ?? 'no description'}`).join('; '));
   }
-  return alarms.length === 0 ? skipped(`the stack ${stackName} has none`) : ok(`${alarms.length}, all quiet`);
+  return alarms.length === 0 ? skipped(`the stack ${stackName} has none`) : ok(`none of ${alarms.length} is on`);
 }

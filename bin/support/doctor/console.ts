@@ -16,8 +16,8 @@ export function consoleChecks({ outputs: { ConsoleIssuer: issuer, ConsoleUrl: ur
       look: async () => {
         try {
           const { tokenEndpoint, endSessionEndpoint } = await discover(issuer, '');
-          const signOut = endSessionEndpoint === undefined ? '; it has no sign-out of its own' : '';
-          return ok(`${issuer} gives its tokens at ${new URL(tokenEndpoint).host}${signOut}`);
+          const signOut = endSessionEndpoint === undefined ? '; it has no address to sign out at' : '';
+          return ok(`${issuer} issues tokens at ${new URL(tokenEndpoint).host}${signOut}`);
         } catch (error) {
           return fix(
             `cannot use ${discoveryUrl(issuer)}: ${sentenceOf(error)}. Correct the setting \`consoleIssuer\`, and deploy`,

@@ -15,7 +15,7 @@ import { type Check, fix, ok, skipped, type Verdict } from './verdict.ts';
 import { webhookChecks } from './webhooks.ts';
 
 export const DOCTOR_OPTIONS = {
-  days: { default: '3', help: 'how many days back Bounce rows are looked at; 0: not at all' },
+  days: { default: '3', help: 'how many days of Bounce rows to check; 0 skips this check' },
 } as const;
 
 const MARKS = { ok: good('ok  '), skipped: faint('skip'), fix: bad('FIX ') };
@@ -58,7 +58,7 @@ export async function runDoctor(stack: Stack, options: DoctorOptions): Promise<b
   console.log(
     counts.fix === 0
       ? `\nAll is well (${counts.ok} ok, ${counts.skipped} skipped).`
-      : `\n${counts.fix} to fix (${counts.ok} ok, ${counts.skipped} skipped). docs/operations.md#set-up has a line on each.`,
+      : `\n${counts.fix} to fix (${counts.ok} ok, ${counts.skipped} skipped). docs/operations.md#set-up explains each check.`,
   );
   return counts.fix === 0;
 }
@@ -67,5 +67,5 @@ function failed(error: unknown): Verdict {
   if (error instanceof MalformedSecret)
     return skipped('needs a secret that is malformed; the line on secrets says which');
   const name = error instanceof Error && error.name !== 'Error' ? `${error.name}: ` : '';
-  return fix(`cannot look: ${name}${sentenceOf(error)}`);
+  return fix(`cannot check this: ${name}${sentenceOf(error)}`);
 }

@@ -16,7 +16,7 @@ export function queueChecks(
   const check = (name: string, url: string | undefined, verdictOf: (messages: number) => Verdict): Check => ({
     name,
     look: async () => {
-      if (url === undefined) return fix('its address is not in the outputs: deploy again, with --outputs-file');
+      if (url === undefined) return fix('its URL is not in the outputs: deploy again, with --outputs-file');
       const { Attributes = {} } = await sqs.send(
         new GetQueueAttributesCommand({
           QueueUrl: url,
@@ -37,7 +37,7 @@ export function queueChecks(
     ),
     check('FailureQueue', outputs.FailureQueueUrl, (messages) =>
       fix(
-        `${counted(messages, 'message')}: work was given up. docs/operations.md#given-up says what to do with each message. Do not purge the queue: a post in it is nowhere else`,
+        `${counted(messages, 'message')} about work that was given up. docs/operations.md#given-up says what to do with each message. Do not purge the queue: a post in it is stored nowhere else`,
       ),
     ),
   ];

@@ -59,10 +59,10 @@ export function rowCheck({ outputs, client, days }: DoctorContext): Check {
         const day = new Date(nowMs - back * DAY_MS).toISOString().slice(0, 10);
         await Promise.all(Array.from({ length: DAY_PARTITIONS }, (_, n) => count(`${day}#${n}`)));
       }
-      const lately = `in ${counted(days, 'day')}${partial ? ' (not all were looked at)' : ''}`;
-      if (counts.unrecognized + counts.unmatched === 0) return ok(`all understood and joined, ${lately}`);
+      const lately = `in the last ${counted(days, 'day')}${partial ? ' (not all rows were read)' : ''}`;
+      if (counts.unrecognized + counts.unmatched === 0) return ok(`none is unrecognized or unmatched ${lately}`);
       return fix(
-        `${counts.unrecognized} unrecognized, ${counts.unmatched} unmatched ${lately}: \`npm run replay\` tries them again; what stays unmatched is of mail that nobody logs, and of what stays unrecognized a newer Todoke may know more`,
+        `${counts.unrecognized} unrecognized, ${counts.unmatched} unmatched ${lately}. \`npm run replay\` tries them again. Rows that stay unmatched are about messages that nobody logged; for rows that stay unrecognized, upgrade Todoke`,
       );
     },
   };
@@ -76,10 +76,10 @@ export function noNewsCheck({ outputs, client }: Pick<DoctorContext, 'outputs' |
       const hours = outputs.NoNewsHours;
       const { silent, looked, more } = await readNoNews(tablesWith(outputs, client), Date.now());
       const of = `of ${more ? 'the newest ' : ''}${counted(looked, 'message')} of the day that ended ${counted(hours, 'hour')} ago`;
-      if (silent.length === 0) return ok(`none ${of} without an event`);
+      if (silent.length === 0) return ok(`none ${of} is without an event`);
       const [first] = silent;
       return fix(
-        `${silent.length} ${of} without any event, such as ${String(first?.['messageId'])}: is the webhook on, with the events that docs/deploy.md names? See docs/operations.md#no-news`,
+        `${silent.length} ${of} without any event, such as ${String(first?.['messageId'])}. Check that the webhook is on, with the events that docs/deploy.md names. See docs/operations.md#no-news`,
       );
     },
   };
@@ -111,14 +111,14 @@ export function stuckCheck({ outputs, client }: DoctorContext, waitMs = NORMAL_W
         if (partial) break;
       }
       counts.stuck += (await stillWaiting(client, table, waiting, waitMs)).length;
-      const of = `of ${counted(counts.looked, 'item')}${partial ? ', which are not all' : ''}`;
-      const deferred = counts.deferred === 0 ? '' : `; ${counts.deferred} deferred, and tried again by themselves`;
+      const of = `of ${counted(counts.looked, 'item')}${partial ? ' (not all items were read)' : ''}`;
+      const deferred = counts.deferred === 0 ? '' : `; ${counts.deferred} deferred, which Todoke tries again`;
       const suppressed =
-        counts.suppressed === 0 ? '' : `; ${counts.suppressed} not sent, to suppressed recipients only`;
+        counts.suppressed === 0 ? '' : `; ${counts.suppressed} not sent, because all their recipients are suppressed`;
       if (counts.stuck + counts.odd === 0) return ok(`none stuck, ${of}${deferred}${suppressed}`);
-      const odd = counts.odd === 0 ? '' : `; ${counts.odd} with a status that Todoke never writes: they are not sent`;
+      const odd = counts.odd === 0 ? '' : `; ${counts.odd} with a status that Todoke never writes, which are not sent`;
       return fix(
-        `${counts.stuck} stuck, ${of}${odd}${deferred}${suppressed}: \`npm run resend -- --dry-run\` says why of each; when that is fixed, --all in its place sends those that are stuck again`,
+        `${counts.stuck} stuck, ${of}${odd}${deferred}${suppressed}: \`npm run resend -- --dry-run\` shows why each is stuck. Fix the causes, then run \`npm run resend -- --all\``,
       );
     },
   };

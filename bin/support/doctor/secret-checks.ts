@@ -57,24 +57,24 @@ async function sendGridSending({ sendgridApiKey: key }: SenderSecret, outputs: S
   const scopes = await new SendGridApi(outputs, key).scopes().catch((error: unknown) => messageOf(error));
   if (typeof scopes === 'string') {
     return fix(
-      `the API key is not taken: ${scopes}. ${SETUP_REPLACE} with another; an account in the EU needs the setting sendgridRegion eu`,
+      `SendGrid does not accept the API key: ${scopes}; ${SETUP_REPLACE} with another key. An account in the EU needs the setting sendgridRegion eu`,
     );
   }
   if (!scopes.includes('mail.send')) return fix(`the API key may not send mail (mail.send): ${SETUP_REPLACE}`);
   const more = moreThanSending(scopes);
-  return ok(more.length === 0 ? 'the API key may send mail' : 'the API key may send mail, and more than that');
+  return ok(more.length === 0 ? 'the API key may send mail' : 'the API key may do more than send mail');
 }
 
 function sendGridEvents({ sendgridPublicKeys: keys }: WebhookSecret, sends: boolean): Verdict {
   if (keys.length === 0) {
     return sends
-      ? fix(`mail is sent, and no event of it accepted: no public key is set, ${SETUP}`)
+      ? fix(`mail is sent, but all its events are refused, because no public key is set: ${SETUP}`)
       : skipped('not set up');
   }
   const unusable = keys.filter((key) => !parsePublicKey(key)).length;
   if (unusable > 0)
     return fix(
-      `${unusable} of ${counted(keys.length, 'public key')} ${unusable === 1 ? 'is no P-256 key' : 'are no P-256 keys'} as SendGrid shows it: ${SETUP}`,
+      `${unusable} of ${counted(keys.length, 'public key')} ${unusable === 1 ? 'is not a P-256 key' : 'are not P-256 keys'} in the form that SendGrid shows: ${SETUP}`,
     );
   return ok(`${counted(keys.length, 'public key')} set`);
 }
@@ -95,7 +95,7 @@ function customersMailCloudEvents({ customersMailCloud }: WebhookSecret, sends: 
   const count = apiKeys.length + basic.length + bearerTokens.length;
   if (count === 0) {
     return sends
-      ? fix(`mail is sent, and no event of it accepted: no api_key is set, ${SETUP}`)
+      ? fix(`mail is sent, but all its events are refused, because no credential is set: ${SETUP}`)
       : skipped('not set up');
   }
   const weak = [...apiKeys, ...bearerTokens, ...basic.map(({ password }) => password)].filter(
@@ -103,7 +103,7 @@ function customersMailCloudEvents({ customersMailCloud }: WebhookSecret, sends: 
   );
   if (weak.length > 0) {
     return fix(
-      `${counted(weak.length, 'credential')} of fewer than 16 characters: of an api_key \`npm run setup -- --rotate customers-mail-cloud\`, and later --retire; Basic and Bearer are changed in the secret`,
+      `${counted(weak.length, 'credential')} of fewer than 16 characters. Replace an api_key with \`npm run setup -- --rotate customers-mail-cloud\`, and later --retire customers-mail-cloud. Change a Basic password or a Bearer token in the secret`,
     );
   }
   return ok(`${counted(count, 'credential')} set`);

@@ -27,13 +27,15 @@ export function sendGridWebhookCheck({ outputs, sendGrid }: DoctorContext): Chec
       if (outputs.SendGridWebhookUrl === undefined) return skipped(NOT_RECEIVED);
       if (!sendGrid) return skipped(NO_KEY);
       const [webhook] = await sendGrid.webhooksTo(outputs.SendGridWebhookUrl);
-      if (!webhook) return fix(`none posts to SendGridWebhookUrl: ${SETUP}`);
+      if (!webhook) return fix(`no Event Webhook posts to SendGridWebhookUrl: ${SETUP}`);
       const { sendgridPublicKeys } = (await webhookSecretOf(outputs).read()).value;
       const problems = webhookProblems(webhook);
       if (webhook.public_key !== '' && !sendgridPublicKeys.includes(webhook.public_key)) {
         problems.push('its public key is not in the secret');
       }
-      return problems.length > 0 ? fix(`${problems.join('; ')}: ${SETUP}`) : ok('enabled, signed, with all events');
+      return problems.length > 0
+        ? fix(`${problems.join('; ')}: ${SETUP}`)
+        : ok('it is enabled, signs its posts, and posts all events that Todoke needs');
     },
   };
 }
@@ -43,7 +45,7 @@ export function webhookProblems(webhook: EventWebhook): string[] {
   const off = Object.entries(WEBHOOK_EVENTS).flatMap(([event, on]) => (on && webhook[event] !== true ? [event] : []));
   return [
     ...(webhook.enabled ? [] : ['it is not enabled']),
-    ...(webhook.public_key === '' ? ['it does not sign'] : []),
+    ...(webhook.public_key === '' ? ['it does not sign its posts'] : []),
     ...(off.length > 0 ? [`it does not post ${off.join(', ')}`] : []),
   ];
 }
@@ -92,10 +94,10 @@ export function testPostCheck({ outputs, sendGrid, client }: DoctorContext, pati
       await clean();
       if (recorded === 0) {
         return fix(
-          `nothing came within ${patienceMs / 1000} s: look at the logs of ReceiveSendGrid, for its answer, and of RecordEvents`,
+          `no row was recorded within ${patienceMs / 1000} s: look at the logs of ReceiveSendGrid and RecordEvents`,
         );
       }
-      return ok(`was accepted, ${counted(recorded, 'row')} recorded, and deleted again`);
+      return ok(`it was accepted; ${counted(recorded, 'row')} recorded, and deleted again`);
     },
   };
 }

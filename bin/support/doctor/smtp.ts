@@ -20,7 +20,7 @@ export async function smtpVerdict(account: SmtpAccount, outputs: StackOutputs): 
   const isElsewhere =
     !['localhost', '127.0.0.1'].includes(account.host) || !outputs.SmtpUrl?.endsWith(`:${account.port}`);
   if (local && isElsewhere) {
-    return skipped(`${server} is not local mode's server, and is not asked`);
+    return skipped(`${server} is not local mode's server, so it is not contacted`);
   }
   const ca = local && outputs.SmtpCaFile !== undefined ? await readFile(outputs.SmtpCaFile, 'utf8') : undefined;
   const transport = createTransport({
@@ -44,7 +44,7 @@ export async function smtpVerdict(account: SmtpAccount, outputs: StackOutputs): 
       return fix(`${server} refuses the SMTP user or its password (${words}): run \`npm run setup -- --replace\``);
     }
     return fix(
-      `cannot sign in at ${server} (${words}): check host and port, and that the server offers STARTTLS with a certificate that verifies; \`npm run setup -- --replace\` takes others`,
+      `cannot sign in at ${server} (${words}): check host and port, and that the server offers STARTTLS with a certificate that verifies; \`npm run setup -- --replace\` changes them`,
     );
   } finally {
     transport.close();

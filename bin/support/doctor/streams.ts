@@ -12,7 +12,7 @@ export function streamCheck({ outputs, dynamo, local }: DoctorContext): Check {
   return {
     name: 'streams',
     look: async () => {
-      if (local) return skipped('local mode has no Lambda to ask; `npm run try` shows that its streams work');
+      if (local) return skipped('local mode has no Lambda API; `npm run try` shows that its streams work');
       const tables = {
         Mail: outputs.MailTableName,
         SentLog: outputs.SentLogTableName,
@@ -22,7 +22,7 @@ export function streamCheck({ outputs, dynamo, local }: DoctorContext): Check {
         dynamo,
         lambda: new LambdaClient(),
       });
-      return problems.length > 0 ? fix(problems.join('; ')) : ok('each has a reader, which is enabled');
+      return problems.length > 0 ? fix(problems.join('; ')) : ok('each stream has a reader that is enabled');
     },
   };
 }
@@ -52,6 +52,8 @@ export async function streamProblems(
 /** `""` if the mapping works. Whether it is late is not checked here: the alarm LateStreams says so. */
 function mappingProblem(table: string, mapping: EventSourceMappingConfiguration): string {
   const { State, LastProcessingResult = '' } = mapping;
-  if (State !== 'Enabled') return `the mapping of ${table} is ${State}: enable it in the Lambda console`;
-  return LastProcessingResult.startsWith('PROBLEM') ? `the mapping of ${table} says ${LastProcessingResult}` : '';
+  if (State !== 'Enabled') return `the event source mapping of ${table} is ${State}: enable it in the Lambda console`;
+  return LastProcessingResult.startsWith('PROBLEM')
+    ? `the event source mapping of ${table} reports ${LastProcessingResult}`
+    : '';
 }

@@ -12,7 +12,7 @@ export const skipped = (says: string): Verdict => ({ state: 'skipped', says });
 export const fix = (says: string): Verdict => ({ state: 'fix', says });
 
 /** The reason to skip a check of a webhook: the stack does not have this webhook. */
-export const NOT_RECEIVED = 'the setting `providers` leaves it out';
+export const NOT_RECEIVED = 'the setting `providers` leaves this provider out';
 
 /** One line of the doctor. If `look` throws, the error is something to fix. */
 export interface Check {

@@ -45,7 +45,7 @@ export function webhookChecks({ outputs }: DoctorContext): Check[] {
       },
     },
     {
-      name: 'a Customers Mail Cloud post with a right key',
+      name: 'a Customers Mail Cloud post with the right key',
       look: async () => {
         const url = outputs.CustomersMailCloudWebhookUrl;
         if (url === undefined) return skipped(NOT_RECEIVED);
@@ -70,7 +70,8 @@ interface Credential {
 
 function expect401({ status, text }: Answered): Verdict {
   if (status === 401) return ok('was refused');
-  if (status === 200) return fix('was ACCEPTED: anybody can report bounces. Is this the address of this stack?');
+  if (status === 200)
+    return fix('was ACCEPTED: anybody can report bounces. Check that the outputs file is of this stack');
   return fix(`answered ${status} instead of 401: ${text}. Look at the log of the receiver`);
 }
 

@@ -22,7 +22,7 @@ export function outcomeSentence(
   const by = PROVIDER_NAMES[provider ?? ''] ?? 'the provider';
   // For Customers Mail Cloud the log row is written before the handover, which may be deferred for hours.
   const handedOver =
-    provider === 'customers-mail-cloud' ? `logged${sent}, to be handed over to ${by}` : `handed over to ${by}${sent}`;
+    provider === 'customers-mail-cloud' ? `logged${sent} for handover to ${by}` : `handed over to ${by}${sent}`;
   const itemSays = provider === 'customers-mail-cloud' && mailId !== undefined ? `item ${plain(mailId)} of Mail` : '';
   const answered = reason ? `; the receiving server answered ${plain(reason)}` : '';
   const because = reason ? `: ${plain(reason)}` : '';
@@ -43,9 +43,9 @@ export function outcomeSentence(
     case 'queued':
       return `accepted by ${by}${when}; the receiving server has not answered yet`;
     case 'sent':
-      return `${handedOver}; nothing was reported yet${itemSays && `. The ${itemSays} says whether it was handed over`}`;
+      return `${handedOver}; no event has been reported yet${itemSays && `. The ${itemSays} says whether it was handed over`}`;
     case 'no-news':
-      return `no news: it was ${handedOver}, and nothing was reported since. Look at ${itemSays && `the ${itemSays} and `}the webhook of ${by}`;
+      return `no news: it was ${handedOver}, and no event has been reported since. Check ${itemSays && `the ${itemSays} and `}the webhook of ${by}`;
     case 'waiting':
       return 'not sent yet: it waits to be sent';
     case 'sending':
@@ -58,7 +58,7 @@ export function outcomeSentence(
 const BOUNCE_CLASS_WORDS: Readonly<Record<string, string>> = {
   hard: 'and this address will not work later either',
   soft: 'and it may work later',
-  undetermined: 'and nothing tells whether it may work later',
+  undetermined: 'and it is unknown whether it may work later',
 };
 
 /** ` on 24 Nov at 10:03`; `""` for what is no time. */

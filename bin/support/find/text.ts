@@ -56,10 +56,10 @@ export function answerText(text: string, answer: Answer, nowMs: number): string 
 function suppressedLines({ email, suppressed }: NonNullable<Answer['recipient']>, nowMs: number): string[] {
   if (suppressed === null) return [];
   const { since, reason, by } = suppressed;
-  const why = { bounce: 'a hard bounce', complaint: 'a complaint', decision: 'a decision' }[by];
+  const why = { bounce: 'a hard bounce', complaint: 'a spam complaint', decision: 'a decision' }[by];
   return [
-    `This address is suppressed since ${why}${spoken(since, nowMs)}${reason ? `: ${plain(reason)}` : ''}`,
-    `It gets no mail by Todoke, unless the setting suppression is off or the item has sendAnyway. To allow it: npm run suppressions -- remove ${email}`,
+    `This address has been suppressed since ${why}${spoken(since, nowMs)}${reason ? `: ${plain(reason)}` : ''}`,
+    `Todoke sends no mail to it, unless the setting suppression is off or the item has sendAnyway. To allow it: npm run suppressions -- remove ${email}`,
   ];
 }
 
@@ -89,20 +89,20 @@ function idsText({ from, provider, messageId, mailId }: FoundMail): string {
 
 function notFoundText(text: string, { recipient, back, nearest }: Answer, nowMs: number): string {
   const looked = recipient
-    ? `for its events (SentLog, index byRecipient), for messages to it without an event that were sent since ${localTime(back)} (index byDay), and for a message id and an item id of that text`
+    ? `for its events (SentLog, index byRecipient), for messages to it without an event that were sent since ${localTime(back)} (index byDay), and for a message or an item with this id`
     : 'for a message id (SentLog) and for an item id (Mail)';
   return [
-    `Nothing is known of ${plain(text)}.`,
+    `Nothing was found for ${plain(text)}.`,
     `Looked ${looked}.`,
-    'This means one of these:',
-    '  - The message was never logged, and its provider reported nothing of it.',
+    'Possible reasons:',
+    '  - The message was never logged, and its provider reported no event of it.',
     ...(recipient
       ? [
           '  - It is an item of Mail that was not sent: Mail has no index by recipient. `npm run resend -- --dry-run` lists these items.',
         ]
       : []),
     '  - It is older than the retention period (setting retentionDays), and its rows were deleted.',
-    `  - It has another spelling${recipient ? '' : ', or the id is not whole'}.`,
+    `  - It is spelled differently${recipient ? '' : ', or the id is incomplete'}.`,
     ...(nearest === undefined ? [] : [`Did you mean ${plain(nearest)}? Messages were sent to that address lately.`]),
     ...(recipient ? suppressedLines(recipient, nowMs) : []),
   ].join('\n');

@@ -10,11 +10,13 @@ export async function setUpCustomersMailCloudEvents(setup: Setup): Promise<void>
   if (setup.outputs.CustomersMailCloudWebhookUrl === undefined) return sayNotReceived();
   const { apiKeys, basic, bearerTokens } = (await setup.webhookSecret.read()).value.customersMailCloud;
   if (apiKeys.length > 0) {
-    say(`api_key: set, and kept (${counted(apiKeys.length, 'key')} accepted; --rotate customers-mail-cloud: another)`);
-    sayWebhook(setup, 'the key that is set; it was shown when it was made, and is in the secret');
+    say(
+      `api_key: set, and kept (${counted(apiKeys.length, 'key')} accepted; --rotate customers-mail-cloud makes a second one)`,
+    );
+    sayWebhook(setup, 'the key that is set. It was shown when it was made, and is in the secret');
   } else if (basic.length + bearerTokens.length > 0) {
-    say('api_key: none; Basic or Bearer is set, and kept');
-    sayWebhook(setup, 'none: choose the authentication that is set');
+    say('api_key: none. A Basic user or Bearer token is set, and kept');
+    sayWebhook(setup, 'leave empty, and choose the authentication that is set');
   } else {
     await addApiKey(setup, []);
   }
@@ -27,11 +29,12 @@ export async function rotateApiKey(setup: Setup): Promise<void> {
   const { apiKeys } = (await setup.webhookSecret.read()).value.customersMailCloud;
   if (apiKeys.length > 1) {
     throw new Error(
-      'Cannot add an api_key: two are accepted already. First --retire customers-mail-cloud takes the old one out',
+      'Cannot add an api_key: two are accepted already. First retire the old one with --retire customers-mail-cloud',
     );
   }
   await addApiKey(setup, apiKeys);
-  if (apiKeys.length > 0) say('When it is entered there: --retire customers-mail-cloud takes the old one out.');
+  if (apiKeys.length > 0)
+    say('After you have entered the new key there, retire the old one with --retire customers-mail-cloud.');
 }
 
 /** Keeps only the key that was added last. */
@@ -46,18 +49,18 @@ async function addApiKey(setup: Setup, apiKeys: readonly string[]): Promise<void
   const key = randomBytes(32).toString('hex');
   await setup.webhookSecret.change({ customersMailCloud: { apiKeys: [...apiKeys, key] } });
   done('api_key: made and stored, and in use within a minute');
-  sayWebhook(setup, `${key}   (shown this once)`);
+  sayWebhook(setup, `${key}   (shown only this once)`);
 }
 
 function sayWebhook({ outputs }: Setup, apiKey: string): void {
-  say('In its console: MENU → API設定 → Webhook → イベント → 設定. Enter there:');
+  say('In the console of Customers Mail Cloud: MENU → API設定 → Webhook → イベント → 設定. Enter there:');
   steps([
     `エンドポイントURL: ${outputs.CustomersMailCloudWebhookUrl}`,
     `api_key: ${apiKey}`,
-    'Events: deliveries and bounces, and blocks where your plan has it',
+    'Events: deliveries and bounces, and blocks if your plan has it',
     'バージョン: 2',
     `タイムゾーン: ${outputs.CustomersMailCloudTimeZone ?? 'that of the setting customersMailCloudTimeZone'}`,
-    'JSON形式を使用する: ticked or not',
+    'JSON形式を使用する: either',
   ]);
 }
 
@@ -83,7 +86,7 @@ export async function setUpCustomersMailCloudSending(setup: Setup, flags: SmtpFl
     return;
   }
   say(`SMTP account: ${state(isSet)}`);
-  const host = await answers.open(flags.host, 'Host (empty: later)');
+  const host = await answers.open(flags.host, 'Host (leave empty to enter the account later)');
   const user = host === '' ? flags.user : await answers.open(flags.user, 'User');
   const password =
     host === '' ? answers.given(SMTP_PASSWORD) : await answers.secret(SMTP_PASSWORD, 'Password (not shown)');
@@ -91,11 +94,11 @@ export async function setUpCustomersMailCloudSending(setup: Setup, flags: SmtpFl
   const missing = Object.entries(account).flatMap(([name, value]) => (value === '' ? [name] : []));
   if (missing.length === 3) {
     say(
-      `Its console shows the account. Run this again with --smtp-host, --smtp-user and ${SMTP_PASSWORD}, or at a terminal.`,
+      `The console of Customers Mail Cloud shows the account. Run this command again with --smtp-host, --smtp-user and ${SMTP_PASSWORD}, or at a terminal.`,
     );
     return;
   }
-  if (missing.length > 0) throw new Error(`Cannot store the SMTP account: ${missing.join(' and ')} missing`);
+  if (missing.length > 0) throw new Error(`Cannot store the SMTP account: ${missing.join(' and ')} not given`);
   await senderSecret.change({
     customersMailCloudSmtp: { host, port: flags.port ?? current.port, user, password },
   });

@@ -9,6 +9,6 @@ export async function repairSecrets({ webhookSecret, senderSecret }: Setup): Pro
     title(`The secret ${secret.name}`);
     done('its value was malformed, and is well-formed now');
     if (dropped.length > 0) say(`Removed: ${dropped.join(', ')}.`);
-    say('Secrets Manager keeps the value before as the version AWSPREVIOUS.');
+    say('Secrets Manager keeps the previous value as the version AWSPREVIOUS.');
   }
 }

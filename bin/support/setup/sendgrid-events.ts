@@ -17,15 +17,16 @@ export async function setUpSendGridEvents(setup: Setup, shownKey: string): Promi
   if (url === undefined) return sayNotReceived();
   if (setup.webhookKey !== '') {
     await setUpWebhook(setup, url);
-    if (shownKey !== '') say('--sendgrid-public-key was not taken: SendGrid says its keys itself.');
+    if (shownKey !== '') say('--sendgrid-public-key was not used: the public key came from SendGrid.');
     return;
   }
   const { sendgridPublicKeys: keys } = (await setup.webhookSecret.read()).value;
   say(`public keys: ${keys.length === 0 ? 'missing' : `${keys.length} set`}`);
   if (shownKey === '') sayMenuSteps(setup);
-  const key = await setup.answers.open(shownKey, 'The Verification Key (empty: later)');
+  const key = await setup.answers.open(shownKey, 'The Verification Key (leave empty to enter it later)');
   if (key === '') return;
-  if (!parsePublicKey(key)) throw new Error('Cannot use the Verification Key: it is no P-256 key as SendGrid shows it');
+  if (!parsePublicKey(key))
+    throw new Error('Cannot use the Verification Key: it is not a P-256 key in the form that SendGrid shows');
   await addPublicKeys(setup, [key]);
 }
 
@@ -37,25 +38,25 @@ async function setUpWebhook(setup: Setup, url: string): Promise<void> {
   const signing = webhooks.map(async (webhook) => {
     if (webhook.public_key !== '') return webhook.public_key;
     const key = await api.signWebhook(webhook.id);
-    done('its signature is switched on');
+    done('the Event Webhook signs its posts now');
     return key;
   });
   const keys = await Promise.all(signing);
   if (!keys.every(parsePublicKey))
-    throw new Error('Cannot use the public key that SendGrid answered: it is no P-256 key');
+    throw new Error('Cannot use the public key that SendGrid returned: it is not a P-256 key');
   await addPublicKeys(setup, keys);
   // Enabled only now that its posts can be verified.
   const [webhook] = webhooks;
   if (webhook && !isReady(webhook)) {
     await api.updateWebhook(webhook.id, { ...settings(webhook.url), friendly_name: webhook.friendly_name ?? 'Todoke' });
-    done(`it is enabled, and posts ${eventNames().join(', ')}`);
+    done(`the Event Webhook is enabled, and posts ${eventNames().join(', ')}`);
   }
-  say('The key for this was used, and is stored nowhere.');
+  say('The key that may edit webhooks is not stored.');
 }
 
 async function create(api: SendGridApi, url: string): Promise<EventWebhook> {
   const created = await api.createWebhook({ ...settings(url), enabled: false, friendly_name: 'Todoke' });
-  done('an Event Webhook is made, with the address of this stack');
+  done('an Event Webhook was created, with the address of this stack');
   return created;
 }
 
@@ -91,18 +92,18 @@ export async function retirePublicKeys({ outputs, webhookKey, webhookSecret }: S
           .map(({ public_key }) => public_key);
   const kept = known.filter((key) => current.includes(key));
   if (kept.length === 0)
-    throw new Error('Cannot retire any public key: none of them is in use at SendGrid. Run the setup first');
+    throw new Error('Cannot retire any public key: none of them is in use at SendGrid. First run `npm run setup`');
   await webhookSecret.change({ sendgridPublicKeys: kept });
   done(`${counted(known.length - kept.length, 'public key')} retired, ${counted(kept.length, 'key')} accepted`);
 }
 
 function sayMenuSteps({ outputs }: Setup): void {
-  say(`With a key that may edit webhooks in ${WEBHOOK_KEY} this is done for you. By hand, in SendGrid:`);
+  say(`If ${WEBHOOK_KEY} has a key that may edit webhooks, this command does these steps. By hand, in SendGrid:`);
   steps([
     'Settings → Mail Settings → Event Webhooks → Create new webhook',
     `Post URL: ${outputs.SendGridWebhookUrl}`,
     'Tick Processed, Deferred, Delivered, Bounced, Dropped and Spam Reports, and no other',
     'Under Security features enable Signed Event Webhook, save, and copy the Verification Key',
-    'Run this again with --sendgrid-public-key <the Verification Key>, or enter it when asked',
+    'Run this command again with --sendgrid-public-key <the Verification Key>, or enter the key when asked',
   ]);
 }

@@ -13,16 +13,19 @@ export async function setUpSendGridSending(setup: Setup): Promise<void> {
     const given = answers.given(SENDING_KEY);
     sayKept('API key', given !== '' && given !== current);
     await checkScopes(setup, current).catch((error: Error) =>
-      say(`${error.message}. Give another one, with --replace`),
+      say(`${error.message}. Give another key, with --replace`),
     );
     return;
   }
   say(`API key: ${state(current !== '')}`);
-  const key = await answers.secret(SENDING_KEY, 'A key that may only send mail (not shown; empty: later)');
+  const key = await answers.secret(
+    SENDING_KEY,
+    'A key that may only send mail (not shown; leave empty to enter it later)',
+  );
   if (key === '') {
     steps([
       'In SendGrid: Settings → API Keys → Create API Key, Custom Access, Mail Send only',
-      `Run this again with the key in ${SENDING_KEY}, or at a terminal`,
+      `Run this command again with the key in ${SENDING_KEY}, or at a terminal`,
     ]);
     return;
   }
@@ -43,5 +46,5 @@ async function checkScopes({ outputs }: Setup, key: string): Promise<void> {
   const more = moreThanSending(scopes);
   if (more.length === 0) return;
   say(`! This key may do more than send mail (${more.slice(0, 3).join(', ')}${more.length > 3 ? ', …' : ''}).`);
-  say('  Make one with Custom Access, Mail Send only, and give it with --replace.');
+  say('  Create a key with Custom Access, Mail Send only, and store it with --replace.');
 }

@@ -19,8 +19,8 @@ export async function offerSuppressions({ outputs, answers, webhookKey }: Setup,
   const lists = SUPPRESSION_LISTS.filter((list) =>
     ['suppression.read', `suppression.${list}.read`].some((scope) => scopes.includes(scope)),
   );
-  if (lists.length === 0) return say('not read: the key has no read access to Suppressions');
-  const question = `Import SendGrid's ${lists.join(', ')}: these addresses get no mail (yes; empty: no)`;
+  if (lists.length === 0) return say('not imported: the key has no read access to Suppressions');
+  const question = `Import SendGrid's ${lists.join(', ')}: these addresses will get no mail (type yes, or leave empty for no)`;
   if ((await answers.open(isWanted ? 'yes' : '', question)) !== 'yes') {
     return say(`not imported: ${lists.join(', ')}. --import-suppressions imports them`);
   }
@@ -36,7 +36,9 @@ export async function offerSuppressions({ outputs, answers, webhookKey }: Setup,
     ).catch((cause: unknown) => {
       throw new Error(`Cannot import SendGrid's ${list}: ${messageOf(cause)}`, { cause });
     });
-    done(`${list}: ${written} imported${bad.lines > 0 ? `, ${bad.lines} left out: they are no addresses` : ''}`);
+    done(
+      `${list}: ${written} imported${bad.lines > 0 ? `, ${bad.lines} left out, because they are not addresses` : ''}`,
+    );
   }
 }
 

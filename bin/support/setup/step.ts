@@ -27,11 +27,11 @@ export const steps = (lines: readonly string[]): void => {
 export const state = (isSet: boolean): string => (isSet ? 'set' : 'missing');
 
 /** Takes the place of the steps for a webhook that the stack does not have. */
-export const sayNotReceived = (): void => say('not received: the setting `providers` leaves it out');
+export const sayNotReceived = (): void => say('not received: the setting `providers` leaves this provider out');
 
 /** Says that a given answer is not used. */
 export function sayKept(what: string, otherIsGiven: boolean): void {
   say(
-    `${what}: set${otherIsGiven ? '. Another is given and was not taken; --replace takes it' : ', and kept (--replace: another)'}`,
+    `${what}: set${otherIsGiven ? '. A different one was given and not stored; --replace stores it' : ', and kept (--replace changes it)'}`,
   );
 }

@@ -72,7 +72,7 @@ export async function importEntries(
 
 function rowOf({ email, reason, created }: Entry) {
   const [address, ...others] = parseAddresses(email);
-  if (address === undefined || others.length > 0) throw new Error('it does not have one address');
+  if (address === undefined || others.length > 0) throw new Error('email has no address, or more than one');
   return decisionRow({ email: address.email, outcome: 'suppressed', reason, atMs: timeOf(created.trim()) });
 }
 
@@ -85,7 +85,7 @@ function timeOf(created: string): number {
   if (seconds !== undefined) return seconds * 1000;
   const [, day, time = '00:00:00', zone = 'Z'] = DATE.exec(created) ?? [];
   const ms = Date.parse(`${day}T${time}${zone === 'UTC' ? 'Z' : zone}`);
-  if (Number.isNaN(ms)) throw new Error(`created is ${JSON.stringify(created.slice(0, 80))}, it must be a time`);
+  if (Number.isNaN(ms)) throw new Error(`created is ${JSON.stringify(created.slice(0, 80))}, but must be a time`);
   return ms;
 }
 
@@ -101,7 +101,7 @@ export async function* csvEntries(
   for await (const { line, cells } of csvRecords(chunks)) {
     if (columns === undefined) {
       columns = cells.map((cell) => cell.trim().toLowerCase());
-      if (!columns.includes('email')) throw new Error('its first line names no column email');
+      if (!columns.includes('email')) throw new Error('its first line has no column email');
       continue;
     }
     const names = columns;

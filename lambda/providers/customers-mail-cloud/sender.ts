@@ -94,8 +94,8 @@ export function customersMailCloudSender({ smtp, limitMs = LIMIT_MS }: Customers
     handoversAtOneTime: CONNECTIONS,
     async send(mail, messageId): Promise<Handover> {
       if (smtp.host === '') {
-        const advice = 'put the SMTP account into customersMailCloudSmtp of the sender secret';
-        return notSent('refused', 'account', `Cannot send: ${advice}`);
+        const advice = 'put it into customersMailCloudSmtp';
+        return notSent('refused', 'account', `Cannot send: the sender secret has no SMTP account; ${advice}`);
       }
       try {
         const info = await transport.sendMail({
@@ -142,7 +142,7 @@ function failedHandover(error: unknown, from: string): NotSent {
   const reply = parsed.data.response ?? words;
   if (isUntrusted(code, responseCode, message)) {
     const advice = 'check host and port in customersMailCloudSmtp of the sender secret';
-    return notSent('refused', 'account', `The SMTP server did not prove itself by TLS (${words}): ${advice}`);
+    return notSent('refused', 'account', `The SMTP server did not prove its identity by TLS (${words}): ${advice}`);
   }
   if (rejectedErrors.length > 0) return allRejected(rejectedErrors, from);
   if (isTransient(responseCode) || (responseCode === 0 && NETWORK.has(code))) {
@@ -178,7 +178,7 @@ function allRejected(rejected: readonly Rejected[], from: string): NotSent {
 }
 
 function refusedSender(kind: NotSent['kind'], from: string, words: string): NotSent {
-  const advice = `change from, or let the account send as ${from}`;
+  const advice = `change the attribute from, or let the account send as ${from}`;
   return notSent(kind, 'sender', `Customers Mail Cloud refused the sender address (${words}): ${advice}`);
 }
 

@@ -42,14 +42,14 @@ export function acceptCustomersMailCloud(
   if (apiKeys.length + basic.length + bearerTokens.length === 0) {
     throw new WebhookRefusal(
       503,
-      'Cannot verify the post: put an api_key, a Basic user or a Bearer token under customersMailCloud in the webhook secret',
+      'Cannot verify the post: the webhook secret has no credentials; put an api_key, a Basic user or a Bearer token under customersMailCloud',
     );
   }
   const authorized = hasRightAuthorization(request.headers['authorization'], { apiKeys, basic, bearerTokens });
   if (!authorized && request.body.length > MAX_UNVERIFIED_BYTES) {
     throw new WebhookRefusal(
       413,
-      `Cannot take a post of ${request.body.length} bytes without a valid Authorization header: at most ${MAX_UNVERIFIED_BYTES} are taken`,
+      `Cannot take a post of ${request.body.length} bytes without a valid Authorization header: at most ${MAX_UNVERIFIED_BYTES} are allowed`,
     );
   }
   const form = isForm(request);

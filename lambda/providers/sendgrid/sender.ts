@@ -48,7 +48,11 @@ export function sendGridSender(options: SendGridSenderOptions): Sender {
     handoversAtOneTime: 25,
     async send(mail): Promise<Handover> {
       if (options.apiKey === '') {
-        return notSent('refused', 'account', 'Cannot send: put an API key into sendgridApiKey of the sender secret');
+        return notSent(
+          'refused',
+          'account',
+          'Cannot send: the sender secret has no API key; put it into sendgridApiKey',
+        );
       }
       try {
         const [answer] = await service.send({
@@ -110,7 +114,7 @@ function failedHandover(error: unknown): NotSent {
   const { code, response } = parsed.data;
   const answer = `${code}${providerWords(response.body)}`;
   if (isOfSender(code, response.body)) {
-    const advice = 'verify this address as a Sender Identity at SendGrid, or change from';
+    const advice = 'verify this sender address as a Sender Identity at SendGrid, or change the attribute from';
     return notSent('refused', 'sender', `SendGrid refused the mail (${answer}): ${advice}`);
   }
   if (code === 401 || code === 403) {

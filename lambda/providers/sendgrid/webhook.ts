@@ -41,8 +41,8 @@ export function verifySendGrid(request: WebhookRequest, publicKeys: readonly str
     throw new WebhookRefusal(
       503,
       publicKeys.length === 0
-        ? 'Cannot verify the post: put the public key of the signed Event Webhook into sendgridPublicKeys of the webhook secret'
-        : 'Cannot verify the post: sendgridPublicKeys of the webhook secret holds no P-256 key as SendGrid shows it',
+        ? 'Cannot verify the post: the webhook secret has no public key; put that of the signed Event Webhook into sendgridPublicKeys'
+        : 'Cannot verify the post: sendgridPublicKeys of the webhook secret has no P-256 key in the form that SendGrid shows',
     );
   }
   const signature = request.headers[SIGNATURE_HEADER];

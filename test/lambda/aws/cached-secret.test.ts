@@ -77,7 +77,7 @@ test('a new value of another shape is not used', async () => {
 });
 
 test.each([
-  ['refuse', 'Secrets Manager gave none: AccessDeniedException', true],
+  ['refuse', 'Secrets Manager did not return it (AccessDeniedException)', true],
   [{ value: 'secret-text' }, 'its value is not JSON', false],
   [{ value: '{"key":1}' }, 'its value is not of the documented shape at key', false],
 ] as const)('what was never read is an error that says why: %j', async (answer, message, temporary) => {

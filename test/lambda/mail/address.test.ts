@@ -150,7 +150,7 @@ describe('what is no address is refused with a quotation', () => {
     ['Ann "A" <ann@example.com>', 'Cannot use "Ann \\"A\\" <ann@example.com>": it is not an e-mail address'],
     ['"A" Ann <ann@example.com>', 'Cannot use "\\"A\\" Ann <ann@example.com>": it is not an e-mail address'],
     ['{"email":"ann"}', 'Cannot use "ann": it is not an e-mail address'],
-    ['{"email":', 'Cannot read "{\\"email\\":" as an address: it starts like JSON and is none'],
+    ['{"email":', 'Cannot read "{\\"email\\":" as an address: it starts like JSON, but is not valid JSON'],
     ['{"mail":"ann@example.com"}', 'Cannot read "{\\"mail\\":\\"ann@example.com\\"}" as an address: it has no email'],
     [{ name: 'Ann' }, 'Cannot read "{\\"name\\":\\"Ann\\"}" as an address: it has no email'],
     [{ email: null }, 'Cannot read "{\\"email\\":null}" as an address: it has no email'],

@@ -115,7 +115,7 @@ describe('headers are refused', () => {
       '{"X-A": 12345678901234567890}',
       'headers: X-A is too long a number: put it into quotation marks',
     ],
-    ['a name twice', { 'X-A': 'b', 'x-a': 'c' }, 'headers: x-a is there twice'],
+    ['a name twice', { 'X-A': 'b', 'x-a': 'c' }, 'headers: x-a occurs twice'],
     [
       'a URL that is not ASCII',
       { 'List-Unsubscribe': '<https://例.jp/>' },
@@ -129,22 +129,22 @@ describe('headers are refused', () => {
     [
       'a word that fills a line',
       { 'X-A': `b ${'c'.repeat(901)}` },
-      'headers: X-A has 901 characters without a space, at most 900 are taken',
+      'headers: X-A has 901 characters without a space, at most 900 are allowed',
     ],
     [
       'many',
       Object.fromEntries(Array.from({ length: 31 }, (_, i) => [`X-${i}`, 'b'])),
-      'headers has 31 headers, at most 30 are taken',
+      'headers has 31 headers, at most 30 are allowed',
     ],
     [
       'very many words',
       { 'X-A': 'a '.repeat(190_000) },
-      'headers: X-A has 380000 characters, at most 10000 are taken in all',
+      'headers: X-A has 380000 characters, at most 10000 are allowed for all headers',
     ],
     [
       'long ones',
       Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`X-${i + 10}`, 'b'.repeat(497)])),
-      'headers has 10020 characters, at most 10000 are taken',
+      'headers has 10020 characters, at most 10000 are allowed',
     ],
   ])('%s', (_, value, problem) => {
     expect(readHeaders(value).problems).toEqual([problem]);

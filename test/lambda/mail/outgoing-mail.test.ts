@@ -224,7 +224,7 @@ describe('a bad item says in one sentence what to correct', () => {
   test('of many bad addresses with the first five', () => {
     const bad = Array.from({ length: 20 }, (_, index) => `bad${index}`);
     expect(() => outgoingMail(item({ to: [...bad, 'ann@example.com'] }))).toThrow(
-      /bad3".*bad4".*; to: cannot use 15 more$/,
+      /bad3".*bad4".*; to: cannot use 15 of the other addresses$/,
     );
   });
 
@@ -254,18 +254,18 @@ describe('a bad item says in one sentence what to correct', () => {
     [
       'half a JSON text',
       { to: '[{"email":' },
-      'Cannot send: to: cannot read "[{\\"email\\":" as an address: it starts like JSON and is none',
+      'Cannot send: to: cannot read "[{\\"email\\":" as an address: it starts like JSON, but is not valid JSON',
     ],
     ['a number as recipient', { to: 7 }, 'Cannot send: to: cannot read "7" as an address: it has no email'],
     [
       '1,001 recipients',
       { to: addresses(1_001) },
-      'Cannot send: it has 1001 recipients, at most 1000 are taken; split it into several items',
+      'Cannot send: it has 1001 recipients, at most 1000 are allowed; split it into several items',
     ],
     [
       '1,001 recipients with the copies',
       { to: addresses(999), cc: 'cc@example.com', bcc: 'bcc@example.com' },
-      'Cannot send: it has 1001 recipients, at most 1000 are taken; split it into several items',
+      'Cannot send: it has 1001 recipients, at most 1000 are allowed; split it into several items',
     ],
     ['no content', { content: undefined }, 'Cannot send: content (or html) is missing'],
     ['empty content', { content: '', html: '' }, 'Cannot send: content (or html) is missing'],

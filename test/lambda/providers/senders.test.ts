@@ -30,7 +30,7 @@ test('a provider that is not set up refuses, and says what to set', async () => 
   for (const sender of Object.values(senders)) {
     const error = await failureOf(sender.send(mail(), '<id@example.com>'));
     expect(error).toMatchObject({ kind: 'refused', blames: 'account' });
-    expect(error.reason).toMatch(/^Cannot send: put .* of the sender secret$/);
+    expect(error.reason).toMatch(/^Cannot send: the sender secret has no .*; put it into /);
     sender.close();
   }
 });

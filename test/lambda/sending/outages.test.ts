@@ -132,7 +132,7 @@ test('a secret that becomes readable after seconds is used within seconds', asyn
   expect(await at.mail(item.id)).toMatchObject({
     status: 'sending',
     error:
-      'Cannot send: the sender secret cannot be read: Secrets Manager gave none: InternalServiceError; it will be tried again',
+      'Cannot send: the sender secret cannot be read: Secrets Manager did not return it (InternalServiceError); it will be tried again',
   });
   at.secret.isReadable = true;
   await pass(5_000, 1_000);

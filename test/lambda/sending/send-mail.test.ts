@@ -151,7 +151,7 @@ describe('streams deliver at least once, and a mail is sent once', () => {
     expect(await at.mail(id)).toMatchObject({
       status: 'failed',
       attempts: 5,
-      error: expect.stringMatching(/tried 5 times without an answer.*delete status/),
+      error: expect.stringMatching(/tried 5 times without an answer.*delete the attribute status/),
     });
   });
 });
@@ -363,7 +363,7 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
       status: 'failed',
       attempts: 1,
       error:
-        'SendGrid could not take the mail now (503: down for maintenance). To send it again, fix this and delete status',
+        'SendGrid could not take the mail now (503: down for maintenance). To send it again, fix this and delete the attribute status',
     });
     expect(whyStuck(item, Date.now())).toBe('failed');
     expect(at.retries.waiting()).toBe(0);
@@ -545,7 +545,7 @@ test('the sender address refused: failed, with what to change, and nothing is sa
   expect(await at.mail(id)).toMatchObject({
     status: 'failed',
     error:
-      'Customers Mail Cloud refused the sender address (550 5.7.1 Not your address): change from, or let the account send as unknown@example.com. To send it again, fix this and delete status',
+      'Customers Mail Cloud refused the sender address (550 5.7.1 Not your address): change the attribute from, or let the account send as unknown@example.com. To send it again, fix this and delete the attribute status',
   });
   expect(await bouncesOf(id)).toEqual([]);
 });
@@ -573,7 +573,7 @@ describe('what will not pass ends at once, in words for a person', () => {
     [
       400,
       '{"errors":[{"message":"The from address does not match a verified Sender Identity.","field":"from"}]}',
-      /^SendGrid refused the mail \(400: from: The from address does not match a verified Sender Identity\.\): verify this address .*\. To send it again, fix this and delete status$/,
+      /^SendGrid refused the mail \(400: from: The from address does not match a verified Sender Identity\.\): verify this sender address .*\. To send it again, fix this and delete the attribute status$/,
     ],
     [413, '<html>413</html>', /^SendGrid refused the mail \(413\)/],
     [
@@ -853,7 +853,7 @@ test('an item with no room for a status is left alone, and counts as not sent', 
   const written = vi.spyOn(process.stdout, 'write');
   onTestFinished(() => written.mockRestore());
   expect(await at.deliver([record])).toEqual([]);
-  expect(written.mock.calls.join()).toMatch(/no room for a status.*"NotSent":1/);
+  expect(written.mock.calls.join()).toMatch(/too large to get a status.*"NotSent":1/);
   expect(await at.mail(id)).not.toHaveProperty('status');
   expect(at.retries.waiting()).toBe(0);
 });

@@ -5,7 +5,7 @@ const NOW = Date.parse('2026-11-01T12:00:00.000Z');
 
 test.each([
   ['failed', { status: 'failed' }, 'failed'],
-  ['its claim lapsed', { status: 'sending', sendingUntil: '2026-11-01T11:44:59.999Z' }, /^was being sent until 2026/],
+  ['its claim lapsed', { status: 'sending', sendingUntil: '2026-11-01T11:44:59.999Z' }, /^was not finished by 2026/],
   [
     'its claim lapsed, and may be taken up again',
     { status: 'sending', sendingUntil: '2026-11-01T11:45:00.001Z' },

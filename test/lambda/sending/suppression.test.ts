@@ -119,7 +119,7 @@ describe.each(['sendgrid', CMC])('%s', (provider) => {
     expect(item).toMatchObject({
       status: 'failed',
       attempts: 1,
-      error: `Cannot send: every recipient is suppressed: ${to} is suppressed since ${SINCE} by a hard bounce: 550 5.1.1 User unknown. To send it all the same, set sendAnyway to true; to allow an address, run npm run suppressions -- remove ${to}. To send it again, fix this and delete status`,
+      error: `Cannot send: every recipient is suppressed: ${to} is suppressed since ${SINCE} by a hard bounce: 550 5.1.1 User unknown. To send it all the same, set sendAnyway to true; to allow an address, run npm run suppressions -- remove ${to}. To send it again, fix this and delete the attribute status`,
     });
     expect(written.mock.calls.join()).toMatch(/"Suppressed":1/);
     expect(written.mock.calls.join()).not.toMatch(/"NotSent":/);
@@ -137,7 +137,7 @@ describe.each(['sendgrid', CMC])('%s', (provider) => {
       provider,
       to: [dead, await deadAddress(), await deadAddress(), await deadAddress()],
     });
-    expect(error).toMatch(/; and 1 more\. To send it all the same, set sendAnyway .* delete status$/);
+    expect(error).toMatch(/; and 1 more\. To send it all the same, set sendAnyway .* delete the attribute status$/);
   });
 
   test('what is written before a crash is written once', async () => {
@@ -262,7 +262,8 @@ describe('a message is never sent unchecked', () => {
     expect(await at.mail(id)).toMatchObject({
       status: 'sending',
       attempts: 0,
-      error: 'Cannot look the recipients up, so it was not sent: InternalServerError; it will be tried again',
+      error:
+        'Cannot check whether the recipients are suppressed, so the mail was not sent: InternalServerError; it will be tried again',
     });
     at.proxy.plan = () => undefined;
     await later(5_000);
@@ -283,7 +284,7 @@ describe('a message is never sent unchecked', () => {
     at.proxy.plan = ({ action }) => (action === 'Query' ? 'error 500' : undefined);
     await later(7 * 3_600_000);
     const [log] = (await at.sentLog()).filter((row) => row['mailId'] === id);
-    const error = expect.stringMatching(/^Cannot look the recipients up/);
+    const error = expect.stringMatching(/^Cannot check whether the recipients are suppressed/);
     expect(await at.mail(id)).toMatchObject({ status: 'failed', error });
     expect(await storyOf(log?.['messageId'])).toMatchObject([{ state: 'failed', recipient: to }]);
     expect((await at.bounces()).filter(({ toEmail }) => toEmail === to)).toEqual([]);

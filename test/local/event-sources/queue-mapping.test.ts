@@ -238,7 +238,9 @@ describe('a queue mapping', () => {
         if (!isAllowed) throw new Error('not authorized');
       },
     });
-    await until(() => expect(reported).toEqual([`Cannot deliver ${queue.name}: not authorized; trying again`]));
+    await until(() =>
+      expect(reported).toEqual([`Cannot deliver messages of ${queue.name}: not authorized; trying again`]),
+    );
     isAllowed = true;
     clock.advance(1_000);
     await until(() => expect(batches).toEqual([['a']]));

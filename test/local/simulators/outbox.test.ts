@@ -104,7 +104,7 @@ test('posts on while what is pending cannot be kept, and says so', async () => {
   outbox.add(['a', 'b'].map((event) => ({ event, dueAt: 0 })));
   await outbox.idle();
   expect(posts).toEqual([['a'], ['b'], ['a']]);
-  expect(lines).toContain('Cannot keep what waits to be posted: the disk is full');
+  expect(lines).toContain('Cannot store the events that wait to be posted: the disk is full');
 });
 
 test('adds nothing that cannot be kept', () => {

@@ -275,7 +275,7 @@ describe('a mail is refused for good', () => {
       kind: 'refused',
       blames: 'sender',
       reason:
-        'Customers Mail Cloud refused the sender address (550 5.7.1 Sender denied): change from, or let the account send as shop@example.com',
+        'Customers Mail Cloud refused the sender address (550 5.7.1 Sender denied): change the attribute from, or let the account send as shop@example.com',
     });
   });
 
@@ -287,7 +287,7 @@ describe('a mail is refused for good', () => {
     expect(await failureOf(sender(server).send(mail(), MESSAGE_ID))).toMatchObject({
       kind: 'refused',
       blames: 'sender',
-      reason: expect.stringContaining('change from'),
+      reason: expect.stringContaining('change the attribute from'),
       replies: [],
     });
   });
@@ -346,7 +346,7 @@ describe('a mail may go out later', () => {
     expect(await failureOf(sender(server).send(mail(), MESSAGE_ID))).toMatchObject({
       kind: 'deferred',
       blames: 'sender',
-      reason: expect.stringContaining('change from'),
+      reason: expect.stringContaining('change the attribute from'),
       replies: [],
     });
   });
@@ -450,7 +450,7 @@ describe('an account is refused', () => {
     expect(error).toMatchObject({
       kind: 'refused',
       blames: 'account',
-      reason: 'Cannot send: put the SMTP account into customersMailCloudSmtp of the sender secret',
+      reason: 'Cannot send: the sender secret has no SMTP account; put it into customersMailCloudSmtp',
     });
   });
 });
@@ -460,7 +460,7 @@ describe('the password is never sent to a server that does not prove itself', ()
   const EHLO_STARTTLS = '250-mail.example.com\r\n250-STARTTLS\r\n250 AUTH PLAIN LOGIN';
   /** How a TLS handshake begins. */
   const CLIENT_HELLO = '\x16\x03';
-  const UNPROVEN = /^The SMTP server did not prove itself by TLS \(.*\): check host and port/;
+  const UNPROVEN = /^The SMTP server did not prove its identity by TLS \(.*\): check host and port/;
 
   /** What becomes of a mail at a server that speaks no TLS. */
   async function failureAt(replies: Readonly<Record<string, string>>) {

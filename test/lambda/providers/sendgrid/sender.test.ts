@@ -202,7 +202,7 @@ describe('the API key is refused', () => {
     expect(await failureOf(send())).toMatchObject({
       kind: 'refused',
       blames: 'sender',
-      reason: `SendGrid refused the mail (403: from: ${message}): verify this address as a Sender Identity at SendGrid, or change from`,
+      reason: `SendGrid refused the mail (403: from: ${message}): verify this sender address as a Sender Identity at SendGrid, or change the attribute from`,
     });
   });
 
@@ -219,7 +219,7 @@ describe('the API key is refused', () => {
     expect(error).toMatchObject({
       kind: 'refused',
       blames: 'account',
-      reason: expect.stringContaining('put an API key into sendgridApiKey'),
+      reason: expect.stringContaining('has no API key; put it into sendgridApiKey'),
     });
     expect(requests).toEqual([]);
   });

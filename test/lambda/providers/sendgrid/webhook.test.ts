@@ -207,12 +207,14 @@ describe('the public keys', () => {
   ];
 
   test('that are not configured refuse everything, and say what to set', () => {
-    expect(refusalOf(() => verifySendGrid(request, []), 503)).toMatch(/put the public key .* into sendgridPublicKeys/);
-    expect(refusalOf(() => verifySendGrid(post('[]'), []), 503)).toMatch(/put the public key/);
+    expect(refusalOf(() => verifySendGrid(request, []), 503)).toMatch(
+      /has no public key; put .* into sendgridPublicKeys/,
+    );
+    expect(refusalOf(() => verifySendGrid(post('[]'), []), 503)).toMatch(/has no public key/);
   });
 
   test.each(unusable)('that are none refuse everything, and say so: %j', (key) => {
-    expect(refusalOf(() => verifySendGrid(request, [key]), 503)).toMatch(/holds no P-256 key/);
+    expect(refusalOf(() => verifySendGrid(request, [key]), 503)).toMatch(/has no P-256 key/);
   });
 
   test('that are none harm no good one beside them', () => {
