@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // More workers than cores on most machines, because the long tests mostly wait for the processes that they started.
-    maxWorkers: 5,
+    maxWorkers: 3,
     // Test files share imported modules, because to import them takes as long as the tests.
     isolate: false,
     globalSetup: ['test/end-to-end/synthesize-once.ts'],

@@ -24,7 +24,7 @@ interface BounceTable {
   readonly name: string;
 }
 
-/** The attributes of a row that decide. */
+/** The attributes that decide whether mail may be sent. */
 const rowSchema = z.object({
   occurredAt: z.string(),
   outcome: z.string().optional(),
@@ -85,7 +85,7 @@ async function open(outputsFile: string): Promise<BounceTable> {
   const outputsSchema = z.object({ BounceTableName: z.string(), DynamoDbEndpoint: z.string().optional() });
   const text = await readFile(outputsFile, 'utf8').catch((cause) => {
     throw new Error(
-      `Cannot read ${outputsFile}: \`npm start\` writes .local/outputs.json, \`npx cdk deploy --outputs-file <file>\` any other`,
+      `Cannot read ${outputsFile}. \`npm start\` writes .local/outputs.json; \`npx cdk deploy --outputs-file <file>\` writes the outputs of a deployed stack`,
       { cause },
     );
   });

@@ -35,7 +35,7 @@ interface Tables {
   readonly bounce: string;
 }
 
-/** @returns the message id, which is the key of the mail's story */
+/** @returns the message id, which is the partition key of the mail's rows in SentLog */
 async function sendAndLog(mail: Mail, tables: Tables): Promise<string> {
   const [response] = await sendGridMail.send(mail);
   const messageId = z.string().parse(response.headers['x-message-id']);
@@ -102,7 +102,7 @@ console.log(
     : 'It has not bounced within ten seconds.',
 );
 
-/** Waits for the bounce. A real application would not wait, but call bouncesOf before its next mail to the address. */
+/** Waits for the bounce. A real application does not wait. It calls bouncesOf before its next mail to the address. */
 async function firstBounce(messageId: string, address: string, tables: Tables) {
   for (let second = 1; second <= 10; second++) {
     await sleep(1000);
@@ -117,7 +117,7 @@ async function firstBounce(messageId: string, address: string, tables: Tables) {
 async function open(outputsFile: string): Promise<Tables> {
   const text = await readFile(outputsFile, 'utf8').catch((cause) => {
     throw new Error(
-      `Cannot read ${outputsFile}: \`npm start\` writes .local/outputs.json, \`npx cdk deploy --outputs-file <file>\` any other`,
+      `Cannot read ${outputsFile}. \`npm start\` writes .local/outputs.json; \`npx cdk deploy --outputs-file <file>\` writes the outputs of a deployed stack`,
       { cause },
     );
   });

@@ -1,5 +1,5 @@
 /**
- * An application that has Todoke send its mail: it puts one item into the Mail table.
+ * An application that sends a mail through Todoke: it puts one item into the Mail table.
  *
  * While `npm start` is running (a second time, nothing is sent):
  *
@@ -18,7 +18,7 @@ import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
 
 interface Mail {
-  /** What the mail is about, such as an order and the kind of mail: the same in every attempt to send it. */
+  /** Names this mail, such as an order and the kind of mail. It must be the same in every call for this mail. */
   readonly id: string;
   readonly from: string;
   readonly to: string;
@@ -34,7 +34,8 @@ interface MailTable {
 }
 
 /**
- * Has a mail sent once, however often this is called. After an error, call it again with the same mail.
+ * Sends a mail through Todoke. The mail is sent once, however often this is called with the same id. After an error, call
+ * it again with the same mail.
  *
  * @returns true if this call put the item, false if there was an item with this id already
  */
@@ -79,7 +80,7 @@ async function open(outputsFile: string): Promise<MailTable> {
   const outputsSchema = z.object({ MailTableName: z.string(), DynamoDbEndpoint: z.string().optional() });
   const text = await readFile(outputsFile, 'utf8').catch((cause) => {
     throw new Error(
-      `Cannot read ${outputsFile}: \`npm start\` writes .local/outputs.json, \`npx cdk deploy --outputs-file <file>\` any other`,
+      `Cannot read ${outputsFile}. \`npm start\` writes .local/outputs.json; \`npx cdk deploy --outputs-file <file>\` writes the outputs of a deployed stack`,
       { cause },
     );
   });

@@ -1,11 +1,11 @@
 /**
  * A stack of your own, beside Todoke's, that notifies of failures in three ways: a mail to a person (SNS), a message
- * for an application (SQS), and a line in a channel of Slack (an API destination). Copy the rule that you need. To
+ * for an application (SQS), and a line in a Slack channel (an API destination). Copy the rule that you need. To
  * deploy all:
  *
  *     npx cdk deploy --app 'npx tsx examples/told-of-failures.ts' -c email=you@example.com -c slackChannel=C0123456789
  *
- * The secret `slack-bot-token` in Secrets Manager must hold `Bearer xoxb-…`, a token of Slack with the scope
+ * The secret `slack-bot-token` in Secrets Manager must hold `Bearer xoxb-…`, a Slack token with the scope
  * chat:write.
  */
 import { App, SecretValue, Stack } from 'aws-cdk-lib';
@@ -56,7 +56,7 @@ export class ToldOfFailures extends Stack {
       targets: [new SnsTopic(topic, inMail)],
     });
 
-    // An application gets the whole row of each failure, as soon as the failure is joined with its message.
+    // An application gets the `detail` of each failure, as soon as the failure is joined with its message.
     const queue = new Queue(this, 'Failures', { enforceSSL: true });
     new Rule(this, 'ForAnApplication', {
       eventPattern: {
@@ -67,7 +67,7 @@ export class ToldOfFailures extends Stack {
       targets: [new SqsQueue(queue, { message: RuleTargetInput.fromEventPath('$.detail'), deadLetterQueue })],
     });
 
-    // A channel of Slack gets a line for each hard bounce.
+    // A Slack channel gets a line for each hard bounce.
     const connection = new Connection(this, 'SlackConnection', {
       authorization: Authorization.apiKey('Authorization', SecretValue.secretsManager('slack-bot-token')),
     });

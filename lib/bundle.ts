@@ -1,6 +1,6 @@
 /** Bundles the code of the functions with esbuild. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AssetHashType } from 'aws-cdk-lib';
 import { Code, type Runtime } from 'aws-cdk-lib/aws-lambda';
@@ -35,6 +35,26 @@ export function bundleOptions(entry: string): BuildOptions {
   };
 }
 
+/** The bundles by the names of their entries. Made together, at the first request: each alone would parse the SDK again. */
+const bundles = new Map<string, Uint8Array>();
+
+function bundleOf(entry: string): Uint8Array {
+  if (bundles.size === 0) {
+    const entries = readdirSync(lambdaFolder).flatMap((name) => (name.endsWith('.ts') ? [basename(name, '.ts')] : []));
+    const entryPoints = entries.map((name) => ({ in: join(lambdaFolder, `${name}.ts`), out: `${name}/index` }));
+    const { outputFiles = [] } = buildSync({
+      ...bundleOptions(entry),
+      entryPoints,
+      outdir: lambdaFolder,
+      write: false,
+    });
+    for (const { path, contents } of outputFiles) bundles.set(basename(dirname(path)), contents);
+  }
+  const contents = bundles.get(entry);
+  if (!contents) throw new Error(`Cannot bundle lambda/${entry}.ts: there is no such file`);
+  return contents;
+}
+
 /**
  * The code of a function, as `index.js`, and the files that it reads.
  *
@@ -51,7 +71,7 @@ export function bundle(entry: string, runtime: Runtime, files: () => Readonly<Re
       command: ['esbuild', entry],
       local: {
         tryBundle(outputFolder) {
-          buildSync({ ...bundleOptions(entry), outfile: join(outputFolder, 'index.js') });
+          writeFileSync(join(outputFolder, 'index.js'), bundleOf(entry));
           for (const [name, content] of Object.entries(files())) writeFileSync(join(outputFolder, name), content);
           return true;
         },

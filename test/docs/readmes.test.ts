@@ -10,6 +10,7 @@ import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { readOutputs } from '../../bin/support/outputs.ts';
 import { documentClientOf } from '../../bin/support/stack-tables.ts';
 import { until } from '../end-to-end/running-stack.ts';
+import { assemblyDir } from '../prepared.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { blocks, readPage, root, section } from './pages.ts';
 
@@ -71,6 +72,8 @@ beforeAll(async () => {
   for (const file of files.split('\0').filter((name) => name !== '' && existsSync(join(root, name)))) {
     await cp(join(root, file), join(copy, file));
   }
+  // Made of the same files, so that it is not made again.
+  await cp(await assemblyDir(), join(copy, '.local/assembly'), { recursive: true });
   // In place of `npm ci`: tests reach no registry.
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
 });

@@ -276,16 +276,30 @@ async function start(options: StackOptions): Promise<RunningStack> {
 
 const assemblyWith = ({ signIn }: StackOptions) => (signIn ? consoleAssemblyDir() : assemblyDir());
 
-async function readPolicies(options: StackOptions) {
-  const { without: lacks } = options;
-  const { stackName, template: unresolved } = await readAssembly(await assemblyWith(options));
-  const origins = { gatewayOrigin: 'http://127.0.0.1', awsApiOrigin: 'http://127.0.0.1' };
-  const stack = { stackName, stackUuid: 'none', region: REGION, ...origins };
-  const template = resolveTemplate(unresolved, stack);
-  const policies = policiesOf(template);
-  const taken = grantsOf(policies).filter((grant) => lacks?.(grant));
+async function readPolicies({ without: lacks, signIn }: StackOptions) {
+  const whole = await (signIn ? ofConsole() : ofStack());
+  const taken = grantsOf(whole.policies).filter((grant) => lacks?.(grant));
   if (lacks && taken.length === 0) throw new Error('Cannot take a grant away: there is none of this kind');
-  return { template, policies: taken.reduce(without, policies) };
+  return { ...whole, policies: taken.reduce(without, whole.policies) };
+}
+
+/** Calls a function once, for all stacks of this process. */
+function once<Result>(make: () => Promise<Result>): () => Promise<Result> {
+  let made: Promise<Result> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+const ofStack = once(async () => templateAndPolicies(await assemblyDir()));
+const ofConsole = once(async () => templateAndPolicies(await consoleAssemblyDir()));
+
+async function templateAndPolicies(assembly: string) {
+  const { stackName, template: unresolved } = await readAssembly(assembly);
+  const origins = { gatewayOrigin: 'http://127.0.0.1', awsApiOrigin: 'http://127.0.0.1' };
+  const template = resolveTemplate(unresolved, { stackName, stackUuid: 'none', region: REGION, ...origins });
+  return { template, policies: policiesOf(template) };
 }
 
 async function startStorageWithProxy(dir: string, access: Access): Promise<FaultProxy> {

@@ -10,6 +10,9 @@ class AccessDenied extends Error {
   override readonly name = 'AccessDeniedException';
 }
 
+/** IAM's answers by policies and request. The stacks of most test files have the same policies. */
+const answersBy = new WeakMap<Policies, Map<string, Promise<boolean>>>();
+
 export class Access {
   /** What was asked of IAM and allowed, each question once. */
   readonly allowed = new Map<string, IamRequest>();
@@ -17,11 +20,13 @@ export class Access {
   readonly refusals: string[] = [];
   readonly #policies: Policies;
   readonly #region: string;
-  readonly #answers = new Map<string, Promise<boolean>>();
+  readonly #answers: Map<string, Promise<boolean>>;
 
   constructor(policies: Policies, region: string) {
     this.#policies = policies;
     this.#region = region;
+    this.#answers = answersBy.get(policies) ?? new Map();
+    answersBy.set(policies, this.#answers);
   }
 
   /** @throws AccessDenied that names who asked, the action and the resource */

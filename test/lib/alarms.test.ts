@@ -153,7 +153,7 @@ describe('what is watched is there:', () => {
     expect(new Set(ours.map(({ MetricName }) => MetricName)).size).toBeLessThanOrEqual(17);
     expect(dashboardMetrics(template).length).toBeLessThanOrEqual(50);
     // The price on both pages about operating.
-    expect(operations).toContain(`${alarms.size} alarms, over ${alarmMetrics(template).length} metrics`);
+    expect(operations).toContain(`${alarms.size} alarms that watch ${alarmMetrics(template).length} metrics`);
     expect(japanese).toContain(`アラーム ${alarms.size} 個（メトリクス ${alarmMetrics(template).length} 個）`);
   });
 

@@ -5,6 +5,7 @@ import { App, CfnResource, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
+import { ToldOfFailures } from '../../examples/told-of-failures.ts';
 import { settingsFromContext } from '../../lib/settings.ts';
 import { TodokeStack } from '../../lib/todoke-stack.ts';
 import { resolve } from '../local/support.ts';
@@ -110,6 +111,14 @@ describe('AwsSolutions of cdk-nag', () => {
     expect(new Set(acknowledged).size).toBe(acknowledged.length);
     expect(Math.min(...reasons.map(({ length }) => length))).toBeGreaterThan(40);
   });
+});
+
+test("the example's stack is as CloudFormation's schemas say", () => {
+  const outdir = temporaryFolder();
+  const app = new App({ outdir });
+  new ToldOfFailures(app, 'ToldOfFailures');
+  app.synth();
+  expect(findingsIn(outdir)).toEqual([]);
 });
 
 test("what CloudFormation's schemas and references do not allow is found", () => {
