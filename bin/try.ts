@@ -90,7 +90,7 @@ async function play(
   await editFirst();
   const refused = await settled(first, 'failed');
   show('Mail', 'it was not sent', refused, ['id', 'status', 'error'], Number.POSITIVE_INFINITY);
-  for (const row of await bounces(String(refused['messageId']))) {
+  for (const row of await until('the Bounce row', () => bounces(String(refused['messageId'])))) {
     show('Bounce', 'the recipient was left out', row, ['toEmail', 'outcome', 'type', 'reason', 'mailId']);
   }
 
@@ -159,7 +159,7 @@ async function play(
   }
 
   async function expectNoBounces(messageId: string): Promise<void> {
-    const { length } = await bounces(messageId);
+    const { length } = await until('the Bounce rows', () => bounces(messageId));
     if (length > 0)
       throw new Error(`Cannot go on: ${messageId} was delivered and has ${counted(length, 'Bounce row')}`);
     console.log(`\n  ${good('✓')} and no row in Bounce: nothing went wrong`);
@@ -167,7 +167,7 @@ async function play(
 
   async function showBounces(messageId: string): Promise<void> {
     const rows = await until('the Bounce row', async () => {
-      const found = await bounces(messageId);
+      const found = (await bounces(messageId)) ?? [];
       return found.length > 0 && found.every(({ matched }) => matched === true) ? found : undefined;
     });
     for (const row of rows) {
@@ -217,8 +217,8 @@ async function play(
     return Items ?? [];
   }
 
-  /** The Bounce rows of a mail, by their keys in its story. */
-  async function bounces(messageId: string): Promise<Row[]> {
+  /** The Bounce rows of a mail, by their keys in its story. Undefined until all of them are written. */
+  async function bounces(messageId: string): Promise<Row[] | undefined> {
     const failures = (await story(messageId)).filter(({ state }) => OUTCOMES.some((failure) => failure === state));
     const rows = await Promise.all(
       failures.map(async ({ fullMessageId, eventId }) => {
@@ -228,7 +228,7 @@ async function play(
         return Item;
       }),
     );
-    return rows.filter((row) => row !== undefined);
+    return rows.every((row) => row !== undefined) ? rows : undefined;
   }
 }
 

@@ -31,6 +31,7 @@ const LOG_MAIL = 'LogMailPolicy';
 const READ_BOUNCES = 'ReadBouncesPolicy';
 const BOTH = `${LOG_MAIL}${READ_BOUNCES}`;
 
+const hasBoto3 = spawnSync('python3', ['-c', 'import boto3']).status === 0;
 const root = join(import.meta.dirname, '../..');
 const stack = runningStack();
 
@@ -59,7 +60,7 @@ test('with both policies it sends, logs, and finds the bounce', async () => {
   ]);
 });
 
-test.skipIf(!hasBoto3())('the Python version in the documentation does the same', async () => {
+test.skipIf(!hasBoto3)('the Python version in the documentation does the same', async () => {
   const { outputs, outputsFile } = stack().local;
   const secret = await readFile(join(dirname(outputsFile), 'sender-secret.json'), 'utf8');
   const { stdout } = await runPython(BOTH, 'send_and_log', ['bounce@example.jp'], {
@@ -83,7 +84,7 @@ const askers: [language: string, ask: (addresses: string[]) => Promise<{ stdout:
   ],
 ];
 
-test.each(askers.filter(([language]) => language !== 'Python' || hasBoto3()))(
+test.each(askers.filter(([language]) => language !== 'Python' || hasBoto3))(
   'in %s an application asks whether it may send, and decides as send-mail does',
   async (language, ask) => {
     const at = (seconds: number) => 1_790_000_000 + seconds;
@@ -136,7 +137,7 @@ const putters: [language: string, put: (caller: string, id: string) => Promise<{
   ],
 ];
 
-const runnable = putters.filter(([language]) => language !== 'Python' || hasBoto3());
+const runnable = putters.filter(([language]) => language !== 'Python' || hasBoto3);
 
 test.each(runnable)('in %s a repeated put of one item sends one mail', async (language, put) => {
   const id = `order-${language}`;
@@ -345,10 +346,6 @@ async function runPython(caller: string, name: string, args: readonly string[], 
 /** Not synchronously: the stack's storage answers from this process. */
 function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv) {
   return promisify(execFile)(command, args, { cwd: root, env: { ...process.env, ...env } });
-}
-
-function hasBoto3(): boolean {
-  return spawnSync('python3', ['-c', 'import boto3']).status === 0;
 }
 
 function messageIdIn(output: string): string {

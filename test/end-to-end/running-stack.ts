@@ -359,7 +359,8 @@ export async function post(
 }
 
 const PATIENCE_MS = 45_000;
-const POLL_MS = 25;
+/** A look takes some milliseconds of CPU time. */
+const POLL_MS = 75;
 
 /** Asks again until there is an answer; what takes longer than any machine needs is an error. */
 export async function until<Found>(what: string, look: () => Promise<Found | undefined>): Promise<Found> {

@@ -5,11 +5,20 @@ import { settingsFromContext } from '../../lib/settings.ts';
 import { TodokeStack } from '../../lib/todoke-stack.ts';
 import { temporaryFolder } from '../temporary.ts';
 
+const templates = new Map<string, Template>();
+
 /**
  * The stack's template as the app makes it with this context. The functions' code is left unbundled, and the template is
  * not checked against CloudFormation's schemas (`validation.test.ts` does that): both take seconds.
  */
 export function synthesized(context: Record<string, unknown> = {}): Template {
+  const key = JSON.stringify(context);
+  const template = templates.get(key) ?? synthesize(context);
+  templates.set(key, template);
+  return template;
+}
+
+function synthesize(context: Record<string, unknown>): Template {
   const app = new App({
     context: { ...context, 'aws:cdk:bundling-stacks': [] },
     outdir: temporaryFolder(),
