@@ -84,7 +84,7 @@ export const KNOWN_TEXTS: readonly KnownText[] = [
   {
     verdict: soft('policy'),
     source:
-      'docomo and au, if the recipient\'s filter refused the mail: "unknown user" after the end of DATA; of au also "550 : User unknown" without the address',
+      'docomo and au, if the recipient\'s filter refused the mail: "unknown user" after the end of DATA, and from au also "550 : User unknown" without the address',
     phrases: ['unknown user ... end of data', 'user unknown ... end of data', 'lsean|msmx ... 550 user unknown'],
   },
   {
