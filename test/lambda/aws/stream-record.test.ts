@@ -2,7 +2,7 @@ import type { DynamoDBRecord } from 'aws-lambda';
 import { expect, test } from 'vitest';
 import { forEachRecord } from '../../../lambda/aws/stream-record.ts';
 
-/** @param attributes in DynamoDB's JSON, and what is not that */
+/** @param attributes attributes in DynamoDB's JSON, possibly malformed */
 const inserted = (id: string, attributes: object = {}): DynamoDBRecord => ({
   eventID: `event-of-${id}`,
   eventName: 'INSERT',
@@ -34,7 +34,7 @@ test.each<[string, object]>([
   });
 });
 
-test('only a record whose work failed is delivered again', async () => {
+test('only records whose processing failed are delivered again', async () => {
   const { rows, answer } = await workedOn([inserted('a'), inserted('b'), inserted('c')], 'b');
   expect(rows).toHaveLength(3);
   expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: 'number-of-b' }] });

@@ -76,7 +76,7 @@ describe('the codes of a reply', () => {
     expect(readReply(reply, status).codes).toEqual({ smtpCode, enhancedStatusCode });
   });
 
-  test('are codes or nothing, whatever the text', () => {
+  test('are valid codes or undefined, for any text', () => {
     holdsForAll(fc.tuple(anyText, anyText), ([reply, status]) => {
       const { smtpCode = '250', enhancedStatusCode = '2.0.0' } = readReply(reply, status).codes;
       expect(smtpCode).toMatch(/^[245]\d\d$/);
@@ -85,9 +85,9 @@ describe('the codes of a reply', () => {
   });
 });
 
-describe('what the codes of a reply alone say', () => {
+describe('the class that the codes of a reply give', () => {
   test.each<[codes: string, BounceClass, Cause]>([
-    // RFC 3463: class 4 is a persistent transient failure, whatever the subject. RFC 5321: so is 4yz.
+    // RFC 3463: class 4 is a persistent transient failure, regardless of the subject. RFC 5321: so is 4yz.
     ['550 4.1.1', 'soft', 'temporary'],
     ['452 4.2.2', 'soft', 'mailbox-full'],
     ['552 4.2.3', 'soft', 'too-large'],
@@ -124,7 +124,7 @@ describe('what the codes of a reply alone say', () => {
     ['525 5.7.13', 'undetermined', 'mailbox-disabled'],
     ['550 5.7.26', 'soft', 'authentication'],
     ['550 5.9.9', 'undetermined', 'unknown'],
-    // Without an enhanced code, or with one that says nothing.
+    // Without an enhanced code, or with one that is not specific.
     ['551', 'hard', 'address-unknown'],
     ['552', 'soft', 'mailbox-full'],
     ['552 5.0.0', 'soft', 'mailbox-full'],
@@ -142,7 +142,7 @@ describe('what the codes of a reply alone say', () => {
   });
 });
 
-describe('the order of evidence', () => {
+describe('which evidence takes precedence', () => {
   test.each<[what: string, reply: string, BounceClass, Cause]>([
     ['a specific code before the text', '550 5.2.2 User unknown', 'soft', 'mailbox-full'],
     [
@@ -175,7 +175,7 @@ describe('the order of evidence', () => {
   });
 });
 
-/** Things in which digits stand that look like codes. */
+/** Texts with digits that look like codes. */
 const lookalikes = fc.constantFrom(
   '<5.1.1@example.com>',
   '"5.1.1"@example.jp',
@@ -195,7 +195,7 @@ const lookalikes = fc.constantFrom(
   '2001:db8:0:550::1',
 );
 
-test('no code is read out of an address, a version number, an IP address or a port, wherever it stands', () => {
+test('no code is read from an address, a version number, an IP address or a port', () => {
   const replies = fc.constantFrom(
     ...[...Object.keys(SPECIFIC_CODES), ...Object.keys(GENERIC_CODES)].map((code) => `550 ${code} it was refused`),
     ...Object.keys(SMTP_CODES).map((code) => `${code} it was refused`),
@@ -204,7 +204,7 @@ test('no code is read out of an address, a version number, an IP address or a po
     'host mx.example.com[192.0.2.1] said: 550 it was refused (in reply to RCPT TO command)',
   );
   const inserted = fc.tuple(replies, lookalikes, fc.nat()).map(([reply, lookalike, position]) => {
-    // Between two words behind the codes, which stay next to each other.
+    // Inserted between two words after the codes, so that the codes stay next to each other.
     const words = reply.split(' ');
     const at = words.indexOf('it') + (position % (words.length - words.indexOf('it') + 1));
     return { reply, longer: [...words.slice(0, at), lookalike, ...words.slice(at)].join(' ') };
@@ -231,7 +231,7 @@ describe('SendGrid', () => {
 
   describe('a bounce', () => {
     test.each<[what: string, Partial<SendGridFailure>, BounceClass]>([
-      // The type `blocked` is soft whatever else is said: only `bounce` goes onto the suppression list.
+      // The type `blocked` is always soft: only `bounce` adds the address to the suppression list.
       ['blocked by a policy', { type: 'blocked', status: '5.7.1', reason: '554 5.7.1 blocked' }, 'soft'],
       [
         'blocked, as the documentation has it',
@@ -283,7 +283,7 @@ describe('SendGrid', () => {
         { bounceClassification: 'Frequency/Volume Too High' },
         'soft',
       ],
-      // Then SendGrid's own doing: it will not try the address again.
+      // Then SendGrid's own behaviour: it will not try the address again.
       ['classified as Unclassified', { type: 'bounce', bounceClassification: 'Unclassified' }, 'hard'],
       ['as the documentation has it', { type: 'bounce', status: '5.0.0', reason: '500 unknown recipient' }, 'hard'],
       ['of which nothing is said', { type: 'bounce' }, 'hard'],
@@ -295,7 +295,7 @@ describe('SendGrid', () => {
       ],
       ['of type bounce whose code says nothing', { type: 'bounce', status: '5.4.1' }, 'undetermined'],
       ['of type bounce with 5.0.0', { type: 'bounce', status: '5.0.0', reason: ' ' }, 'hard'],
-      // And where there is not even a type, nothing.
+      // Without a type there is no evidence.
       ['without a type of which nothing is said', {}, 'undetermined'],
       [
         'without a type, with codes that say nothing',
@@ -337,13 +337,13 @@ describe('SendGrid', () => {
       expect(classifySendGrid(failure(fields)).cause).toBe(cause);
     });
 
-    test('of type blocked is soft, whatever else is said', () => {
+    test('of type blocked is always soft', () => {
       holdsForAll(fc.record({ status: anyText, bounceClassification: anyText, reason: anyText }), (rest) => {
         expect(classifySendGrid(failure({ ...rest, type: 'blocked' })).bounceClass).toBe('soft');
       });
     });
 
-    test('has the codes of its status and its reply', () => {
+    test('has the codes from its status and its reply', () => {
       expect(classifySendGrid(failure({ status: '5.1.1', reason: '550 no such user' }))).toEqual({
         outcome: 'bounced',
         bounceClass: 'hard',
@@ -359,7 +359,7 @@ describe('SendGrid', () => {
       ['Bounced Address', 'hard', 'suppressed'],
       ['bounced address ', 'hard', 'suppressed'],
       ['Invalid', 'hard', 'address-unknown'],
-      // The word for it in the reference as it is now.
+      // The current reference's spelling.
       ['Invalid Address', 'hard', 'address-unknown'],
       ['Unsubscribed Address', 'undetermined', 'unsubscribed'],
       ['Spam Reporting Address', 'undetermined', 'complaint'],
@@ -380,7 +380,7 @@ describe('SendGrid', () => {
     });
   });
 
-  test('a spam report is a complaint and says nothing of the address', () => {
+  test('a spam report is a complaint and does not classify the address', () => {
     expect(classifySendGrid(failure({ event: 'spamreport' }))).toEqual({
       outcome: 'complained',
       bounceClass: 'undetermined',
@@ -417,7 +417,7 @@ describe('Customers Mail Cloud', () => {
     ['12', USER_UNKNOWN, 'bounced', 'hard', 'address-unknown'],
     ['', '', 'bounced', 'undetermined', 'unknown'],
     ['constructor', '', 'bounced', 'undetermined', 'unknown'],
-    // A reply that says that it is soft overrules a status that is hard, and nothing else does.
+    // Only a reply that is soft overrides a status that is hard.
     ['2', OVER_QUOTA, 'bounced', 'soft', 'mailbox-full'],
     ['2', '450 try later', 'bounced', 'soft', 'temporary'],
     ['2', '550 Mailbox full', 'bounced', 'soft', 'mailbox-full'],
@@ -432,7 +432,7 @@ describe('Customers Mail Cloud', () => {
     expect(Object.keys(CUSTOMERS_MAIL_CLOUD_STATUSES).map(Number)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 99]);
   });
 
-  test('an address on the block list is a drop: nobody tried', () => {
+  test('a message to an address on the block list is dropped without an attempt', () => {
     const reason = 'Recipient address <a@example.jp> is suppressed to send mail. (in reply to RCPT TO)';
     expect(classifyCustomersMailCloud('deliveries', 'failed', reason)).toMatchObject({
       outcome: 'dropped',
@@ -464,7 +464,7 @@ describe('Customers Mail Cloud', () => {
   });
 });
 
-test('the tables are written as they are looked up', () => {
+test('the keys of the tables are in the form that lookups use', () => {
   for (const table of [SENDGRID_BOUNCE_TYPES, SENDGRID_BOUNCE_CLASSIFICATIONS, SENDGRID_DROP_REASONS]) {
     for (const word of Object.keys(table)) expect(word).toBe(word.trim().toLowerCase());
   }

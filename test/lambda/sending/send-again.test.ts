@@ -40,7 +40,7 @@ test.each<[string, Row]>([
   ['has no status', {}],
   ['has an empty status', { status: '' }],
   ['has a status of NULL', { status: null }],
-])('what %s has no status afterwards, and is changed: its stream brings it', async (name, change) => {
+])('an item that %s loses its status and is changed, so that the stream delivers it', async (name, change) => {
   const found: Row = { id: name, subject: 'S', ...change };
   const { status: _, ...item } = found;
   await put(found);
@@ -48,7 +48,7 @@ test.each<[string, Row]>([
   expect(await stored(name)).toEqual({ ...item, resentAt });
 });
 
-test('what was deferred, and whose next attempt never came, has neither status nor next attempt afterwards', async () => {
+test('a deferred item whose next attempt never came loses its status and its next attempt', async () => {
   const found = { id: 'deferred', status: 'sending', nextAttemptAt: past, attempts: 1 };
   await put(found);
   expect(await sendAgain(db, MAIL, found, NOW)).toBe(true);
@@ -65,7 +65,7 @@ test.each([
   expect(await stored(name)).toEqual({ ...found, ...change });
 });
 
-test('what its stream took up again since it was found is left alone: it would go out twice', async () => {
+test('an item that was claimed since it was found is left alone, because it would be sent twice', async () => {
   const found = { id: 'taken up', status: 'sending', sendingUntil: past, attempts: 1 };
   await put(found);
   const record = { eventId: 'event', writtenAtMs: NOW, row: found };
@@ -84,7 +84,7 @@ test.each<[string, Row]>([
   expect(await stored(name)).toEqual({ id: name, ...now });
 });
 
-test('what was deleted since does not come back', async () => {
+test('an item that was deleted since it was found is not written again', async () => {
   expect(await sendAgain(db, MAIL, { id: 'deleted' }, NOW)).toBe(false);
   expect(await sendAgain(db, MAIL, { id: 'deleted', status: 'failed' }, NOW)).toBe(false);
   expect(await stored('deleted')).toBeUndefined();

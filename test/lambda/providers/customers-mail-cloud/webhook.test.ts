@@ -33,14 +33,14 @@ describe('a post is accepted', () => {
     },
   );
 
-  test('with one right credential beside wrong ones', () => {
+  test('with one right credential among wrong ones', () => {
     const bearer = { authorization: 'Bearer new-token' };
     expect(acceptCustomersMailCloud(jsonPost({ api_key: 'wrong', ...EMPTY_EVENT }, bearer), ALL)).toEqual([]);
     const wrongHeader = { authorization: 'Bearer wrong' };
     expect(acceptCustomersMailCloud(jsonPost({ api_key: 'old-key', ...EMPTY_EVENT }, wrongHeader), ALL)).toEqual([]);
   });
 
-  test('where only one kind of credential is configured', () => {
+  test('when only one kind of credential is configured', () => {
     const apiKeyOnly = { ...NONE, apiKeys: ['webhook-key'] };
     expect(acceptCustomersMailCloud(jsonPost({ api_key: 'webhook-key', ...EMPTY_EVENT }), apiKeyOnly)).toEqual([]);
     refusalOf(
@@ -57,7 +57,7 @@ describe('a post is accepted', () => {
     expect(acceptCustomersMailCloud(request, { ...NONE, apiKeys: ['webhook-key'], ...others })).toEqual([]);
   });
 
-  test('of any key that a form can carry', () => {
+  test('with any key that a form can carry', () => {
     holdsForAll(
       anyText.map((key) => `k${key.toWellFormed()}`),
       (api_key) => {
@@ -115,7 +115,7 @@ describe('a post is refused', () => {
     refusalOf(() => acceptCustomersMailCloud(jsonPost(EMPTY_EVENT, { authorization }), ALL), 401);
   });
 
-  test('where nothing is configured, and says what to set', () => {
+  test('when nothing is configured, and the answer says what to set', () => {
     for (const request of [
       jsonPost(EMPTY_EVENT),
       jsonPost({ api_key: '', ...EMPTY_EVENT }),
@@ -157,7 +157,7 @@ describe('a post is refused', () => {
     },
   );
 
-  test.each(['', '{', 'event=1', '\0', '[1'])('with 400 where its JSON is none and its header is right: %j', (body) => {
+  test.each(['', '{', 'event=1', '\0', '[1'])('with 400 if its header is right but its JSON is invalid: %j', (body) => {
     const headers = { 'content-type': JSON_TYPE, authorization: 'Bearer new-token' };
     expect(refusalOf(() => acceptCustomersMailCloud(post(body, headers), ALL), 400)).toMatch(
       /the post: it is not JSON$/,
@@ -181,12 +181,12 @@ describe('a post is refused', () => {
     },
   );
 
-  test('and says that the JSON of its field event is none', () => {
+  test('and the answer says that the field event is not valid JSON', () => {
     const request = formPost({ api_key: 'webhook-key', event: '{' });
     expect(refusalOf(() => acceptCustomersMailCloud(request, ALL), 400)).toMatch(/the field event: it is not JSON$/);
   });
 
-  test('with 413 where it has more than 10,000 entries', () => {
+  test('with 413 if it has more than 10,000 entries', () => {
     const entries = (count: number) => jsonPost({ api_key: 'webhook-key', event: { bounces: Array(count).fill({}) } });
     expect(acceptCustomersMailCloud(entries(10_000), ALL)).toHaveLength(10_000);
     refusalOf(() => acceptCustomersMailCloud(entries(10_001), ALL), 413);
@@ -194,7 +194,7 @@ describe('a post is refused', () => {
     refusalOf(() => acceptCustomersMailCloud(jsonPost({ api_key: 'webhook-key', event: divided }), ALL), 413);
   });
 
-  test('without repeating a secret or what was sent', () => {
+  test('and the answer repeats neither a secret nor the post', () => {
     const secrets = [...ALL.apiKeys, ...ALL.bearerTokens, 'old-password', 'sent-secret'];
     const messages = [
       refusalOf(() => acceptCustomersMailCloud(jsonPost({ api_key: 'sent-secret' }), ALL), 401),
@@ -205,7 +205,7 @@ describe('a post is refused', () => {
     for (const message of messages) for (const secret of secrets) expect(message).not.toContain(secret);
   });
 
-  test('whatever is in it, where its credential is wrong', () => {
+  test('if its credential is wrong, whatever its content', () => {
     holdsForAll(fc.tuple(anyJson, anyText, anyText), ([fields, body, authorization]) => {
       refusalOf(() => acceptCustomersMailCloud(jsonPost(fields, { authorization }), ALL), 401);
       refusalOf(() => acceptCustomersMailCloud(post(body, { 'content-type': FORM, authorization }), ALL), 401);
@@ -222,7 +222,7 @@ describe('a post of more than 1 MiB', () => {
     return post(body, { 'content-type': JSON_TYPE, ...headers });
   };
 
-  test('is accepted with a right Authorization header only', () => {
+  test('is accepted only with a right Authorization header', () => {
     const right = { authorization: 'Bearer new-token' };
     expect(acceptCustomersMailCloud(largePost(MIB + 1, right), ALL)).toEqual([]);
     expect(acceptCustomersMailCloud(largePost(MIB, {}), ALL)).toEqual([]);
