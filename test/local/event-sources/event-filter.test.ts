@@ -9,7 +9,7 @@ const waiting = [{ exists: false }, ''].map((status) =>
   }),
 );
 
-describe('the filters of mail that waits to be sent', () => {
+describe('the filters for items that wait to be sent', () => {
   test.each([
     ['an inserted item without status', insert({ id: { S: 'a' } }), true],
     ['an edited item without status', { ...insert({ id: { S: 'a' } }), eventName: 'MODIFY' }, true],
@@ -41,15 +41,15 @@ describe('conditions', () => {
   });
 });
 
-test('one of several patterns is enough, and without a pattern everything passes', () => {
+test('a match with one of several patterns is enough, and without a pattern everything passes', () => {
   expect(eventFilter(['{"a":["x"]}', '{"a":["y"]}'])({ a: 'y' })).toBe(true);
   expect(eventFilter([])({})).toBe(true);
 });
 
-test('a pattern that is not known is an error, not a filter that lets everything pass', () => {
+test('an unknown pattern is an error, not a filter that everything passes', () => {
   expect(() => eventFilter(['{"a":[{"cidr":"10.0.0.0/8"}]}'])).toThrow('Cannot use the event filter {"a":[{"cidr"');
 });
 
-test('a pattern that is not JSON is an error that shows it', () => {
+test('a pattern that is not JSON is an error that quotes it', () => {
   expect(() => eventFilter(['{"a":'])).toThrow('Cannot use the event filter {"a":');
 });

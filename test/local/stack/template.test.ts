@@ -83,12 +83,12 @@ describe('a resolved template', () => {
     },
   };
 
-  test('reads only the properties that are asked for', () => {
+  test('reads only the requested properties', () => {
     const tables = resolve(template).resources('AWS::DynamoDB::Table', z.object({ Tag: z.string() }));
     expect(Array.from(tables)).toEqual([['Mail', { Tag: 'Todoke' }]]);
   });
 
-  test('names the resource whose property has another shape', () => {
+  test('names the resource whose property has the wrong shape', () => {
     const read = () => resolve(template).resources('AWS::DynamoDB::Table', z.object({ Tag: z.number() }));
     expect(read).toThrow('Cannot use AWS::DynamoDB::Table Mail of the template');
   });
@@ -100,7 +100,7 @@ describe('a resolved template', () => {
     );
   });
 
-  test('gives the addresses of this machine as outputs', () => {
+  test('has addresses on this machine as outputs', () => {
     expect(localOutputs(resolve(template), LOCAL_STACK)).toEqual({
       ApiUrl: 'http://127.0.0.1:8787/v1/11111111-2222-4333-8444-555555555555',
       FunctionUrl: 'http://127.0.0.1:8787/function-url/Receive/',
