@@ -51,7 +51,7 @@ describePage('a thousand bounces', () => {
     stack().storage.calls.length = 0;
     const { page, requests } = await open('#/bounces');
     await page.getByText('someone-0@example.jp').waitFor();
-    // The page and polls: each queries at most eight partitions for four days. First, one scanned page shows that the index is large.
+    // The page and each poll query at most eight partitions for four days. One scanned page shows that the index is large.
     const asked = requests.filter(({ path }) => path === '/api/bounces').length;
     expect(stack().storage.calls.filter(({ action }) => action === 'Query').length).toBeLessThanOrEqual(32 * asked);
     // Local mode itself scans one table per minute for expired rows.

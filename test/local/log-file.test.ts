@@ -23,7 +23,7 @@ test('a log that cannot be opened is reported', async () => {
   expect(() => new LogFile(path, expect.unreachable)).toThrow(`Cannot write ${path}: EISDIR`);
 });
 
-test.runIf(existsSync("/dev/full'))('a full disk is reported once, and stops nothing", async () => {
+test.runIf(existsSync('/dev/full'))('a full disk is reported once, and stops nothing', async () => {
   const report = vi.fn();
   const log = new LogFile('/dev/full', report);
   log.write('lost');
