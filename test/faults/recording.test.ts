@@ -433,7 +433,7 @@ describe('between the receiver and the recorder', () => {
 describe('a delivery ends when its time is over', () => {
   const TIME_MS = 500;
   test.each(['hang', 'throttle', 'error 500', 'unprocessed'] as const)(
-    'where storage does nothing but %s',
+    'if every storage request ends with: %s',
     async (fault) => {
       const { proxy } = await storage().rig();
       proxy.plan = () => fault;
