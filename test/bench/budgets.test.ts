@@ -19,7 +19,7 @@ describe('bundles', () => {
   });
 
   test.each(['receive-sendgrid', 'receive-customers-mail-cloud'])(
-    '%s holds no DynamoDB client, and not the texts by which the recorder classifies',
+    '%s contains neither a DynamoDB client nor the texts of the classification',
     (entry) => {
       const { files } = contentsOf(entry);
       expect(dynamoDbFiles(files)).toEqual([]);
@@ -60,7 +60,7 @@ describe('requests to DynamoDB', () => {
   });
 
   test.each([60_000, 60_001])(
-    'ten posts of ten events cost as many as one of a hundred, with %i ms left',
+    'ten posts of ten events need as many as one of a hundred events, with %i ms left',
     async (leftMs) => {
       const events = bounces({ tag: 'budget', count: 100 });
       expect(await requestsFor(queueInvocation('sendgrid', events), leftMs)).toBe(10);
