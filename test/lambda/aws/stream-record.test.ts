@@ -26,7 +26,7 @@ async function workedOn(records: DynamoDBRecord[], failing?: string) {
 test.each<[string, object]>([
   ['is empty', { meta: {} }],
   ['holds an empty one', { meta: { M: { list: { L: [{}] } } } }],
-])('an attribute that %s is left out; its record is worked on, and the others of the batch', async (_, unreadable) => {
+])('an attribute that %s is left out, and all records of the batch are still processed', async (_, unreadable) => {
   const records = [inserted('before'), inserted('bad', { ...unreadable, count: { N: '1' } }), inserted('after')];
   await expect(workedOn(records)).resolves.toEqual({
     rows: [{ id: 'before' }, { id: 'bad', count: 1 }, { id: 'after' }],

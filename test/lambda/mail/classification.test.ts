@@ -153,11 +153,11 @@ describe('which evidence takes precedence', () => {
     ],
     ['a text before a generic code', '550 5.7.1 User unknown', 'hard', 'address-unknown'],
     ['a generic code before a phrase', '550 5.2.1 Access denied', 'hard', 'mailbox-disabled'],
-    ['a phrase, where nothing else says anything', '550 Access denied', 'soft', 'policy'],
+    ['a phrase, if there is no other evidence', '550 Access denied', 'soft', 'policy'],
     ['the first of two texts', '550 No such user, blocked using bl.example.net', 'soft', 'blocklisted'],
-    ['the cause of the text where the code has none', '554 5.7.1 blocked using bl.example.net', 'soft', 'blocklisted'],
-    ['the cause of the text for what is temporary', '450 4.1.1 User unknown', 'soft', 'address-unknown'],
-    ['no soft cause for what is hard', '550 5.1.1 policy', 'hard', 'address-unknown'],
+    ['the cause of the text if the code has none', '554 5.7.1 blocked using bl.example.net', 'soft', 'blocklisted'],
+    ['the cause of the text for a temporary failure', '450 4.1.1 User unknown', 'soft', 'address-unknown'],
+    ['no soft cause for a hard bounce', '550 5.1.1 policy', 'hard', 'address-unknown'],
     ['neither 5.1.0 nor a text that contradicts it', '550 5.1.0 Sender denied', 'undetermined', 'policy'],
     ['a text that agrees with 5.1.0', '550 #5.1.0 Address rejected user@example.jp', 'hard', 'address-unknown'],
   ])('%s', (_, reply, bounceClass, cause) => {
@@ -234,13 +234,13 @@ describe('SendGrid', () => {
       // The type `blocked` is always soft: only `bounce` adds the address to the suppression list.
       ['blocked by a policy', { type: 'blocked', status: '5.7.1', reason: '554 5.7.1 blocked' }, 'soft'],
       [
-        'blocked, as the documentation has it',
+        'blocked, as documented',
         { type: 'blocked', status: '5.0.0', reason: '500 unknown recipient' },
         'soft',
       ],
       ['blocked though unknown', { type: 'blocked', status: '5.1.1', reason: '550 5.1.1 User unknown' }, 'soft'],
       ['blocked with an invalid address', { type: 'blocked', bounceClassification: 'Invalid Address' }, 'soft'],
-      ['blocked in other letters', { type: 'Blocked' }, 'soft'],
+      ['blocked in upper and lower case', { type: 'Blocked' }, 'soft'],
       ['blocked by a full mailbox', { type: 'blocked', status: '5.2.2', reason: '552 5.2.2 over quota' }, 'soft'],
       ['expired', { type: 'expired', reason: 'unable to get mx info' }, 'soft'],
       // The codes decide next.
@@ -251,7 +251,7 @@ describe('SendGrid', () => {
       ['of a full mailbox', { type: 'bounce', status: '5.2.2', reason: '552 5.2.2 Mailbox full' }, 'soft'],
       ['by a policy', { type: 'bounce', status: '5.7.1', reason: '550 5.7.1 Rejected by policy' }, 'soft'],
       ['that may pass', { type: 'bounce', status: '4.2.2', reason: '452 4.2.2 over quota' }, 'soft'],
-      ['that may pass, by its SMTP code', { type: 'bounce', reason: '450 try later' }, 'soft'],
+      ['that is temporary, by its SMTP code', { type: 'bounce', reason: '450 try later' }, 'soft'],
       ['whose codes contradict its class', { status: '5.1.1', bounceClassification: 'Reputation' }, 'hard'],
       ['of a generic code with a class', { status: '5.4.1', bounceClassification: 'Invalid Address' }, 'hard'],
       [
@@ -285,27 +285,27 @@ describe('SendGrid', () => {
       ],
       // Then SendGrid's own behaviour: it will not try the address again.
       ['classified as Unclassified', { type: 'bounce', bounceClassification: 'Unclassified' }, 'hard'],
-      ['as the documentation has it', { type: 'bounce', status: '5.0.0', reason: '500 unknown recipient' }, 'hard'],
+      ['as documented', { type: 'bounce', status: '5.0.0', reason: '500 unknown recipient' }, 'hard'],
       ['of which nothing is said', { type: 'bounce' }, 'hard'],
       ['in other letters', { type: 'Bounce' }, 'hard'],
       [
-        'of type bounce whose reply says nothing',
+        'of type bounce with a reply without evidence',
         { type: 'bounce', reason: '550 There was a problem' },
         'undetermined',
       ],
-      ['of type bounce whose code says nothing', { type: 'bounce', status: '5.4.1' }, 'undetermined'],
+      ['of type bounce with a code without evidence', { type: 'bounce', status: '5.4.1' }, 'undetermined'],
       ['of type bounce with 5.0.0', { type: 'bounce', status: '5.0.0', reason: ' ' }, 'hard'],
       // Without a type there is no evidence.
-      ['without a type of which nothing is said', {}, 'undetermined'],
+      ['without a type or any other evidence', {}, 'undetermined'],
       [
-        'without a type, with codes that say nothing',
+        'without a type, with codes without evidence',
         { status: '5.0.0', reason: '550 There was a problem' },
         'undetermined',
       ],
       ['without a type, unclassified', { bounceClassification: 'Unclassified' }, 'undetermined'],
       ['of an unknown type', { type: 'quarantine' }, 'undetermined'],
       [
-        'of a type that means something to JavaScript',
+        'of a type with a meaning in JavaScript',
         { type: 'constructor', bounceClassification: '__proto__' },
         'undetermined',
       ],
@@ -316,7 +316,7 @@ describe('SendGrid', () => {
     test.each<[what: string, Partial<SendGridFailure>, Cause]>([
       ['blocked by a list', { type: 'blocked', reason: '554 5.7.1 blocked using bl.example.net' }, 'blocklisted'],
       ['blocked though unknown', { type: 'blocked', status: '5.1.1' }, 'address-unknown'],
-      ['blocked, of which nothing is said', { type: 'blocked' }, 'unknown'],
+      ['blocked, without other evidence', { type: 'blocked' }, 'unknown'],
       ['expired', { type: 'expired' }, 'temporary'],
       ['of which nothing is said', { type: 'bounce' }, 'unknown'],
       ['classified as Reputation', { bounceClassification: 'Reputation' }, 'blocklisted'],
@@ -329,7 +329,7 @@ describe('SendGrid', () => {
         'mailbox-full',
       ],
       [
-        'classified as Invalid Address, with a text that blames a policy',
+        'classified as Invalid Address, with a text about a policy',
         { bounceClassification: 'Invalid Address', reason: '554 5.7.1 Recipient address rejected: Access denied' },
         'address-unknown',
       ],

@@ -63,7 +63,7 @@ describe('headers are refused', () => {
     ['Bcc', 'bcc'],
     ['reply-to', 'replyTo'],
     ['Subject', 'subject'],
-  ])('%s has an attribute of its own', (name, attribute) => {
+  ])('%s has its own attribute', (name, attribute) => {
     expect(readHeaders({ [name]: 'x' }).problems).toEqual([own(name, attribute)]);
   });
 

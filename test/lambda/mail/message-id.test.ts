@@ -23,7 +23,7 @@ describe("SendGrid's message id", () => {
   });
 
   test.each(['filter0093p1las1.9128.5717FB8127.0', 'recvd0.16648.5515E0B88.0'])(
-    'is none where a mail was dropped before it got one: %s',
+    'is undefined if a mail was dropped before it got one: %s',
     (sgMessageId) => {
       expect(sendGridMessageId(sgMessageId)).toBe('');
     },
@@ -60,7 +60,7 @@ describe("Customers Mail Cloud's message id", () => {
     ['escaped in lower case', '\\u003c031a32d4@example.com\\u003e'],
     ['escaped twice more', '\\\\u003C031a32d4@example.com\\\\u003E'],
     ['between spaces', ' <031a32d4@example.com>\n'],
-  ])('is the same %s', (_, messageId) => {
+  ])('is the same if it is %s', (_, messageId) => {
     expect(customersMailCloudMessageId(messageId)).toBe('<031a32d4@example.com>');
   });
 

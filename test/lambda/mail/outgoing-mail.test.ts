@@ -80,7 +80,7 @@ describe('an item is read as a mail', () => {
   });
 
   test.each([undefined, null, '', '  ', 'sendgrid', ' sendgrid '])(
-    'for SendGrid where its provider is %j',
+    'for SendGrid if the provider is %j in the item',
     (provider) => {
       expect(outgoingMail(item({ provider })).provider).toBe('sendgrid');
     },

@@ -91,7 +91,7 @@ describe('a wall-clock time in a time zone', () => {
     ['America/New_York', '2023-11-05 01:30:00', '2023-11-05T05:30:00Z'],
     ['Europe/London', '2023-10-29 01:30:00', '2023-10-29T00:30:00Z'],
     ['Australia/Lord_Howe', '2023-04-02 01:45:00', '2023-04-01T14:45:00Z'],
-  ])('%s %s comes twice: the first is meant, %s', (timeZone, shown, instant) => {
+  ])('%s %s occurs twice, and the first counts: %s', (timeZone, shown, instant) => {
     expect(zonedTimestamp(shown, timeZone)).toBe(Date.parse(instant) / 1000);
   });
 
@@ -99,7 +99,7 @@ describe('a wall-clock time in a time zone', () => {
     ['America/New_York', '2023-03-12 02:30:00', '2023-03-12T07:30:00Z'],
     ['Europe/London', '2023-03-26 01:30:00', '2023-03-26T01:30:00Z'],
     ['Australia/Lord_Howe', '2023-10-01 02:15:00', '2023-09-30T15:45:00Z'],
-  ])('%s %s never comes: it counts as if the clocks had not gone forwards yet, %s', (timeZone, shown, instant) => {
+  ])('%s %s never occurs, and is read as if the clocks had not gone forward yet: %s', (timeZone, shown, instant) => {
     expect(zonedTimestamp(shown, timeZone)).toBe(Date.parse(instant) / 1000);
   });
 
@@ -128,7 +128,7 @@ describe('a wall-clock time in a time zone', () => {
     '0000-00-00 00:00:00',
     '1969-12-31 00:00:00',
     '２０２３-01-25 14:03:06',
-  ])('%j is none', (text) => {
+  ])('%j is undefined', (text) => {
     expect(zonedTimestamp(text, 'UTC')).toBeUndefined();
   });
 

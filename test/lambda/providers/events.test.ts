@@ -25,7 +25,7 @@ test("SendGrid's posts can be parsed without a signature", () => {
 });
 
 test.each(customersMailCloudPosts())(
-  "Customers Mail Cloud's posts are read without a key, as form and JSON: $event_type",
+  "Customers Mail Cloud's posts can be parsed without a key, as form and JSON: $event_type",
   ({ event_type, event }) => {
     const expected = Object.entries(event).flatMap(([eventType, entries]) =>
       entries.map((entry) => normalizeCustomersMailCloud({ eventType, entry }, ZONE)),

@@ -91,10 +91,10 @@ describe('nothing is published', () => {
     ['when a late write puts a row back', matched, unmatched],
     ['when that row is joined again', unmatched, { ...matched, rejoined: true }],
     ['when a row expires or is erased', matched, undefined],
-    ['for a change to a block list', undefined, stored(blocklistedRow({ ...failure, kind: 'blocklisted' }, at(0)))],
+    ['for a block list change', undefined, stored(blocklistedRow({ ...failure, kind: 'blocklisted' }, at(0)))],
     ['for a decision to suppress an address', undefined, { ...matched, outcome: 'suppressed' }],
     ['for a decision to allow an address', undefined, { ...matched, outcome: 'allowed' }],
-    ['for an outcome that is none', undefined, { ...matched, outcome: 'constructor' }],
+    ['for an invalid outcome', undefined, { ...matched, outcome: 'constructor' }],
   ])('%s', (_, oldRow, row) => {
     expect(published(oldRow, row)).toBeUndefined();
   });
@@ -151,7 +151,7 @@ describe('a published event', () => {
     ['a number of many digits', '9'.repeat(38)],
     ['a list', Array.from({ length: 9_000 }, () => 'x'.repeat(9))],
     ['a text', 'x'.repeat(100_000)],
-  ])('of a row in which somebody put %s in any attribute fits all the same', (_, value) => {
+  ])('of a row in which somebody put %s into any attribute still fits', (_, value) => {
     const names = Object.keys(matched).filter(
       (name) => !['fullMessageId', 'eventId', 'outcome', 'occurredAt'].includes(name),
     );

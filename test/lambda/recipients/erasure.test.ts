@@ -9,7 +9,7 @@ test.each([
   ['a log row of this recipient only', 'sentLog', { entry: 'mail', to: `["${TARO}"]`, bcc: `太郎 <${TARO}>` }],
   ['an item of this recipient only', 'mail', { id: 'a', to: `Taro <${TARO}>`, content: 'Dear Taro' }],
   ['a failure', 'bounce', { toEmail: KEYS[0] }],
-  ['an event that was not understood', 'bounce', { outcome: 'unrecognized', rawEvent: `{"email":"${TARO}"}` }],
+  ['an unrecognized event', 'bounce', { outcome: 'unrecognized', rawEvent: `{"email":"${TARO}"}` }],
   ['a decision', 'bounce', { fullMessageId: 'recipient#taro@example.jp', eventId: 'decision#1' }],
 ] as const)('%s is deleted', (_, table, row) => {
   expect(erasureOf(table, row, KEYS)).toEqual({ kind: 'delete' });

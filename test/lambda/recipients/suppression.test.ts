@@ -41,7 +41,7 @@ test('the newest row that decides counts, and a decision to allow ends the searc
 });
 
 test.each(['allowed', 'suppressed'])(
-  'of rows of the same second the decision counts, in whichever order: %s',
+  'of rows of the same second, the decision counts, whatever their order: %s',
   (outcome) => {
     const rows = [row('bounced', { bounceClass: 'hard' }), row('complained'), row(outcome)];
     for (const order of [rows, rows.toReversed()]) {

@@ -276,7 +276,7 @@ describe('retention of a row', () => {
     ['in 1970', 1, received],
     ['in 9999', 253_402_300_799, received],
     ['at no known time', undefined, received],
-  ])('180 days from its event where that was %s, else from its receipt', (_, timestamp, start) => {
+  ])('is 180 days from its event if that was %s, otherwise from its receipt', (_, timestamp, start) => {
     expect(row(timestamp).expiresAt).toBe(start + 180 * DAY_S);
   });
 
@@ -618,7 +618,7 @@ describe('the fields that a join adds to a failure', () => {
     ['佐藤花子 <"ab..cde"@docomo.example.jp>', '佐藤花子', 'ab..cde@docomo.example.jp'],
     ['佐藤花子 <ab..cde@docomo.example.jp>', '佐藤花子', '"ab..cde"@docomo.example.jp'],
     ['山田　太郎 <bounce@example.com>', '山田　太郎', 'bounce@example.com'],
-  ])('is the name in %s, whichever form of the address the event has', (to, name, recipient) => {
+  ])('include the name in %s, for any form of the address in the event', (to, name, recipient) => {
     const logged = loggedMail({ messageId: 'id', to: [to] });
     expect(joinedAttributes(logged, mailboxKey(recipient)).toName).toBe(name);
   });

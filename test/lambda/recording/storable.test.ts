@@ -12,7 +12,7 @@ const parsed = (json: string): Record<string, unknown> => JSON.parse(json);
 
 describe('a text is stored', () => {
   test.each(['', '550 5.1.1 User unknown', 'メールマガジン😀', 'a\0b', 'x'.repeat(100_000), 'あ'.repeat(33_333)])(
-    'as it is where it fits',
+    'unchanged if it fits',
     (text) => {
       expect(storableText(text)).toEqual({ value: text, shortened: false });
     },
@@ -71,12 +71,12 @@ describe('the fields of an event are stored', () => {
   });
 
   test.each([
-    ['larger than JavaScript counts exactly', '9007199254740993', '9007199254740992'],
-    ['larger than DynamoDB takes', '1e300', '1e+300'],
-    ['smaller than DynamoDB takes', '1e-131', '1e-131'],
-    ['larger than JavaScript has', '1e400', 'Infinity'],
-    ['larger than JavaScript has, negative', '-1e400', '-Infinity'],
-  ])('with a number as text where it is %s', (_, json, text) => {
+    ['larger than JavaScript represents exactly', '9007199254740993', '9007199254740992'],
+    ['larger than DynamoDB allows', '1e300', '1e+300'],
+    ['smaller than DynamoDB allows', '1e-131', '1e-131'],
+    ['larger than JavaScript can represent', '1e400', 'Infinity'],
+    ['larger than JavaScript can represent, negative', '-1e400', '-Infinity'],
+  ])('with a number as text if it is %s', (_, json, text) => {
     const { value } = storable(parsed(`{"n":${json}}`));
     expect(value).toEqual({ n: text });
     expectStorable({ details: value });

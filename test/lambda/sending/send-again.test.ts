@@ -36,7 +36,7 @@ const stored = async (id: string) => (await db.send(new GetCommand({ TableName: 
 
 test.each<[string, Row]>([
   ['failed', { status: 'failed', error: 'E' }],
-  ['was begun and never ended', { status: 'sending', sendingUntil: past, attempts: 3 }],
+  ['was never finished', { status: 'sending', sendingUntil: past, attempts: 3 }],
   ['has no status', {}],
   ['has an empty status', { status: '' }],
   ['has a status of NULL', { status: null }],
@@ -58,7 +58,7 @@ test('a deferred item whose next attempt never came loses its status and its nex
 test.each([
   ['tried again', { sendingUntil: '2026-11-01T12:01:00.000Z' }],
   ['deferred once more', { nextAttemptAt: '2026-11-01T12:10:00.000Z' }],
-])('what was deferred, and is %s by now, is left alone', async (name, change) => {
+])('an item that was deferred, and was meanwhile %s, is left alone', async (name, change) => {
   const found = { id: name, status: 'sending', nextAttemptAt: past, attempts: 1 };
   await put({ ...found, ...change });
   expect(await sendAgain(db, MAIL, found, NOW)).toBe(false);
@@ -76,9 +76,9 @@ test('an item that was claimed since it was found is left alone, because it woul
 });
 
 test.each<[string, Row]>([
-  ['begun', { status: 'sending', sendingUntil: '2026-11-01T12:01:00.000Z' }],
+  ['claimed', { status: 'sending', sendingUntil: '2026-11-01T12:01:00.000Z' }],
   ['sent', { status: 'sent' }],
-])('what had an empty status when it was found and is %s by now is left alone', async (name, now) => {
+])('an item without a status that was meanwhile %s is left alone', async (name, now) => {
   await put({ id: name, ...now });
   for (const status of [undefined, '', null]) expect(await sendAgain(db, MAIL, { id: name, status }, NOW)).toBe(false);
   expect(await stored(name)).toEqual({ id: name, ...now });

@@ -317,7 +317,7 @@ describe('a mail that a provider defers leaves the stream and waits in RetryQueu
   });
 
   test.each(['refuses them', 'breaks the connection'])(
-    'a provider that %s is asked a few times, and the rest of the batch waits at once, each item with the reason',
+    'if the provider %s, few requests are made, and the rest of the batch waits, each item with the reason',
     async (how) => {
       at.api.answer = ({ to, socket }) => {
         if (to.startsWith('other')) return undefined;
@@ -424,7 +424,7 @@ describe('a mail that a provider defers leaves the stream and waits in RetryQueu
   test.each([
     ['deleted it, and the stream has sent it', undefined],
     ['wrote another one', 'on hold'],
-  ])('while it waited, somebody changed the status of the item (%s): the message does nothing', async (_, status) => {
+  ])('if somebody changed the status of the item meanwhile (%s), the queue message does nothing', async (_, status) => {
     failTimes(1, 500);
     const { id, record } = await waiting('changed');
     await at.deliver([record]);
@@ -437,7 +437,7 @@ describe('a mail that a provider defers leaves the stream and waits in RetryQueu
     expect(at.retries.waiting()).toBe(0);
   });
 
-  test('while it waited, somebody deleted the item', async () => {
+  test('if somebody deleted the item meanwhile, nothing is sent', async () => {
     failTimes(1, 500);
     const { id, record } = await waiting('removed');
     await at.deliver([record]);
@@ -524,7 +524,7 @@ test('a mail that mailboxes defer fails after five attempts within 36 minutes, w
 });
 
 test.each(['full@example.jp, refused+first@example.jp', 'refused+second@example.jp, full@example.jp'])(
-  'all recipients refused, each for a reason of its own: %s',
+  'if all recipients are refused, each recipient has its own reason: %s',
   async (to) => {
     const { id, record } = await waiting('each-its-own', { provider: 'customers-mail-cloud', to });
     expect(await at.deliver([record])).toEqual([]);
@@ -791,7 +791,7 @@ describe('while storage fails', () => {
   });
 
   test.each(['throttle', 'error 500', 'reset', 'lost answer'] as const)(
-    '%s at each call: one mail, one log row, and the item says so',
+    '%s at each call: one mail, one log row, and the item is sent',
     async (fault) => {
       for (const k of [1, 2, 3]) {
         const { id, record } = await waiting(`fault-${k}`);

@@ -30,9 +30,9 @@ test.each([
     /^was to be tried again at/,
   ],
   ['sent', { status: 'sent' }, undefined],
-  ['without status: its attributes do not tell', {}, undefined],
+  ['without status: its attributes cannot tell', {}, undefined],
   ['without status, sent again long ago', { resentAt: '2026-11-01T10:30:00.000Z' }, undefined],
-  ['held back by a status of its own', { status: 'hold' }, undefined],
+  ['held back by another status', { status: 'hold' }, undefined],
 ])('%s', (_, item, why) => {
   const found = whyStuck(item, NOW);
   if (why instanceof RegExp) expect(found).toMatch(why);

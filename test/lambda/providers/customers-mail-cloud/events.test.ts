@@ -220,7 +220,7 @@ describe('a form', () => {
     ['that is null', null, { recipient: undefined, details: { entry: null } }],
     ['that is a list', ['a@example.com'], { recipient: undefined, details: { entry: ['a@example.com'] } }],
     ['without anything', {}, { recipient: undefined, details: {} }],
-  ])('of blocks, %s: the same, and kept', (_, entry, expected) => {
+  ])('of blocks, %s: a block list change that keeps the entry', (_, entry, expected) => {
     for (const eventType of ['blocks', 'blocks/cancel', 'blocks/delete']) {
       const event = normalizeCustomersMailCloud({ eventType, entry }, 'Asia/Tokyo');
       expect(event).toMatchObject({ kind: 'blocklisted', event: eventType, ...expected });
@@ -341,7 +341,7 @@ describe('an entry', () => {
     ['', '<id@example.com>', ['<id@example.com>']],
     ['', '', []],
     [' ', ' ', []],
-  ])('joins by its message id %j, and else by its apiData %j', (messageId, apiData, messageIds) => {
+  ])('joins by its message id %j, or otherwise by its apiData %j', (messageId, apiData, messageIds) => {
     expect(failure('bounces', { messageId, apiData }).messageIds).toEqual(messageIds);
   });
 
@@ -359,14 +359,14 @@ describe('an entry', () => {
   });
 
   test.each(['', 'yesterday', '2023-01-25', null, 1674623115])(
-    'without a usable time (%j) has none, and is recorded',
+    'without a usable time (%j) is recorded without a time',
     (created) => {
       expect(failure('bounces', { created }).timestamp).toBeUndefined();
     },
   );
 
   test.each(['to', 'reason', 'status', 'subject', 'from', 'apiData', 'created', 'messageId'])(
-    'with a %s of another type than documented keeps it',
+    'with a %s of an undocumented type keeps it',
     (name) => {
       for (const value of [null, 7, {}, ['x'], true]) {
         expect(failure('bounces', { [name]: value }).details[name]).toEqual(value);
@@ -408,7 +408,7 @@ describe('an entry', () => {
     ['Bounces', '1'],
     ['toString', '1'],
     ['__proto__', '1'],
-  ])('of %j with status %j is kept as it came', (eventType, status) => {
+  ])('of %j with status %j is stored as it came', (eventType, status) => {
     const received = { eventType, entry: { ...entry, status } };
     const key = keyOfContent(received);
     expect(normalizeCustomersMailCloud(received, 'UTC')).toEqual({
@@ -428,7 +428,7 @@ describe('an entry', () => {
   });
 
   test.each([{}, { unknown: 'shape' }])(
-    'that names neither a mail nor a recipient is kept as it came: %j',
+    'that names neither a mail nor a recipient is stored as it came: %j',
     (received) => {
       expect(normalizeCustomersMailCloud({ eventType: 'bounces', entry: received }, 'UTC')).toMatchObject({
         kind: 'unrecognized',

@@ -163,7 +163,7 @@ describe('a mail is handed over', () => {
   });
 
   test.each(['Hello\r\nBcc: eve@example.com', 'Hello\nBcc: eve@example.com\n\nHacked', 'Hello\rBcc: eve@example.com'])(
-    'with no header that stands in its subject: %j',
+    'without a header from its subject: %j',
     async (subject) => {
       const { parsed, recipients } = await arrived({ subject });
       expect(recipients).toEqual(['ann@example.com']);
@@ -227,7 +227,7 @@ describe('a recipient that is refused', () => {
     [450, 550, 'mailboxes'],
     [550, 451, 'provider'],
     [450, 452, 'provider'],
-  ])('for now, beside one that is refused for good: %i and %i', async (ann, gone, blames) => {
+  ])('for now, together with one that is refused permanently: %i and %i', async (ann, gone, blames) => {
     const server = await start({
       onRcptTo: ({ address }, _session, callback) =>
         callback(reply(address.startsWith('ann') ? ann : gone, `4.2.0 ${address}`)),
@@ -282,7 +282,7 @@ describe('a mail is refused permanently', () => {
   test.each([
     '5.7.1 <shop@example.com>: Sender address rejected: not owned by user smtp-user',
     '5.1.8 Bad sender domain',
-  ])('because of its sender, by a server that says so only of each recipient: %s', async (words) => {
+  ])('because of its sender, by a server that says so only for each recipient: %s', async (words) => {
     const server = await start({ onRcptTo: (_address, _session, callback) => callback(reply(553, words)) });
     expect(await failureOf(sender(server).send(mail(), MESSAGE_ID))).toMatchObject({
       kind: 'refused',
@@ -328,7 +328,7 @@ describe('a mail is deferred', () => {
     [451, '4.3.0 Local error'],
     [452, '4.3.1 No space'],
     [503, '5.5.1 Bad sequence'],
-  ])('where the server answers %i', async (code, message) => {
+  ])('when the server answers %i', async (code, message) => {
     const error = await failureOf(sender(await answeringData(code, message)).send(mail(), MESSAGE_ID));
     expect(error).toMatchObject({
       kind: 'deferred',

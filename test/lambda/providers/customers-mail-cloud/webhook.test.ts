@@ -27,7 +27,7 @@ describe('a post is accepted', () => {
   });
 
   test.each(['bearer new-token', 'BEARER  new-token', 'Bearer new-token '])(
-    'whatever case the scheme is in: %j',
+    'with the scheme in any case: %j',
     (authorization) => {
       expect(acceptCustomersMailCloud(jsonPost(EMPTY_EVENT, { authorization }), ALL)).toEqual([]);
     },
@@ -52,7 +52,7 @@ describe('a post is accepted', () => {
   test.each<[string, Partial<CustomersMailCloudCredentials>]>([
     ['a Bearer token', { bearerTokens: ['new-token'] }],
     ['a user', { basic: [{ user: 'hook', password: 'pass' }] }],
-  ])('by its api_key where %s is configured, too', (_, others) => {
+  ])('by its api_key if %s is configured, too', (_, others) => {
     const request = jsonPost({ api_key: 'webhook-key', ...EMPTY_EVENT });
     expect(acceptCustomersMailCloud(request, { ...NONE, apiKeys: ['webhook-key'], ...others })).toEqual([]);
   });
@@ -74,8 +74,8 @@ describe('a post is refused', () => {
     ['none', {}],
     ['an empty api_key', { api_key: '' }],
     ['another api_key', { api_key: 'wrong' }],
-    ['an api_key with more', { api_key: 'webhook-key ' }],
-    ['an api_key with less', { api_key: 'webhook-ke' }],
+    ['a longer api_key', { api_key: 'webhook-key ' }],
+    ['a shorter api_key', { api_key: 'webhook-ke' }],
     ['an api_key in another case', { api_key: 'WEBHOOK-KEY' }],
     ['a Bearer token as api_key', { api_key: 'new-token' }],
     ['a user as api_key', { api_key: 'hook:pass:word ü' }],
@@ -85,7 +85,7 @@ describe('a post is refused', () => {
   });
 
   test.each([null, 7, true, {}, ['webhook-key'], [['webhook-key']]])(
-    'with an api_key that is no text: %j',
+    'with an api_key that is not a text: %j',
     (api_key) => {
       refusalOf(() => acceptCustomersMailCloud(jsonPost({ api_key, ...EMPTY_EVENT }), ALL), 401);
     },
@@ -136,7 +136,7 @@ describe('a post is refused', () => {
     ['password', { ...NONE, basic: [{ user: 'hook', password: '' }] }, {}, { authorization: basic('hook:') }],
     ['user', { ...NONE, basic: [{ user: '', password: 'pass' }] }, {}, { authorization: basic(':pass') }],
     ['header', { apiKeys: [''], basic: [{ user: '', password: '' }], bearerTokens: [''] }, {}, { authorization: '' }],
-  ])('with an empty %s, even where an empty one is configured', (_, credentials, fields, headers) => {
+  ])('with an empty %s, even if an empty one is configured', (_, credentials, fields, headers) => {
     refusalOf(() => acceptCustomersMailCloud(jsonPost({ ...EMPTY_EVENT, ...fields }, headers), credentials), 503);
     refusalOf(() => acceptCustomersMailCloud(formPost({ event: '{}', ...fields }, headers), credentials), 503);
   });
@@ -150,7 +150,7 @@ describe('a post is refused', () => {
   );
 
   test.each(['Application/JSON; charset=utf-8', 'application/json'])(
-    'not for the parameters of its content type: %s',
+    'but not for parameters of its content type: %s',
     (type) => {
       const request = post('{"event":{}}', { authorization: 'Bearer new-token', 'content-type': type });
       expect(acceptCustomersMailCloud(request, ALL)).toEqual([]);
@@ -165,14 +165,14 @@ describe('a post is refused', () => {
   });
 
   test.each(['', '{', 'api_key=webhook-key', '{"api_key":"webhook-key"', '"webhook-key"', '["webhook-key"]', 'null'])(
-    'with 401 where its JSON has no right key: %j',
+    'with 401 if its JSON has no right key: %j',
     (body) => {
       refusalOf(() => acceptCustomersMailCloud(post(body, { 'content-type': JSON_TYPE }), ALL), 401);
     },
   );
 
   test.each([undefined, null, 7, [], [{}], 'words', '[]', '"{}"', '{'])(
-    'with 400 where its field event is %j',
+    'with 400 if its field event is %j',
     (event) => {
       refusalOf(() => acceptCustomersMailCloud(jsonPost({ api_key: 'webhook-key', event }), ALL), 400);
       if (typeof event === 'string') {

@@ -373,7 +373,7 @@ describe('other shapes of events', () => {
   });
 
   test.each([-1, 0, 1e300, 'now', '1513299569', { at: 1513299569 }, null])(
-    'a timestamp that came as %j is kept among the details',
+    'the unusable timestamp %j is stored in the details',
     (timestamp) => {
       expect(failureOf({ ...bounce, timestamp }).details).toHaveProperty('timestamp', timestamp);
     },
@@ -445,7 +445,7 @@ describe('other shapes of events', () => {
   });
 
   test.each(['.filter0001.16648', '.recvd-5b6594c664', '.', '..', '.a'])(
-    'a message id %j that nothing joins by joins nothing: no key is empty',
+    'the message id %j, which has no usable part, joins nothing, and no key is empty',
     (sg_message_id) => {
       expect(failureOf({ ...bounce, sg_message_id }).messageIds).toEqual([]);
     },
@@ -493,7 +493,7 @@ describe('other shapes of events', () => {
   });
 
   test.each(['processed', 'delivered', 'deferred'])(
-    '%s without a message id is kept as it came: it has no story',
+    '%s without a message id is stored as it came: it has no story',
     (event) => {
       const received = { ...bounce, event, sg_message_id: '' };
       expect(normalizeSendGrid(received)).toEqual({
@@ -507,7 +507,7 @@ describe('other shapes of events', () => {
   );
 
   test.each(['', 'Bounce', 'bounced', 'constructor', '__proto__', 'newly_invented'])(
-    'the unknown event %j is kept as it came',
+    'the unknown event %j is stored as it came',
     (event) => {
       const received = { ...bounce, event };
       expect(normalizeSendGrid(received)).toEqual({
@@ -531,7 +531,7 @@ describe('other shapes of events', () => {
     { event: null },
     { event: ['bounce'] },
     { event: 7, sg_event_id: 'a', sg_message_id: 'b' },
-  ])('what is no event is kept as it came: %j', (received) => {
+  ])('a value that is not an event is stored as it came: %j', (received) => {
     const key = keyOfContent(received);
     expect(normalizeSendGrid(received)).toEqual({
       kind: 'unrecognized',

@@ -200,7 +200,7 @@ test.each<[peer: string, what: string, request: Signed, status: number]>([
   ['anymail', 'a valid signature over a timestamp that is no number', signed({ over: 'data timestamp' }), 401],
   ['anymail', 'a key in several lines', signed({ key: inLines(spki(own.publicKey)) }), 200],
   ['listmonk', 'a valid signature', signed({ body: '[{"event":"delivered"}]' }), 200],
-  ['listmonk', 'a signature that is none', signed({ body: '[{"event":"delivered"}]', signature: invalid }), 401],
+  ['listmonk', 'a malformed signature', signed({ body: '[{"event":"delivered"}]', signature: invalid }), 401],
   ['listmonk', 'no JSON, signed', signed({ body: 'not-json' }), 400],
   ['Notifuse', 'no JSON, signed', signed({ body: '{invalid json' }), 400],
 ])('%s: %s', (_, __, { key, body, signature, timestamp }, status) => {

@@ -246,7 +246,7 @@ describe('a mail is deferred', () => {
   });
 
   test.each([undefined, 'soon', '', '0', '-1'])(
-    'where there were too many and the time is %j: without one',
+    'after too many requests, without a time if it is %j',
     async (reset) => {
       answer = (response) => response.writeHead(429, reset === undefined ? {} : { 'X-RateLimit-Reset': reset }).end();
       const error = await failureOf(send());

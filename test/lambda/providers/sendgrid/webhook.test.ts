@@ -73,7 +73,7 @@ describe('the signature', () => {
   });
 
   test.each(vectors.slice(0, 1).concat(vectors.slice(2)))(
-    'is refused over the same events written anew: %s',
+    'is refused if the events were serialized again: %s',
     (name) => {
       const vector = signatureVector(name);
       const rewritten = JSON.stringify(JSON.parse(vector.body));
@@ -100,7 +100,7 @@ describe('the signature', () => {
   });
 
   test.each(['', 'x1600112502', '1600112502[', '1600112502 ', '-1'])(
-    'is refused over a timestamp that is no number, also where it fits: %j',
+    'is refused if the timestamp is not a number, even if it was signed: %j',
     (timestamp) => {
       const { privateKey, publicKey } = keyPair();
       refusalOf(() => verifySendGrid(signed('[]', timestamp, privateKey), [spki(publicKey)]), 401);
@@ -158,7 +158,7 @@ describe('the signature', () => {
     Buffer.from('3006020100020100', 'hex').toString('base64'),
     Buffer.from('308201000201', 'hex').toString('base64'),
     Buffer.alloc(64).toString('base64'),
-  ])('that is none is refused, and nothing breaks: %j', (signature) => {
+  ])('is refused without an error if it is malformed: %j', (signature) => {
     const vector = signatureVector('dropped');
     refusalOf(() => verifySendGrid(requestOf({ ...vector, signature }), [vector.publicKey]), 401);
   });
@@ -235,7 +235,7 @@ describe('the public keys', () => {
 
 describe('the body', () => {
   test.each(['application/json', 'application/json;charset=utf-8', 'Application/JSON ; charset=UTF-8'])(
-    'may be %s',
+    'may have the content type %s',
     (type) => {
       expect(parseSendGrid(post('[{"event":"open"}]', { 'content-type': type }))).toEqual([{ event: 'open' }]);
     },
@@ -247,14 +247,14 @@ describe('the body', () => {
   });
 
   test.each([undefined, '', 'text/plain', 'application/x-www-form-urlencoded', 'text/json', 'application/jsonp'])(
-    'of content type %j is refused',
+    'is refused if its content type is %j',
     (type) => {
       refusalOf(() => parseSendGrid(post('[]', type === undefined ? {} : { 'content-type': type })), 415);
     },
   );
 
   test.each(['', ' ', 'null', '{}', '{"event":"bounce"}', '"[]"', '1', 'true', '[', '[{]', 'event=bounce', '\0'])(
-    'that is no JSON array is refused: %j',
+    'is refused if it is not a JSON array: %j',
     (body) => {
       refusalOf(() => parseSendGrid(post(body, JSON_TYPE)), 400);
     },
