@@ -180,9 +180,9 @@ describe('npm run try', () => {
   });
 
   test.each([
-    ['that is given after -- as well', 'replay', ['--dry-run'], 'npm_config_dry_run'],
-    ['without which nothing is changed', 'forget', ['taro@example.jp', '--yes'], 'npm_config_yes'],
-    ['without which nothing is changed, and which is not given', 'forget', ['taro@example.jp'], 'npm_config_yes'],
+    ['that is also given after --', 'replay', ['--dry-run'], 'npm_config_dry_run'],
+    ['that allows changes and is given', 'forget', ['taro@example.jp', '--yes'], 'npm_config_yes'],
+    ['that allows changes and is not given', 'forget', ['taro@example.jp'], 'npm_config_yes'],
   ])('an .npmrc may set an option %s', async (_, command, args, variable) => {
     const { stderr } = await ran(outputsFile(), command, args, { environment: { [variable]: 'true' } });
     expect(stderr).toContain(`Cannot read ${outputsFile()}: it does not exist`);

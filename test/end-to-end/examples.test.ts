@@ -84,7 +84,7 @@ const askers: [language: string, ask: (addresses: string[]) => Promise<{ stdout:
 ];
 
 test.each(askers.filter(([language]) => language !== 'Python' || hasBoto3()))(
-  'in %s an application asks whether it may send, and decides as send-mail does',
+  'in %s, an application checks whether it may send, and decides as send-mail does',
   async (language, ask) => {
     const at = (seconds: number) => 1_790_000_000 + seconds;
     const event = (email: string, name: string, seconds: number, change: object = {}) => ({

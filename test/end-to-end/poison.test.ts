@@ -42,7 +42,7 @@ describe('one bad event among twenty never harms the others', () => {
     ],
     ['a key twice', '{"event":"open","event":"bounce","sg_event_id":"t1","sg_event_id":"t2","sg_message_id":"t"}'],
     [
-      'numbers beyond all measure',
+      'numbers out of range',
       '{"event":"bounce","sg_event_id":"n","sg_message_id":"n","timestamp":1e400,"a":1e308,"b":-1e-320,"c":123456789012345678901234567890}',
     ],
     ['no message id, no event id', bounce('none', { sg_message_id: null, sg_event_id: '' })],

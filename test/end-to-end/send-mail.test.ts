@@ -138,7 +138,7 @@ test("a mail that SendGrid refuses fails, with SendGrid's message", async () => 
 });
 
 test.each(['sendgrid', 'customers-mail-cloud'])(
-  'an old address of a Japanese carrier, and one of a Japanese domain, are sent to by %s, and found again',
+  '%s: mail to an old address of a Japanese carrier and to a Japanese domain is sent and can be found',
   async (provider) => {
     const to = ['花子　佐藤 <"bounce+..a."@docomo.ne.jp>', '太郎 <bounce@例え.jp>'];
     await stack().insert({ id: `carrier ${provider}`, provider, ...letter, to, sendAnyway: true });

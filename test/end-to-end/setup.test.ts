@@ -291,7 +291,7 @@ describe('a malformed secret', () => {
       },
       /is well-formed now\n {2}Secrets Manager keeps/,
     ],
-  ])('of sending is repaired by --replace, which keeps what is well-formed: %s', async (value, kept, words) => {
+  ])('of sending is repaired by --replace, which keeps well-formed parts: %s', async (value, kept, words) => {
     const said = await malformed('sender-secret', value, ['--replace']);
     expect(said).toMatchObject({ stderr: '', status: 0, stdout: expect.stringMatching(words) });
     expect(said.stdout).not.toContain('hunter2');

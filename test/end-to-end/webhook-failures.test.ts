@@ -171,12 +171,12 @@ describe('while the queue fails', () => {
   }
 
   test.each<[string, number, number, (request: number) => Outcome]>([
-    ['takes nothing: it is to be sent again', 503, 0, () => 'refused'],
-    ['takes it at the third request', 200, 6, (request) => (request < 3 ? 'refused' : 'taken')],
-    ['takes it twice', 200, 6, (request) => (request === 1 ? 'taken, and the answer lost' : 'taken')],
-    ['takes it without ever answering', 503, 6, () => 'taken, and the answer lost'],
-    ['takes it, and the receiver is killed', 502, 6, () => 'taken, and the process killed'],
-  ])('and %s', async (how, answered, rows, outcomeOf) => {
+    ['accepts nothing: the post must be sent again', 503, 0, () => 'refused'],
+    ['accepts it at the third request', 200, 6, (request) => (request < 3 ? 'refused' : 'taken')],
+    ['accepts it twice', 200, 6, (request) => (request === 1 ? 'taken, and the answer lost' : 'taken')],
+    ['accepts it but never answers', 503, 6, () => 'taken, and the answer lost'],
+    ['accepts it, and the receiver is killed', 502, 6, () => 'taken, and the process killed'],
+  ])('and it %s', async (how, answered, rows, outcomeOf) => {
     const messageId = how.replaceAll(/\W/g, '-');
     const sending = whenSending(outcomeOf);
     expect(await status(messageId)).toBe(answered);

@@ -293,7 +293,7 @@ describe("Customers Mail Cloud's webhook", () => {
     ['a form without event', 'application/x-www-form-urlencoded', `api_key=${API_KEY}`, 400],
     ['a form whose event is not JSON', 'application/x-www-form-urlencoded', `api_key=${API_KEY}&event=%7B`, 400],
     ['JSON without event', 'application/json', `{"api_key":"${API_KEY}"}`, 400],
-    ['JSON that is none', 'application/json', '{"api_key"', 401],
+    ['malformed JSON', 'application/json', '{"api_key"', 401],
   ])('%s is answered %s', async (_, contentType, body, status) => {
     const url = stack().local.outputs['CustomersMailCloudWebhookUrl'] ?? '';
     await expect(post(url, body, { headers: { 'content-type': contentType } })).resolves.toMatchObject({
