@@ -61,7 +61,7 @@ describe('CloudWatch can publish to the topic, which the key encrypts,', () => {
 
   test.each([
     ['an alarm of another stack', 'Todoke-DeadKey-1AB2', ACCOUNT],
-    ['an alarm of a stack whose name only begins so', 'Todoke-Production-DeadKey-1AB2', ACCOUNT],
+    ['an alarm of a stack whose name only starts the same', 'Todoke-Production-DeadKey-1AB2', ACCOUNT],
     ['an alarm of another account', 'Todoke-Prod-DeadKey-1AB2', '999999999999'],
   ])('not for %s', async (_, alarm, account) => {
     expect(await askedFor(alarm, account)).toEqual(new Set([false]));

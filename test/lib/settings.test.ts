@@ -81,7 +81,7 @@ test.each([
     /must be an address, a domain such as @example.com, or a group such as group:mail-support/,
   ],
   [{ ...CONSOLE, consoleReaders: `@${'x'.repeat(1_000)}` }, /admit a group instead/],
-])('%o is refused in a sentence that names it and what is allowed', (context, message) => {
+])('%o is refused, and the error names the setting and the allowed values', (context, message) => {
   expect(() => settings(context)).toThrow(message);
 });
 

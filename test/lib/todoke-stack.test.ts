@@ -8,7 +8,7 @@ const template = synthesized();
 
 describe('tables', () => {
   test.each(['Mail', 'SentLog', 'Bounce'])(
-    '%s is on demand, encrypted with the key, recoverable, protected and kept',
+    '%s is on demand, encrypted with the key, recoverable, protected and retained',
     (logicalId) => {
       const table = resources(template, 'AWS::DynamoDB::Table')[logicalId];
       expect(table).toMatchObject({
@@ -54,7 +54,7 @@ describe('functions', () => {
     ['SendMail', 180],
     ['JoinLateEvents', 60],
     ['PublishFailures', 60],
-  ])('%s runs on Node 24 on arm64 for at most %i s, with an encrypted log group of its own', (logicalId, timeout) => {
+  ])('%s runs on Node 24 on arm64 for at most %i s, with its own encrypted log group', (logicalId, timeout) => {
     expect(resources(template, 'AWS::Lambda::Function')[logicalId]?.Properties).toMatchObject({
       Runtime: 'nodejs24.x',
       Architectures: ['arm64'],
@@ -327,7 +327,7 @@ describe('streams and queues', () => {
   });
 
   test.each(['SendMail', 'JoinLateEvents', 'PublishFailures'])(
-    '%s gets every record, and what it gives up is reported',
+    '%s gets every record, and given-up records are reported',
     (functionId) => {
       expect(mapping(functionId)).toMatchObject({
         StartingPosition: 'TRIM_HORIZON',
@@ -346,7 +346,7 @@ describe('streams and queues', () => {
     [{}, 5],
     [{ recordEventsMaximumConcurrency: '2' }, 2],
     [{ recordEventsMaximumConcurrency: 1000 }, 1000],
-  ])('record-events gets ten posts at a time; with %j it runs %i times at one time', (settings, maximum) => {
+  ])('record-events gets ten posts at a time; with %j it has %i concurrent invocations', (settings, maximum) => {
     expect(mapping('RecordEvents', synthesized(settings))).toMatchObject({
       EventSourceArn: { 'Fn::GetAtt': ['EventQueue', 'Arn'] },
       BatchSize: 10,
@@ -390,7 +390,7 @@ describe('streams and queues', () => {
   });
 
   test.each(['EventQueue', 'RetryQueue', 'FailureQueue'])(
-    '%s takes 1 MiB and is encrypted with the key',
+    '%s accepts 1 MiB and is encrypted with the key',
     (logicalId) => {
       expect(queue(logicalId)).toMatchObject({
         MaximumMessageSize: 1_048_576,

@@ -88,7 +88,7 @@ describe('AwsSolutions of cdk-nag', () => {
       consoleReaders: '@example.com',
     },
     { providers: 'customers-mail-cloud', customersMailCloudReceiverReservedConcurrency: 5 },
-  ])('nor with the settings %o', (settings) => {
+  ])('finds nothing with the settings %o', (settings) => {
     expect(findings(settings)).toEqual([]);
   });
 
