@@ -199,7 +199,7 @@ describe('local mode', () => {
     ],
     ['simulators', 'Cannot read DIR/simulators/identity.json: '],
     ['stack.json', 'Cannot use DIR/stack.json: it is not JSON'],
-  ])('where %s is a file that it did not write it says so, and leaves nothing that runs', async (name, words) => {
+  ])('says so if %s is a file that it did not write, and leaves no process behind', async (name, words) => {
     const dir = temporaryFolder();
     await writeFile(join(dir, name), 'of somebody else');
     const failed: unknown = await start({ dir }).catch((error: unknown) => error);

@@ -218,7 +218,7 @@ describe('the files with secrets', () => {
   test.each([
     ['localhost', 2525],
     ['smtp.example.com', 587],
-  ])('with the SMTP host %s have the port %i afterwards', async (host, port) => {
+  ])('with the SMTP host %s get the port %i', async (host, port) => {
     const file = `${temporaryFolder()}/sender-secret.json`;
     await ensureSecretFile(file, { customersMailCloudSmtp: { host, port: 587, user: 'u', password: 'p' } });
     const { customersMailCloudSmtp } = await updateSenderSecret(file, 2525);

@@ -28,13 +28,13 @@ describe('conditions', () => {
     ['an exact value', { a: ['x'] }, { a: 'x' }, true],
     ['another value', { a: ['x'] }, { a: 'y' }, false],
     ['one of several values', { a: ['x', 'y'] }, { a: 'y' }, true],
-    ['a number is not its text', { a: [1] }, { a: '1' }, false],
+    ['a number is different from its text', { a: [1] }, { a: '1' }, false],
     ['null', { a: [null] }, { a: null }, true],
-    ['null is not absence', { a: [null] }, {}, false],
+    ['null is different from a missing field', { a: [null] }, {}, false],
     ['all fields must match', { a: ['x'], b: ['y'] }, { a: 'x' }, false],
     ['a list in the record matches by one item', { a: ['x'] }, { a: ['w', 'x'] }, true],
     ['exists', { a: [{ exists: true }] }, { a: '' }, true],
-    ['exists looks at leaves only', { a: [{ exists: true }] }, { a: { S: 'x' } }, false],
+    ['exists checks leaves only', { a: [{ exists: true }] }, { a: { S: 'x' } }, false],
     ['so that a map does not count as existing', { a: [{ exists: false }] }, { a: { S: 'x' } }, true],
   ])('%s', (_, pattern, record, passes) => {
     expect(eventFilter([JSON.stringify(pattern)])(record)).toBe(passes);

@@ -138,9 +138,9 @@ describe('a queue mapping', () => {
   });
 
   test.each([
-    ['as many invocations at one time as the mapping allows', { ScalingConfig: { MaximumConcurrency: 2 } }, 2],
-    ['five invocations at one time if the mapping does not say', {}, 5],
-    ['five invocations at one time if the mapping allows more', { ScalingConfig: { MaximumConcurrency: 1000 } }, 5],
+    ['as many concurrent invocations as the mapping allows', { ScalingConfig: { MaximumConcurrency: 2 } }, 2],
+    ['five concurrent invocations if the mapping has no limit', {}, 5],
+    ['five concurrent invocations if the mapping allows more', { ScalingConfig: { MaximumConcurrency: 1000 } }, 5],
   ])('runs %s', async (_, properties, limit) => {
     const queue = await openQueue();
     const open: (() => void)[] = [];

@@ -143,7 +143,7 @@ describe('a stream mapping', () => {
     ['no list', {}, 1],
     ['an id that is null', { batchItemFailures: [{ itemIdentifier: null }] }, 2],
     ['an id that is not in the batch', { batchItemFailures: [{ itemIdentifier: '999999' }] }, 2],
-  ])('takes %s for the answer that it is on AWS', async (what, answer, expectedTries) => {
+  ])('treats %s as Lambda does', async (what, answer, expectedTries) => {
     const name = `answer-${what.replaceAll(' ', '-')}`;
     let answers = [answer];
     const mapping = await mappingOn(name, reportFailures, ({ ids }) => (ids.includes('end') ? null : answers.pop()));

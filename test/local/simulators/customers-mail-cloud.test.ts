@@ -177,7 +177,7 @@ describe('webhook', () => {
     ['dropped', ['deliveries/queued', 'deliveries/failed']],
     ['deferred', ['deliveries/queued', 'deliveries/deferred', 'deliveries/succeeded']],
     ['complaint', ['deliveries/queued', 'deliveries/succeeded']],
-  ])('tells what became of a mail to %s@…: %j', async (localPart, expected) => {
+  ])('posts the outcome of a mail to %s@…: %j', async (localPart, expected) => {
     await send({ to: `${localPart}@example.jp` });
     await simulator.idle();
     expect(outcomes()).toEqual(expected);

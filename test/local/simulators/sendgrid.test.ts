@@ -235,7 +235,7 @@ describe('Event Webhook', () => {
     ['dropped', ['dropped']],
     ['deferred', ['processed', 'deferred', 'delivered']],
     ['complaint', ['processed', 'delivered', 'spamreport']],
-  ])('tells what became of a mail to %s@…: %j', async (localPart, expected) => {
+  ])('posts the outcome of a mail to %s@…: %j', async (localPart, expected) => {
     await send({ to: `${localPart}@example.com` });
     await simulator.idle();
     expect(eventsIn(receiver.posts).map(({ event }) => event)).toEqual(expected);

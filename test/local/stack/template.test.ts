@@ -41,7 +41,7 @@ describe('intrinsic functions', () => {
       'Cannot resolve Some.Property.deep: local mode does not know Fn::ImportValue',
     ],
     ['an index', { 'Fn::Select': [2, ['a']] }, 'Cannot resolve Some.Property.deep: Fn::Select finds nothing at 2'],
-  ])('%s that is not known is an error that says where', (_, node, message) => {
+  ])('%s that is unknown is an error that says where', (_, node, message) => {
     expect(() => value({ deep: node })).toThrow(message);
   });
 });

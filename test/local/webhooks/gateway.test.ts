@@ -174,7 +174,7 @@ describe('a REST API', () => {
     ['a missing permission', '/v1/unpermitted', {}, () => ({ statusCode: 200 }), 500, 'Internal server error'],
     ['a malformed answer', HOOK, {}, () => 'OK', 502, 'Internal server error'],
     [
-      'an answer with more than an answer has',
+      'an answer with unknown fields',
       HOOK,
       {},
       () => ({ statusCode: 200, status: 200 }),
@@ -246,7 +246,7 @@ describe('a function URL', () => {
     ['application/x-www-form-urlencoded', true],
     ['multipart/form-data; boundary=x', true],
     ['application/octet-stream', true],
-  ])('hands over a body of %s as AWS does', async (contentType, isBase64Encoded) => {
+  ])('passes a body of %s as AWS does', async (contentType, isBase64Encoded) => {
     const event = await eventOf(URL_PATH, { method: 'POST', body: '届け', headers: { 'Content-Type': contentType } });
     const body = isBase64Encoded ? Buffer.from('届け').toString('base64') : '届け';
     expect(event).toMatchObject({ body, isBase64Encoded });
