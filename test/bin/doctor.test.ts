@@ -85,7 +85,7 @@ describe('a table in AWS', () => {
   test.each([
     ['it is being deleted', table({ TableStatus: 'DELETING' }), /it is DELETING$/],
     ['it has no stream', table({ StreamSpecification: undefined }), /its stream is off, not NEW_IMAGE$/],
-  ])('is not when %s', async (_, answers, words) => {
+  ])('is not healthy if %s', async (_, answers, words) => {
     expect(await look(answers)).toMatchObject({ state: 'fix', says: expect.stringMatching(words) });
   });
 });
@@ -113,7 +113,7 @@ describe('streams', () => {
       /reports PROBLEM: Function call failed/,
     ],
     ['no reader', { ListEventSourceMappingsCommand: {} }, /nothing reads the stream of Mail/],
-  ])('something to fix: %s', async (_, lambda, words) => {
+  ])('are something to fix with %s', async (_, lambda, words) => {
     expect(await problems(lambda)).toEqual([expect.stringMatching(words)]);
   });
 
@@ -223,7 +223,7 @@ describe('queues', () => {
     [0, 0, 'empty'],
     [0, 1, '1 post waiting'],
     [60, 40, '100 posts waiting'],
-  ])('EventQueue is well with %i posts that wait and %i that are being recorded', async (waiting, inFlight, says) => {
+  ])('EventQueue is healthy with %i waiting posts and %i in progress', async (waiting, inFlight, says) => {
     expect(await look('EventQueue', waiting, inFlight)).toEqual({ state: 'ok', says });
   });
 
@@ -253,7 +253,7 @@ test.each([
       'a Customers Mail Cloud post with the right key',
     ],
   ],
-])('without the output %s the checks of that webhook are skipped, and no other', async (output, names) => {
+])('without the output %s, only the checks of that webhook are skipped', async (output, names) => {
   vi.spyOn(SecretsManagerClient.prototype, 'send').mockImplementation(() => Promise.reject(new Error('no secret')));
   onTestFinished(() => void vi.restoreAllMocks());
   const outputs = { ...contextWith({}).outputs, [output]: undefined };
@@ -267,7 +267,7 @@ test.each([
 test.each([
   [20, /^none is unrecognized or unmatched in the last 1 day$/],
   [21, /\(not all rows were read\)$/],
-])('rows of a day in %i pages of each partition: twenty are looked at', async (pages, words) => {
+])('of a day with %i pages in each partition, twenty pages are read', async (pages, words) => {
   let answered = 0;
   const answers = {
     get QueryCommand() {
@@ -282,7 +282,7 @@ test.each([
 });
 
 test.each([undefined, '', null])(
-  'an item with a status of %j was put a moment ago, and is well where it is sent soon',
+  'a new item with a status of %j is not a problem if it is sent soon',
   async (status) => {
     const look = (again: object) =>
       stuckCheck(
@@ -323,7 +323,7 @@ test.each([
     { state: 'fix', says: 'Todoke-B-2XY: Do this' },
   ],
   [
-    'one that rings for a stack whose name only begins so',
+    'one that fires for a stack whose name only starts the same',
     [
       { AlarmName: 'Todoke-A-1XY', StateValue: 'OK' },
       { AlarmName: 'Todoke-test-B-2XY', StateValue: 'ALARM' },

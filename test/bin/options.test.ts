@@ -37,7 +37,7 @@ test.each([
   [['--dry-run=true'], 'Cannot use --dry-run with a value: it takes none'],
   [['--dry-run', '-1'], 'Cannot use -1: there is no such option'],
   [['--help=all'], 'Cannot use --help with a value: it takes none'],
-])('%j is refused in our words', (args, words) => {
+])('%j is refused with a message of Todoke', (args, words) => {
   expect(() => parse(...args)).toThrow(new Error(`${words}. \`npm run doctor -- --help\` lists the options`));
 });
 

@@ -58,9 +58,9 @@ describe('the outputs of local mode', () => {
   });
 
   test.each([
-    ['that is gone, though its DynamoDB is there', gone],
+    ['that has ended, although its DynamoDB still runs', gone],
     ['that does not answer in time', silent],
-  ])('%s are refused, with how to start it', async (_, state) => {
+  ])('%s are refused, and the error says how to start it', async (_, state) => {
     const [AwsApiEndpoint, DynamoDbEndpoint] = [await state(), await answering()];
     const { dir, file } = await fileWith({ AwsApiEndpoint, DynamoDbEndpoint });
     await expect(readStack(file)).rejects.toThrow(

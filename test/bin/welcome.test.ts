@@ -22,6 +22,6 @@ test.each([
   ['.local', /^ {2}npm run try {3}in another/m],
   ['other', /^ {2}npm run try -- --outputs other[\\/]outputs\.json {3}in another/m],
   ['my mails', /^ {2}npm run try -- --outputs "my mails[\\/]outputs\.json" {3}in another/m],
-])('in the folder %j the next command finds the outputs', (dir, line) => {
+])('in the folder %j, the next command has the path of the outputs', (dir, line) => {
   expect(welcome(outputs, dir)).toMatch(line);
 });
