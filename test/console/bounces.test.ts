@@ -94,7 +94,7 @@ describePage('a thousand bounces', () => {
   });
 });
 
-describePage('Bounces', () => {
+describePage('the view Bounces', () => {
   const { stack, open } = consoleUnderTest(browser);
   beforeAll(() => writeBounces(stack(), [...SPECIAL, ...rows(SOME)]));
 

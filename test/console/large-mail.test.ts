@@ -54,7 +54,7 @@ test.each([
   ['taro@例え.jp', 'taro@xn--r8jz45g.jp'],
   ['taro@xn--r8jz45g.jp', 'taro@xn--r8jz45g.jp'],
   ['<m-sales#1@example.com>#sales#1@example.jp', 'sales#1@example.jp'],
-])('the bounces of a recipient, or of a full message id, are found by %s', async (search, toEmail) => {
+])('the bounces of a recipient or of a full message id are found by %s', async (search, toEmail) => {
   const fullMessageId = `<m-${toEmail.split('@')[0]}@example.com>#${toEmail}`;
   await writeBounces(stack(), [bounceOf(fullMessageId, SENT_MS, { toEmail })]);
   const found = await bounces(tables, { filter: { search } });

@@ -33,7 +33,7 @@ const count = async (page: Page) => Number((await page.locator('.exports span').
 
 const browser = browserOfFile();
 
-describePage('what comes late', () => {
+describePage('late data', () => {
   const { stack, open } = consoleUnderTest(browser);
   beforeAll(async () => {
     // Two days of rows, 20 minutes apart: more than one page of the list.
@@ -109,7 +109,7 @@ describePage('what comes late', () => {
   });
 });
 
-describePage('what comes at once', () => {
+describePage('many rows at once', () => {
   const { stack, open } = consoleUnderTest(browser);
 
   test('three pages of new rows between two polls leave no gap', async () => {
@@ -143,7 +143,7 @@ describePage('what comes at once', () => {
   });
 });
 
-describePage('a tab that nobody sees', () => {
+describePage('a hidden tab', () => {
   const { stack, open } = consoleUnderTest(browser);
 
   test('sends no requests, and catches up when it is visible again', async () => {

@@ -71,11 +71,11 @@ describe('a token', () => {
   });
 
   test.each<[string, () => Promise<string | undefined>]>([
-    ['that is not there', async () => undefined],
+    ['that is missing', async () => undefined],
     ['that has expired', () => tokenOf(READER, { expiresIn: -1 })],
     ['of another client', () => tokenOf({ ...READER, aud: 'another-client' })],
     [
-      'of another client, for ours as well by its client_id',
+      'of another client, even with this client_id',
       () => tokenOf({ ...READER, aud: 'x', client_id: CLIENT_ID }),
     ],
     ['of another issuer', () => tokenOf({ ...READER, iss: 'https://openid.example.net' })],
@@ -85,11 +85,11 @@ describe('a token', () => {
       async () => tokenOf(READER, { key: (await generateKeyPair('RS256')).privateKey, kid: 'other' }),
     ],
     [
-      'of an unknown key that calls itself ours',
+      'of an unknown key with the id of a known key',
       async () => tokenOf(READER, { key: (await generateKeyPair('RS256')).privateKey }),
     ],
     ['with alg: none', async () => unsigned(await tokenOf(READER))],
-    ['signed by our public key as a secret', async () => signedByPublicKey(await tokenOf(READER))],
+    ['signed with the public key as a shared secret', async () => signedByPublicKey(await tokenOf(READER))],
     ['whose claims were changed', async () => withClaims(await tokenOf(READER), OPERATOR)],
     ['beside another', async () => `${await tokenOf(STRANGER)}, Bearer ${await tokenOf(OPERATOR)}`],
   ])('%s is refused', async (_, token) => {
