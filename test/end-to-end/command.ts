@@ -19,7 +19,7 @@ export interface Ran {
 /**
  * Runs a command of `npm run` on a running stack. Asynchronously, because this process runs the proxy of the stack's
  * tables. Only the given environment is passed, so that the command finds no credentials of the machine.
-*/
+ */
 export async function ran(
   outputsFile: string,
   file: string,
@@ -44,7 +44,7 @@ let runs = 0;
 /**
  * Runs the same command in this process, one at a time. A separate process takes a third of a second of CPU time. Use
  * `ran` for what needs a process, such as stdin and signals.
-*/
+ */
 export async function ranHere(
   outputsFile: string,
   file: string,

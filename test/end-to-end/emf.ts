@@ -1,8 +1,8 @@
 /**
  * Checks log lines in the embedded metric format against the specification.
-*
+ *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-*/
+ */
 import * as z from 'zod';
 
 const UNITS = ['Seconds', 'Microseconds', 'Milliseconds', 'Bytes', 'Percent', 'Count', 'None'];
@@ -40,9 +40,9 @@ export interface EmittedMetric {
 
 /**
  * The metrics that CloudWatch extracts from a log line; none if the line is not in the format.
-*
+ *
  * @throws ZodError if the line is in the format but breaks a rule: CloudWatch would silently ignore it
-*/
+ */
 export function emittedMetrics(line: string): EmittedMetric[] {
   if (!line.includes('"_aws"')) return [];
   z.number().max(MAX_LINE_BYTES).parse(Buffer.byteLength(line));

@@ -19,7 +19,7 @@ export interface StorageCall {
  * What happens to a call. `lost answer`: the call takes effect, but the caller gets no answer. `refused item`: the whole
  * request is refused because of one of its items. `unprocessed`: half of a batch is done, and the rest is returned.
  * `stale read`: a read that is not consistent finds nothing.
-*/
+ */
 export const FAULTS = [
   'throttle',
   'error 500',
@@ -61,7 +61,7 @@ export interface FaultProxyOptions {
   /**
    * Whether the items of a BatchWriteItem take effect together or one by one, as DynamoDB allows: a batch is no
    * transaction. If one by one, the plan is asked before each item. `backwards` starts with the last item.
-  */
+   */
   readonly batches?: 'at once' | 'item by item' | 'backwards';
   /** Throws an error with IAM's message if the caller is not allowed to do this. */
   readonly authorize?: (call: StorageCall) => Promise<void>;

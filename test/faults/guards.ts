@@ -1,7 +1,7 @@
 /**
  * Disables the guards of the code one by one. The code stays as it is: a proxy changes its requests. A test that
  * passes without a guard does not test that guard.
-*/
+ */
 import type { Rewrite, StorageCall } from './fault-proxy.ts';
 
 type Body = Record<string, unknown>;
@@ -22,11 +22,11 @@ function blind({ action, body }: StorageCall): Body | undefined {
 
 /**
  * For each guard, how a request is changed to disable it.
-*
+ *
  * `condition`: the late join writes to the Bounce table unconditionally. `second-read`: the recorder's second,
  * consistent lookup of log rows finds none. `rejoin`: publish-failures finds no log row either. `dedupe`: no two puts
  * have the same key. `claim`: the sender writes to the Mail table unconditionally.
-*/
+ */
 export const WITHOUT = {
   none: () => undefined,
 

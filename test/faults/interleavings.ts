@@ -4,10 +4,10 @@
  * possible order. Each of the three may also crash at any call: the call is cut off before or after it takes effect, and
  * the queue message, the mail or the stream record is delivered again. In another cast the recorder gives up a write,
  * which takes effect at any later time, and publish-failures gets each change of the Bounce row from the stream.
-*
+ *
  * The search is depth-first, and each schedule is played from its start. Two schedules that reach the same state (the same
  * rows, and the same calls of each actor since its last start) continue in the same way, so only the first is continued.
-*/
+ */
 import { isDeepStrictEqual } from 'node:util';
 import { BatchGetCommand } from '@aws-sdk/lib-dynamodb';
 import type { MailEvent } from '../../lambda/mail/event.ts';

@@ -9,7 +9,7 @@ import { type ApiAnswer, type SendRequest, startAwsServer, startMailApi } from '
 /**
  * The steps of a handover at which something can fail. SendGrid's handover has only `mail`. `queue`: the provider
  * deferred the mail, and it is put into RetryQueue.
-*/
+ */
 export const STAGES = ['connection', 'from', 'recipient', 'mail', 'queue'] as const;
 export type Stage = (typeof STAGES)[number];
 
@@ -27,7 +27,7 @@ const QUEUE_FAULTS = ['refused', 'lost answer', 'killed before', 'killed after']
 /**
  * The ways in which each step of a handover can fail. `lost answer`: the mail is taken, but the sender gets no answer.
  * `killed before`, `killed after`: the sending process is killed before or after the mail is taken.
-*/
+ */
 export const HANDOVER_FAULTS: Readonly<Record<Provider, Partial<Record<Stage, readonly HandoverFault[]>>>> = {
   sendgrid: {
     mail: [

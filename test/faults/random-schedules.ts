@@ -2,7 +2,7 @@
  * Random schedules. The posts of both providers are split, repeated and shuffled, and several are posted at one time. Meanwhile
  * requests to the queue and to storage fail, log rows are written, and recorders take batches from the queue. Each post is sent
  * until it is acknowledged. A seed determines the schedule, but not the order of things that happen at the same time.
-*/
+ */
 import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
 import { type Random, randomFrom } from '../fuzz/mutate.ts';
 import { FAULTS, type Fault, type Plan, refusesGoodItem } from './fault-proxy.ts';

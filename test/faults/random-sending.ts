@@ -2,7 +2,7 @@
  * Random schedules of the sender. Several mails of both providers are delivered in overlapping batches, to two processes at one
  * time, while storage, providers and RetryQueue fail and processes are killed. This goes on until nothing waits; then everything
  * is delivered once more. A seed determines the schedule, but not the order of things that happen at the same time.
-*/
+ */
 import { pick, type Random, randomFrom } from '../fuzz/mutate.ts';
 import { recordOf } from '../lambda/sending/sender-servers.ts';
 import type { Plan } from './fault-proxy.ts';

@@ -1,7 +1,7 @@
 /**
  * The matrix of the receivers, the recorder and the late join: every call of a delivery fails in every way. A post or a
  * message that was not acknowledged is delivered again. At the end the tables must hold the rows for all events.
-*/
+ */
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
@@ -78,9 +78,9 @@ const FAULTS_OF_ONE = FAULTS.filter((fault) => fault !== 'unprocessed' && fault 
 
 /**
  * Plays each fault once for each of its durations. The calls take turns, and so do the two kinds of client.
-*
+ *
  * @param half if given, only half of the faults: two ways share their code, and each plays one half
-*/
+ */
 export function sampleOf(cases: readonly Case[], half?: 'even' | 'odd'): Case[] {
   const kindOf = ({ failing: { fault, rounds } }: Case) => `${fault} ${rounds}`;
   const kinds = [...new Set(cases.map(kindOf))].filter(
@@ -154,9 +154,9 @@ const isForEver = ({ failing }: Case) => failing.rounds === Number.POSITIVE_INFI
 
 /**
  * Posts until the receiver has acknowledged the post, and once more if the case asks for it.
-*
+ *
  * @returns the times of the posts whose copies may be in the queue
-*/
+ */
 async function receive(kase: Case, post: Scenario, { queue }: Rig): Promise<number[]> {
   const queueWithinMs = isForEver(kase) ? DEADLINE_MS : PATIENCE_MS;
   const client = kase.patient ? queue.patient : queue.impatient;

@@ -47,10 +47,10 @@ export interface SenderRig {
   /**
    * Delivers batches of records or of messages, all at the same time, each to its own process. Afterwards all claims lapse,
    * and everything in RetryQueue is due.
-  *
+   *
    * @returns what to deliver next: what failed (from a batch's first failed record on, as Lambda does), and what was put
    * into RetryQueue
-  */
+   */
   deliver(batches: readonly (readonly Delivery[])[], options?: RoundOptions): Promise<Delivery[]>;
   /** Every message that was put into RetryQueue since this list was emptied. */
   readonly messages: SQSRecord[];

@@ -110,7 +110,7 @@ function handoverCases(letter: Letter): SendingCase[] {
  * Each fault at each call and at each stage of a handover, once: alternately a letter through SendGrid and one through
  * SMTP. Of the other cases, every 151st. Two kinds are left out because they take long: faults that last as long as a
  * request may, and most of those after which a new process must start.
-*/
+ */
 export function sampleOfSending(cases: readonly SendingCase[]): SendingCase[] {
   const short = cases.filter(
     ({ trouble }) => trouble.fault !== 'hang' && (trouble.at !== 'storage' || trouble.rounds !== EVER),

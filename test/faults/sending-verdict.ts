@@ -135,7 +135,7 @@ function verdictOfMail(mail: SentFacts, rows: SentRows): Verdict {
 /**
  * Whether the mail may be sent again because nobody could store that the provider took it: the answer was lost, or
  * the process was killed or storage was unavailable before it was stored.
-*/
+ */
 function mayComeAgain({ lost, process, round }: Taking, id: string): boolean {
   return lost || ((round.killed.has(process) || round.outage) && !round.ended.has(id));
 }

@@ -1,7 +1,7 @@
 /**
  * The matrix of the sender: every storage call and every step of a handover fails in every way, and the process is killed
  * at each. The record and the messages of RetryQueue are delivered until nothing waits, and once more after that.
-*/
+ */
 import { RETRY_FOR_MS } from '../../lambda/sending/next-step.ts';
 import { recordOf } from '../lambda/sending/sender-servers.ts';
 import type { Fault, Plan } from './fault-proxy.ts';

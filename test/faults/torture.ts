@@ -2,7 +2,7 @@
  * `npm run torture` plays every fault at every call of everything that records and sends, every interleaving of recorder,
  * application and late join (also with a write that takes effect late), and random schedules. Nothing may be lost, doubled
  * or wrong. `--without` disables a guard of the code: then something must be lost, doubled or wrong.
-*/
+ */
 import '../quiet-log.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

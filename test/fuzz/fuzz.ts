@@ -1,6 +1,6 @@
 /**
  * `npm run fuzz` posts mutated payloads to both running receivers. They must answer every post, and never with a 5xx status.
-*/
+ */
 import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -30,7 +30,7 @@ export interface Policies {
 /**
  * The holders of the policies that apply to a caller. A function has its own. An application's role, which is named
  * `LogMailPolicyReadBouncesPolicy` for example, has every managed policy that is attached to it.
-*/
+ */
 export function holdersOf(caller: string): string[] {
   return caller.split(/(?<=Policy)(?=[A-Z])/);
 }

@@ -6,7 +6,7 @@ export interface Call {
   /**
    * The logical id of a function, for its role; or of a managed policy, for an application that has it. If the application
    * has several managed policies, their ids are joined with `+`.
-  */
+   */
   readonly caller: string;
   /** IAM's name of the action, for example `dynamodb:PutItem`. */
   readonly action: string;
@@ -24,11 +24,11 @@ export interface IamRequest {
 
 /**
  * What the services ask about the key in the caller's name. The first match applies.
-*
+ *
  * DynamoDB: Developer Guide, "Using AWS KMS to encrypt DynamoDB data", authorizing use of a customer managed key.
  * SQS: Developer Guide, "Key management", permissions for producers and consumers.
  * Secrets Manager: User Guide, "Secret encryption and decryption", permissions for the KMS key.
-*/
+ */
 const KEY_USE: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^dynamodb:ListStreams$/, []],
   [

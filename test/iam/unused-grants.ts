@@ -6,7 +6,7 @@ import type { IamRequest } from './requests.ts';
 /**
  * @param allowed the requests that were allowed while every code path ran
  * @returns one line for each of `grants` that no request needs
-*/
+ */
 export async function unusedGrants(
   grants: readonly Grant[],
   allowed: Iterable<IamRequest>,

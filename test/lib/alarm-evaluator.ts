@@ -48,14 +48,14 @@ export function metricKey({ Namespace, MetricName, Dimensions }: WatchedMetric):
 /**
  * AWS does not document the result of an operator if an operand has no data, so the alarms must work in both cases.
  * Functions of lists ignore metrics without data.
-*/
+ */
 export const MISSING = { 'makes the result missing': Number.NaN, 'is 0': 0 } as const;
 export type MissingOperand = keyof typeof MISSING;
 
 /**
  * Whether the alarm fires in this minute, with periods that end now. CloudWatch may also align the periods to the clock,
  * so call this for several minutes.
-*/
+ */
 export function fires(alarm: AlarmDefinition, points: readonly Point[], now: number, missing: MissingOperand): boolean {
   const minutes = periodMinutes(alarm);
   return Array.from({ length: alarm.EvaluationPeriods }, (_, period) => now - period * minutes).every(

@@ -19,7 +19,7 @@ const FRONTS = {
 /**
  * The metrics that stay for a provider whose events do not come. Mail may still be sent through it. `Unrecorded` may
  * count a message that cannot be read, whichever provider it is from.
-*/
+ */
 const WATCHED_OF_OTHER = [
   'Sent',
   'NotSent',

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../temporary.ts';
 /**
  * The stack's template as the app makes it with this context. To save seconds, it does not bundle the functions, and does
  * not check the template against CloudFormation's schemas (`validation.test.ts` does that).
-*/
+ */
 export function synthesized(context: Record<string, unknown> = {}): Template {
   const app = new App({
     context: { ...context, 'aws:cdk:bundling-stacks': [] },

@@ -1,7 +1,7 @@
 /**
  * Checks that an upgrade replaces no resource that holds data or whose address others know. `deployed.json` has these
  * resources as in the last release.
-*/
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fullDiff, ResourceImpact } from '@aws-cdk/cloudformation-diff';
 import { describe, expect, test } from 'vitest';

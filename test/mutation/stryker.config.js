@@ -1,8 +1,8 @@
 /**
  * `npm run mutation` changes one place at a time in the domain, the providers' webhooks and the rows. A test must then fail.
-*
+ *
  * No mutator and no file is left out. docs/testing.md lists the mutants that survive, and why.
-*/
+ */
 export default {
   mutate: [
     'lambda/mail/**/*.ts',

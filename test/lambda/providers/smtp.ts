@@ -86,9 +86,9 @@ export interface ScriptedServer extends TestServer {
 
 /**
  * A server that speaks no TLS and keeps what it receives. It answers each line with the reply whose key starts the line.
-*
+ *
  * @param replies the reply `end` ends the connection
-*/
+ */
 export async function startScriptedServer(replies: Readonly<Record<string, string>>): Promise<ScriptedServer> {
   let heard = '';
   const server = net.createServer((socket) => {

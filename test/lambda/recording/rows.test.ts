@@ -262,7 +262,7 @@ describe('DynamoDB accepts the Bounce row', () => {
   );
 });
 
-describe('retention of a row', () => {
+describe('the retention and the day of a row', () => {
   const row = (timestamp: number | undefined, retentionDays = 180) =>
     bounceRow({ ...sendGridBounce, timestamp }, undefined, { ...time, retentionDays });
   const received = OCCURRED_AT + 60;
@@ -289,12 +289,12 @@ describe('retention of a row', () => {
     expect(expirySeconds(1_674_623_115_999, 1)).toBe(1_674_623_115 + DAY_S);
   });
 
-  test('under the day of its event, even a strange one', () => {
+  test('has the day of its event, even an implausible one', () => {
     expect(row(1).day).toMatch(/^1970-01-01#[0-7]$/);
     expect(row(253_402_300_799).day).toMatch(/^9999-12-31#[0-7]$/);
   });
 
-  test('under the same part of the day whenever the event comes again', () => {
+  test('has the same part of the day each time the event comes', () => {
     const { fullMessageId, eventId } = sendGridBounce;
     expect(row(OCCURRED_AT).day).toBe(dayKey('2023-01-25T05:05:15.000Z', fullMessageId + eventId));
   });

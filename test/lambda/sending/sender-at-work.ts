@@ -132,10 +132,10 @@ export async function senderAtWork() {
     retries: retryQueue,
     /**
      * Delivers records.
-    *
+     *
      * @param timeMs the time before the last attempt of the invocation must start
      * @returns the sequence numbers that are to be delivered again
-    */
+     */
     deliver: (records: readonly DynamoDBRecord[], timeMs = 20_000) => invoke([...records], timeMs),
     /** Delivers these messages, independently of RetryQueue. */
     deliverMessages: (records: readonly SQSRecord[], timeMs = 20_000) => invoke([...records], timeMs),

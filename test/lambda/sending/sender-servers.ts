@@ -62,10 +62,10 @@ const sendMessageBody = z.object({ MessageBody: z.string() });
 
 /**
  * Secrets Manager with one secret, and SQS with one queue.
-*
+ *
  * @param secretFor the secret for the caller with this access key id; undefined if Secrets Manager returns none
  * @param put returns whether the queue accepts a message; it may break the connection instead
-*/
+ */
 export function startAwsServer(
   secretFor: (caller: string) => unknown,
   put: (message: QueuedBody) => boolean | Promise<boolean> = () => false,

@@ -1,9 +1,9 @@
 /**
  * Runs a queue with its API and a mapping in its own process, for tests that kill it. Argument: the queue's folder.
-*
+ *
  * Prints the API's origin, and then a line for each message that its function has processed. The function reports
  * messages that start with `fail` as failed.
-*/
+ */
 import * as z from 'zod';
 import { ALLOW_ALL } from '../../../local/access.ts';
 import { startAwsApi } from '../../../local/aws-api/aws-api.ts';
