@@ -1,10 +1,10 @@
-/** What takes seconds to make, and is made once for all test files: when the first of them asks. */
+/** Folders that take seconds to build. The first test file that needs one builds it, and all files share it. */
 import { inject } from 'vitest';
 
 /** The folder with the synthesized stack. */
 export const assemblyDir = () => prepared('assemblyDir');
 
-/** The same with a console for a team. */
+/** The folder with the synthesized stack that has a console for a team. */
 export const consoleAssemblyDir = () => prepared('consoleAssemblyDir');
 
 /** The folder with the bundled commands. */

@@ -1,4 +1,4 @@
-/** What functions log in a test's own process is for the tests that look at it, not for whoever reads the run. */
+/** Keeps what functions log in a test's process out of the output of the run. Tests can still read it. */
 const write = process.stdout.write.bind(process.stdout);
 
 process.stdout.write = (chunk: string | Uint8Array, ...rest: never[]) =>

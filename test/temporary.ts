@@ -1,4 +1,4 @@
-/** What tests make for a while, and how it is undone. */
+/** Temporary things of tests, and their cleanup. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,12 +7,12 @@ import { type DataFolder, openDataFolder } from '../local/data-folder.ts';
 
 const undoAfterFile: (() => Promise<unknown> | unknown)[] = [];
 
-/** Undoes what was done for all tests of a file. `test/after-file.ts` calls it. */
+/** Runs all cleanups of a file. `test/after-file.ts` calls it. */
 export async function undoAll(): Promise<void> {
   for (const undo of undoAfterFile.splice(0).reverse()) await undo();
 }
 
-/** Undoes something after the test, or, where it was done for all tests of a file, after these. Last first. */
+/** Runs a cleanup after the test or, if called outside a test, after all tests of the file. The last one runs first. */
 export function whenFinished(undo: () => Promise<unknown> | unknown): void {
   try {
     onTestFinished(async () => void (await undo()));
@@ -21,7 +21,7 @@ export function whenFinished(undo: () => Promise<unknown> | unknown): void {
   }
 }
 
-/** A new folder, removed afterwards. */
+/** A new folder, which is removed afterwards. */
 export function temporaryFolder(): string {
   const dir = mkdtempSync(join(tmpdir(), 'todoke-'));
   whenFinished(() => rmSync(dir, { recursive: true, force: true }));

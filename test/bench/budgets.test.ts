@@ -19,7 +19,7 @@ describe('bundles', () => {
   });
 
   test.each(['receive-sendgrid', 'receive-customers-mail-cloud'])(
-    '%s holds no DynamoDB client, and not the texts by which the recorder classifies',
+    '%s contains neither a DynamoDB client nor the texts of the classification',
     (entry) => {
       const { files } = contentsOf(entry);
       expect(dynamoDbFiles(files)).toEqual([]);
@@ -27,7 +27,7 @@ describe('bundles', () => {
     },
   );
 
-  test('record-events holds one: the files are found by their names', () => {
+  test('the checked file names match: record-events contains one of them', () => {
     expect(dynamoDbFiles(contentsOf('record-events').files)).not.toEqual([]);
   });
 });
@@ -38,12 +38,12 @@ describe('requests to DynamoDB', () => {
     vi.unstubAllEnvs();
   });
 
-  /** @param leftMs time left of the invocation */
+  /** @param leftMs the time that is left to the invocation */
   async function requestsFor(invocation: ReturnType<typeof queueInvocation>, leftMs?: number): Promise<number> {
     return (await inputsFor(invocation, leftMs)).length;
   }
 
-  /** The inputs of the recorder's requests, with tables that are empty. */
+  /** The inputs of the recorder's requests when the tables are empty. */
   async function inputsFor({ Records }: ReturnType<typeof queueInvocation>, leftMs = 60_000): Promise<object[]> {
     vi.stubEnv('STACK_NAME', 'Budgets');
     vi.useFakeTimers({ toFake: ['Date'] });
@@ -55,12 +55,12 @@ describe('requests to DynamoDB', () => {
     return send.mock.calls.map(([{ input }]) => input);
   }
 
-  test('a post of bounces costs 0.10 requests an event', async () => {
+  test('a post of bounces needs 0.10 requests per event', async () => {
     expect(await requestsFor(queueInvocation('sendgrid', bounces({ tag: 'budget', count: 300 })))).toBe(30);
   });
 
   test.each([60_000, 60_001])(
-    'ten posts of ten events cost as many as one of a hundred, with %i ms left',
+    'ten posts of ten events need as many as one of a hundred events, with %i ms left',
     async (leftMs) => {
       const events = bounces({ tag: 'budget', count: 100 });
       expect(await requestsFor(queueInvocation('sendgrid', events), leftMs)).toBe(10);
@@ -68,11 +68,11 @@ describe('requests to DynamoDB', () => {
     },
   );
 
-  test('deliveries of Customers Mail Cloud cost 0.04 requests an event', async () => {
+  test('deliveries of Customers Mail Cloud need 0.04 requests per event', async () => {
     expect(await requestsFor(queueInvocation('customers-mail-cloud', deliveries('budget', 100)))).toBe(4);
   });
 
-  test('each row costs one write unit for the table and one for each of its indexes', async () => {
+  test('each row costs one write unit for the table and one for each index', async () => {
     const inputs = [
       ...(await inputsFor(queueInvocation('sendgrid', bounces({ tag: 'budget', count: 100 })))),
       ...(await inputsFor(queueInvocation('customers-mail-cloud', deliveries('budget', 100)))),
@@ -82,16 +82,16 @@ describe('requests to DynamoDB', () => {
     );
     const puts = rows.filter((row) => JSON.stringify(row).startsWith('{"PutRequest"'));
     expect(puts).toHaveLength(300);
-    // A unit is 1,024 bytes. The JSON text is longer than what DynamoDB counts.
+    // A unit is 1,024 bytes. The JSON text is longer than the size that DynamoDB counts.
     for (const put of puts) expect(Buffer.byteLength(JSON.stringify(put))).toBeLessThanOrEqual(1024);
   });
 
-  test('opens and clicks cost none', async () => {
+  test('opens and clicks need no request', async () => {
     expect(await requestsFor(queueInvocation('sendgrid', opensAndClicks(100)))).toBe(0);
   });
 });
 
-test('docs/performance.md shows the arithmetic of today', async () => {
+test('the calculations in docs/performance.md are current', async () => {
   const page = await readPage();
   expect(page === withArithmetic(page), 'npm run bench -- --arithmetic writes it').toBe(true);
 });
@@ -105,7 +105,7 @@ function opensAndClicks(count: number): Record<string, unknown>[] {
   }));
 }
 
-/** Customers Mail Cloud's deliveries, as its receiver queues them: each mail is queued, and then succeeded. */
+/** Deliveries of Customers Mail Cloud, as its receiver queues them: two events per mail, queued and succeeded. */
 function deliveries(tag: string, count: number): { eventType: string; entry: Record<string, string> }[] {
   return Array.from({ length: count }, (_, n) => ({
     eventType: 'deliveries',

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-/** The doctor's checks of what local mode does not have (Lambda, CloudWatch, backups, a long queue), with canned answers. */
+/** The doctor's checks of what local mode lacks (Lambda, CloudWatch, backups, a long queue), with prepared answers. */
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
@@ -28,7 +28,7 @@ const certificate = await issueLocalCertificate();
 
 const settings = { region: 'ap-northeast-1', credentials: { accessKeyId: 'tests', secretAccessKey: 'tests' } };
 
-/** A client that gives an answer to each command, by its name, and never sends anything. */
+/** A client that returns a prepared answer for each command, by its name, and sends nothing. */
 function canned<Client extends DynamoDBClient | LambdaClient | CloudWatchClient>(
   client: Client,
   answers: Readonly<Record<string, object>>,
@@ -78,14 +78,14 @@ function contextWith(answers: Readonly<Record<string, object>>) {
 describe('a table in AWS', () => {
   const look = (answers: Readonly<Record<string, object>>) => tableChecks(contextWith(answers))[0]?.look();
 
-  test('is well when all is as it was deployed', async () => {
+  test('is healthy if everything is as deployed', async () => {
     expect(await look(table())).toMatchObject({ state: 'ok' });
   });
 
   test.each([
     ['it is being deleted', table({ TableStatus: 'DELETING' }), /it is DELETING$/],
     ['it has no stream', table({ StreamSpecification: undefined }), /its stream is off, not NEW_IMAGE$/],
-  ])('is not when %s', async (_, answers, words) => {
+  ])('is not healthy if %s', async (_, answers, words) => {
     expect(await look(answers)).toMatchObject({ state: 'fix', says: expect.stringMatching(words) });
   });
 });
@@ -113,7 +113,7 @@ describe('streams', () => {
       /reports PROBLEM: Function call failed/,
     ],
     ['no reader', { ListEventSourceMappingsCommand: {} }, /nothing reads the stream of Mail/],
-  ])('something to fix: %s', async (_, lambda, words) => {
+  ])('are something to fix with %s', async (_, lambda, words) => {
     expect(await problems(lambda)).toEqual([expect.stringMatching(words)]);
   });
 
@@ -136,14 +136,14 @@ describe('the SMTP account', () => {
     return smtpVerdict({ host: '127.0.0.1', port, ...ACCOUNT, ...account }, { ...outputs, SmtpCaFile });
   };
 
-  test('signs in by TLS, and nothing is sent', async () => {
+  test('is checked by a sign-in over TLS, and nothing is sent', async () => {
     const server = await startMailServer(certificate);
     onTestFinished(() => server.close());
     expect(await verdictAt(server.port)).toEqual({ state: 'ok', says: `signed in at 127.0.0.1:${server.port}` });
     expect([server.logins(), server.messages]).toEqual([1, []]);
   });
 
-  test('that the server refuses', async () => {
+  test('that the server refuses is reported', async () => {
     const server = await startMailServer(certificate);
     onTestFinished(() => server.close());
     const { state, says } = await verdictAt(server.port, { password: 'wrong' });
@@ -152,7 +152,7 @@ describe('the SMTP account', () => {
     expect(says).not.toContain('wrong');
   });
 
-  test('whose server offers no TLS gets no password', async () => {
+  test('whose server offers no TLS is reported, and no password is sent', async () => {
     const server = await startScriptedServer({ EHLO: '250 mail.example.com', QUIT: 'end' });
     onTestFinished(() => server.close());
     expect(await verdictAt(server.port)).toMatchObject({
@@ -162,14 +162,14 @@ describe('the SMTP account', () => {
     expect(server.heard()).not.toContain('AUTH');
   });
 
-  test('whose certificate nobody vouches for', async () => {
+  test('whose server has an untrusted certificate is reported', async () => {
     const server = await startMailServer(await issueLocalCertificate());
     onTestFinished(() => server.close());
     expect(await verdictAt(server.port)).toMatchObject({ state: 'fix', says: expect.stringMatching(/certificate/) });
     expect(server.logins()).toBe(0);
   });
 
-  test('of another server than local mode’s is not asked', async () => {
+  test('of a real server is not checked in local mode', async () => {
     const outputs = { ...contextWith({}).outputs, SendGridApiUrl: 'http://127.0.0.1', SmtpUrl: 'smtp://127.0.0.1:25' };
     for (const account of [
       { host: 'smtp.example', port: 25 },
@@ -180,7 +180,7 @@ describe('the SMTP account', () => {
   });
 });
 
-test('an API key that SendGrid does not take', async () => {
+test('an API key that SendGrid does not accept is reported', async () => {
   const value = { sendgridApiKey: 'SG.revoked.key' };
   vi.spyOn(SecretsManagerClient.prototype, 'send').mockImplementation(async () => ({
     SecretString: JSON.stringify(value),
@@ -223,18 +223,18 @@ describe('queues', () => {
     [0, 0, 'empty'],
     [0, 1, '1 post waiting'],
     [60, 40, '100 posts waiting'],
-  ])('EventQueue is well with %i posts that wait and %i that are being recorded', async (waiting, inFlight, says) => {
+  ])('EventQueue is healthy with %i waiting posts and %i in progress', async (waiting, inFlight, says) => {
     expect(await look('EventQueue', waiting, inFlight)).toEqual({ state: 'ok', says });
   });
 
-  test('a person should look at more than 100 posts in EventQueue', async () => {
+  test('more than 100 posts in EventQueue need a person', async () => {
     expect(await look('EventQueue', 61, 40)).toMatchObject({
       state: 'fix',
       says: expect.stringMatching(/^101 posts waiting\..*look at the log of RecordEvents$/),
     });
   });
 
-  test('a person should look at each message in FailureQueue', async () => {
+  test('each message in FailureQueue needs a person', async () => {
     expect(await look('FailureQueue', 0, 0)).toEqual({ state: 'ok', says: 'empty' });
     expect(await look('FailureQueue', 1, 1)).toMatchObject({
       state: 'fix',
@@ -253,7 +253,7 @@ test.each([
       'a Customers Mail Cloud post with the right key',
     ],
   ],
-])('without the output %s the checks of that webhook are skipped, and no other', async (output, names) => {
+])('without the output %s, only the checks of that webhook are skipped', async (output, names) => {
   vi.spyOn(SecretsManagerClient.prototype, 'send').mockImplementation(() => Promise.reject(new Error('no secret')));
   onTestFinished(() => void vi.restoreAllMocks());
   const outputs = { ...contextWith({}).outputs, [output]: undefined };
@@ -267,7 +267,7 @@ test.each([
 test.each([
   [20, /^none is unrecognized or unmatched in the last 1 day$/],
   [21, /\(not all rows were read\)$/],
-])('rows of a day in %i pages of each partition: twenty are looked at', async (pages, words) => {
+])('of a day with %i pages in each partition, twenty pages are read', async (pages, words) => {
   let answered = 0;
   const answers = {
     get QueryCommand() {
@@ -282,7 +282,7 @@ test.each([
 });
 
 test.each([undefined, '', null])(
-  'an item with a status of %j was put a moment ago, and is well where it is sent soon',
+  'a new item with a status of %j is not a problem if it is sent soon',
   async (status) => {
     const look = (again: object) =>
       stuckCheck(
@@ -297,7 +297,7 @@ test.each([undefined, '', null])(
   },
 );
 
-test('an item that was not sent because all its recipients are suppressed is only counted', async () => {
+test('an item that was not sent because all its recipients are suppressed is counted, but not a problem', async () => {
   const suppressed = { id: 'a', status: 'failed', error: `${ALL_SUPPRESSED}: a@example.jp is suppressed since …` };
   const items = (...Items: object[]) => contextWith({ ScanCommand: { Items, ScannedCount: Items.length } });
   expect(await stuckCheck(items(suppressed)).look()).toEqual({
@@ -323,7 +323,7 @@ test.each([
     { state: 'fix', says: 'Todoke-B-2XY: Do this' },
   ],
   [
-    'one that rings for a stack whose name only begins so',
+    'one that fires for a stack whose name only starts the same',
     [
       { AlarmName: 'Todoke-A-1XY', StateValue: 'OK' },
       { AlarmName: 'Todoke-test-B-2XY', StateValue: 'ALARM' },

@@ -9,7 +9,7 @@ const OPTIONS = {
 } as const;
 const parse = (...args: string[]) => parseOptions('npm run doctor', OPTIONS, args);
 
-test('options are read in every way in which they may stand', () => {
+test('options are parsed in every form', () => {
   expect(parse('--days', '5', '--outputs=a b.json', '--dry-run')).toEqual({
     days: '5',
     outputs: 'a b.json',
@@ -19,7 +19,7 @@ test('options are read in every way in which they may stand', () => {
   expect(parse()).toEqual({});
 });
 
-test('a negative number is a value, whatever is said of it then', () => {
+test('a negative number is parsed as a value, not as an option', () => {
   expect(parse('--days', '-1')).toEqual({ days: '-1' });
   expect(parse('--days=-1')).toEqual({ days: '-1' });
   expect(parse('--days', '-.5', '--dry-run')).toEqual({ days: '-.5', 'dry-run': true });
@@ -37,7 +37,7 @@ test.each([
   [['--dry-run=true'], 'Cannot use --dry-run with a value: it takes none'],
   [['--dry-run', '-1'], 'Cannot use -1: there is no such option'],
   [['--help=all'], 'Cannot use --help with a value: it takes none'],
-])('%j is refused in our words', (args, words) => {
+])('%j is refused with a message of Todoke', (args, words) => {
   expect(() => parse(...args)).toThrow(new Error(`${words}. \`npm run doctor -- --help\` lists the options`));
 });
 
@@ -52,7 +52,7 @@ describe('a whole number', () => {
     expect(() => wholeNumber('days', text, { max: 90 })).toThrow(`Cannot use --days "${text}": it must be a whole`);
   });
 
-  test('is one with nothing but digits, in its bounds', () => {
+  test('has only digits, and is within its bounds', () => {
     expect(['0', '7', '090'].map((text) => wholeNumber('days', text, { max: 90 }))).toEqual([0, 7, 90]);
   });
 });

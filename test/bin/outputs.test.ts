@@ -20,7 +20,7 @@ const answering = () => serverThat((_, response) => response.writeHead(400).end(
 const silent = () => serverThat(() => undefined);
 const gone = async () => originOf(await freePort('nobody'));
 
-/** A file with the outputs of a stack, and with these addresses. */
+/** Writes a file with the outputs of a stack and these addresses. */
 async function fileWith(addresses: Readonly<Record<string, string>>, name = 'outputs.json') {
   const dir = temporaryFolder();
   const names = ['MailTableName', 'SentLogTableName', 'BounceTableName', 'WebhookSecretName', 'SenderSecretName'];
@@ -30,7 +30,7 @@ async function fileWith(addresses: Readonly<Record<string, string>>, name = 'out
   return { dir, file };
 }
 
-describe('a file that is missing is answered with what writes it', () => {
+describe('the error for a missing file names the command that writes it', () => {
   test('local mode, in the file’s folder', async () => {
     const dir = temporaryFolder();
     await expect(readStack(join(dir, 'outputs.json'))).rejects.toThrow(
@@ -51,16 +51,16 @@ describe('a file that is missing is answered with what writes it', () => {
   });
 });
 
-describe('outputs of a local mode', () => {
-  test('are used while it answers, whatever it answers', async () => {
+describe('the outputs of local mode', () => {
+  test('are used while it answers, with any answer', async () => {
     const { file } = await fileWith({ AwsApiEndpoint: await answering(), DynamoDbEndpoint: await gone() });
     expect(await readStack(file)).toMatchObject({ name: 'Todoke', outputs: { MailTableName: 'MailTableName' } });
   });
 
   test.each([
-    ['that is gone, though its DynamoDB is there', gone],
+    ['that has ended, although its DynamoDB still runs', gone],
     ['that does not answer in time', silent],
-  ])('%s are refused, with how to start it', async (_, state) => {
+  ])('%s are refused, and the error says how to start it', async (_, state) => {
     const [AwsApiEndpoint, DynamoDbEndpoint] = [await state(), await answering()];
     const { dir, file } = await fileWith({ AwsApiEndpoint, DynamoDbEndpoint });
     await expect(readStack(file)).rejects.toThrow(
@@ -68,13 +68,13 @@ describe('outputs of a local mode', () => {
     );
   });
 
-  test('that were copied elsewhere say only to start it', async () => {
+  test('that were copied to another folder are refused with the plain start command', async () => {
     const { file } = await fileWith({ AwsApiEndpoint: await gone() }, 'copy.json');
     await expect(readStack(file)).rejects.toThrow('Run `npm start` in another terminal');
   });
 });
 
-test('a deployed stack is not asked', async () => {
+test('a deployed stack is not contacted', async () => {
   const { file } = await fileWith({ SendGridWebhookUrl: await gone() }, 'cdk-outputs.json');
   expect(await readStack(file)).toMatchObject({ name: 'Todoke' });
 });

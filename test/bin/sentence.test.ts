@@ -35,7 +35,7 @@ test.each([
   ],
   [{ state: 'waiting', occurredAt: undefined }, 'not sent yet: it waits to be sent'],
   [{ state: 'failed', occurredAt: undefined, reason: 'no address' }, 'failed: no address'],
-])('%o is said so', (change, sentence) => {
+])('the sentence for %o', (change, sentence) => {
   const recipient = { email: 'a@x.jp', occurredAt: '2026-11-24T01:03:00.000Z', ...change };
   expect(outcomeSentence(recipient, mail, NOW, 'Asia/Tokyo')).toBe(sentence);
 });

@@ -1,4 +1,4 @@
-/** Whether a view can be used by everybody, as axe sees it. */
+/** Checks the accessibility of a view with axe. */
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
@@ -8,11 +8,11 @@ const violations = z.array(
   z.object({ id: z.string(), nodes: z.array(z.object({ html: z.string(), failureSummary: z.string().optional() })) }),
 );
 
-/** What axe finds in a view as it is now. The themes differ in colours only: in the dark one it looks at these. */
+/** Checks a view as it is now. The themes differ only in colours, so only the colours are checked in the dark theme. */
 export async function expectAccessible(page: Page): Promise<void> {
-  // Colours that change slowly would be measured on their way.
+  // Colours during a transition would be measured wrongly.
   await page.emulateMedia({ reducedMotion: 'reduce' });
-  // Past the Content-Security-Policy, as a browser's own tools are.
+  // Works despite the Content-Security-Policy, as a browser's own tools do.
   await page.evaluate(axe.source);
   for (const theme of ['light', 'dark']) {
     const toggle = page.getByRole('button', { name: /Dark theme|ダークテーマ/ });

@@ -1,4 +1,4 @@
-/** Bounce rows as a receiver writes them, put straight into the table. */
+/** Bounce rows as the recorder writes them, put directly into the table. */
 import { expect } from 'vitest';
 import { parseOutputs } from '../../bin/support/outputs.ts';
 import { documentClientOf } from '../../bin/support/stack-tables.ts';
@@ -6,7 +6,7 @@ import { batchPut } from '../../lambda/aws/dynamodb.ts';
 import { dayKey } from '../../lambda/recording/keys.ts';
 import type { RunningStack } from '../end-to-end/running-stack.ts';
 
-/** The row of a mailbox that is not there. */
+/** The row of a bounce from a mailbox that does not exist. */
 export function bounceOf(id: string, occurredMs: number, change: Readonly<Record<string, unknown>> = {}) {
   const occurredAt = new Date(occurredMs).toISOString();
   return {
@@ -27,11 +27,11 @@ export function bounceOf(id: string, occurredMs: number, change: Readonly<Record
   };
 }
 
-/** Writes many, some at a time. */
+/** Writes many Bounce rows, several at a time. */
 export const writeBounces = (stack: RunningStack, rows: readonly object[]): Promise<void> =>
   writeRows(stack, 'BounceTableName', rows);
 
-/** Writes many rows of a table, some at a time. */
+/** Writes many rows of a table, several at a time. */
 export async function writeRows(
   { local }: RunningStack,
   table: 'BounceTableName' | 'SentLogTableName',

@@ -10,13 +10,13 @@ import { expectAccessible } from './accessible.ts';
 import { bounceOf, writeBounces } from './bounce-rows.ts';
 import { browserOfFile, consoleUnderTest, describePage, HOSTILE } from './browser.ts';
 
-/** More than are drawn at one time. */
+/** More rows than are drawn at one time. */
 const MANY = 1_100;
-/** More than a page, and more than three minutes of rows. */
+/** More rows than fit on a page, and than three minutes of rows. */
 const SOME = 200;
 const START_MS = Date.now() - 3_600_000;
 
-/** Rows a second apart, the first the newest. */
+/** Rows are a second apart. The first is the newest. */
 function row(index: number, change: Readonly<Record<string, unknown>> = {}) {
   const named = { toEmail: `someone-${index}@example.jp`, subject: `Subject ${index}` };
   return bounceOf(`mail-${index}`, START_MS - index * 1_000, { ...named, ...change });
@@ -47,14 +47,14 @@ describePage('a thousand bounces', () => {
   const { stack, open } = consoleUnderTest(browser);
   beforeAll(() => writeBounces(stack(), rows(MANY)));
 
-  test('come page by page, and few are drawn at a time', async () => {
+  test('are loaded page by page, and few are drawn at a time', async () => {
     stack().storage.calls.length = 0;
     const { page, requests } = await open('#/bounces');
     await page.getByText('someone-0@example.jp').waitFor();
-    // The page, and polls: eight partitions of four days each at most; a scan of one page first, which says that the index is large.
+    // The page and each poll query at most eight partitions for four days. One scanned page shows that the index is large.
     const asked = requests.filter(({ path }) => path === '/api/bounces').length;
     expect(stack().storage.calls.filter(({ action }) => action === 'Query').length).toBeLessThanOrEqual(32 * asked);
-    // Local mode itself looks for what has expired, a table at a time, each minute.
+    // Local mode itself scans one table per minute for expired rows.
     const scans = stack().storage.calls.filter(
       ({ action, caller, body }) => action === 'Scan' && caller !== LOCAL_MODE_KEY_ID && body['Limit'] !== 300,
     );
@@ -73,7 +73,7 @@ describePage('a thousand bounces', () => {
     await page.getByText(/Looked back to/).waitFor();
   });
 
-  test('an overview of more than can be read at once says from when on it counts', async () => {
+  test('an overview that cannot read all rows at once says from when it counts', async () => {
     const tables = tablesOf(parseOutputs(stack().local.outputs));
     onTestFinished(() => tables.client.destroy());
     const edges = [START_MS - 86_400_000, START_MS].map((ms) => new Date(ms + 1).toISOString());
@@ -94,13 +94,13 @@ describePage('a thousand bounces', () => {
   });
 });
 
-describePage('Bounces', () => {
+describePage('the view Bounces', () => {
   const { stack, open } = consoleUnderTest(browser);
   beforeAll(() => writeBounces(stack(), [...SPECIAL, ...rows(SOME)]));
 
-  test('new rows appear by themselves, and keep scroll and selection', async () => {
+  test('new rows appear automatically, and scroll position and selection stay', async () => {
     const { page } = await open('#/bounces');
-    // By keys, as by a click.
+    // Opened by keyboard, which works like a click.
     await page.getByRole('link', { name: 'someone-30@example.jp' }).press('Enter');
     const panel = page.getByRole('region', { name: 'Bounce details' });
     await panel.getByText('Subject 30').first().waitFor();
@@ -159,7 +159,7 @@ describePage('Bounces', () => {
     await until('the rows of a minute', async () => ([60, 61].includes(await shown(page).count()) ? true : undefined));
   });
 
-  test('what is shown is exported, and runs nowhere as a formula', async () => {
+  test('the shown rows are exported, and no cell can run as a formula', async () => {
     const { page } = await open('#/bounces');
     await page.getByLabel('Recipient or message id').fill('someone--5@example.jp');
     await page.getByText('1 row shown').waitFor();

@@ -10,7 +10,7 @@ import { type RunningStack, runningStack } from '../end-to-end/running-stack.ts'
 
 const NODE_MODULES = join(import.meta.dirname, '../../node_modules');
 
-/** Where Chrome is installed, elsewhere than on Linux x64, which has one in an npm package. */
+/** Where Chrome is installed on other platforms. For Linux x64, an npm package contains it. */
 const INSTALLED = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
   'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',
@@ -20,7 +20,7 @@ const INSTALLED = [
 const packaged = process.platform === 'linux' && process.arch === 'x64';
 const installed = INSTALLED.find((path) => existsSync(path));
 
-/** The tests of a file that need a browser; skipped where there is none. */
+/** The tests of a file that need a browser. They are skipped if there is none. */
 export const describePage =
   packaged || installed !== undefined
     ? describe
@@ -34,7 +34,7 @@ export interface Opened {
 
 export interface ConsoleUnderTest {
   stack(): RunningStack;
-  /** Opens a view in a browser context of its own, which closes with the test. It must report no error. */
+  /** Opens a view in its own browser context, which is closed after the test. The page must report no error. */
   open(hash: string, options?: BrowserContextOptions): Promise<Opened>;
 }
 
@@ -54,7 +54,7 @@ export function browserOfFile(): () => Browser {
   };
 }
 
-/** A stack that serves the page, for the tests of one block. */
+/** A stack that serves the page to the tests of one block. */
 export function consoleUnderTest(browser: () => Browser): ConsoleUnderTest {
   const stack = runningStack({ page: localConsole((line) => reported.push(line)) });
   const reported: string[] = [];
@@ -91,7 +91,7 @@ export function consoleUnderTest(browser: () => Browser): ConsoleUnderTest {
   };
 }
 
-/** The packaged browser, unpacked once per version: that takes two seconds of CPU time. Its package unpacks into `TMPDIR`. */
+/** The packaged browser. It is unpacked once per version, into `TMPDIR`, because that takes two seconds of CPU time. */
 async function unpacked(): Promise<string> {
   const { version } = JSON.parse(await readFile(join(NODE_MODULES, '@sparticuz/chromium/package.json'), 'utf8'));
   const cache = join(NODE_MODULES, '.cache');
@@ -101,18 +101,18 @@ async function unpacked(): Promise<string> {
     const fresh = await mkdtemp(join(cache, 'unpacking-'));
     const before = process.env['TMPDIR'];
     process.env['TMPDIR'] = fresh;
-    // It reads the variable before it waits for anything.
+    // The package reads the variable before its first asynchronous step.
     const path = chromium.executablePath();
     if (before === undefined) delete process.env['TMPDIR'];
     else process.env['TMPDIR'] = before;
     await path;
-    // Whole, or not at all. If another file of tests was faster, its browser is taken.
+    // The folder appears complete or not at all. If another test file was faster, its browser is used.
     await rename(fresh, folder).catch(() => rm(fresh, { recursive: true }));
   }
   return join(folder, 'chromium');
 }
 
-/** Text from outside that tries to be more than text. */
+/** Text from outside that tries to act as code. */
 export const HOSTILE = {
   markup: '<img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>',
   rightToLeft: '\u202egnp.exe\u202c شكرا لطلبك',

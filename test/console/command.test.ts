@@ -7,7 +7,7 @@ import { CONSOLE_HEADER } from '../../console/shared/api.ts';
 import { commandsDir } from '../prepared.ts';
 import { temporaryFolder } from '../temporary.ts';
 
-/** The outputs of a stack that is not there: nothing is read until a view is opened. */
+/** The outputs of a stack that does not exist. Nothing is read until a view is opened. */
 const OUTPUTS = Object.fromEntries(
   ['MailTableName', 'SentLogTableName', 'BounceTableName', 'SendGridWebhookUrl', 'CustomersMailCloudWebhookUrl']
     .concat('WebhookSecretName', 'SenderSecretName')
@@ -50,7 +50,7 @@ async function session(...args: string[]) {
   return { session: answer, without, output, code };
 }
 
-test('npm run console serves a deployed stack’s page, which only reads unless it is allowed to send', async () => {
+test('npm run console serves a deployed stack’s page, which is read-only without --allow-send', async () => {
   const tables = { mail: 'MailTableName', sentLog: 'SentLogTableName', bounce: 'BounceTableName' };
   const reading = await session();
   expect(reading).toMatchObject({ code: 0, session: { mode: 'deployed', canSend: false, canTry: false, tables } });

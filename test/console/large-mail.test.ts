@@ -14,7 +14,7 @@ const RECIPIENTS = 1_000;
 const SENT_MS = Date.parse('2026-11-01T12:00:00.000Z');
 const messageId = 'to-a-thousand';
 
-/** What its provider reports of a recipient. The reason is as long as it gets: together they are more than DynamoDB reads at once. */
+/** An event for a recipient. Its reason has the maximum length, so all events together exceed one read of DynamoDB. */
 const event = (n: number, state: string, atMs: number) => ({
   messageId,
   entry: `event#${new Date(atMs).toISOString()}#${state}-${n}`,
@@ -43,7 +43,7 @@ beforeAll(async () => {
   }
 });
 
-test('the bounce of a mail to a thousand recipients is found by the message id', async () => {
+test('a bounce of a mail to a thousand recipients is found by message id', async () => {
   const found = await bounces(tables, { filter: { search: messageId } });
   expect(found.rows).toMatchObject([{ fullMessageId: bounce.fullMessageId, toEmail: bounce.toEmail }]);
 });
@@ -54,20 +54,20 @@ test.each([
   ['taro@例え.jp', 'taro@xn--r8jz45g.jp'],
   ['taro@xn--r8jz45g.jp', 'taro@xn--r8jz45g.jp'],
   ['<m-sales#1@example.com>#sales#1@example.jp', 'sales#1@example.jp'],
-])('the bounces of a recipient, or of a full message id, are found by %s', async (search, toEmail) => {
+])('the bounces of a recipient or of a full message id are found by %s', async (search, toEmail) => {
   const fullMessageId = `<m-${toEmail.split('@')[0]}@example.com>#${toEmail}`;
   await writeBounces(stack(), [bounceOf(fullMessageId, SENT_MS, { toEmail })]);
   const found = await bounces(tables, { filter: { search } });
   expect(found.rows).toMatchObject([{ fullMessageId, toEmail }]);
 });
 
-test('the story of a mail to a thousand recipients has all its events, and says that it was logged', async () => {
+test('the story of a mail to a thousand recipients has all events and the log row', async () => {
   const told = await story(tables, { messageId });
   expect(told).toMatchObject({ more: false, log: { subject: 'News' }, bounces: [{ eventId: 'bounced-7' }] });
   expect(told.events).toHaveLength(RECIPIENTS + 1);
 });
 
-test('the first list over a deployed stack, and the page of a recipient of very many mails, take at most five requests each', async () => {
+test('the first list of a deployed stack, and the page of a recipient with very many mails, need at most five requests each', async () => {
   const busy = 'busy@example.jp';
   const reported = Array.from({ length: 350 }, (_, n) => ({
     ...event(n, 'bounced', SENT_MS + n),
@@ -78,7 +78,7 @@ test('the first list over a deployed stack, and the page of a recipient of very 
   const puts = reported.map((row) => ({ table: tables.sentLog, row }));
   expect(await batchPut(tables.client, puts, AbortSignal.timeout(60_000))).toEqual([]);
   let requests = 0;
-  // Below the retries: each of them is a request.
+  // Added below the SDK's retries, so that each retry counts as a request.
   tables.client.middlewareStack.add(
     (next) => (args) => {
       requests++;

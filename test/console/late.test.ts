@@ -8,7 +8,7 @@ import { browserOfFile, consoleUnderTest, describePage } from './browser.ts';
 const START_MS = Date.now();
 const DAY_MS = 86_400_000;
 
-/** A failure as SendGrid tells of it, of a mail of that id. */
+/** A failure that SendGrid posts for the mail with this id. */
 const failure = (id: string, occurredMs: number) => ({
   email: `${id}@example.jp`,
   event: 'bounce',
@@ -20,10 +20,10 @@ const failure = (id: string, occurredMs: number) => ({
   sg_message_id: `${id}.filter0001.1.1.0`,
 });
 
-/** What must be seen by the next poll, or by the one after it, where one was under way: further ones are not answered. */
+/** Expects that the page shows something after two polls, one of which may be in progress. Later polls get no answer. */
 async function inTwoPolls(page: Page, path: string, seen: () => Promise<unknown>): Promise<void> {
   let polls = 0;
-  // Each begins with the newest rows; the others have an end.
+  // A poll starts with the newest rows. Other requests have an end.
   const isPoll = (route: Route) => !route.request().postDataJSON().range?.to;
   await page.route(`**${path}`, (route) => (isPoll(route) && ++polls > 2 ? undefined : route.continue()));
   await seen();
@@ -33,15 +33,15 @@ const count = async (page: Page) => Number((await page.locator('.exports span').
 
 const browser = browserOfFile();
 
-describePage('what comes late', () => {
+describePage('late data', () => {
   const { stack, open } = consoleUnderTest(browser);
   beforeAll(async () => {
-    // Two days of rows, 20 minutes apart: more than a page of the list.
+    // Two days of rows, 20 minutes apart: more than one page of the list.
     const rows = Array.from({ length: 144 }, (_, n) => bounceOf(`row-${n}`, START_MS - n * 1_200_000));
     await writeBounces(stack(), rows);
   });
 
-  test('a failure that comes a day late appears in its place, where one looks, by itself', async () => {
+  test('a failure that comes a day late appears automatically at its place in the visible part of the list', async () => {
     const { page } = await open('#/bounces');
     const before = page.getByRole('link', { name: 'row-71@example.jp' });
     await until('more than a day of rows', async () => {
@@ -59,14 +59,14 @@ describePage('what comes late', () => {
     await inTwoPolls(page, '/api/bounces', () => page.getByRole('link', { name: 'late@example.jp' }).waitFor());
     expect(await page.locator('tr.open').textContent()).toContain('row-71@example.jp');
     expect(Math.abs(((await before.boundingBox())?.y ?? 0) - (place?.y ?? -100))).toBeLessThan(2);
-    // Which rows are drawn follows where one looks, a moment later.
+    // The drawn rows follow the scroll position a moment later.
     await until('the row between its neighbours', async () => {
       const shown = await page.locator('table.rows tbody tr:not(.away) .main a').allInnerTexts();
       return /row-71@example.jp late@example.jp row-72@example.jp/.test(shown.join(' ')) || undefined;
     });
   });
 
-  test('a mail that is logged a day late appears by itself, and so does what befalls an old one', async () => {
+  test('a mail that is logged a day late appears automatically, and so does a new event of an old mail', async () => {
     const { page } = await open('#/mail');
     const log = (messageId: string, sentMs: number) =>
       stack().log({
@@ -97,7 +97,7 @@ describePage('what comes late', () => {
     await inTwoPolls(page, '/api/mails', () => old.getByText('Bounced').waitFor());
   });
 
-  test('an overview counts what comes a day late', async () => {
+  test('an overview counts events that come a day late', async () => {
     const { page } = await open('#/overview');
     const bounced = page.locator('.figures div', { hasText: 'Bounced' }).locator('dd');
     await bounced.waitFor();
@@ -109,10 +109,10 @@ describePage('what comes late', () => {
   });
 });
 
-describePage('what comes at once', () => {
+describePage('many rows at once', () => {
   const { stack, open } = consoleUnderTest(browser);
 
-  test('rows of three pages between two polls leave no gap', async () => {
+  test('three pages of new rows between two polls leave no gap', async () => {
     await writeBounces(
       stack(),
       Array.from({ length: 120 }, (_, n) => bounceOf(`row-${n}`, START_MS - n * 1_000)),
@@ -120,7 +120,7 @@ describePage('what comes at once', () => {
     const { page } = await open('#/bounces');
     await page.getByText('row-0@example.jp').waitFor();
     await until('a page', async () => ((await count(page)) >= 100 ? true : undefined));
-    // No poll gets an answer until all are there.
+    // No poll is answered until all rows are written.
     const held: (() => void)[] = [];
     let holds = true;
     await page.route('**/api/bounces', async (route) => {
@@ -143,20 +143,20 @@ describePage('what comes at once', () => {
   });
 });
 
-describePage('a tab that nobody sees', () => {
+describePage('a hidden tab', () => {
   const { stack, open } = consoleUnderTest(browser);
 
-  test('asks nothing, and catches up when it is seen again', async () => {
+  test('sends no requests, and catches up when it is visible again', async () => {
     const { page, requests } = await open('#/bounces');
     await page.getByText('No failures in this period.').waitFor();
     const asked = () => requests.filter(({ path }) => path === '/api/bounces').length;
-    // From the next poll on, the page's timers are ours.
+    // From the next poll on, the test controls the page's timers.
     await page.clock.install();
     let running = 0;
     page.on('request', () => void running++);
     page.on('requestfinished', () => void running--);
     page.on('requestfailed', () => void running--);
-    /** A minute passes, after whatever runs has been answered. */
+    /** Lets a minute pass, after all running requests have been answered. */
     const minute = async () => {
       await until('no request', async () => running === 0 || undefined);
       await page.clock.runFor(60_000);

@@ -15,7 +15,7 @@ const browser = browserOfFile();
 describePage('the page', () => {
   const { stack, open } = consoleUnderTest(browser);
 
-  test('a mail of every outcome is sent from the form, and followed to its end', async () => {
+  test('a mail of every outcome is sent from the form, and shown until its final state', async () => {
     const { page } = await open('#/send');
     await page.getByRole('button', { name: 'Send', exact: true }).click();
     for (const field of ['From', 'To', 'Subject', 'Text']) {
@@ -68,7 +68,7 @@ describePage('the page', () => {
     await expectAccessible(page);
   });
 
-  test('a failed mail says why, and is sent again', async () => {
+  test('a failed mail shows the reason, and can be sent again', async () => {
     const { page } = await open('#/mail');
     const letter = { from: 'shop@example.com', subject: 'A letter to nobody', content: 'Hello' };
     await stack().insert({ id: 'mistyped', ...letter, to: 'nobody' });
@@ -78,7 +78,7 @@ describePage('the page', () => {
     await unsent.getByRole('link', { name: 'A letter to nobody' }).click();
     const story = page.getByRole('region', { name: 'Story of a mail' });
     await story.getByRole('button', { name: 'Send again' }).click();
-    // It fails as before: of the two sentences only the one that holds is left.
+    // It fails for the same reason. Of the two sentences, only the current one is still shown.
     await until('it to fail again', async () => {
       const { status, resentAt } = (await stack().mail('mistyped')) ?? {};
       return (status === 'failed' && resentAt !== undefined) || undefined;
@@ -92,14 +92,14 @@ describePage('the page', () => {
     await unsent.waitFor({ state: 'detached' });
   });
 
-  test('a deferred mail says when it is tried again, and one of an odd status what to do', async () => {
+  test('a deferred mail shows its next attempt, and a mail with an unknown status says what to do', async () => {
     const { page } = await open('#/mail');
     const letter = { from: 'shop@example.com', to: 'taro@example.jp', content: 'Hello' };
     const nextAttemptAt = '2999-01-01T00:00:00.000123Z';
     await stack().insert({ id: 'deferred', ...letter, subject: 'Later', status: 'sending', nextAttemptAt });
     await stack().insert({ id: 'held back', ...letter, subject: 'Held back', status: 'hold' });
     const unsent = page.getByRole('region', { name: 'Not sent' });
-    // One item is shown at once, more of them when they are asked for.
+    // One item is shown at once. More items are shown on request.
     await unsent.getByRole('button', { name: 'Show' }).click();
     await unsent
       .getByRole('listitem')
@@ -122,7 +122,7 @@ describePage('the page', () => {
     await unsent.waitFor({ state: 'detached' });
   });
 
-  test('hostile text is shown as text, at a phone’s width as well', async () => {
+  test('hostile text is shown as text, also at a phone’s width', async () => {
     const { page } = await open('#/mail', { viewport: { width: 360, height: 740 } });
     for (const [id, subject] of Object.entries(HOSTILE)) {
       const sentAt = new Date().toISOString();
@@ -137,7 +137,7 @@ describePage('the page', () => {
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
     await expectAccessibleOverlay();
 
-    /** What lies over the list takes the focus, and the list none. */
+    /** An overlay over the list takes the focus, and the list cannot get it. */
     async function expectAccessibleOverlay() {
       expect(await page.locator('.split-list').getAttribute('inert')).not.toBeNull();
       expect(await page.locator('.panel').boundingBox()).toEqual({ x: 0, y: 0, width: 360, height: 740 });
@@ -148,10 +148,10 @@ describePage('the page', () => {
     }
   });
 
-  test('a documented sample is posted to each receiver, and shows its answer and its rows', async () => {
+  test('a documented sample is posted to each receiver, and its answer and its rows are shown', async () => {
     const { page } = await open('#/try');
     const outcome = page.getByRole('region', { name: 'Answer' });
-    // No post is recorded before it is released.
+    // The recorder waits until the test releases it.
     let release = () => {};
     const released = new Promise<undefined>((resolve) => {
       release = () => resolve(undefined);
@@ -164,7 +164,7 @@ describePage('the page', () => {
     await page.getByLabel('Sample').selectOption({ label: 'A dropped mail' });
     await page.getByRole('button', { name: 'Post it' }).click();
     await outcome.getByText('{"received":1}').waitFor();
-    // One in Bounce, one in the story.
+    // One row in Bounce, and one in the story.
     const waiting = outcome.getByText('The post is queued. Rows that are not recorded yet: 2');
     await waiting.waitFor();
     await expectAccessible(page);
@@ -191,7 +191,7 @@ describePage('the page', () => {
     expect(await page.getByLabel('サンプル').locator('option').allInnerTexts()).not.toContain('A dropped mail');
   });
 
-  test('over a deployed stack it opens by the address with the token, and stays open when it is loaded again', async () => {
+  test('the page of a deployed stack opens by the address with the token, and stays open after a reload', async () => {
     const tables = tablesOf(parseOutputs(stack().local.outputs));
     const reported: string[] = [];
     const server = createServer(
@@ -232,7 +232,7 @@ describePage('the page', () => {
     const sentAt = new Date().toISOString();
     const mail = { from: 'a@example.com', to: 'b@example.com', subject: 'Behind the token', sentAt };
     await stack().log({ messageId: 'behind-the-token', entry: 'mail', ...mail });
-    // join-late-events adds its day, by which the list finds it.
+    // join-late-events adds the attribute `day`, by which the list finds the mail.
     await until('the day', async () => (await stack().story('behind-the-token'))[0]?.['day']);
     await page.getByRole('link', { name: 'Mail', exact: true }).click();
     await page.locator('table.rows').getByRole('link', { name: 'Behind the token' }).waitFor();
@@ -246,7 +246,7 @@ describePage('the page', () => {
 describePage('the page without data', () => {
   const { stack, open } = consoleUnderTest(browser);
 
-  test('with no data every view says what to do', async () => {
+  test('every view without data says what to do', async () => {
     expect((await readOutputs(stack().local.outputsFile)).ConsoleUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
     const { page } = await open('#/mail');
     await page.getByText('No messages were sent in this period.').waitFor();
@@ -259,7 +259,7 @@ describePage('the page without data', () => {
     await page.getByText('Messages that you send here are listed').waitFor();
   });
 
-  test('a language that Intl does not take is no language', async () => {
+  test('a browser language that Intl does not accept is ignored', async () => {
     const { page } = await open('#/bounces');
     await page.addInitScript(
       "Object.defineProperty(navigator, 'language', { get: () => 'en-US@posix', configurable: true })",
@@ -268,7 +268,7 @@ describePage('the page without data', () => {
     await page.getByText('No failures in this period.').waitFor();
   });
 
-  test('a list that could not be read at first is read by itself once it can be', async () => {
+  test('a list that could not be read at first is read automatically later', async () => {
     const { page } = await open('#/send');
     await page.route('**/api/bounces', (route) => route.fulfill({ contentType: 'application/json', body: '{}' }));
     await page.getByRole('link', { name: 'Bounces' }).click();
@@ -277,7 +277,7 @@ describePage('the page without data', () => {
     await page.getByText('No failures in this period.').waitFor();
   });
 
-  test('the mails that were not sent, too, are read again by themselves', async () => {
+  test('the list of unsent mails is read again automatically, too', async () => {
     const { page } = await open('#/send');
     await page.route('**/api/unsent', (route) => route.fulfill({ contentType: 'application/json', body: '{}' }));
     await page.getByRole('link', { name: 'Mail', exact: true }).click();
@@ -287,7 +287,7 @@ describePage('the page without data', () => {
     await unsent.waitFor({ state: 'detached' });
   });
 
-  test('what was found further back among them goes once it is sent', async () => {
+  test('an older unsent mail disappears from the list after it is sent', async () => {
     const { page } = await open('#/send');
     const item = { id: 'far', status: 'failed', to: [], subject: 'From far back' };
     let items = [item];
@@ -301,7 +301,7 @@ describePage('the page without data', () => {
     await unsent.getByRole('button', { name: 'Look further back' }).click();
     await unsent.getByText('From far back').waitFor();
     items = [];
-    // As when one comes back to the page: it looks at once.
+    // As when a person returns to the tab: the page polls at once.
     await page.evaluate('document.dispatchEvent(new Event("visibilitychange"))');
     await unsent.waitFor({ state: 'detached' });
   });
@@ -346,7 +346,7 @@ describePage('the page after a mail of every outcome', () => {
     }
   });
 
-  test('a bounce says what was published for it', async () => {
+  test('a bounce shows the event that was published for it', async () => {
     const { page } = await open('#/bounces');
     const row = page.locator('table.rows tbody tr', { hasText: 'complaint@example.jp' });
     await row.getByRole('link').click();
@@ -358,7 +358,7 @@ describePage('the page after a mail of every outcome', () => {
     await expectAccessible(page);
   });
 
-  test('the figures of a period stay when those of the one before it come late', async () => {
+  test('the figures of a period stay when those of the previous period arrive late', async () => {
     const { page } = await open('#/bounces');
     const held: Route[] = [];
     await page.route('**/api/overview', (route) => (held.length < 1 ? void held.push(route) : route.continue()));
@@ -369,7 +369,7 @@ describePage('the page after a mail of every outcome', () => {
     await page.getByLabel('24 hours').check();
     const chart = page.locator('.chart canvas');
     await chart.waitFor();
-    // Nothing else may bring them back.
+    // No later request can show the figures again.
     await page.route('**/api/overview', () => undefined);
     await held[0]?.continue().catch(() => undefined);
     await Promise.any([answered, givenUp]);
@@ -377,14 +377,14 @@ describePage('the page after a mail of every outcome', () => {
     expect(await chart.count()).toBe(1);
   });
 
-  test('it speaks the browser’s language and keeps the chosen one; so with the theme', async () => {
+  test('the page uses the browser’s language and theme, and remembers a different choice', async () => {
     const { page } = await open('#/bounces', { locale: 'ja-JP', colorScheme: 'dark' });
     await page.getByRole('heading', { name: 'バウンス' }).waitFor();
     expect(await page.locator('html').getAttribute('lang')).toBe('ja');
     expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
     const time = page.locator('table.rows time:visible').first();
     expect(await time.getAttribute('title')).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/);
-    // Nothing lies over it: the pointer reaches its title.
+    // Nothing covers the time, so the pointer reaches its title.
     await time.hover();
     await expectAccessible(page);
     await page.setViewportSize({ width: 360, height: 740 });

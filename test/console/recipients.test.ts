@@ -57,7 +57,7 @@ describePage('the mail to an address', () => {
     const { client, ...tables } = tablesOf(parseOutputs(stack().local.outputs));
     const rows = [
       ...Array.from({ length: 8 }, (_, n) => logRow(n)),
-      // Nothing was reported; the copies are marked; the log came after the events; many recipients.
+      // A mail without events; copies; a log row that is newer than its events; many recipients.
       logRow(8, { sentAt: iso(sentMs(8)), subject: 'Newsletter' }),
       logRow(9, { to: 'hanako@example.com', cc: TARO, bcc: 'archive@example.com', provider: 'customers-mail-cloud' }),
       logRow(10, { subject: 'Logged late' }),
@@ -82,7 +82,7 @@ describePage('the mail to an address', () => {
         messageId: 'mail-3',
         toEmail: TARO,
       }),
-      // One failure, reported twice.
+      // One failure with two rows.
       ...['failed', 'bounced'].map((outcome, n) =>
         bounceOf('<cmc@example.com>#jiro@example.jp', NOW_MS - 1_000 + n, {
           eventId: outcome,
@@ -107,7 +107,7 @@ describePage('the mail to an address', () => {
     await field.press('Enter');
   };
 
-  test('the search of every page leads by an address to its page, which says it all', async () => {
+  test('searching for an address on any page opens the page of the recipient, with all data', async () => {
     const { page } = await open('#/overview');
     await page.getByRole('heading', { name: 'Overview' }).waitFor();
     await page.keyboard.press('/');
@@ -142,7 +142,7 @@ describePage('the mail to an address', () => {
     await expectAccessible(page);
   });
 
-  test('an address is suppressed and allowed by its page', async () => {
+  test('an address can be suppressed and allowed on its page', async () => {
     const { page } = await open('#/recipient/Decided%40example.jp');
     await page.getByRole('button', { name: 'Suppress this address' }).click();
     await page.getByText(/^This address has been suppressed since a decision on .*: decided in the console$/).waitFor();
@@ -157,7 +157,7 @@ describePage('the mail to an address', () => {
     expect(decisions.map(({ outcome }) => outcome)).toEqual(['suppressed', 'allowed']);
   });
 
-  test('the search leads by an id to the story, and by what is nowhere to a page that says so', async () => {
+  test('searching for an id opens the story, and searching for anything unknown opens a page that says so', async () => {
     const { page } = await open('#/send');
     await page.getByLabel('Subject').press('/');
     expect(await page.getByLabel('Subject').inputValue()).toBe('/');
@@ -173,7 +173,7 @@ describePage('the mail to an address', () => {
     await page.getByText('This message was not found.').waitFor();
   });
 
-  test('a story never runs backwards, marks copies, and says that more recipients follow', async () => {
+  test('a story is in the order of time, marks copies, and says that more recipients follow', async () => {
     const { page } = await open('#/mail/sent/mail-10');
     const story = page.getByRole('region', { name: 'Story of a mail' });
     const entries = story.getByRole('region', { name: TARO }).getByRole('listitem');
@@ -196,13 +196,13 @@ describePage('the mail to an address', () => {
     await expectAccessible(page);
   });
 
-  test('the list is filtered by state, provider, time and text, the address has the filters, and what is shown is exported', async () => {
+  test('the list can be filtered by state, provider, time and text, the URL has the filters, and the shown rows are exported', async () => {
     const { page } = await open('#/mail');
     const shown = async (count: number) =>
       until(`${count} rows`, async () => ((await rows(page).count()) === count ? true : undefined));
     await shown(12);
     await page.getByLabel('State').selectOption('No news');
-    // The copy of one that nothing was reported of, too.
+    // Also the copy of a mail without events.
     await shown(2);
     await page.getByLabel('State').selectOption('all');
     await page.getByLabel('Provider').selectOption('Customers Mail Cloud');
@@ -215,7 +215,7 @@ describePage('the mail to an address', () => {
     expect(page.url()).toMatch(/#\/mail\?text=ORDER&to=\d{4}/);
     await expectAccessible(page);
 
-    // Sent to somebody else, it shows the same.
+    // The URL shows the same list to another person.
     await page.reload();
     await shown(5);
     expect(await page.getByLabel('Text').inputValue()).toBe('ORDER');
@@ -239,7 +239,7 @@ describePage('the mail to an address', () => {
     expect(page.url()).toMatch(/#\/mail$/);
   });
 
-  test('many failed items leave the list on the first screen, at a phone’s width as well', async () => {
+  test('many failed items do not push the list off the first screen, also at a phone’s width', async () => {
     for (const viewport of [
       { width: 1280, height: 720 },
       { width: 375, height: 667 },
@@ -257,7 +257,7 @@ describePage('the mail to an address', () => {
     }
   });
 
-  test('a failure that is reported twice has one row, and an address without a bounce leads to its mail', async () => {
+  test('a failure that is reported twice has one row, and an address without a bounce links to its mail', async () => {
     const { page } = await open('#/bounces');
     await page.getByText('2 rows shown').waitFor();
     expect(await rows(page).filter({ hasText: 'jiro@example.jp' }).getByText('Bounced').count()).toBe(1);
@@ -268,7 +268,7 @@ describePage('the mail to an address', () => {
     await page.getByText(/^1 message, .*: Delivered 1\.$/).waitFor();
   });
 
-  test('an error is said in the language of the page', async () => {
+  test('an error is shown in the language of the page', async () => {
     const { page } = await open('#/send', { locale: 'ja-JP' });
     await page.route('**/api/recipient', (route) =>
       route.fulfill({ status: 200, contentType: 'text/html', body: '<html>' }),

@@ -8,7 +8,7 @@ import { createConsole } from '../../console/server/console.ts';
 import { CONSOLE_HEADER } from '../../console/shared/api.ts';
 import { listen } from '../../local/ports.ts';
 
-// Nobody listens there: what is refused here is refused before any table is asked.
+// No server listens there. Calls that are refused here are refused before any table is read.
 const client = DynamoDBDocumentClient.from(
   new DynamoDBClient({
     endpoint: 'http://127.0.0.1:1',
@@ -41,7 +41,7 @@ afterAll(async () => {
   client.destroy();
 });
 
-/** A call as the page makes it, but for what is given. A header that is undefined is left out. */
+/** A call as the page makes it, with some changes. A header that is undefined is left out. */
 async function ask(
   path: string,
   change: { method?: string; headers?: Record<string, string | undefined>; body?: string } = {},
@@ -72,14 +72,14 @@ test('the page’s own call is answered', async () => {
   ).toBe(200);
 });
 
-test('a name that an attacker points at this machine is refused, for the page and its data', async () => {
+test('a host name that an attacker points at this machine is refused, for the page and its data', async () => {
   for (const host of ['evil.example', `evil.example:${port}`, '127.0.0.1', `127.0.0.1:${port + 1}`]) {
     expect((await ask('/', { method: 'GET', headers: { host, origin: undefined } })).status, host).toBe(421);
     expect((await ask('/api/session', { headers: { host, origin: `http://${host}` } })).status, host).toBe(421);
   }
 });
 
-test('another site’s requests are refused, whatever they may look like', async () => {
+test('another site’s requests are refused, in every form', async () => {
   for (const headers of [
     { origin: 'https://evil.example' },
     { origin: 'null' },
@@ -96,7 +96,7 @@ test('another site’s requests are refused, whatever they may look like', async
   expect(Object.keys(preflight.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
 });
 
-test('who has not the token gets the empty page, and no data', async () => {
+test('without the token, a client gets the empty page, but no data', async () => {
   for (const authorization of [undefined, '', 'Bearer', 'Bearer token-of-the-test', 'Basic token-of-the-tests']) {
     for (const path of ['/api/session', '/api/mails', '/api/send']) {
       expect(await ask(path, { headers: { authorization } }), authorization).toMatchObject({
@@ -108,7 +108,7 @@ test('who has not the token gets the empty page, and no data', async () => {
   }
 });
 
-test('only posted JSON of the right shape is a call', async () => {
+test('a call must be posted JSON of the right shape', async () => {
   expect((await ask('/api/session', { method: 'GET' })).status).toBe(405);
   expect((await ask('/api/session', { headers: { 'content-type': 'text/plain' } })).status).toBe(415);
   expect((await ask('/api/session', { body: '{' })).status).toBe(400);
@@ -117,7 +117,7 @@ test('only posted JSON of the right shape is a call', async () => {
   expect((await ask('/../package.json', { method: 'GET' })).status).toBe(404);
 });
 
-test('without being allowed to it sends nothing, and posts nothing', async () => {
+test('without --allow-send, it sends no mail and posts no samples', async () => {
   const mail = { provider: 'sendgrid', from: 'a@example.com', to: ['b@example.com'], subject: 's', content: 'c' };
   expect(await ask('/api/send', { body: JSON.stringify(mail) })).toMatchObject({
     status: 403,
@@ -131,7 +131,7 @@ test('without being allowed to it sends nothing, and posts nothing', async () =>
   expect(reported).toEqual([]);
 });
 
-test('every answer carries the security headers, and the page has nothing inline and nothing from elsewhere', async () => {
+test('every answer has the security headers, and the page loads nothing inline or from other sites', async () => {
   const page = await ask('/', { method: 'GET', headers: { origin: undefined } });
   const built = Array.from(page.body.matchAll(/"(\/console-\w+\.\w+)"/g), ([, path = '']) => path);
   expect(built).toHaveLength(2);
@@ -149,7 +149,7 @@ test('every answer carries the security headers, and the page has nothing inline
   }
 });
 
-test('what AWS refuses is said in its words', async () => {
+test("a refusal by AWS is shown with AWS's message", async () => {
   const answer = await ask('/api/mails');
   expect(answer.status).toBe(500);
   expect(answer.body).toContain('ECONNREFUSED');

@@ -10,8 +10,8 @@ const email = 'taro@example.com';
 const claims = { sub: '1', email };
 const reads = (given: object, ...readers: string[]) => rolesOf({ ...given }, { readers, operators: [] }).has('reader');
 
-describe('who is admitted', () => {
-  test('nobody by empty lists, whatever the token says', () => {
+describe('access is given to', () => {
+  test('nobody if the lists are empty, for any token', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (given) => {
         expect(rolesOf({ ...claims, ...given }, { readers: [], operators: [] }).size).toBe(0);
@@ -19,7 +19,7 @@ describe('who is admitted', () => {
     );
   });
 
-  test('an address in any form, and its domain, but none that only looks like it', () => {
+  test('an address in any form, and its domain, but no address that only looks similar', () => {
     expect(reads(claims, 'TARO@example.com')).toBe(true);
     expect(reads({ email: 'Taro@EXAMPLE.com' }, email)).toBe(true);
     expect(reads({ email: 'taro@例え.jp' }, '@xn--r8jz45g.jp')).toBe(true);
@@ -31,7 +31,7 @@ describe('who is admitted', () => {
     }
   });
 
-  test('nobody by an address or a domain that the provider did not verify, if it says so', () => {
+  test('nobody through an address or domain if the provider says that it is not verified', () => {
     const refuted = fc.jsonValue().filter((value) => ![true, 'true', 1, '1'].some((yes) => yes === value));
     fc.assert(
       fc.property(fc.constantFrom('email_verified', 'xms_edov'), refuted, (name, value) => {
@@ -40,11 +40,11 @@ describe('who is admitted', () => {
     );
     for (const value of [true, 'true']) expect(reads({ ...claims, email_verified: value }, email)).toBe(true);
     expect(reads({ ...claims, xms_edov: '1' }, email)).toBe(true);
-    // Entra ID says nothing of it.
+    // Entra ID has no claim about it.
     expect(reads(claims, email)).toBe(true);
   });
 
-  test('a group by its whole name only, in the claims that providers use for it', () => {
+  test('a group only by its whole name, in the claims that providers use for groups', () => {
     const name = fc.string({ minLength: 1 });
     fc.assert(
       fc.property(name, name, fc.constantFrom('groups', 'cognito:groups', 'roles'), (group, other, claim) => {
@@ -57,7 +57,7 @@ describe('who is admitted', () => {
     expect(reads({ email: 'support' }, 'group:support')).toBe(false);
   });
 
-  test('an operator reads, too; a reader does not operate', () => {
+  test('an operator as a reader, too, but not to a reader as an operator', () => {
     const team = { readers: ['@example.com'], operators: ['group:ops'] };
     expect([...rolesOf(claims, team)]).toEqual(['reader']);
     expect([...rolesOf({ groups: ['ops'] }, team)]).toEqual(['reader', 'operator']);
@@ -65,7 +65,7 @@ describe('who is admitted', () => {
   });
 });
 
-describe('the function takes a call only', () => {
+describe('the function accepts a call only', () => {
   const issuer = 'https://openid.example.com';
   const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const tokenOf = (change: object) =>
@@ -124,7 +124,7 @@ describe('the function takes a call only', () => {
     expect(await call({ headers: { authorization: `Bearer ${tokenOf({ aud: ['another', 'client'] })}` } })).toBe(200);
   });
 
-  test('from the route behind the authorizer, and never without what that has verified', async () => {
+  test('from the route behind the authorizer, and with the claims that the authorizer verified', async () => {
     expect(await call({ verified: null })).toBe(401);
     expect(await call({ verified: {} })).toBe(401);
     for (const routeKey of ['$default', 'GET /{file}', 'POST /{file}', 'ANY /api/{call}']) {
@@ -138,7 +138,7 @@ describe('the access log', () => {
   const line = (name: 'search' | 'bounces' | 'mails' | 'resend', body: unknown, status = 200) =>
     accessLine({ name, body, claims, status }, 'key');
 
-  test('has the same hash for each form of an address, another for each address, and never the address', () => {
+  test('has one hash for all forms of an address, a different hash for each address, and never the address', () => {
     const hash = hashOfAddress('hanako@example.jp', 'key');
     for (const text of ['Hanako@EXAMPLE.jp', 'はなこ <hanako@example.jp>', ' hanako@example.jp ']) {
       expect(line('search', { text })).toMatchObject({ searched: hash, user: email, subject: '1' });
@@ -153,7 +153,7 @@ describe('the access log', () => {
     );
   });
 
-  test('has no line for what only reads a list, and one for whatever is refused', () => {
+  test('has no line for reading a list, but a line for each refusal', () => {
     expect(line('mails', {})).toBeUndefined();
     expect(line('bounces', { filter: {} })).toBeUndefined();
     expect(line('bounces', { filter: { search: email } })).toMatchObject({ searched: hashOfAddress(email, 'key') });

@@ -26,7 +26,7 @@ const READER = { sub: 'reader', email: 'reader@example.com', email_verified: tru
 const OPERATOR = { ...READER, sub: 'operator', email: 'operator@example.com', groups: ['mail operators'] };
 const STRANGER = { sub: 'stranger', email: 'stranger@example.net', email_verified: true };
 
-/** A token as the provider makes it, except for what is given. */
+/** A token as the provider makes it, with some changes. */
 async function tokenOf(
   claims: JWTPayload,
   change: { expiresIn?: number; key?: Parameters<SignJWT['sign']>[0]; kid?: string } = {},
@@ -39,7 +39,7 @@ async function tokenOf(
     .sign(key);
 }
 
-/** A call as the page makes it, except for what is given. A header that is undefined is left out. */
+/** A call as the page makes it, with some changes. A header that is undefined is left out. */
 async function ask(name: string, token: string | undefined, change: { headers?: object; body?: unknown } = {}) {
   const headers: Record<string, string> = {};
   const given = {
@@ -65,19 +65,16 @@ const logLines = async () => {
 };
 
 describe('a token', () => {
-  test('of a reader opens what readers see', async () => {
+  test('of a reader gives access to what readers may see', async () => {
     const answer = await ask('session', await tokenOf(READER));
     expect(answer).toMatchObject({ status: 200, body: { mode: 'team', canOperate: false, canSend: false } });
   });
 
   test.each<[string, () => Promise<string | undefined>]>([
-    ['that is not there', async () => undefined],
+    ['that is missing', async () => undefined],
     ['that has expired', () => tokenOf(READER, { expiresIn: -1 })],
     ['of another client', () => tokenOf({ ...READER, aud: 'another-client' })],
-    [
-      'of another client, for ours as well by its client_id',
-      () => tokenOf({ ...READER, aud: 'x', client_id: CLIENT_ID }),
-    ],
+    ['of another client, even with this client_id', () => tokenOf({ ...READER, aud: 'x', client_id: CLIENT_ID })],
     ['of another issuer', () => tokenOf({ ...READER, iss: 'https://openid.example.net' })],
     ['without an audience', () => tokenOf({ ...READER, aud: [], client_id: CLIENT_ID })],
     [
@@ -85,11 +82,11 @@ describe('a token', () => {
       async () => tokenOf(READER, { key: (await generateKeyPair('RS256')).privateKey, kid: 'other' }),
     ],
     [
-      'of an unknown key that calls itself ours',
+      'of an unknown key with the id of a known key',
       async () => tokenOf(READER, { key: (await generateKeyPair('RS256')).privateKey }),
     ],
     ['with alg: none', async () => unsigned(await tokenOf(READER))],
-    ['signed by our public key as a secret', async () => signedByPublicKey(await tokenOf(READER))],
+    ['signed with the public key as a shared secret', async () => signedByPublicKey(await tokenOf(READER))],
     ['whose claims were changed', async () => withClaims(await tokenOf(READER), OPERATOR)],
     ['beside another', async () => `${await tokenOf(STRANGER)}, Bearer ${await tokenOf(OPERATOR)}`],
   ])('%s is refused', async (_, token) => {
@@ -97,7 +94,7 @@ describe('a token', () => {
     expect((await ask('search', await token(), { body: { text: 'a@example.jp' } })).status).toBe(401);
   });
 
-  test('of somebody on no list opens nothing, whoever they say that they are', async () => {
+  test('of a person on no list gives access to nothing, with any claims', async () => {
     for (const claims of [
       STRANGER,
       { ...READER, email_verified: false },
@@ -151,7 +148,7 @@ describe('roles', () => {
     await until('the row', async () => (await stack().bounces('known'))[0]);
   });
 
-  test('a reader reads everything, and calls none of an operator’s and an engineer’s functions', async () => {
+  test('a reader can read everything, but make no operator’s or engineer’s call', async () => {
     const token = await tokenOf(READER);
     const edges = ['2026-09-01T00:00:00.000Z', '2026-10-01T00:00:00.000Z'];
     const asked: Record<string, object> = {
@@ -174,13 +171,13 @@ describe('roles', () => {
     expect((await stack().mail('mistyped'))?.['resentAt']).toBeUndefined();
   });
 
-  test('an operator sends again, and calls none of an engineer’s functions', async () => {
+  test('an operator can send again, but make no engineer’s call', async () => {
     const token = await tokenOf(OPERATOR);
     expect(await ask('resend', token, { body: { id: 'mistyped' } })).toMatchObject({ body: { again: true } });
     for (const name of ['send', 'samples', 'post', 'rowsOf']) expect((await ask(name, token)).status, name).toBe(403);
   });
 
-  test('an operator suppresses an address, and allows it again', async () => {
+  test('an operator can suppress an address, and allow it again', async () => {
     const token = await tokenOf(OPERATOR);
     const decide = async (outcome: string) =>
       (await ask('decide', token, { body: { email: 'saburo@example.jp', outcome } })).body;
@@ -203,7 +200,7 @@ describe('roles', () => {
     expect((await ask('mails', token)).status).toBe(200);
   });
 
-  test('an operator has a person forgotten: first counted, then erased, page by page', async () => {
+  test("an operator can erase a person's data: rows are first counted, then erased, page by page", async () => {
     const token = await tokenOf(OPERATOR);
     const email = 'jiro@example.jp';
     const forget = async (erases: boolean) => (await ask('forget', token, { body: { email, erases } })).body;
@@ -227,7 +224,7 @@ describe('roles', () => {
     expect(await forget(true)).toMatchObject({ rows: 0 });
   });
 
-  test('another site’s calls are refused, whatever they may look like', async () => {
+  test('another site’s calls are refused, in every form', async () => {
     const token = await tokenOf(OPERATOR);
     for (const headers of [
       { Origin: 'https://evil.example' },
@@ -248,7 +245,7 @@ describe('roles', () => {
     expect(Array.from(preflight.headers.keys()).filter((name) => name.startsWith('access-control'))).toEqual([]);
   });
 
-  test('each search and each change is logged: who, what, and the address as a keyed hash only', async () => {
+  test('each search and each change is logged with the person, the call, and the address only as a keyed hash', async () => {
     const email = 'Hanako@Example.jp';
     await ask('search', await tokenOf(READER), { body: { text: `Hanako <${email}>` } });
     await ask('recipient', await tokenOf(READER), { body: { email } });
@@ -270,7 +267,7 @@ describe('roles', () => {
   });
 });
 
-test('the page and its files come to everybody, without data, and are kept by their hash', async () => {
+test('the page and its files are served to everybody, without data, and are cached by their hash', async () => {
   const page = await fetch(`${origin()}/`);
   const html = await page.text();
   expect(page.headers.get('cache-control')).toBe('no-store');
@@ -288,7 +285,7 @@ test('the page and its files come to everybody, without data, and are kept by th
   expect((await fetch(`${origin()}/page.json`)).status).toBe(404);
 });
 
-test('the doctor reads the discovery document, and sees that a call without a token is refused', async () => {
+test('the doctor reads the discovery document, and checks that a call without a token is refused', async () => {
   const looked = async (outputs = {}) => {
     const stackOf = { name: 'Todoke', outputs: parseOutputs({ ...stack().local.outputs, ...outputs }) };
     const context = doctorContext(stackOf, { webhookKey: '', days: 3 });
@@ -319,14 +316,14 @@ describePage('signing in', () => {
     onTestFinished(async () => {
       await context.close();
       expect(errors).toEqual([]);
-      // No token is in an address, in whichever order.
+      // No URL contains a token, whichever test ran first.
       expect(addresses.filter((address) => address.includes('eyJ'))).toEqual([]);
     });
     await page.goto(`${origin()}/${hash}`);
     return { page, addresses };
   }
 
-  test('leads back to the shared link; an expired session signs in again; signing out ends it', async () => {
+  test('returns to the shared link; an expired session signs in again; signing out ends the session', async () => {
     const link = '#/recipient/taro%40example.jp';
     const { page, addresses } = await open(link);
     await page.getByRole('link', { name: 'operator@example.com' }).click();
@@ -338,7 +335,7 @@ describePage('signing in', () => {
     await page.getByText(/^Found: \d+ rows? about this person, of \d+ that were read/).waitFor();
     await expectAccessible(page);
 
-    // The code was used: whoever has it gets nothing for it.
+    // The code was already used, so it is worth nothing to anybody who has it.
     const code = addresses
       .map((address) => /[?&]code=([^& ]+)/.exec(address)?.[1])
       .find((found) => found !== undefined);
@@ -354,7 +351,7 @@ describePage('signing in', () => {
       }),
     });
     expect([replayed.status, await replayed.json()]).toMatchObject([400, { error: 'invalid_grant' }]);
-    // In the page it leads to a sign-in of its own.
+    // In the page, the used code starts a new sign-in.
     await page.goto(`${origin()}/?code=${code}&state=made-up`);
     await page.getByRole('heading', { name: 'What became of a mail?' }).waitFor();
     expect(page.url()).toBe(`${origin()}/`);
@@ -390,7 +387,7 @@ describePage('signing in', () => {
     expect(await page.evaluate(`fetch('/api/session', { method: 'POST' }).then(({ status }) => status)`)).toBe(401);
   }
 
-  test('tells whoever is on no list so, in their language, and a reader sees no button of an operator’s', async () => {
+  test('tells a person on no list so, in their language, and shows a reader no operator’s button', async () => {
     const { page } = await open('', 'ja-JP');
     await page.getByRole('link', { name: 'stranger@example.net' }).click();
     await page.getByText('このコンソールの利用者として登録されていません').waitFor();
@@ -400,7 +397,7 @@ describePage('signing in', () => {
     await page.getByRole('button', { name: 'サインイン' }).click();
     await page.getByRole('link', { name: 'reader@example.com' }).click();
     await page.getByRole('heading', { name: 'メールの配信状況を調べる' }).waitFor();
-    // An operator would see the button beside the item.
+    // An operator would see the button next to the item.
     await page.getByText('mistyped').waitFor();
     expect(await page.getByRole('button', { name: /再送|もう一度送信/ }).count()).toBe(0);
     await expectAccessible(page);
@@ -410,7 +407,7 @@ describePage('signing in', () => {
   });
 });
 
-// When all calls were made, in whichever order: the function needs each of its grants, and has no other.
+// After all tests of the file, in any order: the function must have used each of its grants, and has no other.
 afterAll(async () => {
   const { access, policies, template } = stack();
   for (const request of serviceRequests(template, policies, 'ap-northeast-1')) await access.ask(request);

@@ -13,14 +13,14 @@ import { CAUSES } from '../../lambda/mail/verdict.ts';
 
 const blanks = (text: string) => text.match(/\{\w+/g)?.toSorted() ?? [];
 
-test('a count has the word that goes with it', () => {
+test('a count has the singular or plural word', () => {
   const text = '{n row|rows} of {table}';
   expect(fill(text, { n: 1, table: 'Bounce' })).toBe('1 row of Bounce');
   expect(fill(text, { n: '1,000', table: 'Bounce' })).toBe('1,000 rows of Bounce');
   expect(fill(text, { n: 0, table: 'Bounce' })).toBe('0 rows of Bounce');
 });
 
-test('both languages have the same words, with the same blanks, and none is empty', () => {
+test('both languages have the same texts, with the same placeholders, and none is empty', () => {
   expect(Object.keys(ja).toSorted()).toEqual(Object.keys(en).toSorted());
   for (const [word, text] of Object.entries(en)) {
     const translated = new Map(Object.entries(ja)).get(word) ?? '';
@@ -33,10 +33,10 @@ test('each cause has a word in both languages', () => {
   for (const words of [en, ja]) for (const cause of CAUSES) expect(words).toHaveProperty(`cause_${cause}`);
 });
 
-describe('what a new mail lacks', () => {
+describe('the problems of a new mail', () => {
   const mail = { provider: 'sendgrid', from: 'a@example.com', to: ['b@example.jp'], subject: 's', content: 'c' };
 
-  test('a whole one lacks nothing', () => {
+  test('a complete mail has none', () => {
     expect(problemsOf(mail)).toEqual({});
     expect(problemsOf({ ...mail, to: ['B <b@example.jp>, c@example.jp', '', 'd@example.jp'] })).toEqual({});
   });
@@ -58,12 +58,12 @@ describe('what a new mail lacks', () => {
   });
 });
 
-test('an item is stuck when it has been seen without a status for a minute', () => {
+test('an item is stuck after it was seen without a status for a minute', () => {
   const items = new WaitingItems();
   const see = (nowMs: number, isWaiting = true, resentAt?: string) =>
     items.see('order', { isWaiting, resentAt }, nowMs);
   expect([see(0), see(59_999), see(60_000), see(90_000)]).toEqual([false, false, true, true]);
-  // Sent again, it waits from the start; and so it does when its status was deleted.
+  // After it is sent again, or its status is deleted, the minute starts again.
   expect([see(91_000, true, 'now'), see(150_999, true, 'now'), see(151_000, true, 'now')]).toEqual([
     false,
     false,
@@ -76,7 +76,7 @@ test('an item is stuck when it has been seen without a status for a minute', () 
   ]);
 });
 
-test('items that nobody looks at any more are forgotten', () => {
+test('items that are no longer shown are forgotten', () => {
   const items = new WaitingItems();
   items.see('kept', { isWaiting: true }, 0);
   items.see('forgotten', { isWaiting: true }, 0);
@@ -86,13 +86,13 @@ test('items that nobody looks at any more are forgotten', () => {
   expect(items.see('forgotten', { isWaiting: true }, 60_000)).toBe(false);
 });
 
-test('the first notice of a failure is left out where a bounce explains it, and only there', () => {
+test('the first notice of a failure is left out only if a bounce follows it', () => {
   const bounced = { fullMessageId: 'm#a', outcome: 'bounced' };
   const alone = { fullMessageId: 'm#b', outcome: 'failed' };
   expect(withoutFirstNotices([bounced, { fullMessageId: 'm#a', outcome: 'failed' }, alone])).toEqual([bounced, alone]);
 });
 
-describe('the list', () => {
+describe('the list of rows', () => {
   const kind = { key: (row: { id: string; at: string }) => row.id, time: (row: { id: string; at: string }) => row.at };
   const row = (n: number) => ({ id: `${n}`, at: String(10_000 - n).padStart(5, '0') });
   const old = add(
@@ -101,14 +101,14 @@ describe('the list', () => {
     kind,
   );
 
-  test('what is new goes to its place, and touches no other page', () => {
+  test('a new row goes to its place, and changes no other page', () => {
     const next = add(old, [{ id: 'new', at: row(130).at }, row(5)], kind);
     expect(next.count).toBe(301);
     expect(next.pages.flat().map(kind.time)).toEqual(next.pages.flat().map(kind.time).toSorted().toReversed());
     expect(next.pages.filter((page, at) => page !== old.pages[at])).toHaveLength(1);
   });
 
-  test('what is the same changes nothing, and what is older goes to the end', () => {
+  test('a known row changes nothing, and an older row goes to the end', () => {
     expect(add(old, [row(7)], kind)).toBe(old);
     expect(
       add(old, [row(400)], kind)
@@ -117,7 +117,7 @@ describe('the list', () => {
     ).toEqual(row(400));
   });
 
-  test('what is loaded again takes the place of the rows of its time, and of no others', () => {
+  test('reloaded rows replace the rows of their period, and no others', () => {
     const times = { after: row(160).at, until: row(150).at };
     const next = replace(old, [row(150), { id: 'late', at: row(153).at }, row(159)], kind, times);
     const ids = next.pages.flat().map(({ id }) => id);
@@ -128,7 +128,7 @@ describe('the list', () => {
   });
 });
 
-test('a cell that a spreadsheet would run is text', () => {
+test('a cell that a spreadsheet would run as a formula becomes text', () => {
   const rows = ['=1+1', '+1', '-1', '@a', '\t=1', '\r=1', ' =1', '=1', '|cmd'].map((reason, n) =>
     bounce.parse({ fullMessageId: `${n}`, eventId: 'e', reason }),
   );
@@ -140,7 +140,7 @@ test('a cell that a spreadsheet would run is text', () => {
   expect(line.split(',')[head.split(',').indexOf('"cause"')]).toBe('"spam"');
 });
 
-test('a failure that is reported twice counts once, a recipient once, and nothing unmatched in a rate', () => {
+test('a failure that is reported twice counts once, a recipient counts once, and unmatched failures are not in a rate', () => {
   const edges = ['2026-01-01', '2026-01-02', '2026-01-03'].map((day) => `${day}T00:00:00.000Z`);
   const sentAt = '2026-01-01T10:00:00.000Z';
   const failure = { provider: 'sendgrid', matched: true, messageId: 'm', occurredAt: '2026-01-02T10:00:00.000Z' };
@@ -148,7 +148,7 @@ test('a failure that is reported twice counts once, a recipient once, and nothin
     [
       {
         messageId: 'm',
-        // As the application logged it, whoever reports of it.
+        // The provider that the application logged, whichever provider reports the event.
         provider: 'customers-mail-cloud',
         sentAt,
         to: '[{"email":"a@x.jp"},{"email":"b@x.jp"},{"email":"c@y.jp"},{"email":"d@y.jp"}]',
@@ -157,7 +157,7 @@ test('a failure that is reported twice counts once, a recipient once, and nothin
     [
       { ...failure, outcome: 'bounced', toEmail: 'a@x.jp' },
       { ...failure, outcome: 'bounced', toEmail: 'a@x.jp' },
-      // Reported twice, once, and refused at the handover.
+      // A failure that is reported twice, one that is reported once, and one that was refused at the handover.
       { ...failure, outcome: 'failed', type: '', toEmail: 'b@x.jp', fullMessageId: 'm#b@x.jp' },
       { ...failure, outcome: 'bounced', type: '2', toEmail: 'b@x.jp', fullMessageId: 'm#b@x.jp' },
       { ...failure, outcome: 'failed', type: '', toEmail: 'd@y.jp', fullMessageId: 'm#d@y.jp' },
@@ -165,7 +165,7 @@ test('a failure that is reported twice counts once, a recipient once, and nothin
       { ...failure, outcome: 'bounced', toEmail: 'z@x.jp', matched: false },
       { ...failure, outcome: 'bounced', toEmail: 'in-cc@x.jp' },
       { ...failure, outcome: 'bounced', toEmail: 'a@x.jp', messageId: 'of-an-earlier-time' },
-      // A change to a block list is about no mail.
+      // A block list change concerns no mail.
       { outcome: 'blocklisted', provider: 'customers-mail-cloud', toEmail: 'a@x.jp', occurredAt: failure.occurredAt },
     ],
     edges,

@@ -26,8 +26,8 @@ import { readPage } from './pages.ts';
 
 const MARK = /(<!-- made: (?<name>[a-z-]+) -->\n).*?(<!-- end -->)/gs;
 
-/** What is between the marks is made here, from the code: `npx vitest run test/docs --update` writes it anew. */
-test('docs/classification.md says what the code does', async () => {
+/** The parts between the marks are generated from the code: `npx vitest run test/docs --update` writes them again. */
+test('docs/classification.md agrees with the code', async () => {
   const page = await readPage('docs/classification.md');
   const names = [...page.matchAll(MARK)].map(({ groups }) => groups?.['name']);
   expect(names).toEqual(Object.keys(MADE));
@@ -37,7 +37,7 @@ test('docs/classification.md says what the code does', async () => {
   await expect(made).toMatchFileSnapshot('../../docs/classification.md');
 });
 
-/** Every part of the page that is made, in the order in which the parts stand there. */
+/** The generated parts, in the order of the page. */
 const MADE: Readonly<Record<string, () => string>> = {
   causes: () => CAUSES.map((cause) => `\`${cause}\``).join(', '),
   'specific-codes': () =>
@@ -138,7 +138,7 @@ function row(word: string, { bounceClass, cause }: Verdict, before = ''): string
   return [`${before}${word === '' ? '' : `\`${word}\``}`, bounceClass, `\`${cause}\``];
 }
 
-/** In the order in which they are looked for. */
+/** In the order in which the code searches for them. */
 function texts(known: readonly KnownText[]): string {
   return table(
     ['bounceClass', 'cause', 'phrases', 'who writes them'],

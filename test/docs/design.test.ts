@@ -18,7 +18,7 @@ const design = await readPage('docs/design.md');
 const address = { email: 'a@example.com', name: 'A' };
 const time = { receivedAtMs: Date.parse('2026-11-24T15:29:54Z'), retentionDays: 180 };
 
-/** A failure of which everything is known, and of which something had to be cut. */
+/** A failure with every field, some of which had to be shortened. */
 const failure: FailureEvent = {
   kind: 'failure',
   state: 'bounced',
@@ -46,8 +46,8 @@ const attributesOf = (row: object) =>
   Object.entries(row).flatMap(([name, value]) => (value === undefined ? [] : [name]));
 const set = (names: readonly string[]) => [...new Set(names)].toSorted();
 
-describe('the reference of the tables in docs/design.md has the attributes of the code, and no other', () => {
-  test('Mail: what the sender reads of an item, and what is written into it', async () => {
+describe('the reference of the tables in docs/design.md has exactly the attributes of the code', () => {
+  test('Mail: the attributes that the sender reads and writes', async () => {
     const rows = firstTable(section(design, '### Mail: what to send'));
     const by = (who: string) => set(rows.filter((row) => row[1] === who).flatMap(([attribute]) => codes(attribute)));
     expect(by('you')).toEqual(set(attributesRead()));
@@ -71,7 +71,7 @@ describe('the reference of the tables in docs/design.md has the attributes of th
     expect(inColumn(2)).toEqual(set(attributesOf(storyRow(failure, 'id', time))));
   });
 
-  test('Bounce: failures, and what is not understood', () => {
+  test('Bounce: failures and unrecognized events', () => {
     const rows = firstTable(section(design, '### Bounce: what went wrong'));
     const unrecognized = unrecognizedRow(
       { kind: 'unrecognized', provider: 'sendgrid', fullMessageId: 'id', eventId: 'event', rawEvent: '{}' },
@@ -108,7 +108,7 @@ const tableSchema = z.object({
 });
 const namesOf = (keys: z.infer<typeof keysSchema>) => keys.map(({ AttributeName }) => AttributeName);
 
-/** The attributes that the sender asks an item for. */
+/** The attributes that the sender reads from an item. */
 function attributesRead(): string[] {
   const item = { id: 'mail', from: address, to: address, subject: 'Subject', content: 'Content' };
   const asked: string[] = [];
@@ -125,7 +125,7 @@ function attributesRead(): string[] {
 type DocumentClient = ReturnType<typeof documentClient>;
 type MailTable = ReturnType<typeof mailTable>;
 
-/** The attributes that updates set in Mail; the answer to each is an item that may be sent. */
+/** The attributes that updates of Mail set. Each update is answered with an item that may be sent. */
 async function attributesWritten(
   work: (table: MailTable, client: DocumentClient) => Promise<unknown>,
 ): Promise<string[]> {
@@ -153,7 +153,7 @@ async function writeEverything(table: MailTable): Promise<void> {
   await table.finish(result.claim, { status: 'sent', messageId: 'id', sentAt: 'now' }, 1);
 }
 
-test('docs/design.md says what each dependency is for, and names no other', async () => {
+test('docs/design.md gives the purpose of each dependency, and names no other', async () => {
   const dependencies = z.record(z.string(), z.string()).default({});
   const manifest = z
     .object({ dependencies, devDependencies: dependencies, optionalDependencies: dependencies })

@@ -27,7 +27,7 @@ async function leadsSomewhere(page: string, target: string): Promise<boolean> {
   return anchor === undefined || anchorsOf(await readPage(file)).has(decodeURIComponent(anchor));
 }
 
-/** As GitHub makes them: letters, digits, hyphens and underscores stay; a heading that comes again is numbered. */
+/** GitHub's anchors: letters, digits, hyphens and underscores stay, and a repeated heading gets a number. */
 function anchorsOf(page: string): Set<string> {
   const anchors = new Set<string>();
   for (const [, heading = ''] of prose(page).matchAll(/^#+ (.+)$/gm)) {
@@ -42,10 +42,10 @@ function anchorsOf(page: string): Set<string> {
   return anchors;
 }
 
-test('every file that a page names is there', async () => {
+test('every file that a page names exists', async () => {
   const missing = await Promise.all(
     pages.map(async (page) => {
-      // Not of a provider that is to be added: its files are the advice.
+      // Except the files of a new provider in the instructions for adding one.
       const names = codes(prose(await readPage(page))).filter((name) => !/[<*…\s]|\bses\b/.test(name));
       const paths = names.filter((name) => /^(bench|bin|console|docs|examples|lambda|lib|local|test)\//.test(name));
       return paths.flatMap((path) => (existsSync(join(root, path)) ? [] : [`${page}: ${path}`]));

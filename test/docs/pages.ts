@@ -1,4 +1,4 @@
-/** The pages' text. */
+/** Reads the pages and their parts. */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,17 +18,17 @@ export async function pagePaths(): Promise<string[]> {
 
 const FENCED = /^```(\w*)\n(.*?)^```$/gms;
 
-/** The fenced blocks of a page that are of one of the languages. */
+/** The fenced blocks of a page in one of the languages. */
 export function blocks(page: string, ...languages: string[]): string[] {
   return [...page.matchAll(FENCED)].flatMap(([, language = '', text = '']) =>
     languages.includes(language) ? [text] : [],
   );
 }
 
-/** A page without its fenced blocks: what is in them is no heading, link or table. */
+/** A page without its fenced blocks, whose contents are not headings, links or tables. */
 export const prose = (page: string) => page.replaceAll(FENCED, '');
 
-/** What stands between a heading and the next one of its level or above. */
+/** The text between a heading and the next one of its level or above. */
 export function section(page: string, heading: string): string {
   const lines = page.split('\n');
   const start = lines.indexOf(heading);
@@ -38,7 +38,7 @@ export function section(page: string, heading: string): string {
   return lines.slice(start + 1, length === -1 ? undefined : start + 1 + length).join('\n');
 }
 
-/** The rows of the first table of a section, without its head: a list of cells each. */
+/** The rows of the first table of a section, without its header. Each is a list of cells. */
 export function firstTable(text: string): string[][] {
   const lines = text.split('\n');
   const start = lines.findIndex((line) => line.startsWith('|'));
@@ -51,6 +51,6 @@ export function firstTable(text: string): string[][] {
   );
 }
 
-/** What is written as code. */
+/** The texts in code format. */
 export const codes = (text: string | undefined) =>
   [...(text ?? '').matchAll(/`([^`]+)`/g)].map(([, code = '']) => code);

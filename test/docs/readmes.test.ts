@@ -17,7 +17,7 @@ import { blocks, readPage, root, section } from './pages.ts';
 const english = await readPage('README.md');
 const design = await readPage('docs/design.md');
 
-/** The pages that are there in both languages. */
+/** The pages with full versions in both languages. */
 const PAIRS = [
   ['README.md', 'README.ja.md'],
   ['docs/deploy.md', 'docs/ja/deploy.md'],
@@ -25,7 +25,7 @@ const PAIRS = [
   ['docs/console.md', 'docs/ja/console.md'],
 ] as const;
 
-/** Pages whose Japanese version links to the English one for references and long code. */
+/** Pages whose Japanese version links to the English one for references and long code blocks. */
 const SHORTER = [
   ['docs/operations.md', 'docs/ja/operations.md'],
   ['docs/applications.md', 'docs/ja/applications.md'],
@@ -36,7 +36,7 @@ test.each(SHORTER)('each command of %s is in %s, too', async (first, second) => 
   expect(await commands(second)).toEqual(await commands(first));
 });
 
-test('the Japanese page on operating has a section for each alarm', async () => {
+test('the Japanese page on operations has a section for each alarm', async () => {
   const alarms = (page: string, heading: string) =>
     [...section(page, heading).matchAll(/^`([A-Z]\w+)`(?:[,、] ?`([A-Z]\w+)`)?: /gm)].flatMap((found) =>
       found.slice(1),
@@ -55,7 +55,7 @@ test.each(PAIRS)('%s and %s link to the same pages', async (first, second) => {
   expect(await linkedPages(second)).toEqual(await linkedPages(first));
 });
 
-/** What a page links to, from the root: a page is named without its language and its headings. */
+/** The targets of a page's links, from the root. A page is named without its language and its headings. */
 async function linkedPages(path: string): Promise<string[]> {
   return [...(await readPage(path)).matchAll(/\]\(([^#)][^)]*)\)/g)]
     .map(([, target = '']) => (/^[a-z]+:/.test(target) ? target : join(dirname(path), target.replace(/#.*/, ''))))
@@ -72,19 +72,19 @@ beforeAll(async () => {
   for (const file of files.split('\0').filter((name) => name !== '' && existsSync(join(root, name)))) {
     await cp(join(root, file), join(copy, file));
   }
-  // Made of the same files, so that it is not made again.
+  // It was made from the same files, so it is not made again.
   await cp(await assemblyDir(), join(copy, '.local/assembly'), { recursive: true });
-  // In place of `npm ci`: tests reach no registry.
+  // Replaces `npm ci`, because tests use no registry.
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
 });
 
-test('the first commands run in a clean copy and show what the READMEs show; the design page has the rows of its mail', async () => {
+test('the first commands work in a clean copy and print what the READMEs show, and the design page shows the same rows', async () => {
   const [start, suite, tryIt = ''] = blocks(section(english, '## See it work'), 'sh');
   expect(start).toBe('npm ci && npm start\n');
   expect(suite).toBe('npm ci && npm test\n');
   expect(tryIt).toBe('npm run try\n');
 
-  // The port is another than the README's: that one may be taken.
+  // Not the README's ports, because they may be taken.
   const stack = npm('start', '--', '--port', '0', '--delay-ms', '50');
   await stack.printed(/Ctrl-C stops/);
   const outputs = await readOutputs(join(copy, '.local/outputs.json'));
@@ -94,7 +94,7 @@ test('the first commands run in a clean copy and show what the READMEs show; the
   const [shown = ''] = blocks(section(english, '## See it work'), '');
   expect(shown).toContain('→ Bounce');
   for (const line of shown.trimEnd().split('\n')) {
-    // Up to where it is cut, and without the time in the item's id and in the address.
+    // Compares each line up to where it is cut, and without the time in the item's id and in the address.
     expect(played.output()).toContain(
       line
         .replace(/ …$/, '')
@@ -126,12 +126,12 @@ function withoutIdsAndTimes(row: Record<string, unknown>) {
   return JSON.parse(JSON.stringify(row, (name, value) => (IDS_AND_TIMES.test(name) ? typeof value : value)));
 }
 
-/** A command of npm's in the copy, with no more of this environment than a person has. */
+/** Runs an npm command in the copy, with only the environment variables that a person has. */
 function npm(...args: string[]) {
   const child = spawn('npm', args, {
     cwd: copy,
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A group of its own, which gets a signal whole, as from a terminal: npm passes none on.
+    // Its own process group, which gets a signal as a whole, as from a terminal: npm passes no signal on.
     detached: true,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], npm_config_update_notifier: 'false' },
   });

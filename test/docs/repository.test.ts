@@ -6,7 +6,7 @@ import { root } from './pages.ts';
 
 const read = (file: string) => readFile(join(root, file), 'utf8');
 
-test('every action is pinned by its whole commit, with its version beside it', async () => {
+test('every action is pinned by its full commit hash, with its version in a comment', async () => {
   const workflows = await readdir(join(root, '.github/workflows'));
   const texts = await Promise.all(workflows.map((name) => read(join('.github/workflows', name))));
   const used = texts.flatMap((text) => [...text.matchAll(/^\s*(?:- )?uses: *(.*)$/gm)].map(([, action]) => action));
@@ -14,7 +14,7 @@ test('every action is pinned by its whole commit, with its version beside it', a
   for (const action of used) expect(action).toMatch(/^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
 });
 
-test('the gate runs on the oldest Node that is supported, and on the one of the deployed functions', async () => {
+test('the checks run on the oldest supported Node, and on the one of the deployed functions', async () => {
   const versions = /node: \[(.*)\]/.exec(await read('.github/workflows/ci.yml'))?.[1]?.split(', ');
   const { engines } = z
     .object({ engines: z.object({ node: z.string() }) })

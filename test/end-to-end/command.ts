@@ -17,8 +17,8 @@ export interface Ran {
 }
 
 /**
- * Runs a command of `npm run` on a running stack. Not synchronously: this process has the proxy in front of the stack's
- * tables. Only what is given is in its environment, so that it finds no credentials of the machine's.
+ * Runs a command of `npm run` on a running stack. Asynchronously, because this process runs the proxy of the stack's
+ * tables. Only the given environment is passed, so that the command finds no credentials of the machine.
  */
 export async function ran(
   outputsFile: string,
@@ -42,8 +42,8 @@ export async function ran(
 let runs = 0;
 
 /**
- * The same command in this process, one at a time: a process of its own takes a third of a second of CPU time. What only a
- * process has, such as stdin and signals, takes `ran`.
+ * Runs the same command in this process, one at a time. A separate process takes a third of a second of CPU time. Use
+ * `ran` for what needs a process, such as stdin and signals.
  */
 export async function ranHere(
   outputsFile: string,
@@ -62,7 +62,7 @@ export async function ranHere(
   const listeners = [stdout, stderr].map((stream) => ({ stream, before: stream.listeners('error') }));
   process.argv = [process.execPath, file, '--outputs', outputsFile, ...args];
   try {
-    // With another query it is another module, which runs again.
+    // A different query makes a different module, which runs again.
     await import(`${ROOT}/${folder}/${file}.ts?run=${++runs}`);
     return { stdout: printed.log, stderr: printed.error, status: Number(process.exitCode ?? 0) };
   } finally {
@@ -78,7 +78,7 @@ export async function ranHere(
   }
 }
 
-/** Runs a command, expects it to succeed in silence, and gives what it printed. */
+/** Runs a command, expects success and no error output, and returns what it printed. */
 export async function runOn(outputsFile: string, file: string, ...args: string[]): Promise<string> {
   const { stdout, stderr, status } = await ranHere(outputsFile, file, args);
   expect({ stderr, status }).toEqual({ stderr: '', status: 0 });

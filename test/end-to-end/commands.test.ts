@@ -26,7 +26,7 @@ beforeEach(async () => {
 const outputsFile = () => join(dir, 'outputs.json');
 
 describe('npm start', () => {
-  test('shows how far it is, prints what it started and what to try; both walk-throughs can be played; the next start goes on from there', async () => {
+  test('shows progress, addresses and next steps; both walk-throughs work; the next start continues with the same data', async () => {
     await synthesizedBefore();
     const start = await startCommand('--port', '0', '--dir', dir, '--delay-ms', '50');
     const outputs = await readOutputs(outputsFile());
@@ -78,7 +78,7 @@ describe('npm start', () => {
     expect(await second.interrupt()).toBe(0);
   });
 
-  test('interrupted while it starts, it leaves nothing', async () => {
+  test('leaves nothing behind if it is interrupted while it starts', async () => {
     const start = await spawnCommand('--port', '0', '--dir', dir);
     await start.printed(/Synthesizing/);
     await start.interrupt();
@@ -87,7 +87,7 @@ describe('npm start', () => {
     await (await openDataFolder(dir)).release();
   });
 
-  test('killed between a mail and its events, it goes on where it was: none is missing', async () => {
+  test('posts all events after a restart, if it was killed between a mail and its events', async () => {
     await synthesizedBefore();
     const port = await freePorts();
     const killed = await startCommand('--port', String(port), '--dir', dir, '--delay-ms', '2000');
@@ -118,7 +118,7 @@ describe('npm start', () => {
     expect(await again.interrupt()).toBe(0);
   }, 120_000);
 
-  test('ended by way of npm, which passes no signal on, it stops', async () => {
+  test('stops if npm ends without passing the signal on', async () => {
     await synthesizedBefore();
     const npm = spawn('npm', ['start', '--', '--port', '0', '--dir', dir], {
       cwd: root,
@@ -130,7 +130,7 @@ describe('npm start', () => {
       try {
         if (npm.pid !== undefined) process.kill(-npm.pid, 'SIGKILL');
       } catch {
-        // Nothing of the group is left.
+        // The whole process group has ended.
       }
     });
     const outputs = await until('the outputs', async () =>
@@ -141,7 +141,7 @@ describe('npm start', () => {
     expect(existsSync(outputsFile())).toBe(false);
   });
 
-  test('a port that is taken is named', async () => {
+  test('names a port that is taken', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void taken.close());
     await new Promise((resolve) => taken.once('listening', resolve));
@@ -164,14 +164,14 @@ describe('npm start', () => {
 });
 
 describe('npm run try', () => {
-  test('without a running stack it says what to do', async () => {
+  test('says what to do if no stack is running', async () => {
     expect(await ranHere(outputsFile(), 'try')).toMatchObject({
       status: 1,
       stderr: expect.stringContaining(`Run \`npm start -- --dir ${dir}\` in another terminal`),
     });
   });
 
-  test('an option that npm kept for itself is refused: it would be taken for not given', async () => {
+  test('refuses an option that npm took for itself, because the command would not see it', async () => {
     const refused = await ran(outputsFile(), 'replay', [], { environment: { npm_config_dry_run: 'true' } });
     expect(refused).toMatchObject({
       status: 1,
@@ -180,15 +180,15 @@ describe('npm run try', () => {
   });
 
   test.each([
-    ['that is given after -- as well', 'replay', ['--dry-run'], 'npm_config_dry_run'],
-    ['without which nothing is changed', 'forget', ['taro@example.jp', '--yes'], 'npm_config_yes'],
-    ['without which nothing is changed, and which is not given', 'forget', ['taro@example.jp'], 'npm_config_yes'],
+    ['that is also given after --', 'replay', ['--dry-run'], 'npm_config_dry_run'],
+    ['that allows changes and is given', 'forget', ['taro@example.jp', '--yes'], 'npm_config_yes'],
+    ['that allows changes and is not given', 'forget', ['taro@example.jp'], 'npm_config_yes'],
   ])('an .npmrc may set an option %s', async (_, command, args, variable) => {
     const { stderr } = await ran(outputsFile(), command, args, { environment: { [variable]: 'true' } });
     expect(stderr).toContain(`Cannot read ${outputsFile()}: it does not exist`);
   });
 
-  test('beside a stack that is gone without a stop it says so', async () => {
+  test('says so if the stack ended without a regular stop', async () => {
     const gone = { Todoke: await outputsOfNobody() };
     await writeFile(outputsFile(), JSON.stringify(gone));
     expect(await ranHere(outputsFile(), 'try')).toMatchObject({
@@ -199,14 +199,14 @@ describe('npm run try', () => {
     });
   });
 
-  test('a provider that does not exist is refused', async () => {
+  test('refuses an unknown provider', async () => {
     expect(await ranHere(outputsFile(), 'try', ['--provider', 'post'])).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(/must be sendgrid or customers-mail-cloud/),
     });
   });
 
-  test('--help lists its options', async () => {
+  test('lists its options with --help', async () => {
     expect(await ranHere(outputsFile(), 'try', ['--help'])).toMatchObject({
       status: 0,
       stdout: expect.stringMatching(/--outputs[\s\S]*--provider/),
@@ -214,7 +214,7 @@ describe('npm run try', () => {
   });
 });
 
-/** How many rows each table has. */
+/** The number of rows in each table. */
 function counts(outputs: StackOutputs): Promise<number[]> {
   const names = [outputs.MailTableName, outputs.SentLogTableName, outputs.BounceTableName];
   return Promise.all(
@@ -231,7 +231,7 @@ function tables(outputs: StackOutputs): DynamoDBDocumentClient {
   return client;
 }
 
-/** The first of four ports in a row that nobody has. They are below those that Linux gives for port 0. */
+/** The first of four consecutive free ports. They are below the ports that Linux assigns for port 0. */
 async function freePorts(): Promise<number> {
   for (let first = 10_000 + ((process.pid * 4) % 20_000); ; first += 4) {
     const ports = await choosePorts(first, true).catch(() => undefined);
@@ -246,13 +246,13 @@ async function expectNothingLeft(outputs: StackOutputs): Promise<void> {
   expect(await processesIn(dir)).toEqual([]);
 }
 
-/** What is killed together with its parent is gone a moment later. */
+/** Waits until the child processes of a killed process have ended, too. */
 async function untilNothingIsLeft(outputs: StackOutputs): Promise<void> {
   await until('its processes to be gone', async () => (await processesIn(dir)).length === 0 || undefined);
   await expectNothingLeft(outputs);
 }
 
-/** The command lines that name the folder. */
+/** The command lines of the processes that name the folder. */
 async function processesIn(folder: string): Promise<string[]> {
   const { stdout } = await promisify(execFile)('ps', ['-eo', 'args']);
   return stdout.split('\n').filter((line) => line.includes(folder));
@@ -308,7 +308,7 @@ async function spawnCommand(...args: string[]) {
       child.kill('SIGINT');
       return exited;
     },
-    /** What it started holds its output open a little longer. */
+    /** Processes that it started keep its output open a little longer. */
     kill: () => {
       child.kill('SIGKILL');
       return new Promise((resolve) => child.once('exit', resolve));
@@ -326,12 +326,12 @@ async function text(stream: Readable): Promise<string> {
   return all;
 }
 
-/** As after an earlier start: bundling is what takes longest. */
+/** Synthesizes the stack first, as an earlier start would have done: bundling takes the longest. */
 async function synthesizedBefore(): Promise<void> {
   await cp(await assemblyDir(), join(dir, 'assembly'), { recursive: true });
 }
 
-/** The outputs of a local mode that ended without a stop: nobody listens at its addresses. */
+/** The outputs of a local mode that ended without a regular stop. No server listens at its addresses. */
 async function outputsOfNobody(): Promise<StackOutputs> {
   const url = originOf(await freePort('nobody'));
   return {

@@ -39,7 +39,7 @@ const dynamo = () => {
   return client;
 };
 
-/** So that every test finds a stack that is well. */
+/** Removes a row, so that every test starts with a healthy stack. */
 async function remove(table: 'MailTableName' | 'BounceTableName', Key: Record<string, unknown>): Promise<void> {
   await DynamoDBDocumentClient.from(dynamo()).send(new DeleteCommand({ TableName: outputs()[table], Key }));
 }
@@ -51,7 +51,7 @@ interface Said {
 
 const optionsOf = ({ webhookKey = '', days = 3 } = {}) => ({ webhookKey, days });
 
-/** What the doctor prints in this process: `npm run doctor` adds the options and the exit code. */
+/** Runs the doctor in this process. `npm run doctor` also parses options and sets the exit code. */
 async function doctor(file = stack().local.outputsFile, options = {}): Promise<Said> {
   let stdout = '';
   const print = vi.spyOn(console, 'log').mockImplementation((line) => {
@@ -61,7 +61,7 @@ async function doctor(file = stack().local.outputsFile, options = {}): Promise<S
   return { stdout: withoutSecrets(stdout), well };
 }
 
-/** `npm run doctor`, in a process of its own. */
+/** `npm run doctor`, in its own process. */
 async function doctorCommand(args: readonly string[] = [], environment = {}): Promise<Ran> {
   const said = await ran(stack().local.outputsFile, 'doctor', args, { environment });
   withoutSecrets(said.stdout + said.stderr);
@@ -73,7 +73,7 @@ function withoutSecrets(said: string): string {
   return said;
 }
 
-/** Expects one line to be something to fix, and gives what it says. */
+/** Expects exactly one line with something to fix, and returns its text. */
 async function fixLine(said: Promise<Said>): Promise<string> {
   const { stdout, well } = await said;
   expect(well, stdout).toBe(false);
@@ -82,14 +82,14 @@ async function fixLine(said: Promise<Said>): Promise<string> {
   return lines[0] ?? '';
 }
 
-/** The outputs of the stack, but for some. */
+/** The outputs of the stack with some changes. */
 async function outputsWith(changes: Record<string, string | undefined>): Promise<string> {
   const file = join(stack().dir, 'changed-outputs.json');
   await writeFile(file, JSON.stringify({ Todoke: { ...outputs(), ...changes } }));
   return file;
 }
 
-/** A secret with another value until the test ends, as if it had been there long: functions need no time to take it. */
+/** Changes a secret until the test ends. It looks old, so that functions are expected to have read it already. */
 async function secretWith(name: 'webhook-secret' | 'sender-secret', change: (secret: string) => string): Promise<void> {
   const file = join(stack().dir, `${name}.json`);
   const before = await readFile(file, 'utf8');
@@ -105,7 +105,7 @@ const edited = (name: 'webhook-secret' | 'sender-secret', changes: object) =>
   secretWith(name, (secret) => JSON.stringify({ ...JSON.parse(secret), ...changes }));
 
 describe('npm run doctor', () => {
-  test('of a stack that is well it says so, a line each, and leaves nothing', async () => {
+  test('reports a healthy stack with one line per check, and leaves nothing behind', async () => {
     const said = await doctorCommand([], WITH_WEBHOOK_KEY);
     expect(said).toMatchObject({ stderr: '', status: 0 });
     for (const line of [
@@ -136,13 +136,13 @@ describe('npm run doctor', () => {
     expect(await stack().story('14c5d75ce93.dfd.64b469')).toEqual([]);
   });
 
-  test('without a webhook key it does not ask SendGrid about webhooks', async () => {
+  test('does not ask SendGrid about webhooks without a webhook key', async () => {
     const { stdout, well } = await doctor();
     expect(well).toBe(true);
     expect(stdout.match(/skip .*needs TODOKE_SENDGRID_WEBHOOK_KEY/g)).toHaveLength(2);
   });
 
-  test('the webhook key may come by stdin', async () => {
+  test('reads the webhook key from stdin', async () => {
     const input = `TODOKE_SENDGRID_WEBHOOK_KEY=${WEBHOOK_KEY}\n`;
     const { stdout, status } = await ran(stack().local.outputsFile, 'doctor', ['--stdin'], { input });
     expect({ status, stdout }).toMatchObject({ status: 0, stdout: expect.stringMatching(/was accepted; 9 rows/) });
@@ -158,15 +158,15 @@ describe('npm run doctor', () => {
   });
 });
 
-describe('it finds', () => {
-  test('a table that is not there', async () => {
+describe('the doctor finds', () => {
+  test('a missing table', async () => {
     const said = await ranHere(await outputsWith({ MailTableName: 'Gone' }), 'doctor');
     expect(said.status).toBe(1);
     expect(said.stdout).toMatch(/FIX {3}table Mail: cannot check this: ResourceNotFoundException/);
     expect(said.stdout).toMatch(/FIX {3}mails: cannot check this/);
   });
 
-  test('a table with another key, without its index and stream', async () => {
+  test('a table with a different key and without its index and stream', async () => {
     const said = await doctor(await outputsWith({ SentLogTableName: outputs()['BounceTableName'] }));
     expect(said.stdout).toMatch(/FIX {3}table SentLog: .*its key is fullMessageId\+eventId, not messageId\+entry/);
     expect(said.stdout).toMatch(
@@ -192,7 +192,7 @@ describe('it finds', () => {
     expect(await fixLine(doctor())).toMatch(words);
   });
 
-  test('a public key that is none, and a short credential; and says nothing of either', async () => {
+  test('an invalid public key and a short credential, and prints neither', async () => {
     const { sendgridPublicKeys } = JSON.parse(await readFile(join(stack().dir, 'webhook-secret.json'), 'utf8'));
     await edited('webhook-secret', { sendgridPublicKeys: [...sendgridPublicKeys, 'no-key'] });
     const said = await fixLine(doctor());
@@ -207,7 +207,7 @@ describe('it finds', () => {
     expect(said).not.toContain('hunter2');
   });
 
-  test('mail that is sent by a provider whose events are not accepted', async () => {
+  test('mail that is sent through a provider whose events are not accepted', async () => {
     await secretWith('webhook-secret', () => '{}');
     const { stdout, well } = await doctor();
     expect(well).toBe(false);
@@ -224,7 +224,7 @@ describe('it finds', () => {
     expect(said).not.toContain('"one"');
   });
 
-  test('a webhook that accepts whatever it gets, and one that refuses the right key', async () => {
+  test('a webhook that accepts every post, and one that refuses the right key', async () => {
     const answering = async (status: number) => {
       const server = createServer((request, response) => {
         request.resume().on('end', () => response.writeHead(status).end('said'));
@@ -245,7 +245,7 @@ describe('it finds', () => {
     expect(silent).toMatch(/a forged SendGrid post: cannot check this: .*does not answer/);
   });
 
-  test('an Event Webhook that is missing, or not as it should be, and a test post that does not come', async () => {
+  test('an Event Webhook that is missing or wrong, and a test post that does not arrive', async () => {
     const settings = `${outputs()['SendGridApiUrl']}/v3/user/webhooks/event/settings`;
     const headers = { Authorization: `Bearer ${WEBHOOK_KEY}`, 'Content-Type': 'application/json' };
     const patch = (path: string, body: object) =>
@@ -310,12 +310,12 @@ describe('it finds', () => {
     );
   });
 
-  test('failures that were not understood, or joined no mail', async () => {
+  test('failures that were unrecognized or joined no mail', async () => {
     onTestFinished(() => stack().deleteBounces());
     const timestamp = Math.floor(Date.now() / 1000);
     const lost = { email: 'b@example.jp', event: 'bounce', timestamp, sg_event_id: 'e', sg_message_id: 'lost.recvd-1' };
     const event_type = 'deliveries';
-    // Posted with the api_key of these tests.
+    // Posted with the api_key of the tests.
     const body = new URLSearchParams({ api_key: API_KEY, event_type, event: JSON.stringify({ news: [lost] }) });
     const post = await fetch(outputs()['CustomersMailCloudWebhookUrl'] ?? '', { method: 'POST', body });
     expect(await post.json()).toEqual({ received: 1 });
@@ -326,7 +326,7 @@ describe('it finds', () => {
   });
 });
 
-test('outputs of a local mode that does not answer for a service are never taken to AWS', async () => {
+test("outputs of local mode that lack a service's address are never used with AWS", async () => {
   const { stdout, stderr, status } = await ranHere(await outputsWith({ AwsApiEndpoint: undefined }), 'doctor');
   expect(status).toBe(1);
   expect(stdout + stderr).toMatch(/they have no AwsApiEndpoint/);

@@ -1,5 +1,5 @@
 /**
- * Log lines in the embedded metric format, held to its specification.
+ * Checks log lines in the embedded metric format against the specification.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
@@ -39,9 +39,9 @@ export interface EmittedMetric {
 }
 
 /**
- * The metrics that CloudWatch takes from a line of a log; none where the line is not in the format.
+ * The metrics that CloudWatch extracts from a log line; none if the line is not in the format.
  *
- * @throws ZodError where it is meant to be, and breaks a rule: CloudWatch would pass over it in silence
+ * @throws ZodError if the line is in the format but breaks a rule: CloudWatch would silently ignore it
  */
 export function emittedMetrics(line: string): EmittedMetric[] {
   if (!line.includes('"_aws"')) return [];

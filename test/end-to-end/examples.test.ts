@@ -25,7 +25,7 @@ import { unusedGrants } from '../iam/unused-grants.ts';
 import { ranHere, runOn } from './command.ts';
 import { type PublishedEvent, type Row, runningStack, until } from './running-stack.ts';
 
-/** The access key id with which a client signs is the identity that IAM is asked about. */
+/** A client's access key id is the identity whose permissions are checked. */
 const SEND_MAIL = 'SendMailPolicy';
 const LOG_MAIL = 'LogMailPolicy';
 const READ_BOUNCES = 'ReadBouncesPolicy';
@@ -35,12 +35,12 @@ const hasBoto3 = spawnSync('python3', ['-c', 'import boto3']).status === 0;
 const root = join(import.meta.dirname, '../..');
 const stack = runningStack();
 
-test('with both policies it sends, logs, and finds the bounce', async () => {
+test('with both policies, an application sends, logs and finds the bounce', async () => {
   const { stdout } = await runExample(BOTH, 'send-and-log', 'Bounce@example.jp');
   expect(stdout).toMatch(/"Your order" bounced \(hard\) at .*: 550 5\.1\.1/);
   const messageId = messageIdIn(stdout);
 
-  // The log row may be completed a moment after the bounce was joined with it.
+  // The log row may get its last fields a moment after the bounce was joined with it.
   const logged = await until('the completed log row', async () =>
     (await stack().story(messageId)).find((row) => row['entry'] === 'mail' && row['sentAt'] !== undefined),
   );
@@ -85,7 +85,7 @@ const askers: [language: string, ask: (addresses: string[]) => Promise<{ stdout:
 ];
 
 test.each(askers.filter(([language]) => language !== 'Python' || hasBoto3))(
-  'in %s an application asks whether it may send, and decides as send-mail does',
+  'in %s, an application checks whether it may send, and decides as send-mail does',
   async (language, ask) => {
     const at = (seconds: number) => 1_790_000_000 + seconds;
     const event = (email: string, name: string, seconds: number, change: object = {}) => ({
@@ -148,7 +148,7 @@ test.each(runnable)('in %s a repeated put of one item sends one mail', async (la
   expect(await stack().mail(id)).toEqual(sent);
 });
 
-test('with one policy only it logs and cannot look, or cannot log', async () => {
+test('with only one policy, an application cannot query bounces, or cannot log', async () => {
   await expect(runExample(LOG_MAIL, 'send-and-log', 'ann@example.jp')).rejects.toMatchObject({
     stdout: expect.stringContaining('logged as'),
     stderr: expect.stringMatching(/LogMailPolicy is not authorized to perform: dynamodb:Query .*Bounce.*byRecipient/),
@@ -160,7 +160,7 @@ test('with one policy only it logs and cannot look, or cannot log', async () => 
   expect(stack().access.refusals.splice(0)).toHaveLength(2);
 });
 
-describe('who is told of a failure: the rules of the example,', () => {
+describe("the example's rules for published events:", () => {
   const ruleSchema = z.object({ Properties: z.object({ EventPattern: z.unknown(), Targets: z.array(z.unknown()) }) });
   const app = new App({ builtinCloudFormationValidation: false });
   const template = Template.fromStack(new ToldOfFailures(app, 'ToldOfFailures'));
@@ -169,7 +169,7 @@ describe('who is told of a failure: the rules of the example,', () => {
     ...ruleSchema.parse(rule).Properties,
   }));
 
-  test('which events of those that were published each of them gets', async () => {
+  test('each rule gets the right events', async () => {
     const event = (name: string, change: object = {}) => ({
       email: `${name}@example.jp`,
       timestamp: 1_790_000_000,
@@ -212,7 +212,7 @@ describe('who is told of a failure: the rules of the example,', () => {
     });
   });
 
-  test('each has one target, and keeps what that does not take', () => {
+  test('each rule has one target, and a queue for events that the target does not accept', () => {
     const target = { Arn: expect.anything(), DeadLetterConfig: { Arn: expect.anything() } };
     for (const { Targets } of rules) expect(Targets).toEqual([expect.objectContaining(target)]);
     for (const type of ['AWS::SNS::Subscription', 'AWS::Events::ApiDestination', 'AWS::Events::Connection']) {
@@ -221,7 +221,7 @@ describe('who is told of a failure: the rules of the example,', () => {
     template.resourceCountIs('AWS::SQS::Queue', 2);
   });
 
-  test('the patterns in the documentation are patterns', async () => {
+  test('the patterns in the documentation are valid and match events', async () => {
     const page = await readFile(join(root, 'docs/applications.md'), 'utf8');
     const patterns = Array.from(page.matchAll(/`(\{"source".*?\})` \|/g), ([, pattern = '']) => pattern);
     expect(patterns.length).toBeGreaterThan(3);
@@ -235,7 +235,7 @@ describe('who is told of a failure: the rules of the example,', () => {
   });
 });
 
-test('bounces can be looked up in every way that the tables have', async () => {
+test('bounces can be looked up by every key and index of the tables', async () => {
   const { send, bounce } = clientOf(READ_BOUNCES);
   const event = { email: 'a@example.jp', timestamp: 1_790_000_000, event: 'bounce', sg_event_id: 'looked-up' };
   await stack().postSendGrid([{ ...event, sg_message_id: 'looked-up.recvd-1' }]);
@@ -255,7 +255,7 @@ test('bounces can be looked up in every way that the tables have', async () => {
   }
 });
 
-test('with both policies an application can do nothing else', async () => {
+test('with both policies, an application can do nothing else', async () => {
   const { send, mail, sentLog, bounce } = clientOf(BOTH);
   const logKey = { messageId: 'm', entry: 'mail' };
   const bounceKey = { fullMessageId: 'm', eventId: 'e' };
@@ -277,7 +277,7 @@ test('with both policies an application can do nothing else', async () => {
   ]);
 });
 
-test('with the policy for sending an application can put items into Mail, and do nothing else', async () => {
+test('with the policy for sending, an application can put items into Mail, and do nothing else', async () => {
   const { send, mail, sentLog, bounce } = clientOf(SEND_MAIL);
   const Key = { id: 'order' };
   await expectDenied([
@@ -295,7 +295,7 @@ test('with the policy for sending an application can put items into Mail, and do
   ]);
 });
 
-// When all was done that these tests do, in whichever order: applications need each grant of the policies.
+// After all tests of the file, in any order: applications must have used each grant of the policies.
 afterAll(async () => {
   const { access, policies } = stack();
   const grants = grantsOf(policies).filter(({ holder }) => [SEND_MAIL, LOG_MAIL, READ_BOUNCES].includes(holder));
@@ -315,20 +315,20 @@ async function expectDenied(attempts: readonly [what: string, attempt: () => Pro
   expect(stack().access.refusals.splice(0)).toHaveLength(attempts.length);
 }
 
-/** Runs an example as a developer does, but on the stack of this test, with `caller` for its credentials. */
+/** Runs an example as a developer does, but with this stack and the credentials of `caller`. */
 function runExample(caller: string, name: string, ...positionals: string[]) {
   const args = ['--import', 'tsx', `examples/${name}.ts`, '--outputs', stack().local.outputsFile, ...positionals];
   return run(process.execPath, args, { AWS_ACCESS_KEY_ID: caller });
 }
 
-/** Runs an example in this process: a TypeScript loader of its own takes a second of CPU time. */
+/** Runs an example in this process. A separate TypeScript loader takes a second of CPU time. */
 const runExampleHere = (caller: string, name: string, ...positionals: string[]) =>
   ranHere(stack().local.outputsFile, name, positionals, {
     folder: 'examples',
     environment: { AWS_ACCESS_KEY_ID: caller },
   });
 
-/** Runs the script of the documentation that has the function `name`. */
+/** Runs the script in the documentation that defines the function `name`. */
 async function runPython(caller: string, name: string, args: readonly string[], env: NodeJS.ProcessEnv) {
   const page = await readFile(join(root, 'docs/applications.md'), 'utf8');
   const scripts = Array.from(page.matchAll(/```python\n([\s\S]*?)```/g), ([, script]) => script ?? '');
@@ -343,7 +343,7 @@ async function runPython(caller: string, name: string, args: readonly string[], 
   });
 }
 
-/** Not synchronously: the stack's storage answers from this process. */
+/** Runs asynchronously, because this process serves the stack's storage. */
 function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv) {
   return promisify(execFile)(command, args, { cwd: root, env: { ...process.env, ...env } });
 }

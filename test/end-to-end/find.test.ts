@@ -14,7 +14,7 @@ import { withStorage } from '../faults/with-storage.ts';
 import { temporaryFolder, whenFinished } from '../temporary.ts';
 import { ranHere, runOn } from './command.ts';
 
-/** Rows of other recipients. A million take about an hour: FIND_ROWS=1000000 npx vitest run test/end-to-end/find.test.ts */
+/** Rows of other recipients. A million takes an hour: FIND_ROWS=1000000 npx vitest run test/end-to-end/find.test.ts */
 const OTHER_EVENTS = Number(process.env['FIND_ROWS'] ?? 1_000);
 const MAILS = 30;
 const HOUR_MS = 3_600_000;
@@ -24,7 +24,7 @@ const TARO = 'taro@example.jp';
 const iso = (ms: number) => new Date(ms).toISOString();
 const sentMs = (n: number) => NOW_MS - (n + 5) * HOUR_MS;
 
-/** The log row of a mail to Taro, and to others. */
+/** The log row of a mail to Taro and others. */
 function logRow(n: number, change: object = {}) {
   const messageId = `mail-${n}_of-taro`;
   const sentAt = iso(sentMs(n));
@@ -71,7 +71,7 @@ async function put(table: string, rows: readonly object[]): Promise<void> {
 
 const asked = (text: string, limit = 100) => find(tables, text, { limit, nowMs: NOW_MS });
 
-/** The requests that an answer took, by action. */
+/** The number of requests that an answer needs, by action. */
 async function requestsFor(text: string, limit?: number) {
   rig.proxy.calls.length = 0;
   await asked(text, limit);
@@ -104,7 +104,7 @@ beforeAll(async () => {
   const others = [{ email: 'hanako@example.com' }, { email: 'jiro@example.com' }];
   await put(tables.sentLog, [
     ...Array.from({ length: MAILS - 2 }, (_, n) => logRow(n)),
-    // To three, and one that nothing was reported of.
+    // A mail to three recipients, and one without any event.
     logRow(28, { to: JSON.stringify([{ email: TARO }, ...others]), cc: '["cc@example.com"]' }),
     logRow(29, {
       to: `太郎 <${TARO}>`,
@@ -135,7 +135,7 @@ beforeAll(async () => {
   ]);
 });
 
-describe('each of thirty messages is found', () => {
+describe('find shows each of thirty messages', () => {
   test('by its recipient, newest first, with subject, state and reason', async () => {
     const { recipient, mails } = await asked('TARO@Example.jp');
     expect(recipient).toEqual({
@@ -156,7 +156,7 @@ describe('each of thirty messages is found', () => {
     ]);
   });
 
-  test.each(Array.from({ length: MAILS }, (_, n) => n))('number %i by its message id and its item id', async (n) => {
+  test.each(Array.from({ length: MAILS }, (_, n) => n))('message %i by its message id and its item id', async (n) => {
     const mails = [{ messageId: `mail-${n}_of-taro`, mailId: `order-${n}`, subject: `ご注文 ${n}` }];
     expect(await asked(`mail-${n}_of-taro`)).toMatchObject({ mails });
     expect(await asked(`mail-${n}_of-taro.recvd-5b6594c664-csn64-1-6B05AD70-1.0`)).toMatchObject({ mails });
@@ -182,7 +182,7 @@ describe('each of thirty messages is found', () => {
   });
 });
 
-test('a Message-ID is found with and without its brackets, an internationalized domain in both of its forms', async () => {
+test('find accepts a Message-ID with or without brackets, and an internationalized domain in both forms', async () => {
   for (const text of ['<4f1c@example.com>', '4f1c@example.com', '4F1C@EXAMPLE.COM']) {
     expect(await asked(text)).toMatchObject({ mails: [{ messageId: '<4f1c@example.com>' }] });
   }
@@ -192,7 +192,7 @@ test('a Message-ID is found with and without its brackets, an internationalized 
   }
 });
 
-test('an id shows the whole story: every recipient, every event', async () => {
+test('an id shows the whole story, with every recipient and every event', async () => {
   const { recipient, mails } = await asked('mail-28_of-taro');
   expect(recipient).toBe(undefined);
   expect(mails[0]?.recipients.map(({ email, state }) => [email, state])).toEqual([
@@ -204,7 +204,7 @@ test('an id shows the whole story: every recipient, every event', async () => {
   expect(mails[0]?.events.map(({ state }) => state)).toEqual(['queued', 'delivered', 'delivered']);
 });
 
-test('the command says it in words and in JSON, and what is not known is left out', async () => {
+test('the command prints text and JSON, and omits unknown values', async () => {
   const said = await runOn(outputsFile, 'find', TARO, '--limit', '3');
   expect(said).toContain('taro@example.jp: the newest 3 messages, newest first');
   expect(said).toMatch(/This address has been suppressed since a hard bounce on \d+ \w+ .*: 550 5\.1\.1 User unknown/);
@@ -242,7 +242,7 @@ test('the command says it in words and in JSON, and what is not known is left ou
   });
 });
 
-test('the doctor names a message of the last day without an event, and none that is younger than the set time', async () => {
+test('the doctor names a message of the last day without an event, but none that is younger than noNewsHours', async () => {
   expect(await noNewsCheck({ outputs, client: tables.client }).look()).toMatchObject({
     state: 'fix',
     says: expect.stringMatching(/^1 of \d+ messages of the day that ended 4 hours ago .*such as mail-29_of-taro/),
@@ -251,7 +251,7 @@ test('the doctor names a message of the last day without an event, and none that
   expect(await noNewsCheck({ outputs: later, client: tables.client }).look()).toMatchObject({ state: 'ok' });
 });
 
-test('what is not found says where it looked, what that means, and which address is near', async () => {
+test('if nothing is found, the command says where it looked, what that means, and which address is similar', async () => {
   const said = await runOn(outputsFile, 'find', 'taor@example.jp');
   expect(said).toContain('Nothing was found for taor@example.jp.');
   expect(said).toMatch(/index byRecipient.*index byDay/);
@@ -268,12 +268,12 @@ test(
   'the number of requests does not grow with the tables',
   async () => {
     const before = { taro: await requestsFor(TARO), id: await requestsFor('mail-28_of-taro') };
-    // One page of events and one query of Bounce; the log rows; the one failure.
+    // One page of events and one query of Bounce; the log rows; one failure.
     expect(before.taro).toMatchObject({ byRecipient: 2, batches: 2 });
     expect(before.taro.byDay).toBeLessThanOrEqual(24);
     expect(before.id.all).toBeLessThanOrEqual(6);
 
-    // The engine writes faster without a stream; nothing reads it here.
+    // Without a stream the engine writes faster. Nothing here reads the stream.
     const noStream = { TableName: tables.sentLog, StreamSpecification: { StreamEnabled: false } };
     await storage().store.client.send(new UpdateTableCommand(noStream));
     for (let start = 0; start < OTHER_EVENTS; start += 50_000) {
@@ -287,7 +287,7 @@ test(
     expect(await requestsFor('mail-28_of-taro')).toEqual(before.id);
     if (process.env['FIND_ROWS']) console.log({ events: OTHER_EVENTS, ...before });
 
-    // An address that gets everything: a page for a hundred events, also where there are thousands.
+    // An address that gets a copy of every mail: the limits stay at one page of a hundred events, even among thousands.
     const archive = Array.from({ length: 700 }, (_, n) =>
       eventRow(`other-${n}`, 'archive@example.net', 'delivered', NOW_MS - n * 1_000, {
         entry: `event#${iso(NOW_MS - n * 1_000)}#a${n}`,

@@ -17,7 +17,7 @@ let tables: Tables;
 
 const forget = (...args: string[]) => ranHere(stack().local.outputsFile, 'forget', args);
 
-/** The rows of every table, as text. */
+/** All rows of every table, as text. */
 async function everyRow(): Promise<string[]> {
   const scans = [tables.mail, tables.sentLog, tables.bounce].map((TableName) =>
     tables.client.send(new ScanCommand({ TableName, ConsistentRead: true })),
@@ -34,7 +34,7 @@ beforeAll(async () => {
   const to = ['hanako@example.com', 'Bounce@Example.jp'];
   await stack().insert({ id: 'to-three', ...mail, to, cc: 'Jiro <jiro@example.com>' });
   await stack().insert({ id: 'to-one', ...mail, to: BOUNCE, provider: 'customers-mail-cloud' });
-  // An item that failed has no row that leads to it, and neither has a log row without an event.
+  // No other row leads to a failed item, or to a log row without an event.
   await stack().insert({ id: 'failed', ...mail, to: `${BOUNCE}, nobody` });
   await stack().log({
     messageId: 'silent',
@@ -58,7 +58,7 @@ beforeAll(async () => {
   await stack().recorded();
 });
 
-test('one person is exported and erased, from rows of several only this one, after an interruption as well', async () => {
+test('one person is exported and erased, also after an interruption, and other recipients of shared rows stay', async () => {
   const before = await everyRow();
   const dryRun = await forget(BOUNCE);
   expect(dryRun).toMatchObject({ status: 0, stderr: '' });
@@ -70,7 +70,7 @@ test('one person is exported and erased, from rows of several only this one, aft
   expect(dryRun.stdout).toContain('A later post of a provider can bring a row back.');
   expect(await everyRow()).toEqual(before);
 
-  // Storage is lost after the first rows.
+  // Storage fails after the first rows.
   let deleted = 0;
   stack().storage.plan = ({ action, caller }) =>
     caller === 'local' && action === 'DeleteItem' && ++deleted > 2 ? 'error 500' : undefined;
@@ -86,7 +86,7 @@ test('one person is exported and erased, from rows of several only this one, aft
   expect(again).toMatchObject({ status: 0, stderr: '' });
   expect(again.stdout).toMatch(/Erased: \d+ rows\./);
   expect(await rowsWith(BOUNCE)).toEqual([]);
-  // The others are where they were.
+  // The rows of the other recipients are still there.
   expect((await stack().mail('to-three'))?.['to']).toBe('[{"email":"hanako@example.com"}]');
   expect((await stack().mail('to-three'))?.['cc']).toBe('Jiro <jiro@example.com>');
   expect(await stack().story('silent')).toMatchObject([{ to: ['x@example.com'] }]);
@@ -101,12 +101,12 @@ test('one person is exported and erased, from rows of several only this one, aft
   expect(exported.Mail.map(({ id }: { id: string }) => id).toSorted()).toEqual(['failed', 'to-one', 'to-three']);
   expect(exported.SentLog.length).toBeGreaterThan(5);
   expect(exported.Bounce.length).toBeGreaterThan(2);
-  // Of a mail to several, only this person's part.
+  // For a mail to several recipients, only this person's part.
   expect(JSON.stringify(exported)).not.toMatch(/hanako|jiro/);
   expect((await stat(file)).mode & 0o777).toBe(0o600);
 });
 
-test('an export goes over no other file, and nothing is erased then', async () => {
+test('an export overwrites no existing file, and then nothing is erased', async () => {
   const { outputsFile } = stack().local;
   const before = await everyRow();
   const refused = await forget('hanako@example.com', '--yes', '--export', outputsFile);
@@ -117,7 +117,7 @@ test('an export goes over no other file, and nothing is erased then', async () =
   expect(await everyRow()).toEqual(before);
 });
 
-test('where the address stays in a text, the row is named', async () => {
+test('a row whose text still contains the address is named', async () => {
   await stack().log({
     messageId: 'about-jiro',
     entry: 'mail',

@@ -12,7 +12,7 @@ import { temporaryFolder, whenFinished } from '../temporary.ts';
 import { post, until } from './running-stack.ts';
 
 const SCRIPT = fileURLToPath(new URL('local-mode-process.ts', import.meta.url));
-/** Posts at one time, and how many are acknowledged before the kill. */
+/** The number of concurrent posts, and of posts that are acknowledged before the kill. */
 const CONNECTIONS = 8;
 const ACKNOWLEDGED = 40;
 
@@ -66,7 +66,7 @@ test('kill -9 under load loses no post that was acknowledged', async () => {
   };
   await Promise.all([once(killed, 'exit'), ...Array.from({ length: CONNECTIONS }, connection)]);
 
-  // The dead one has left it behind.
+  // The killed process left the file behind.
   await rm(join(dir, 'outputs.json'));
   await start(dir);
   await until('the queue to be empty', async () =>

@@ -1,4 +1,4 @@
-/** Local mode in a process of its own, for tests that kill it. Arguments: the data folder and the cloud assembly. */
+/** Runs local mode in its own process, for tests that kill it. Arguments: the data folder and the cloud assembly. */
 import { startLocalMode } from '../../local/local-mode.ts';
 
 const [dir = '', assemblyDir = ''] = process.argv.slice(2);

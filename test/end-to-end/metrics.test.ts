@@ -1,4 +1,4 @@
-/** Every metric of the stack's own that an alarm or the dashboard looks at is written by a function that runs. */
+/** A running function must write every metric of the stack that an alarm or the dashboard uses. */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, onTestFinished, test } from 'vitest';
@@ -42,8 +42,8 @@ afterEach(() => {
   stack().storage.plan = () => undefined;
 });
 
-describe('in the lines of the logs', () => {
-  test('events count when they are recorded, by what became of the mail', async () => {
+describe('metrics in the log lines', () => {
+  test('events count when they are recorded, by outcome', async () => {
     const words = ['delivered', 'bounce', 'dropped', 'spamreport', 'word of tomorrow', 'open'];
     await expectRecorded(() => stack().postSendGrid(words.map(sendGridEvent)), {
       posts: 1,
@@ -81,7 +81,7 @@ describe('in the lines of the logs', () => {
     });
   });
 
-  test('a change to a block list is counted as received, and as nothing that became of a mail', async () => {
+  test('a block list change counts as received, but not as an outcome of a mail', async () => {
     const blocks = [{ created: '2026-11-01 10:00:00', email: 'blocked@example.jp', status: '2' }, 'other@example.jp'];
     const line = await expectRecorded(
       () => stack().postCustomersMailCloud({ event_type: 'blocks', event: { blocks } }),
@@ -99,7 +99,7 @@ describe('in the lines of the logs', () => {
     expect(line).not.toHaveProperty('Unmatched');
   });
 
-  test('a post that is accepted counts nothing in its receiver, and an empty one nothing at all', async () => {
+  test('an accepted post counts nothing in its receiver, and an empty post counts nothing at all', async () => {
     const before = { receiver: await countsOf('ReceiveSendGrid'), recorder: await recordedLines() };
     await stack().postSendGrid([]);
     await expectRecorded(() => stack().postSendGrid([sendGridEvent('open')]), { Received: 1 });
@@ -171,7 +171,7 @@ describe('in the lines of the logs', () => {
     }
   });
 
-  test('a message that is no post counts as unrecorded, and does not keep those beside it', async () => {
+  test('a queue message that is not a post counts as unrecorded, and does not stop the others of its batch', async () => {
     const queue = stack().local.queues.get('EventQueue') ?? expect.unreachable();
     const { messageId } = await queue.send('no post');
     onTestFinished(() => queue.delete(messageId));
@@ -180,7 +180,7 @@ describe('in the lines of the logs', () => {
   });
 
   test.each(PROVIDERS)(
-    'mails of %s that are sent, not sent, tried again, and refused for the key',
+    'mails of %s that are sent, not sent, retried, and refused because of the key',
     async (provider) => {
       await stack().insert(mail(`sent by ${provider}`, provider));
       await expect(stack().settled(`sent by ${provider}`)).resolves.toMatchObject({ status: 'sent' });
@@ -207,8 +207,8 @@ describe('in the lines of the logs', () => {
       stack().storage.plan = () => undefined;
       await expect(stack().settled(`again by ${provider}`)).resolves.toMatchObject({ status: 'sent' });
 
-      // The provider takes another key from now on. A process of the function keeps its key for a minute. A process that
-      // starts meanwhile reads the new key, and has an old one in the next round.
+      // From now on the provider accepts another key. A process of the function keeps its key for a minute. A process that
+      // starts meanwhile reads the new key, and then has an old key in the next round.
       const file = join(stack().dir, 'sender-secret.json');
       const before = await readFile(file, 'utf8');
       onTestFinished(async () => {
@@ -232,14 +232,14 @@ describe('in the lines of the logs', () => {
       ]) {
         await soon(ofProvider).toContainEqual(expect.objectContaining(count));
       }
-      // The simulated providers report what became of the mails.
+      // The simulated providers report the events of the mails.
       await Promise.all([stack().local.providers.sendGrid.idle(), stack().local.providers.customersMailCloud.idle()]);
       await soon(async () => stack().local.queues.get('EventQueue')?.messages()).toEqual([]);
     },
   );
 
-  // When all was done that these tests do, in whichever order: all is written that alarms and the dashboard look at, as
-  // they name it, and no line that counts has an address, a subject or a content.
+  // After all tests of the block, in any order: every metric that alarms and the dashboard use was written under the
+  // same name, and no line with metrics contains an address, a subject or a content.
   afterAll(async () => {
     const emitted = new Set(
       (await allEmitted()).map((metric) => metricKey({ ...metric, Dimensions: [...metric.Dimensions] })),
@@ -264,12 +264,12 @@ function waitingForTwoHours(item: { readonly id: string }) {
   return newSending({ eventId: 'event', writtenAtMs: Date.now() - 2 * 3_600_000, row: item });
 }
 
-/** A line is written a little after what it is about. */
+/** A log line is written a little after the event that it reports. */
 function soon<Found>(look: () => Promise<Found>) {
   return expect.poll(look, { timeout: 15_000 });
 }
 
-/** Posts, and expects one line of the recorder that has these fields. */
+/** Sends a post, and expects one log line of the recorder with these fields. */
 async function expectRecorded(send: () => Promise<Answer>, fields: Readonly<Record<string, unknown>>) {
   const { length } = await recordedLines();
   const since = async () => (await recordedLines()).slice(length);
@@ -284,7 +284,7 @@ async function recordedLines() {
 
 const countsSchema = z.looseObject({ message: z.string(), Provider: z.string(), Retried: z.number().optional() });
 
-/** The lines of a function that count, in order. */
+/** The log lines of a function that contain metrics, in order. */
 async function countsOf(functionId: string) {
   return (await linesOf(functionId))
     .filter((line) => emittedMetrics(line).length > 0)

@@ -1,4 +1,4 @@
-/** A stack whose settings leave a provider and the event bus out, in local mode, with the commands beside it. */
+/** A stack whose settings leave out a provider and the event bus, in local mode, with the commands. */
 import { existsSync } from 'node:fs';
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -32,7 +32,7 @@ describe.each([
     whenFinished(local.stop);
   });
 
-  test('the walk-throughs can be played with that provider, and not with the other', async () => {
+  test('the walk-throughs work with that provider, but not with the other', async () => {
     const played = await runOn(local.outputsFile, 'try', '--provider', provider);
     expect(played).toMatch(/joined with the mail that was sent/);
     expect(played).not.toContain(`--provider ${other}`);
@@ -45,7 +45,7 @@ describe.each([
     expect(local.outputs).not.toHaveProperty(outputOfOther);
   });
 
-  test('mail is sent through the other all the same, and nothing of it is reported', async () => {
+  test('mail is still sent through the other, and no events of it are reported', async () => {
     const outputs = await readOutputs(local.outputsFile);
     const client = documentClientOf(outputs);
     onTestFinished(() => client.destroy());
@@ -62,7 +62,7 @@ describe.each([
     expect(reported.filter((line) => /Cannot|failed|refused|answered/.test(line))).toEqual([]);
   });
 
-  test('the doctor skips the checks of the other, and finds all well', async () => {
+  test('the doctor skips the checks of the other, and finds no problem', async () => {
     const said = await runOn(local.outputsFile, 'doctor');
     const lines = said.split('\n').filter((line) => line.includes('the setting `providers` leaves this provider out'));
     expect(lines).toEqual(skipped.map((name) => `  skip  ${name}: the setting \`providers\` leaves this provider out`));

@@ -41,13 +41,13 @@ const mail = (id: string, provider: string) => ({
   content: 'C',
 });
 
-describe('a stack whose every path was walked', () => {
+describe('a stack that runs every code path', () => {
   const stack = runningStack({ timing, streamRetries: 3 });
   afterEach(() => {
     stack().storage.plan = () => undefined;
   });
 
-  test('posts of both webhooks are queued and recorded, together and, where a batch is refused, one by one', async () => {
+  test('posts of both webhooks are queued and recorded, together or, if a batch is refused, one by one', async () => {
     for (const refused of [false, true]) {
       stack().storage.plan = ({ action }) => (refused && action === 'BatchWriteItem' ? 'refused item' : undefined);
       const [one, two] = [`one-${refused}`, `<two-${refused}@example.com>`];
@@ -81,7 +81,7 @@ describe('a stack whose every path was walked', () => {
     await expect(stack().settled('refused')).resolves.toMatchObject({ error: expect.stringMatching(/was refused/) });
   });
 
-  test('a mail that an application logs late is joined', async () => {
+  test('a mail that an application logs late is joined with its failure', async () => {
     await stack().postSendGrid([bounce('late')]);
     await until('the early event', async () => (await stack().bounces('late'))[0]);
     await stack().log({ messageId: 'late', entry: 'mail', from: 'a@example.com', to: 'b@example.jp', subject: 'S' });
@@ -102,7 +102,7 @@ describe('a stack whose every path was walked', () => {
     const before = queueLength(stack(), 'FailureQueue');
     stack().storage.plan = ({ caller, action }) =>
       caller === functionId && ['Query', 'UpdateItem', 'BatchGetItem'].includes(action) ? 'error 500' : undefined;
-    // If RetryQueue takes nothing either, the stream is all that is left.
+    // If RetryQueue accepts nothing either, the record can only stay in the stream.
     const retries = stack().local.queues.get('RetryQueue') ?? expect.unreachable();
     const refusal = vi.spyOn(retries, 'send').mockRejectedValue(new Error('refused by the test'));
     onTestFinished(() => refusal.mockRestore());
@@ -111,11 +111,11 @@ describe('a stack whose every path was walked', () => {
     await until('a report', async () => queueLength(stack(), 'FailureQueue') > before || undefined);
   });
 
-  // When all paths were walked, in whichever order: it needs each of its grants, and has no other.
+  // After all tests of the block, in any order: the stack must have used each of its grants, and has no other.
   afterAll(async () => {
     const { access, policies, template } = stack();
     for (const request of serviceRequests(template, policies, REGION)) await access.ask(request);
-    // What applications may do, examples.test.ts walks.
+    // examples.test.ts covers the policies of applications.
     const applications = ['SendMailPolicy', 'LogMailPolicy', 'ReadBouncesPolicy'];
     const grants = grantsOf(policies).filter(({ holder }) => !applications.includes(holder));
     expect(grants.length).toBeGreaterThan(80);
@@ -123,7 +123,7 @@ describe('a stack whose every path was walked', () => {
   });
 });
 
-describe('a stack that lacks grants fails as AWS would, naming action and resource:', () => {
+describe('without a grant, a stack fails as in AWS, and the error names action and resource:', () => {
   const taken: Readonly<Record<string, string>> = {
     ReceiveSendGrid: 'kms:GenerateDataKey',
     ReceiveCustomersMailCloud: 'sqs:SendMessage',
@@ -147,10 +147,10 @@ describe('a stack that lacks grants fails as AWS would, naming action and resour
     refusals(/ReceiveCustomersMailCloud is not authorized to perform: sqs:SendMessage on resource: .*EventQueue/);
   });
 
-  test('the queue, for what Lambda does in the name of record-events: nothing is delivered', () =>
+  test("the queue, for Lambda's calls on behalf of record-events: nothing is delivered", () =>
     refused(/RecordEvents is not authorized to perform: sqs:ReceiveMessage on resource: .*EventQueue/));
 
-  test('the stream, for what Lambda does in the name of send-mail: nothing is delivered', () =>
+  test("the stream, for Lambda's calls on behalf of send-mail: nothing is delivered", () =>
     refused(/SendMail is not authorized to perform: dynamodb:GetRecords on resource: .*stream/));
 
   test('the event bus, for publish-failures: nothing is published', async () => {
@@ -171,7 +171,7 @@ describe('a recorder that may not write to a table', () => {
   test('records nothing, and the post stays in the queue', async () => {
     const refusal = /RecordEvents is not authorized to perform: dynamodb:BatchWriteItem on resource: .*table\/.*Bounce/;
     await expect(stack().postSendGrid([bounce('no-table')])).resolves.toMatchObject({ status: 200 });
-    // An invocation has two: for all messages together, and for each alone.
+    // An invocation makes two attempts: one for all messages together, and one for each alone.
     await until('a second invocation to be refused', async () => {
       const { length } = stack().access.refusals.filter((line) => refusal.test(line));
       return length > 2 || undefined;

@@ -42,7 +42,7 @@ describe('one bad event among twenty never harms the others', () => {
     ],
     ['a key twice', '{"event":"open","event":"bounce","sg_event_id":"t1","sg_event_id":"t2","sg_message_id":"t"}'],
     [
-      'numbers beyond all measure',
+      'numbers out of range',
       '{"event":"bounce","sg_event_id":"n","sg_message_id":"n","timestamp":1e400,"a":1e308,"b":-1e-320,"c":123456789012345678901234567890}',
     ],
     ['no message id, no event id', bounce('none', { sg_message_id: null, sg_event_id: '' })],
@@ -54,12 +54,12 @@ describe('one bad event among twenty never harms the others', () => {
     const before = (await stack().allBounces()).length;
     await expect(stack().postSendGrid(undefined, { body })).resolves.toEqual({ status: 200, body: { received: 20 } });
     await stack().recorded();
-    // Each is a failure or unrecognized.
+    // Each event is a failure or unrecognized.
     expect((await stack().allBounces()).length - before).toBe(20);
   });
 });
 
-test('what was shortened says so, and keeps its beginning', async () => {
+test('a shortened text says so, and keeps its start', async () => {
   await stack().postSendGrid([bounce('shortened', { reason: `550 5.1.1 ${'x'.repeat(450_000)}` })]);
   await stack().recorded();
   const [row] = await stack().bounces('shortened');
@@ -71,7 +71,7 @@ test('what was shortened says so, and keeps its beginning', async () => {
   });
 });
 
-test('what is not understood is kept as it came', async () => {
+test('an unrecognized event is stored as it came', async () => {
   const event = { event: 'levitated', sg_message_id: 'unknown', sg_event_id: 'unknown', height: 3 };
   await stack().postSendGrid([event]);
   await stack().recorded();
@@ -80,7 +80,7 @@ test('what is not understood is kept as it came', async () => {
   expect(JSON.parse(String(row?.['rawEvent']))).toEqual(event);
 });
 
-test('a post of 10,000 events is taken, and one of 1,000 deliveries is recorded whole', async () => {
+test('a post of 10,000 events is accepted, and a post of 1,000 deliveries is recorded completely', async () => {
   const events = Array.from({ length: 1_000 }, (_, i) => ({
     event: 'delivered',
     sg_message_id: 'many.recvd-1',
@@ -95,7 +95,7 @@ test('a post of 10,000 events is taken, and one of 1,000 deliveries is recorded 
   expect(await stack().story('many')).toHaveLength(1_000);
 });
 
-test("Customers Mail Cloud's bad entries are kept, whatever they are", async () => {
+test('bad entries of Customers Mail Cloud are stored', async () => {
   const url = stack().local.outputs['CustomersMailCloudWebhookUrl'] ?? '';
   const before = await stack().allBounces();
   const body = `{"api_key":"${API_KEY}","event":{"bounces":[${deep(10_000)},null,{}],"surprises":[1],"__proto__":[2],"deliveries":{"status":"levitated"}}}`;

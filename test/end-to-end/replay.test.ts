@@ -11,7 +11,7 @@ import { ranHere, runOn } from './command.ts';
 import { runningStack } from './running-stack.ts';
 
 const stack = runningStack();
-// Every row that there is is replayed. publish-failures would join the unmatched ones first.
+// Replay reads all rows of the table. Without this fault, publish-failures would join the unmatched ones first.
 beforeEach(async () => {
   stack().storage.plan = ({ caller }) => (caller === 'PublishFailures' ? 'error 500' : undefined);
   await stack().deleteBounces();
@@ -37,7 +37,7 @@ const entry = {
 
 const replay = (...args: string[]) => runOn(stack().local.outputsFile, 'replay', ...args);
 
-test('what is understood by now becomes a proper row, what is logged by now is joined, and all else stays', async () => {
+test('unrecognized events become rows if they are recognized now, unmatched rows are joined if their mail is logged now, and other rows stay', async () => {
   const unrecognized = (key: string, provider: string, raw: unknown) => ({
     fullMessageId: key,
     eventId: key,
@@ -56,10 +56,10 @@ test('what is understood by now becomes a proper row, what is logged by now is j
     unrecognized('old-cmc', 'customers-mail-cloud', { bounces: [entry] }),
     unrecognized('still-unknown', 'sendgrid', { event: 'levitated' }),
     unrecognized('cut', 'sendgrid', '{"event":"bounce","reason":"… (shortened'),
-    // A row that DynamoDB did not take: it is no event, though it has the fields of one.
+    // A row that DynamoDB refused. It is not an event, although it has the fields of one.
     unrecognized('row', 'sendgrid', { ...bounce, fullMessageId: 'replayed.recvd-1', eventId: 'of-a-row' }),
     unrecognized('cmc-row', 'customers-mail-cloud', { bounces: [entry], fullMessageId: 'f', eventId: 'of-a-row' }),
-    // A crash of its receiver, just before the second look for the mail, would leave such a row.
+    // A recorder that crashed just before its second lookup of the mail would leave such a row.
     {
       fullMessageId: 'f',
       eventId: 'e',
@@ -70,7 +70,7 @@ test('what is understood by now becomes a proper row, what is logged by now is j
       toEmail: 'taro@example.jp',
       receivedAt,
     },
-    // As an older version left what it could not join by sg_message_id.
+    // A row of an older version, which could not join by sg_message_id.
     {
       fullMessageId: 'filter0093p1las1.9128.5717FB8127.0',
       eventId: 'e',
@@ -148,7 +148,7 @@ test('what is understood by now becomes a proper row, what is logged by now is j
   expect(await stack().allBounces()).toEqual(again);
 });
 
-test('a mail is found by its X-Api-Data as the recorder finds it: escaped, and too long for a key', async () => {
+test('a mail is found by its X-Api-Data in the same way as by the recorder, also escaped and too long for a key', async () => {
   const long = `<${'a'.repeat(3_000)}@example.com>`;
   const mail = { entry: 'mail', from: 'shop@example.com', to: 'taro@example.jp', subject: 's' };
   await stack().log({ ...mail, messageId: '<api-data@example.com>' });
@@ -177,7 +177,7 @@ test('a mail is found by its X-Api-Data as the recorder finds it: escaped, and t
   expect(matched.toSorted()).toEqual(['escaped', 'long']);
 });
 
-test('a row that cannot be replayed is named, and the others are', async () => {
+test('a row that cannot be replayed is named, and the others are replayed', async () => {
   const outputs = await readOutputs(stack().local.outputsFile);
   const TableName = outputs.BounceTableName;
   const client = documentClientOf(outputs);
@@ -208,7 +208,7 @@ describe('the time zone of Customers Mail Cloud', () => {
     return file;
   }
 
-  test('is the stack’s', async () => {
+  test('is the setting of the stack', async () => {
     const outputs = await readOutputs(stack().local.outputsFile);
     expect(outputs.CustomersMailCloudTimeZone).toBe('Asia/Tokyo');
     const key = '<z@example.com>#a@example.jp';
@@ -227,7 +227,7 @@ describe('the time zone of Customers Mail Cloud', () => {
     expect(row).toMatchObject({ timestamp: Date.parse('2026-11-01T09:00:00Z') / 1000 });
   });
 
-  test('must be known', async () => {
+  test('must be a known time zone', async () => {
     expect(await ranHere(await outputsWith({ CustomersMailCloudTimeZone: undefined }), 'replay')).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(/Cannot replay: .*CustomersMailCloudTimeZone.*deploy again/),

@@ -9,7 +9,7 @@ const stack = runningStack();
 const letter = { from: 'shop@example.com', to: 'taro@example.jp', subject: 'Hello', content: 'Are you there?' };
 const resend = (...args: string[]) => runOn(stack().local.outputsFile, 'resend', ...args);
 
-test('what failed, and what was begun and never ended, is sent again: all of it, by id, or by error', async () => {
+test('items that failed or were never finished are sent again, all of them, by id, or by error', async () => {
   const past = '2026-01-01T00:00:00.000Z';
   await stack().insert({ id: 'refused', ...letter, status: 'failed', error: 'SendGrid refused the API key' });
   await stack().insert({ id: 'mistyped', ...letter, to: 'nobody', status: 'failed', error: 'cannot use "nobody"' });
@@ -53,7 +53,7 @@ test('what failed, and what was begun and never ended, is sent again: all of it,
   expect(await stack().mail('done')).toMatchObject({ messageId: 'm' });
 });
 
-describe('beside the items that can be sent again', () => {
+describe('other items', () => {
   const deferred = { status: 'sending', nextAttemptAt: '2999-01-01T00:00:00.000123Z', error: 'SendGrid … (503)' };
   const done = (id: string) =>
     stack().edit(
@@ -64,8 +64,8 @@ describe('beside the items that can be sent again', () => {
     );
   const stuck = { id: 'whole', ...letter, to: 'nobody', status: 'failed', error: 'cannot use' };
 
-  test('one that cannot be updated is named, the others are sent, and the command fails', async () => {
-    // Less than the attribute resentAt is left of the 400 KB that DynamoDB takes.
+  test('an item that cannot be updated is named, the others are sent, and the command fails', async () => {
+    // Of the 400 KB that DynamoDB allows, less is left than the attribute resentAt needs.
     await stack().insert({ id: 'full', ...letter, status: 'failed', note: 'x'.repeat(400 * 1024 - 115) });
     await stack().insert(stuck);
     const { stdout, stderr, status } = await ranHere(stack().local.outputsFile, 'resend', ['--all']);
@@ -76,7 +76,7 @@ describe('beside the items that can be sent again', () => {
     await done('full');
   });
 
-  test('those that are deferred, and those whose status Todoke never writes, are shown and left alone', async () => {
+  test('deferred items, and items with a status that Todoke never writes, are shown and left alone', async () => {
     const items = {
       deferred,
       foo: { status: 'foo' },
@@ -98,7 +98,7 @@ describe('beside the items that can be sent again', () => {
       ])
         expect(printed).toMatch(line);
     }
-    // These were sent again, too.
+    // These items were sent again, too.
     for (const id of ['whole', 'mistyped']) await stack().settled(id);
     const shown = await unsent(tablesOf(await readOutputs(stack().local.outputsFile)), {});
     for (const [id, item] of Object.entries(items)) {
@@ -111,7 +111,7 @@ describe('beside the items that can be sent again', () => {
     }
   });
 
-  test('one whose recipients are all suppressed is left out of --all; by id or by error it is sent', async () => {
+  test('an item whose recipients are all suppressed is sent again by id or error, but not by --all', async () => {
     const error = 'Cannot send: every recipient is suppressed: taro@example.jp is suppressed';
     await stack().insert({ id: 'to nobody', ...letter, status: 'failed', error });
     for (const args of [['--dry-run'], ['--all']]) {
@@ -127,16 +127,16 @@ describe('beside the items that can be sent again', () => {
     expect(await stack().settled('to nobody')).toMatchObject({ status: 'sent' });
   });
 
-  test('one that was just put is not stuck; one that still has no status a while later is', async () => {
+  test('a new item is not stuck, but an item that still has no status after a while is', async () => {
     let isHeld = true;
     stack().storage.plan = ({ caller, action }) => {
-      // Released when the command has looked for the first time.
+      // Released after the first scan of the command.
       if (action === 'Scan' && !isHeld) stack().storage.plan = () => undefined;
       return caller === 'SendMail' ? 'error 500' : undefined;
     };
     await stack().insert({ id: 'just put', ...letter });
     const stuckFor = (seconds: number) => resend('--dry-run', '--wait', String(seconds));
-    // What another test sent again may wait beside it.
+    // An item that another test sent again may also be waiting.
     expect(await stuckFor(1)).toMatch(
       /^\d+ items? without status\. Looking again in 1 second …\n(.+\n)*just put: has no status$/m,
     );

@@ -38,7 +38,7 @@ const publicKey = createPublicKey(createPrivateKey(privateKey.export({ type: 'pk
   .export({ type: 'spki', format: 'der' })
   .toString('base64');
 
-/** What the tests' own posts to Customers Mail Cloud's webhook prove themselves with. */
+/** The api_key of the tests' posts to Customers Mail Cloud's webhook. */
 export const API_KEY = 'key-of-the-tests';
 export const BASIC = { user: 'user-of-the-tests', password: 'password: with a colon' };
 export const BEARER_TOKEN = 'token-of-the-tests';
@@ -46,41 +46,41 @@ export const BEARER_TOKEN = 'token-of-the-tests';
 /** The stack of this repository, running on this machine for the tests of one file. */
 export interface RunningStack {
   readonly local: LocalMode;
-  /** In front of the tables: can let storage fail. */
+  /** The proxy in front of the tables. It can make storage fail. */
   readonly storage: FaultProxy;
-  /** Refuses what the template's policies do not allow, as IAM would. */
+  /** Refuses calls that the template's policies do not allow, as IAM would. */
   readonly access: Access;
   readonly template: ResolvedTemplate;
   readonly policies: Policies;
   readonly dir: string;
-  /** Of {@link RunningStack.postSendGrid}: base64 of SPKI DER. */
+  /** The key that verifies {@link RunningStack.postSendGrid}: base64 of SPKI DER. */
   readonly publicKey: string;
-  /** Everything that local mode had to say. */
+  /** Every line that local mode reported. */
   readonly reported: readonly string[];
   /** Puts an item into the Mail table. */
   insert(item: Row): Promise<void>;
-  /** Changes a Mail item by an update expression with `#name`s. */
+  /** Changes a Mail item with an update expression that uses `#name`s. */
   edit(id: string, expression: string, names: Record<string, string>, values?: Row): Promise<void>;
   mail(id: string): Promise<Row | undefined>;
-  /** Waits until a Mail item is `sent` or `failed`, and gives it. */
+  /** Waits until a Mail item is `sent` or `failed`, and returns it. */
   settled(id: string): Promise<Row>;
-  /** Puts any row into the sent log, as an application does. */
+  /** Puts a log row into SentLog, as an application does. */
   log(row: Row): Promise<void>;
   /** The log row and the events of a mail, in order. */
   story(messageId: string): Promise<Row[]>;
-  /** Waits for an event of that state in the story of a mail. */
+  /** Waits for an event with this state in the story of a mail. */
   event(messageId: string, state: string): Promise<Row>;
   /** All Bounce rows of a message id. */
   bounces(messageId: string): Promise<Row[]>;
   allBounces(): Promise<Row[]>;
   deleteBounces(): Promise<void>;
-  /** Writes a Bounce row over what is there. */
+  /** Writes a Bounce row, and replaces an existing one. */
   putBounce(row: Row): Promise<void>;
-  /** What was put on the event bus. */
+  /** The events that were put on the event bus. */
   published(): Promise<PublishedEvent[]>;
-  /** Waits until all posts that were accepted are recorded: until no message is left in EventQueue. */
+  /** Waits until all accepted posts are recorded, that is, until EventQueue is empty. */
   recorded(): Promise<void>;
-  /** Posts to SendGrid's webhook, signed by a key that the webhook secret holds. */
+  /** Posts to SendGrid's webhook, signed with a key whose public key is in the webhook secret. */
   postSendGrid(
     events: unknown,
     change?: { body?: string; headers?: Record<string, string>; method?: string },
@@ -104,18 +104,18 @@ export interface CustomersMailCloudPayload {
 }
 
 export interface StackOptions {
-  /** Of the simulated providers. */
+  /** The delay of the simulated providers. */
   readonly delayMs?: number;
   readonly timing?: LocalModeOptions['timing'];
-  /** The grant that the template's policies are to lack. */
+  /** Grants to remove from the template's policies. */
   readonly without?: (grant: Grant) => boolean;
   /** Serves the page, as `npm start` does. */
   readonly page?: LocalModeOptions['page'];
   /** Serves the console for a team, behind an OpenID provider. */
   readonly signIn?: boolean;
-  /** How often the streams try a record again: the template's are bounded by its age only, which is hours. */
+  /** How often the streams retry a record. The template limits retries only by the record's age, which is hours. */
   readonly streamRetries?: number;
-  /** What the webhook secret holds; by default the keys of the tests. */
+  /** The value of the webhook secret; by default the keys of the tests. */
   readonly webhookSecret?: object;
 }
 
@@ -283,7 +283,7 @@ async function readPolicies({ without: lacks, signIn }: StackOptions) {
   return { ...whole, policies: taken.reduce(without, whole.policies) };
 }
 
-/** Calls a function once, for all stacks of this process. */
+/** Calls a function only once, for all stacks of this process. */
 function once<Result>(make: () => Promise<Result>): () => Promise<Result> {
   let made: Promise<Result> | undefined;
   return () => {
@@ -310,7 +310,7 @@ async function startStorageWithProxy(dir: string, access: Access): Promise<Fault
   return proxy;
 }
 
-/** The stack's own, or a copy of it in which streams give up sooner. */
+/** The stack's assembly, or a copy in which streams give up sooner. */
 async function assemblyOf(dir: string, options: StackOptions): Promise<string> {
   const { streamRetries } = options;
   const original = await assemblyWith(options);
@@ -323,12 +323,12 @@ async function assemblyOf(dir: string, options: StackOptions): Promise<string> {
   return copy;
 }
 
-/** Kills the processes of a function that this process started: the next one has read nothing yet. */
+/** Kills the processes of a function that this process started. A new process has cached nothing. */
 export async function killProcessesOf(functionId: string): Promise<void> {
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const of = (file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
     const isChild = (await of('status')).includes(`\nPPid:\t${process.pid}\n`);
-    // A test of this process may have had such credentials itself, and esbuild inherits them.
+    // esbuild, too, may be a child with these credentials: it inherits the environment of a test.
     const runsFunction = (await of('cmdline')).includes('function-worker');
     if (isChild && runsFunction && (await of('environ')).split('\0').includes(`AWS_ACCESS_KEY_ID=${functionId}`)) {
       process.kill(Number(pid), 'SIGKILL');
@@ -337,7 +337,7 @@ export async function killProcessesOf(functionId: string): Promise<void> {
   }
 }
 
-/** The headers with which SendGrid signs a body. */
+/** The headers of a post that SendGrid has signed. */
 export function signatureHeaders(body: string, timestamp = '1600112502'): Record<string, string> {
   return {
     'X-Twilio-Email-Event-Webhook-Timestamp': timestamp,
@@ -362,7 +362,7 @@ const PATIENCE_MS = 45_000;
 /** A look takes some milliseconds of CPU time. */
 const POLL_MS = 75;
 
-/** Asks again until there is an answer; what takes longer than any machine needs is an error. */
+/** Polls until there is an answer. Fails after longer than any machine needs. */
 export async function until<Found>(what: string, look: () => Promise<Found | undefined>): Promise<Found> {
   const deadlineMs = Date.now() + PATIENCE_MS;
   for (;;) {

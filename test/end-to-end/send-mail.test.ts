@@ -7,7 +7,7 @@ import { runningStack, until } from './running-stack.ts';
 const stack = runningStack();
 const letter = { from: 'shop@example.com', subject: 'Hello', content: 'Are you there?' };
 
-describe('every form of address is sent to, and logged as JSON', () => {
+describe('mail is sent to every form of address, and logged with the addresses as JSON', () => {
   test.each([
     ['plain', 'taro@example.jp', [{ email: 'taro@example.jp' }]],
     ['with a name', '山田太郎 <taro@example.jp>', [{ email: 'taro@example.jp', name: '山田太郎' }]],
@@ -67,7 +67,7 @@ describe('every form of address is sent to, and logged as JSON', () => {
   });
 });
 
-describe('a bad item fails once, with words that a person can act on, and the items behind it are sent', () => {
+describe('a bad item fails once, with an error that says what to do, and the items behind it are sent', () => {
   test.each([
     ['no recipient', { ...letter }, 'Cannot send: to has no recipient'],
     [
@@ -102,7 +102,7 @@ describe('a bad item fails once, with words that a person can act on, and the it
     expect(await stack().mail(`bad: ${name}`)).toEqual(bad);
   });
 
-  test('mended, and its status deleted, it is sent', async () => {
+  test('it is sent after it was corrected and its status deleted', async () => {
     await stack().insert({ id: 'mended', ...letter, to: 'nobody' });
     await stack().settled('mended');
     await stack().edit(
@@ -116,7 +116,7 @@ describe('a bad item fails once, with words that a person can act on, and the it
     expect(mail).not.toHaveProperty('error');
   });
 
-  test.each(['', null])('status emptied to %j sends again, too', async (empty) => {
+  test.each(['', null])('it is also sent after its status was emptied to %j', async (empty) => {
     const id = `emptied-to-${empty}`;
     await stack().insert({ id, ...letter, to: 'taro@example.jp', status: 'failed', error: 'of last time' });
     await stack().edit(id, 'SET #status = :empty', { '#status': 'status' }, { ':empty': empty });
@@ -124,8 +124,8 @@ describe('a bad item fails once, with words that a person can act on, and the it
   });
 });
 
-test("what SendGrid refuses ends as failed, in SendGrid's own words", async () => {
-  // The provider takes no local part beyond ASCII, which is a valid address otherwise (RFC 6531).
+test("a mail that SendGrid refuses fails, with SendGrid's message", async () => {
+  // SendGrid accepts only ASCII in local parts. Otherwise the address is valid (RFC 6531).
   await stack().insert({ id: 'refused', ...letter, to: '太郎@example.jp' });
   const mail = await stack().settled('refused');
   expect(mail).toMatchObject({
@@ -138,7 +138,7 @@ test("what SendGrid refuses ends as failed, in SendGrid's own words", async () =
 });
 
 test.each(['sendgrid', 'customers-mail-cloud'])(
-  'an old address of a Japanese carrier, and one of a Japanese domain, are sent to by %s, and found again',
+  '%s: mail to an old address of a Japanese carrier and to a Japanese domain is sent and can be found',
   async (provider) => {
     const to = ['花子　佐藤 <"bounce+..a."@docomo.ne.jp>', '太郎 <bounce@例え.jp>'];
     await stack().insert({ id: `carrier ${provider}`, provider, ...letter, to, sendAnyway: true });
@@ -158,34 +158,34 @@ test.each(['sendgrid', 'customers-mail-cloud'])(
   },
 );
 
-test('an edit that leaves the status alone sends nothing', async () => {
+test('an edit that does not change the status sends nothing', async () => {
   await stack().insert({ id: 'edited', ...letter, to: 'a@example.jp' });
   const sent = await stack().settled('edited');
   await stack().edit('edited', 'SET #subject = :subject', { '#subject': 'subject' }, { ':subject': 'Changed' });
-  // A later item is sent after the edit was seen: the stream is in order.
+  // The stream is in order, so the edit was seen before this item is sent.
   await stack().insert({ id: 'after the edit', ...letter, to: 'a@example.jp' });
   await stack().settled('after the edit');
   expect(await stack().mail('edited')).toEqual({ ...sent, subject: 'Changed' });
 });
 
-describe('items that fill what DynamoDB takes', () => {
+describe('items of the maximum size', () => {
   const LIMIT = 400 * 1024;
-  /** All but `room` bytes of what an item may take, its names included. */
+  /** An item of the maximum size (names included) minus `room` bytes. */
   const full = (id: string, room: number) => {
     const item = { id, ...letter, to: 'a@example.jp', html: '' };
     const used = Object.entries(item).reduce((bytes, [name, value]) => bytes + name.length + value.length, 0);
     return { ...item, html: 'x'.repeat(LIMIT - used - room) };
   };
 
-  test('without room for a status, an item holds up nobody', async () => {
+  test('an item without room for a status delays no other item', async () => {
     await stack().insert(full('no room', 5));
     await stack().insert({ id: 'behind no room', ...letter, to: 'a@example.jp' });
     expect(await stack().settled('behind no room')).toMatchObject({ status: 'sent' });
     expect(await stack().mail('no room')).not.toHaveProperty('status');
   });
 
-  test('with room for a status but not for a message id, an item is sent once', async () => {
-    // Where that begins depends on how storage counts an update: so storage is told to refuse what has a message id.
+  test('an item with room for a status but not for a message id is sent once', async () => {
+    // The exact size limit depends on how storage counts an update, so the test makes storage refuse a message id.
     const { storage } = stack();
     const refused = vi.fn();
     storage.plan = ({ action, body }) => {
@@ -205,7 +205,7 @@ describe('items that fill what DynamoDB takes', () => {
   });
 });
 
-describe('without its secret a mail says why it was not sent', () => {
+describe('if its secret is unreadable, a mail says why it was not sent', () => {
   const broken = runningStack();
 
   test('a secret that is not JSON', async () => {

@@ -22,7 +22,7 @@ const webhookSecret = async () =>
 const senderSecret = async () =>
   senderSecretSchema.parse(JSON.parse(await readFile(secretFile('sender-secret'), 'utf8')));
 
-/** Runs the setup, and holds it to showing no secret; the one that it makes is looked for apart. */
+/** Runs the setup, and expects that it prints no secret. A key that it makes itself is checked separately. */
 async function setup(args: readonly string[], environment: Record<string, string> = {}, input?: string): Promise<Ran> {
   const all = ['--skip-doctor', ...args];
   const file = stack().local.outputsFile;
@@ -57,7 +57,7 @@ const atSendGrid = (method: string, path: string, body?: object) =>
 
 const SMTP_ACCOUNT = ['--smtp-host', 'smtp.example.jp', '--smtp-user', 'user'];
 
-/** Sets both providers up, whatever there was. */
+/** Sets up both providers, whatever was set before. */
 async function setUpAll(sendingKey = SENDING_KEY): Promise<void> {
   const environment = {
     TODOKE_SENDGRID_WEBHOOK_KEY: WEBHOOK_KEY,
@@ -67,21 +67,21 @@ async function setUpAll(sendingKey = SENDING_KEY): Promise<void> {
   await expectGood(setup(SMTP_ACCOUNT, environment));
 }
 
-/** Functions read a secret again after a minute (test/lambda/aws/secrets.test.ts), new processes at once. */
+/** Functions read a secret again after a minute; new processes read it at once. */
 async function asAfterAMinute(): Promise<void> {
   for (const name of ['ReceiveSendGrid', 'ReceiveCustomersMailCloud', 'SendMail']) await killProcessesOf(name);
   const aMinuteAgo = new Date(Date.now() - 61_000);
   for (const name of ['webhook-secret', 'sender-secret']) await utimes(secretFile(name), aMinuteAgo, aMinuteAgo);
 }
 
-// The secrets as a deployment leaves them.
+// The secrets as a new deployment has them.
 beforeEach(async () => {
   await writeFile(secretFile('webhook-secret'), '{"kept": {"by": "others"}}');
   await writeFile(secretFile('sender-secret'), '{}');
 });
 
 describe('npm run setup', () => {
-  test('with nothing given it stores only the key that it makes, and says what to do, and where', async () => {
+  test('without input, stores only the key that it makes, and says what to do and where', async () => {
     const said = await expectGood(setup([]));
     for (const line of [
       /In local mode the providers are simulated/,
@@ -110,9 +110,9 @@ describe('npm run setup', () => {
     expect((await webhookSecret()).customersMailCloud.apiKeys).toEqual([apiKey]);
   });
 
-  test('with a key that may read them, it imports SendGrid’s suppression lists, if that is asked for', async () => {
+  test('imports SendGrid’s suppression lists on request, if the key may read them', async () => {
     await setUpAll();
-    // Not by send-mail, which would keep the key for a minute.
+    // Not through send-mail, which would cache the key for a minute.
     const to = ['bounce+listed@example.jp', 'complaint+listed@example.jp'].map((email) => ({ email }));
     const sent = await fetch(`${outputs()['SendGridApiUrl']}/v3/mail/send`, {
       method: 'POST',
@@ -135,7 +135,7 @@ describe('npm run setup', () => {
     expect(cannot).toMatch(/not imported: the key has no read access to Suppressions/);
   });
 
-  test('with a webhook key it makes the webhook, switches its signature on, and takes its public key', async () => {
+  test('with a webhook key, creates the webhook, switches its signature on, and stores its public key', async () => {
     for (const { id } of await webhooksAtSendGrid()) await atSendGrid('DELETE', `/${id}`);
     const environment = { TODOKE_SENDGRID_WEBHOOK_KEY: WEBHOOK_KEY, TODOKE_SENDGRID_API_KEY: SENDING_KEY };
     const said = await expectGood(setup(['--provider', 'sendgrid'], environment));
@@ -163,7 +163,7 @@ describe('npm run setup', () => {
     expect(await webhooksAtSendGrid()).toEqual([webhook]);
   });
 
-  test('it brings a webhook that is there up to date', async () => {
+  test('updates an existing webhook', async () => {
     await setUpAll();
     const [{ id, public_key: key, ...webhook } = expect.unreachable()] = await webhooksAtSendGrid();
     await atSendGrid('PATCH', `/${id}`, { ...webhook, enabled: false, bounce: false, open: true });
@@ -172,7 +172,7 @@ describe('npm run setup', () => {
     expect(await webhooksAtSendGrid()).toEqual([{ id, public_key: key, ...webhook }]);
   });
 
-  test('a sending key is kept unless told otherwise; one that may do more is taken, and said so', async () => {
+  test('keeps a sending key without --replace, and warns of a key that may do more than send', async () => {
     await setUpAll();
     const environment = { TODOKE_SENDGRID_API_KEY: FULL_KEY };
     const kept = await expectGood(setup(['--provider', 'sendgrid'], environment));
@@ -194,7 +194,7 @@ describe('npm run setup', () => {
     expect(stderr).not.toMatch(/\n\s+at /);
   });
 
-  test('the Verification Key that a person copied is added', async () => {
+  test('adds the Verification Key that a person copied', async () => {
     const before = (await webhookSecret()).sendgridPublicKeys;
     const added =
       'MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==';
@@ -204,7 +204,7 @@ describe('npm run setup', () => {
     expect({ stderr, status }).toEqual({ stderr: expect.stringMatching(/it is not a P-256 key/), status: 1 });
   });
 
-  test('an SMTP account is stored whole, by flags and stdin, and kept', async () => {
+  test('stores a complete SMTP account from flags and stdin, and keeps it', async () => {
     const flags = ['--provider', 'customers-mail-cloud', ...SMTP_ACCOUNT];
     const lacking = await setup(flags);
     expect(lacking).toMatchObject({ status: 1, stderr: expect.stringMatching(/TODOKE_SMTP_PASSWORD not given/) });
@@ -226,7 +226,7 @@ describe('npm run setup', () => {
     expect((await senderSecret()).customersMailCloudSmtp).toEqual({ ...account, port: 2525 });
   });
 
-  test('no secret can be given by a flag, and none is in any file but the secrets', async () => {
+  test('accepts no secret by a flag, and writes none to any file except the secrets', async () => {
     const { stdout } = await ranHere(stack().local.outputsFile, 'setup', ['--help']);
     expect(stdout).not.toMatch(/--\S*(password|api-key|webhook-key)/);
     expect(stdout).toMatch(/In the environment:[\s\S]*TODOKE_SENDGRID_WEBHOOK_KEY/);
@@ -263,7 +263,7 @@ describe('a malformed secret', () => {
     return ranHere(stack().local.outputsFile, 'setup', ['--skip-doctor', ...args]);
   };
 
-  test('stops the setup, which says what repairs it', async () => {
+  test('stops the setup, and the error says how to repair it', async () => {
     const { stderr, status } = await malformed('sender-secret', 'hunter2');
     expect(status).toBe(1);
     expect(stderr).toMatch(/SenderSecret-local: its value is not a JSON object\. `npm run setup -- --replace` keeps/);
@@ -291,7 +291,7 @@ describe('a malformed secret', () => {
       },
       /is well-formed now\n {2}Secrets Manager keeps/,
     ],
-  ])('of sending is repaired by --replace, which keeps what is well-formed: %s', async (value, kept, words) => {
+  ])('of sending is repaired by --replace, which keeps well-formed parts: %s', async (value, kept, words) => {
     const said = await malformed('sender-secret', value, ['--replace']);
     expect(said).toMatchObject({ stderr: '', status: 0, stdout: expect.stringMatching(words) });
     expect(said.stdout).not.toContain('hunter2');
@@ -301,7 +301,7 @@ describe('a malformed secret', () => {
     });
   });
 
-  test('of the webhooks keeps its keys, but those that are none', async () => {
+  test('of the webhooks keeps its valid keys', async () => {
     const whole = {
       sendgridPublicKeys: [stack().publicKey, 7, null],
       customersMailCloud: { apiKeys: ['of the tests'], basic: [{ user: 'u' }, { user: 'v', password: 'w' }] },
@@ -315,8 +315,8 @@ describe('a malformed secret', () => {
   });
 });
 
-describe('rotation leaves no gap', () => {
-  test('a key is not made and made the only one in one call: nobody could have entered it', async () => {
+describe('key rotation without interruption', () => {
+  test('one call cannot rotate and retire, because nobody could have entered the new key at the provider', async () => {
     const both = await setup(['--rotate', 'customers-mail-cloud', '--retire', 'customers-mail-cloud']);
     expect(both).toMatchObject({ status: 1, stderr: expect.stringMatching(/Cannot rotate and retire/) });
     expect((await webhookSecret()).customersMailCloud.apiKeys).toEqual([]);
@@ -334,7 +334,7 @@ describe('rotation leaves no gap', () => {
     return answers(outputs()['SendGridWebhookUrl'] ?? '', '[]', signed, status);
   };
 
-  /** Whether a mail gets out now. */
+  /** Whether a mail can be sent now. */
   const sent = async (name: string) => {
     const id = `${name} ${Date.now()}`;
     await stack().insert({ id, from: 'a@example.com', to: 'b@example.jp', subject: 's', content: 'c' });
@@ -342,7 +342,7 @@ describe('rotation leaves no gap', () => {
   };
   const environment = { TODOKE_SENDGRID_WEBHOOK_KEY: WEBHOOK_KEY };
 
-  /** @returns the key that was there, and the one that was made */
+  /** @returns the existing key and the new one */
   async function rotateApiKey(): Promise<{ old: string; made: string }> {
     const [old = 'none'] = (await webhookSecret()).customersMailCloud.apiKeys;
     const said = await expectGood(setup(['--rotate', 'customers-mail-cloud']));
@@ -357,14 +357,14 @@ describe('rotation leaves no gap', () => {
     return { old, made };
   }
 
-  /** @returns the webhook that takes the place of the one that is there; the tests' own key stands for an old one */
+  /** @returns the webhook that replaces the existing one. The tests' own key stands for an old key. */
   async function replaceWebhook() {
     const { sendgridPublicKeys } = await webhookSecret();
     const whole = JSON.parse(await readFile(secretFile('webhook-secret'), 'utf8'));
     const keys = [stack().publicKey, ...sendgridPublicKeys.slice(0, 1)];
     await writeFile(secretFile('webhook-secret'), JSON.stringify({ ...whole, sendgridPublicKeys: keys }));
 
-    // At the same address, which its query tells from the first: it has a key of its own.
+    // The address differs only by its query. The second webhook has its own key.
     const settings = { url: `${outputs()['SendGridWebhookUrl']}?2`, enabled: false, bounce: true };
     const second = webhookSchema.parse(await (await atSendGrid('POST', '', settings)).json());
     expect(await expectGood(setup(['--provider', 'sendgrid'], environment))).toMatch(/3 keys accepted/);
@@ -374,7 +374,7 @@ describe('rotation leaves no gap', () => {
     return second;
   }
 
-  test('of the api_key, the public key and the sending key: old and new are accepted, then only the new one', async () => {
+  test('of the api_key, the public key and the sending key: first old and new are accepted, then only the new one', async () => {
     await setUpAll(FULL_KEY);
     expect(await sent('before')).toBe(true);
     const { old, made } = await rotateApiKey();
@@ -391,7 +391,7 @@ describe('rotation leaves no gap', () => {
     expect(now).toMatchObject({ id: second.id, enabled: true });
     expect((await webhookSecret()).sendgridPublicKeys).toEqual([now?.public_key]);
     await expectGood(setup(['--provider', 'sendgrid', '--replace'], { TODOKE_SENDGRID_API_KEY: SENDING_KEY }));
-    // The simulated SendGrid revokes the old one at once: what is refused in between says so, and can be sent again.
+    // The simulated SendGrid revokes the old key at once. A mail that is refused meanwhile says so, and can be sent again.
     await sent('between');
     await asAfterAMinute();
     expect(await sent('after')).toBe(true);
@@ -401,7 +401,7 @@ describe('rotation leaves no gap', () => {
   });
 });
 
-test('in the end it runs the doctor, and its exit code is the doctor’s', async () => {
+test('the setup ends with the doctor, whose exit code it returns', async () => {
   await setUpAll();
   await asAfterAMinute();
   const environment = { TODOKE_SENDGRID_WEBHOOK_KEY: WEBHOOK_KEY };

@@ -74,7 +74,7 @@ async function file(text: string): Promise<string> {
   return path;
 }
 
-test('check says since when, why and by whom, and its exit code whether mail may be sent', async () => {
+test('check says since when, why and by whom an address is suppressed, and its exit code says whether mail may be sent', async () => {
   await put(
     hard('hanako@example.jp', '2026-11-24T10:00:00.000Z'),
     { ...hard('taro@example.jp', '2026-11-24T10:00:00.000Z'), bounceClass: 'soft' },
@@ -96,7 +96,7 @@ test('check says since when, why and by whom, and its exit code whether mail may
 
 test('remove and add are decisions, which do not expire; after a later hard bounce the address is suppressed again', async () => {
   const email = 'back@example.jp';
-  // Of a provider whose clock is ahead.
+  // A bounce of a provider whose clock is ahead.
   const ahead = new Date(Date.now() + 3_600_000).toISOString();
   await put(hard(email, ahead));
   expect(await succeeded('remove', email, '--reason', 'they fixed it')).toMatch(
@@ -113,7 +113,7 @@ test('remove and add are decisions, which do not expire; after a later hard boun
       reason: 'they fixed it',
     },
   ]);
-  // The decision to allow is as far ahead: the next decision counts all the same.
+  // The decision to allow got the same late time. The next decision must count nevertheless.
   await succeeded('add', email);
   expect((await run('check', email)).status).toBe(3);
   await succeeded('remove', email);
@@ -128,7 +128,7 @@ test('remove and add are decisions, which do not expire; after a later hard boun
 });
 
 describe('import', () => {
-  test("SendGrid's file, in any form of it", async () => {
+  test("reads SendGrid's file, in any of its forms", async () => {
     const path = await file(
       '\ufeffStatus,Reason,EMAIL,Created\r\n' +
         '5.1.1,"550 5.1.1 ""no such user"",\r\ntry again",One@Example.org,1790000000\r\n' +
@@ -149,7 +149,7 @@ describe('import', () => {
     for (const name of ['one', 'two', 'three']) expect((await run('check', `${name}@example.org`)).status).toBe(3);
   });
 
-  test('again: the same rows, and no decision to allow is undone', async () => {
+  test('a second import writes the same rows, and undoes no decision to allow', async () => {
     const path = await file('email,created\nagain@example.org,1790000000\nundated@example.org,\n');
     await succeeded('import', path);
     await succeeded('remove', 'again@example.org');
@@ -161,7 +161,7 @@ describe('import', () => {
     await succeeded('check', 'undated@example.org');
   });
 
-  test('bad lines are counted and named, and all others imported', async () => {
+  test('counts and names bad lines, and imports all others', async () => {
     const path = await file('email,created\ngood@example.org,\nnobody,\n\na@example.org,soon\n"a@b.jp, c@d.jp",1\n');
     const { stdout, stderr, status } = await run('import', path);
     expect(stdout.split('\n')).toEqual([
@@ -175,7 +175,7 @@ describe('import', () => {
     expect((await run('check', 'good@example.org')).status).toBe(3);
   });
 
-  test('many lines are written in batches, and it says how far it is', async () => {
+  test('writes many lines in batches, and shows progress', async () => {
     const lines = Array.from({ length: LINES }, (_, n) => `member-${n}@many.example,1790000000\n`);
     const path = await file(`email,created\n${lines.join('')}member-0@many.example,1790000000\n`);
     const stdout = await succeeded('import', path);
@@ -216,7 +216,7 @@ test('list and export show who is suppressed now, and import reads what export w
   expect(await readFile(path, 'utf8')).toContain(
     'listed@list.example,2026-11-24T10:00:00.000Z,550 5.1.1 User unknown,bounce\r\n',
   );
-  // A spreadsheet would run it.
+  // A spreadsheet would run this text as a formula.
   expect(await readFile(path, 'utf8')).toContain(",'=HYPERLINK(1),bounce\r\n");
   expect((await run('export', path)).stderr).toMatch(/the file exists already/);
   await succeeded('import', path);
@@ -237,7 +237,7 @@ test.each([
   expect([stderr, status]).toEqual([expect.stringMatching(words), 1]);
 });
 
-test('a quotation mark within a cell is a character, and swallows no lines', async () => {
+test('a quotation mark inside a cell is a normal character, and does not join lines', async () => {
   const records: CsvRecord[] = [];
   for await (const record of csvRecords(chunksOf('a,5" disk\nb,x ""y"" "z\nc,"",d\n', 3))) records.push(record);
   expect(records.map(({ cells }) => cells)).toEqual([
@@ -247,7 +247,7 @@ test('a quotation mark within a cell is a character, and swallows no lines', asy
   ]);
 });
 
-test('a record is read however the file is cut into chunks', async () => {
+test('a record is read correctly however the file is split into chunks', async () => {
   const rows = [
     ['email', 'reason'],
     ['a@example.jp', 'a "b", c\r\nd'],

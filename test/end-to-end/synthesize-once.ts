@@ -1,4 +1,4 @@
-/** Synthesizes the stack, and bundles the commands, once for all test files: when the first of them asks (`prepared.ts`). */
+/** Synthesizes the stack and bundles the commands when a test file first asks for them, once for all files (`prepared.ts`). */
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -9,11 +9,11 @@ import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Prepares what is asked for, such as `/assemblyDir`. */
+    /** The URL that prepares a folder on request, for example at `/assemblyDir`. */
     preparedAt: string;
-    /** The stack as the app makes it, with its functions bundled, and what tells local mode that it is up to date. */
+    /** The synthesized stack with bundled functions, and the marker that tells local mode that it is up to date. */
     assemblyDir: string;
-    /** The same with a console for a team. */
+    /** The stack with a console for a team. */
     consoleAssemblyDir: string;
     /** The commands, each as `<name>.mjs`. */
     commandsDir: string;
@@ -23,9 +23,9 @@ declare module 'vitest' {
 const ROOT = join(import.meta.dirname, '../..');
 const COMMANDS = ['console', 'doctor', 'find', 'forget', 'replay', 'resend', 'setup', 'start', 'try'];
 
-/** Bundling takes longer than starting the stack, and a bundled command starts five times as fast. Most files need neither. */
+/** Bundling takes longer than starting the stack, but a bundled command starts five times as fast. Most files need neither. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  // Here packages are found that the bundles leave outside.
+  // From here, Node.js finds the packages that are not bundled.
   const cache = join(ROOT, 'node_modules/.cache');
   await mkdir(cache, { recursive: true });
   const dir = await mkdtemp(join(cache, 'todoke-tests-'));
@@ -85,7 +85,7 @@ async function bundleCommands(outdir: string): Promise<void> {
   });
 }
 
-/** Has each source file of the project find its neighbours, from wherever its code runs. */
+/** Keeps the original location in each bundled source file, so that it finds the files beside it. */
 const ownPlace: Plugin = {
   name: 'own-place',
   setup: ({ onLoad }) => {

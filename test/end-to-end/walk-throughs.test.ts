@@ -49,13 +49,13 @@ describe.each([
     expect(await stack().bounces(messageId)).toEqual([]);
   });
 
-  test('(b) a second item, to an address that does not exist: one more log row, and the bounce joined', async () => {
+  test('(b) a second item, to an address that does not exist, gets a log row and a joined bounce', async () => {
     const id = `${provider}-b`;
     await stack().insert({ id, provider, ...shop, to: hanako });
     await expectBounceOf(id);
   });
 
-  test('(b) the first item edited to that address: not sent, which says why, until the address is allowed', async () => {
+  test('(b) the first item, edited to that address, is not sent and says why, until the address is allowed', async () => {
     const id = `${provider}-edited`;
     await stack().insert({ id, provider, ...shop, to: taro });
     const first = await stack().settled(id);
@@ -84,7 +84,7 @@ describe.each([
     });
     const found = JSON.parse(await runOn(stack().local.outputsFile, 'find', address, '--json'));
     expect(found).toMatchObject({ recipient: { suppressed: { by: 'bounce', since: expect.any(String) } } });
-    // The times of records in a stream are whole seconds, so that either may be the newer one.
+    // Times of stream records are whole seconds, so either mail may be the newer one.
     expect(found.mails).toHaveLength(2);
     expect(found.mails).toContainEqual(
       expect.objectContaining({
@@ -105,14 +105,14 @@ describe.each([
     expect(await stack().bounces(String(first['messageId']))).toEqual([]);
   });
 
-  /** Exactly the failure's rows, for the right recipient and with that recipient's name. */
+  /** Expects exactly the failure's rows, with the right recipient and that recipient's name. */
   async function expectBounceOf(id: string): Promise<void> {
     const messageId = String((await stack().settled(id))['messageId']);
     await stack().event(messageId, 'bounced');
     await settle();
     const logRows = (await stack().story(messageId)).filter((row) => row['entry'] === 'mail');
     expect(logRows).toHaveLength(1);
-    // An event can overtake its log row: then the late join completes the row a moment later.
+    // An event can arrive before its log row. Then the late join completes the row a moment later.
     const rows = await until('every Bounce row to be joined', async () => {
       const found = await stack().bounces(messageId);
       return found.length > 0 && found.every((row) => row['matched']) ? found : undefined;
@@ -140,7 +140,7 @@ describe.each([
     }
   }
 
-  /** Until all that the simulated provider has to report is recorded. */
+  /** Waits until everything that the simulated provider reports is recorded. */
   async function settle(): Promise<void> {
     const { sendGrid, customersMailCloud } = stack().local.providers;
     await (provider === 'sendgrid' ? sendGrid : customersMailCloud).idle();
@@ -163,7 +163,7 @@ test.each([
   expect(rows).toMatchObject([{ outcome, bounceClass, toEmail: `${localPart}@example.jp` }]);
 });
 
-test('SendGrid, to deferred@: the story has both, and there is no Bounce row', async () => {
+test('SendGrid, to deferred@: the story has both events, and there is no Bounce row', async () => {
   await stack().insert({ id: 'deferred', ...shop, to: 'deferred@example.jp' });
   const messageId = String((await stack().settled('deferred'))['messageId']);
   await stack().event(messageId, 'deferred');
@@ -173,7 +173,7 @@ test('SendGrid, to deferred@: the story has both, and there is no Bounce row', a
   expect(await stack().bounces(messageId)).toEqual([]);
 });
 
-// Nothing was lost on the way, and nobody complained.
+// No step reported a failure or a refusal.
 afterAll(() => {
   expect(stack().local.providers.customersMailCloud.lost()).toBe(0);
   expect(stack().reported.filter((line) => /refused|answered|failed|Cannot/.test(line))).toEqual([]);

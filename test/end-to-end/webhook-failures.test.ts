@@ -11,7 +11,7 @@ import {
   until,
 } from './running-stack.ts';
 
-// A message that could not be recorded comes again soon, and not after six minutes.
+// A short visibility timeout: a message that could not be recorded is received again soon, not after six minutes.
 const stack = runningStack({ timing: { visibilityTimeoutMs: 300 } });
 const queue = () => stack().local.queues.get('EventQueue') ?? expect.unreachable();
 const queueIsEmpty = () => until('the queue to be empty', async () => queue().messages().length === 0 || undefined);
@@ -44,7 +44,7 @@ const bounces = (messageId: string, entries = 1) => ({
   },
 });
 
-describe('authentication first', () => {
+describe('posts that are not recorded', () => {
   test('without a right credential nothing is queued', async () => {
     const sendGrid = stack().local.outputs['SendGridWebhookUrl'] ?? '';
     const customersMailCloud = stack().local.outputs['CustomersMailCloudWebhookUrl'] ?? '';
@@ -72,7 +72,7 @@ describe('authentication first', () => {
     expect(sending).not.toHaveBeenCalled();
   });
 
-  test('opens and clicks cost no request to a table', async () => {
+  test('opens and clicks need no request to a table', async () => {
     await queueIsEmpty();
     stack().storage.calls.length = 0;
     const events = ['open', 'click', 'unsubscribe', 'group_unsubscribe', 'group_resubscribe'].map((event) => ({
@@ -112,7 +112,7 @@ describe('while storage is down', () => {
     expect(await stack().bounces('<down@example.com>')).toHaveLength(3);
   });
 
-  test('storage that hangs is no reason to wait', async () => {
+  test('the receiver does not wait for storage that hangs', async () => {
     stack().storage.plan = ({ caller }) => (caller === 'RecordEvents' ? 'hang' : undefined);
     await expect(stack().postSendGrid([bounce('hangs')])).resolves.toMatchObject({ status: 200 });
     stack().storage.plan = () => undefined;
@@ -134,7 +134,7 @@ describe('while storage is down', () => {
 describe('while the queue fails', () => {
   type Outcome = 'taken' | 'refused' | 'taken, and the answer lost' | 'taken, and the process killed';
 
-  /** Counts the requests that send into the queue, until the test ends. */
+  /** Counts the requests that send to the queue, until the test ends. */
   function whenSending(outcomeOf: (request: number) => Outcome) {
     const send = queue().send.bind(queue());
     const spy = vi.spyOn(queue(), 'send').mockImplementation(async (body, options) => {
@@ -158,7 +158,7 @@ describe('while the queue fails', () => {
     return answer.status;
   };
 
-  /** Bounce rows and events by key, without when the post came and what counts from it. */
+  /** Bounce rows and events by key, without the fields that depend on the time of receipt. */
   async function rowsOf(messageId: string) {
     await queueIsEmpty();
     const id = `<${messageId}@example.com>`;
@@ -171,17 +171,17 @@ describe('while the queue fails', () => {
   }
 
   test.each<[string, number, number, (request: number) => Outcome]>([
-    ['takes nothing: it is to be sent again', 503, 0, () => 'refused'],
-    ['takes it at the third request', 200, 6, (request) => (request < 3 ? 'refused' : 'taken')],
-    ['takes it twice', 200, 6, (request) => (request === 1 ? 'taken, and the answer lost' : 'taken')],
-    ['takes it without ever answering', 503, 6, () => 'taken, and the answer lost'],
-    ['takes it, and the receiver is killed', 502, 6, () => 'taken, and the process killed'],
-  ])('and %s', async (how, answered, rows, outcomeOf) => {
+    ['accepts nothing: the post must be sent again', 503, 0, () => 'refused'],
+    ['accepts it at the third request', 200, 6, (request) => (request < 3 ? 'refused' : 'taken')],
+    ['accepts it twice', 200, 6, (request) => (request === 1 ? 'taken, and the answer lost' : 'taken')],
+    ['accepts it but never answers', 503, 6, () => 'taken, and the answer lost'],
+    ['accepts it, and the receiver is killed', 502, 6, () => 'taken, and the process killed'],
+  ])('and it %s', async (how, answered, rows, outcomeOf) => {
     const messageId = how.replaceAll(/\W/g, '-');
     const sending = whenSending(outcomeOf);
     expect(await status(messageId)).toBe(answered);
     const before = await rowsOf(messageId);
-    // Three failures, and each in the story.
+    // Three failures, each also in the story.
     expect(Object.keys(before)).toHaveLength(rows);
 
     sending.mockRestore();
@@ -191,7 +191,7 @@ describe('while the queue fails', () => {
     if (rows > 0) expect(after).toEqual(before);
   });
 
-  test('SendGrid is asked to send again, in words', async () => {
+  test('the answer asks SendGrid to send the post again', async () => {
     const sending = whenSending(() => 'refused');
     await expect(stack().postSendGrid([bounce('again')])).resolves.toEqual({
       status: 503,
@@ -202,7 +202,7 @@ describe('while the queue fails', () => {
 });
 
 test('each request has one log line', async () => {
-  // No other request has as many.
+  // No other request has as many events.
   const counts = [41, 42, 43];
   for (const count of counts) {
     await stack().postSendGrid(Array.from({ length: count }, (_, i) => bounce(`logged-${count}`, i)));
@@ -223,7 +223,7 @@ test('each request has one log line', async () => {
   );
 });
 
-// Of whatever was tested.
+// After all tests of the file.
 afterAll(async () => {
   for (const name of ['ReceiveSendGrid', 'ReceiveCustomersMailCloud', 'RecordEvents']) {
     const log = await readFile(join(stack().dir, 'logs', `${name}.log`), 'utf8');

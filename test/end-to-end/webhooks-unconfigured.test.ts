@@ -7,7 +7,7 @@ const stack = runningStack({
   webhookSecret: { sendgridPublicKeys: [], customersMailCloud: { apiKeys: [''], basic: [], bearerTokens: [] } },
 });
 
-test('with nothing configured Customers Mail Cloud is refused, and the answer says what to set', async () => {
+test('without configuration, a post of Customers Mail Cloud is refused, and the answer says what to set', async () => {
   const url = stack().local.outputs['CustomersMailCloudWebhookUrl'] ?? '';
   const body = JSON.stringify({ api_key: '', event_type: 'deliveries', event: { deliveries: [] } });
   await expect(post(url, body, { headers: { 'content-type': 'application/json' } })).resolves.toEqual({
@@ -20,8 +20,8 @@ test('with nothing configured Customers Mail Cloud is refused, and the answer sa
   });
 });
 
-test('with nothing configured SendGrid is refused, and the answer says what to set', async () => {
-  // Local mode adds its simulator's key when it starts; no post of SendGrid's has come since.
+test('without configuration, a post of SendGrid is refused, and the answer says what to set', async () => {
+  // Local mode adds its simulator's key when it starts. SendGrid has posted nothing since.
   const empty = { sendgridPublicKeys: [], customersMailCloud: { apiKeys: [], basic: [], bearerTokens: [] } };
   await writeFile(join(stack().dir, 'webhook-secret.json'), JSON.stringify(empty));
   await expect(stack().postSendGrid([])).resolves.toEqual({
@@ -36,7 +36,7 @@ test('with nothing configured SendGrid is refused, and the answer says what to s
 
 const broken = runningStack();
 
-test('with a secret that cannot be read, the answer says so, and repeats nothing of it', async () => {
+test('if the secret cannot be read, the answer says so, and repeats nothing of it', async () => {
   await writeFile(join(broken().dir, 'webhook-secret.json'), '{"sendgridPublicKeys": "MFkw-secret"');
   const url = broken().local.outputs['CustomersMailCloudWebhookUrl'] ?? '';
   await expect(post(url, '{}', { headers: { 'content-type': 'application/json' } })).resolves.toEqual({

@@ -34,7 +34,7 @@ const logRow = (messageId: string) => ({
 });
 
 describe("SendGrid's webhook", () => {
-  test('answers how many events it received, and records each as what it is', async () => {
+  test('answers with the number of events, and records each by its kind', async () => {
     const id = 'counts';
     await expect(
       stack().postSendGrid([
@@ -57,7 +57,7 @@ describe("SendGrid's webhook", () => {
     expect(unrecognized).toHaveLength(2);
   });
 
-  test('verifies the bytes as they were sent: CRLF, escapes and spaces as SendGrid writes them', async () => {
+  test("verifies the bytes as sent, with SendGrid's line ends, escapes and spaces", async () => {
     const body = `[${JSON.stringify(bounce('raw')).replaceAll('@', '\\u0040')},\r\n ${JSON.stringify(bounce('raw', { reason: '550 5.1.1 gone', 'smtp-id': '\\u003ca\\u003e' }))}]\r\n`;
     await expect(stack().postSendGrid(undefined, { body })).resolves.toEqual(accepted(2));
     await stack().recorded();
@@ -77,12 +77,12 @@ describe("SendGrid's webhook", () => {
     });
   });
 
-  test('another path is answered by API Gateway itself', async () => {
+  test('API Gateway itself answers a request to another path', async () => {
     const url = new URL('/v1/guessed', stack().local.outputs['SendGridWebhookUrl']);
     await expect(post(url.href, '[]')).resolves.toMatchObject({ status: 403 });
   });
 
-  test('a post that is too large for Lambda is answered by API Gateway itself', async () => {
+  test('API Gateway itself answers a post that is too large for Lambda', async () => {
     const answer = await stack().postSendGrid(undefined, { body: `["${'x'.repeat(5 * 1024 * 1024)}"]` });
     expect(answer.status).toBe(413);
   });
@@ -91,7 +91,7 @@ describe("SendGrid's webhook", () => {
     await expect(stack().postSendGrid([])).resolves.toEqual(accepted(0));
   });
 
-  test('an early event is recorded as unmatched, and joined when its mail is logged', async () => {
+  test('a failure that comes before its log row is recorded as unmatched, and joined when its mail is logged', async () => {
     await stack().postSendGrid([bounce('early')]);
     await stack().recorded();
     expect(await stack().bounces('early')).toMatchObject([{ matched: false, toEmail: 'bounce@example.jp' }]);
@@ -117,10 +117,10 @@ describe("SendGrid's webhook", () => {
     });
   });
 
-  test('a log row that leaves no room for more is joined all the same, and holds up none behind it', async () => {
+  test('a log row without room for more attributes is still joined, and delays no log row behind it', async () => {
     await stack().postSendGrid([bounce('full'), bounce('behind')]);
     await stack().recorded();
-    // DynamoDB takes 400 KB of names and values: day, sentAt and expiresAt find no room.
+    // DynamoDB allows 400 KB of names and values. No room is left for day, sentAt and expiresAt.
     const taken = Buffer.byteLength(
       Object.entries({ ...logRow('full'), filling: '' })
         .flat()
@@ -136,7 +136,7 @@ describe("SendGrid's webhook", () => {
     }
   });
 
-  test('the same post again, and twice at once, changes nothing but receivedAt', async () => {
+  test('a repeated post, also twice at the same time, changes only receivedAt', async () => {
     await stack().log({
       ...logRow('again'),
       sentAt: '2026-11-01T00:00:00.000Z',
@@ -162,7 +162,7 @@ describe("SendGrid's webhook", () => {
     expect(await stack().story('again')).toEqual(storyBefore);
   });
 
-  test('a failure is published when it appears and when it becomes matched, and not for a repeated post', async () => {
+  test('a failure is published when it is new and when it becomes matched, but not for a repeated post', async () => {
     const published = async () =>
       (await stack().published()).filter(({ detail }) => detail['toEmail'] === 'told@example.jp');
     const event = bounce('told', { email: 'told@example.jp' });
@@ -188,7 +188,7 @@ describe("SendGrid's webhook", () => {
     await until('the event of the join', async () => (await published()).length > 1 || undefined);
     await stack().postSendGrid([event]);
     await stack().recorded();
-    // Streams are read in order: when this one is published, nothing of the others is still to come.
+    // Streams are read in order. When this event is published, all earlier ones have been, too.
     await stack().postSendGrid([bounce('told-after', { email: 'after@example.jp' })]);
     await until('the event after it', async () =>
       (await stack().published()).find(({ detail: { toEmail } }) => toEmail === 'after@example.jp'),
@@ -196,7 +196,7 @@ describe("SendGrid's webhook", () => {
     expect((await published()).map(({ detail: { matched } }) => matched)).toEqual([false, true]);
   });
 
-  test('an unmatched row that is put back, as by a late write, is joined again, and not published again', async () => {
+  test('a row that is put back, as by a late write, is joined again, but not published again', async () => {
     const published = async () =>
       (await stack().published()).filter(({ detail: { toEmail } }) => toEmail === 'back@example.jp');
     await stack().log(logRow('back'));
@@ -218,7 +218,7 @@ describe("SendGrid's webhook", () => {
     expect(await published()).toHaveLength(1);
   });
 
-  test('an asynchronous bounce without a message id is kept under a key made of its content', async () => {
+  test('an asynchronous bounce without a message id is stored under a key made from its content', async () => {
     const event = bounce('', { sg_message_id: '', email: 'async@example.jp' });
     await stack().postSendGrid([event]);
     await stack().postSendGrid([event]);
@@ -270,7 +270,7 @@ describe("Customers Mail Cloud's webhook", () => {
     expect(story.map((row) => row['state'])).toEqual(['queued', 'delivered']);
   });
 
-  test('takes Basic and Bearer as well as api_key, and refuses all else', async () => {
+  test('accepts api_key, Basic and Bearer, and refuses everything else', async () => {
     const url = stack().local.outputs['CustomersMailCloudWebhookUrl'] ?? '';
     const body = '{"event_type":"deliveries","event":{"deliveries":[]}}';
     const send = async (authorization?: string, change: object = {}) => {
@@ -293,7 +293,7 @@ describe("Customers Mail Cloud's webhook", () => {
     ['a form without event', 'application/x-www-form-urlencoded', `api_key=${API_KEY}`, 400],
     ['a form whose event is not JSON', 'application/x-www-form-urlencoded', `api_key=${API_KEY}&event=%7B`, 400],
     ['JSON without event', 'application/json', `{"api_key":"${API_KEY}"}`, 400],
-    ['JSON that is none', 'application/json', '{"api_key"', 401],
+    ['malformed JSON', 'application/json', '{"api_key"', 401],
   ])('%s is answered %s', async (_, contentType, body, status) => {
     const url = stack().local.outputs['CustomersMailCloudWebhookUrl'] ?? '';
     await expect(post(url, body, { headers: { 'content-type': contentType } })).resolves.toMatchObject({
@@ -302,14 +302,14 @@ describe("Customers Mail Cloud's webhook", () => {
     });
   });
 
-  test('over 5 MiB are refused', async () => {
+  test('refuses posts of more than 5 MiB', async () => {
     const url = stack().local.outputs['CustomersMailCloudWebhookUrl'] ?? '';
     const body = JSON.stringify({ api_key: API_KEY, event: { deliveries: ['x'.repeat(5 * 1024 * 1024)] } });
     const answer = await post(url, body, { headers: { 'content-type': 'application/json' } });
     expect(answer).toEqual({ status: 413, body: { error: expect.stringMatching(/at most 5242880 are allowed/) } });
   });
 
-  test('joins on apiData where the message id joins nothing, also when the mail is logged later', async () => {
+  test('joins by apiData if no mail has the message id, also when the mail is logged later', async () => {
     const entry = {
       created: '2026-11-01 10:00:00',
       messageId: '<set-by-somebody-else@example.com>',
@@ -335,7 +335,7 @@ describe("Customers Mail Cloud's webhook", () => {
     });
   });
 
-  test('two recipients of one mail, in one second and of one status, are two events', async () => {
+  test('records two events for two recipients of one mail with the same time and status', async () => {
     const entry = {
       created: '2026-11-01 10:00:00',
       messageId: '<two@example.com>',

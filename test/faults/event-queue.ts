@@ -1,4 +1,4 @@
-/** EventQueue as local mode keeps it, behind a proxy on which requests can be made to fail. */
+/** Local mode's EventQueue, behind a proxy that can make requests fail. */
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { CLIENT_SETTINGS } from '../../lambda/aws/clients.ts';
 import { ALLOW_ALL } from '../../local/access.ts';
@@ -14,13 +14,13 @@ const BATCH_SIZE = 10;
 export interface TestQueue {
   readonly url: string;
   readonly proxy: FaultProxy;
-  /** As the receivers' client is set, but with less patience: three attempts at a request. */
+  /** The receivers' client settings, but with only three attempts per request. */
   readonly patient: SQSClient;
   /** One attempt. */
   readonly impatient: SQSClient;
-  /** How many messages are in the queue, also those that were taken and not deleted. */
+  /** The number of messages in the queue, including those that were received and not deleted. */
   size(): number;
-  /** A batch as the event source takes it, after the visibility timeout of every message that was taken before. */
+  /** A batch as the event source receives it. Waits first until the visibility timeout of every received message is over. */
   take(): Promise<QueueMessage[]>;
   delete(messageIds: readonly string[]): Promise<void>;
 }

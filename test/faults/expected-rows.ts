@@ -1,4 +1,4 @@
-/** Which rows there must be, derived from the set of events and the mails that are logged; and what differs from that. */
+/** Derives the rows that must exist from the events and the logged mails, and compares them with the stored rows. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Row } from '../../lambda/aws/dynamodb.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
@@ -15,20 +15,20 @@ import type { StoredRow } from './storage.ts';
 
 export interface Facts {
   readonly events: readonly MailEvent[];
-  /** Log rows as they were put; the late join has been through all of them. */
+  /** Log rows as they were written. The late join has processed all of them. */
   readonly logRows: readonly Row[];
   readonly refusals?: readonly RefusalRows[];
-  /** When the posts were received whose rows may be the ones that are kept; Unix milliseconds. */
+  /** When each copy of the post was received, in Unix milliseconds. Any of these times may be in the stored rows. */
   readonly receivedAtMs: readonly number[];
 }
 
 interface Expected extends StoredRow {
-  /** The same row as each of the posts leaves it. */
+  /** The row that each copy of the post would leave. Any of them is right. */
   readonly candidates: readonly Row[];
   readonly optional: boolean;
 }
 
-/** Each names the rows in question. */
+/** Each text names the rows concerned. */
 export interface Verdict {
   readonly lost: readonly string[];
   readonly doubled: readonly string[];
@@ -84,7 +84,7 @@ function expectedRows(facts: Facts): Map<string, Expected> {
       );
     }
     for (const messageId of event.messageIds) {
-      // Of an event that names its mail in two ways, the second row is from when the mail was not known yet.
+      // An event may have two message ids. Its row under the second id exists only if it was recorded before its mail was known.
       const optional = mail !== undefined && mail.messageId !== messageId;
       expect(
         'SentLog',
@@ -109,7 +109,7 @@ function keyOf({ table, row }: StoredRow): string {
     : `Bounce ${row['fullMessageId']} ${row['eventId']}`;
 }
 
-/** Without what is undefined: that is not stored. */
+/** Removes undefined values, which are not stored. */
 function asStored(row: Row): Row {
   return JSON.parse(JSON.stringify(row));
 }

@@ -1,24 +1,24 @@
-/** A proxy in front of the engine that lets any request fail in the ways in which requests to DynamoDB do. */
+/** A proxy in front of the database engine. It can make any request fail in the ways in which DynamoDB requests fail. */
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** A request to DynamoDB on its way through the proxy. */
 export interface StorageCall {
-  /** From 1, over all callers. */
+  /** Counts from 1, over all callers. */
   readonly number: number;
-  /** Such as `BatchWriteItem`. */
+  /** For example, `BatchWriteItem`. */
   readonly action: string;
-  /** The access key id: in local mode the logical id of the function that calls. */
+  /** The access key id. In local mode it is the logical id of the calling function. */
   readonly caller: string;
-  /** The SDK's id of the command. Its retries have the same. */
+  /** The SDK's id of the command. Retries of a command have the same id. */
   readonly invocation: string;
   readonly body: Record<string, unknown>;
 }
 
 /**
- * What happens to a call instead of what it asks for. `lost answer`: it is done, and nobody hears of it. `refused item`:
- * the whole request is refused for one of its items. `unprocessed`: half of a batch is done, and the rest given back.
- * `stale read`: a read that need not be consistent finds nothing.
+ * What happens to a call. `lost answer`: the call takes effect, but the caller gets no answer. `refused item`: the whole
+ * request is refused because of one of its items. `unprocessed`: half of a batch is done, and the rest is returned.
+ * `stale read`: a read that is not consistent finds nothing.
  */
 export const FAULTS = [
   'throttle',
@@ -30,40 +30,40 @@ export const FAULTS = [
   'unprocessed',
   'stale read',
 ] as const;
-/** `late write`: its caller gives the write up, and it takes effect when the holder of `proxy.whenLate` lets it. */
+/** `late write`: the caller gives up on the write. The write takes effect when the test calls what `proxy.whenLate` got. */
 export type Fault = (typeof FAULTS)[number] | 'late write';
 
-/** Says, at once or later, what happens to each call; undefined lets it through, and so does what cannot happen to it. */
+/** Chooses, at once or later, the fault for each call. With undefined, or a fault that does not apply, the call succeeds. */
 export type Plan = (call: StorageCall) => Fault | undefined | Promise<Fault | undefined>;
-/** Says what a call asks for in place of its body; undefined leaves it as it is. */
+/** Returns a new body for a call, or undefined to keep its body. */
 export type Rewrite = (call: StorageCall) => Record<string, unknown> | undefined;
 
 export interface FaultProxy {
   readonly endpoint: string;
-  /** From the next call on. */
+  /** Applies from the next call on. */
   plan: Plan;
   rewrite: Rewrite;
-  /** Called when a call whose answer gets lost has taken effect, before its caller knows anything of it. */
+  /** Called when a call whose answer gets lost has taken effect, before the caller's connection is closed. */
   whenLost: (call: StorageCall) => void | Promise<void>;
   /** Called with each late write. */
   whenLate: (takeEffect: () => Promise<unknown>) => void;
-  /** Every call since the start or the last `calls.length = 0`. */
+  /** Every call since the start, or since the last `calls.length = 0`. */
   readonly calls: StorageCall[];
-  /** How many calls came, and how many faults were injected. */
+  /** The number of calls, and the number of injected faults. */
   readonly requests: () => number;
   readonly injected: () => number;
-  /** Resolves when no call is under way: what a caller gave up has taken effect by then, or never will. */
+  /** Resolves when no call is in progress. A call that its caller gave up has then taken effect, or never will. */
   settled(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface FaultProxyOptions {
   /**
-   * Whether the items of a BatchWriteItem take effect one by one, each after the plan was asked again, as they may: a
-   * batch is no transaction. `backwards` begins with the last.
+   * Whether the items of a BatchWriteItem take effect together or one by one, as DynamoDB allows: a batch is no
+   * transaction. If one by one, the plan is asked before each item. `backwards` starts with the last item.
    */
   readonly batches?: 'at once' | 'item by item' | 'backwards';
-  /** Throws, in IAM's words, where the caller may not do this. */
+  /** Throws an error with IAM's message if the caller is not allowed to do this. */
   readonly authorize?: (call: StorageCall) => Promise<void>;
 }
 
@@ -84,7 +84,7 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
   const underWay = new Set<Promise<void>>();
 
   const server = createServer((incoming, outgoing) => {
-    // Where the engine or the caller is gone there is nobody left to answer.
+    // If the engine or the caller has gone, there is no one to answer.
     const handled = handle(incoming, outgoing).catch(() => void incoming.socket.destroy());
     underWay.add(handled);
     handled.then(() => underWay.delete(handled));
@@ -101,7 +101,7 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
     requests: () => count,
     injected: () => injected,
     async settled() {
-      // What a caller gave up may still have to be read from its connection.
+      // A call that its caller gave up may still have to be read from the connection.
       await new Promise(setImmediate);
       while (underWay.size > 0) await Promise.all(underWay);
     },
@@ -116,7 +116,7 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
   async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const bytes = await readAll(incoming);
     const call = readCall(incoming, bytes, ++count);
-    // As DynamoDB Local does since version 2.
+    // DynamoDB Local does this since version 2.
     if (!/^[A-Za-z0-9]+$/.test(call.caller)) {
       return reply(
         outgoing,
@@ -131,9 +131,9 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
       const planned = await proxy.plan({ ...call, body: part });
       const fault = canHappen(planned, call.action, part) ? planned : undefined;
       if (fault !== undefined) injected++;
-      // Its caller has given it up while it waited.
+      // The caller gave up while the call waited.
       if (incoming.socket.destroyed) return;
-      // As it came, wherever that is what it asks for: to write it again takes longer than all else here.
+      // Forwards the original bytes if nothing was changed: to serialize them again takes longer than everything else here.
       const answer = await outcome(incoming, call, part, fault, part === call.body ? bytes : undefined);
       if (answer === 'none') return;
       if (answer === 'cut off') return void incoming.socket.destroy();
@@ -214,7 +214,7 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
     });
   }
 
-  /** Does the first half of a batch, rounded down, and gives the rest back, as DynamoDB does when it is short of capacity. */
+  /** Does the first half of a batch, rounded down, and returns the rest, as DynamoDB does when it lacks capacity. */
   async function forwardHalf(
     incoming: IncomingMessage,
     action: string,
@@ -236,7 +236,7 @@ export async function startFaultProxy(engineEndpoint: string, options: FaultProx
   }
 }
 
-/** DynamoDB refuses a request for what an item of it is like: never for a good item that stands alone. */
+/** Whether a fault refuses a good item that is alone in its request. DynamoDB never does that. */
 export function refusesGoodItem(fault: Fault, action: string): boolean {
   return fault === 'refused item' && (action === 'PutItem' || action === 'UpdateItem');
 }

@@ -1,6 +1,6 @@
 /**
- * Takes the guards of the code out, one by one, without touching it: by changing what its requests ask for. Tests that
- * stay green without a guard do not test it.
+ * Disables the guards of the code one by one. The code stays as it is: a proxy changes its requests. A test that
+ * passes without a guard does not test that guard.
  */
 import type { Rewrite, StorageCall } from './fault-proxy.ts';
 
@@ -8,10 +8,10 @@ type Body = Record<string, unknown>;
 type Items = Record<string, { PutRequest?: { Item: Record<string, { S?: string }> } }[]>;
 type Reads = Record<string, { Keys: Record<string, { S: string }>[]; ConsistentRead?: boolean }>;
 
-/** The access key id with which publish-failures asks. */
+/** The access key id that publish-failures uses. */
 export const PUBLISHER = 'publisher';
 
-/** A consistent look for log rows that finds none. */
+/** Makes a consistent lookup of log rows find none. */
 function blind({ action, body }: StorageCall): Body | undefined {
   const [read] = Object.entries((body['RequestItems'] ?? {}) as Reads);
   if (action !== 'BatchGetItem' || !read?.[1].ConsistentRead) return undefined;
@@ -21,11 +21,11 @@ function blind({ action, body }: StorageCall): Body | undefined {
 }
 
 /**
- * Each guard with what is left of a request without it.
+ * For each guard, how a request is changed to disable it.
  *
- * `condition`: the late join writes into the Bounce table whatever is there. `second-read`: the receiver's second,
- * consistent look for log rows finds none. `rejoin`: publish-failures finds none either. `dedupe`: no two puts have the same
- * key. `claim`: the sender writes into the Mail table whatever is there.
+ * `condition`: the late join writes to the Bounce table unconditionally. `second-read`: the recorder's second,
+ * consistent lookup of log rows finds none. `rejoin`: publish-failures finds no log row either. `dedupe`: no two puts
+ * have the same key. `claim`: the sender writes to the Mail table unconditionally.
  */
 export const WITHOUT = {
   none: () => undefined,

@@ -8,7 +8,7 @@ import { withStorage } from './with-storage.ts';
 const storage = withStorage();
 const RIGS = 4;
 
-/** The schedules that do not end as they must, and how many there are in all. */
+/** The schedules with a wrong result, and the number of all schedules. */
 async function explored(cast: Cast, batches: FaultProxyOptions['batches'] = 'at once', guard: Guard = 'none') {
   const rigs = await Promise.all(Array.from({ length: RIGS }, () => storage().rig({ batches })));
   for (const { proxy } of rigs) proxy.rewrite = WITHOUT[guard];
@@ -16,32 +16,32 @@ async function explored(cast: Cast, batches: FaultProxyOptions['batches'] = 'at 
   return { schedules, troubles: ends.filter(({ verdict }) => !isAsItMustBe(verdict)) };
 }
 
-describe('a failure is joined in every interleaving of recorder, sender and late join,', () => {
-  test('with a crash of one of them', async () => {
+describe('a failure is joined in every interleaving of recorder, logging and late join,', () => {
+  test('when one of the three crashes', async () => {
     const { schedules, troubles } = await explored({ recorders: 1, logRow: 'whole', crashes: 1 });
     expect(schedules).toBeGreaterThan(2_000);
     expect(troubles).toEqual([]);
   });
 
-  test('where the items of a batch take effect one by one', async () => {
+  test('when the items of a batch take effect one by one', async () => {
     for (const batches of ['item by item', 'backwards'] as const) {
       const { troubles } = await explored({ recorders: 1, logRow: 'whole', crashes: 0 }, batches);
       expect(troubles).toEqual([]);
     }
   });
 
-  test('where two recorders are given the same event', async () => {
+  test('when two recorders get the same event', async () => {
     const { troubles } = await explored({ recorders: 2, logRow: 'whole', crashes: 0 });
     expect(troubles).toEqual([]);
   });
 
-  test('where an application logs the mail', async () => {
+  test('when an application logs the mail', async () => {
     const { troubles } = await explored({ recorders: 1, logRow: 'of an application', crashes: 0 });
     expect(troubles).toEqual([]);
   });
 });
 
-test('without the second look a failure is not joined in every interleaving', async () => {
+test('without the second lookup, some interleavings leave a failure unmatched', async () => {
   const { troubles } = await explored({ recorders: 1, logRow: 'whole', crashes: 0 }, 'at once', 'second-read');
   expect(troubles).not.toEqual([]);
 });

@@ -1,12 +1,12 @@
 /**
- * An explorer of interleavings: a recorder that records one failure, the application that logs its mail, and the late
- * join that the log row brings about. It holds every storage call back at the proxy and lets one of them go on at a
- * time, in every order that there can be, with every crash of one of the three: a call is cut off before or after it
- * took effect, and the message, the mail or the stream record comes again. In another cast the recorder gives a write up,
- * and the write takes effect at any later time; publish-failures gets each change of the Bounce row by its stream.
+ * Explores the interleavings of three actors: a recorder that records one failure, the application that logs its mail,
+ * and the late join that the log row starts. The proxy holds every storage call and releases one at a time, in every
+ * possible order. Each of the three may also crash at any call: the call is cut off before or after it takes effect, and
+ * the queue message, the mail or the stream record is delivered again. In another cast the recorder gives up a write,
+ * which takes effect at any later time, and publish-failures gets each change of the Bounce row from the stream.
  *
- * How: depth-first, each schedule played from its beginning. Schedules that meet in a state (the same rows, the same
- * calls made by each actor since its last start) go on alike from there, so only the first of them is played on.
+ * The search is depth-first, and each schedule is played from its start. Two schedules that reach the same state (the same
+ * rows, and the same calls of each actor since its last start) continue in the same way, so only the first is continued.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { BatchGetCommand } from '@aws-sdk/lib-dynamodb';
@@ -25,33 +25,33 @@ import { newTag, RETENTION_DAYS, sendGridEventsOf, type TestMail, testMail } fro
 import { FIRST_TIME, joinLate, putLogRow, record } from './recording.ts';
 import type { Rig, StoredRow, TestStorage } from './storage.ts';
 
-/** What takes part, beside one recorder, the application and the late join. */
+/** Who takes part, besides one recorder, the application and the late join. */
 export interface Cast {
-  /** Two recorders are given the same message at the same time. */
+  /** With 2, two recorders get the same message at the same time. */
   readonly recorders: 1 | 2;
-  /** As the sender writes it, or, as an application does, without what the late join adds. */
+  /** The whole log row, as the sender writes it; or, as an application writes it, without what the late join adds. */
   readonly logRow: 'whole' | 'of an application';
   readonly crashes: 0 | 1;
-  /** Whether one write of the recorder takes effect late, and publish-failures works. */
+  /** If true, one write of the recorder takes effect late, and publish-failures takes part. */
   readonly lateWrite?: boolean;
 }
 
-/** What one actor's pending call does next. */
+/** What happens next to one actor's pending call. */
 interface Step {
   readonly actor: string;
   readonly what: 'goes on' | Extract<Fault, 'reset' | 'lost answer' | 'stale read' | 'late write'>;
 }
 
 export interface Explored {
-  /** Complete ones, whether played to their ends or only up to where they meet another. */
+  /** Complete schedules, including those that were stopped where they met another. */
   readonly schedules: number;
-  /** Verdicts on the schedules that were played to their ends, each with how it went. */
+  /** The verdict on each schedule that was played to its end, with its steps. */
   readonly ends: readonly { readonly schedule: string; readonly verdict: Verdict }[];
 }
 
 interface Start {
   readonly path: readonly Step[];
-  /** The state in which the path's last step is taken. */
+  /** The state before the path's last step. */
   readonly from: string | undefined;
 }
 
@@ -62,7 +62,7 @@ export async function explore(
   onState: (states: number) => void = () => undefined,
 ): Promise<Explored> {
   const frontier: Start[] = [{ path: [], from: undefined }];
-  /** Every state with those that can come next. */
+  /** Each state, with the states that can follow it. */
   const graph = new Map<string, string[]>();
   const ends: Explored['ends'][number][] = [];
 
@@ -94,7 +94,7 @@ export async function explore(
   return { schedules: countPaths(graph), ends };
 }
 
-/** Until nothing waits and nobody works: work makes more work. */
+/** Works until nothing waits and nobody is busy. Work can add more work. */
 function workOff<Item>(
   waiting: Item[],
   rigs: readonly Rig[],
@@ -121,7 +121,7 @@ function workOff<Item>(
   });
 }
 
-/** How many ways lead from the first state to an end. */
+/** The number of paths from the first state to an end. */
 function countPaths(graph: ReadonlyMap<string, readonly string[]>): number {
   const counts = new Map<string, number>();
   const count = (state: string): number => {
@@ -136,13 +136,13 @@ function countPaths(graph: ReadonlyMap<string, readonly string[]>): number {
   return first === undefined ? 0 : count(first);
 }
 
-/** The actor whose step makes the late write take effect. */
+/** The actor whose step lets the late write take effect. */
 const LATE_WRITE = 'late write';
 
-/** The value of `day`: a hash of the mail's id is in it. */
+/** The value of `day`, which contains a hash of the mail's id. */
 const DAY_SHARD = /\d{4}-\d\d-\d\d#\d/g;
 
-/** One schedule, under way. */
+/** One schedule that is being played. */
 class Run {
   readonly #tag = newTag();
   readonly #mail: TestMail;
@@ -153,14 +153,14 @@ class Run {
   readonly #store: EventStore;
   #crashesLeft: number;
   #lateWritesLeft: number;
-  /** A write that was given up and has not taken effect. */
+  /** A write that was given up and has not yet taken effect. */
   #lateWrite: (() => Promise<unknown>) | undefined;
   readonly #publisher: Actor | undefined;
-  /** The Bounce row, and what of its changes waits for publish-failures. */
+  /** The Bounce row, and its changes that publish-failures has not yet received. */
   #row: Change['row'];
   #toPublish: Change[] = [];
   readonly #logRow: Cast['logRow'];
-  /** Log rows that the stream brought, and those of them that wait for the late join. */
+  /** How many log rows the stream delivered, and which of them wait for the late join. */
   #brought = 0;
   #toJoin = 0;
 
@@ -196,7 +196,7 @@ class Run {
     }
   }
 
-  /** The state, and what can come next. */
+  /** The state, and the possible next steps. */
   async look(): Promise<{ state: string; steps: Step[] }> {
     const rows = await this.#rows();
     const logged = rows.some(({ row }) => row['entry'] === LOG_ROW_ENTRY);
@@ -206,7 +206,7 @@ class Run {
     const progressOf = ({ state, calls }: Actor) => JSON.stringify([state, calls]);
     const state = JSON.stringify([
       entriesOf(rows),
-      // Two recorders do the same: which of them is further makes no difference.
+      // The two recorders do the same work, so their order does not matter.
       recorders.map(progressOf).sort(),
       others.map(progressOf),
       this.#crashesLeft,
@@ -218,14 +218,14 @@ class Run {
     const steps = actors.flatMap(({ name, pending }) => {
       if (pending === undefined) return [];
       const whats: Step['what'][] = ['goes on'];
-      // Before the mail is logged every look finds nothing anyway.
+      // Before the mail is logged, every lookup finds nothing anyway.
       if (logged && !this.#publisher && pending.action === 'BatchGetItem') whats.push('stale read');
       if (this.#crashesLeft > 0) whats.push('reset', 'lost answer');
       if (this.#lateWritesLeft > 0 && pending.action === 'BatchWriteItem') whats.push('late write');
       return whats.map((what): Step => ({ actor: name, what }));
     });
     if (this.#lateWrite) steps.push({ actor: LATE_WRITE, what: 'goes on' });
-    // What differs between two schedules only because each has a mail of its own.
+    // Each schedule has its own mail. The names are replaced so that states of different schedules compare equal.
     const own = state.replaceAll(this.#event.eventId, 'event').replaceAll(this.#tag, 'mail');
     return { state: own.replaceAll(DAY_SHARD, 'day'), steps };
   }
@@ -242,7 +242,7 @@ class Run {
       await this.#actors.get(name)?.goOn(what === 'goes on' ? undefined : what, crash || what === 'late write');
     }
     await this.#bring();
-    // The stream brings new log rows, and those that were put again without what the late join had added.
+    // The stream delivers new log rows, and log rows that were written again without what the late join had added.
     if (name === 'application' && what !== 'reset' && (this.#brought === 0 || this.#logRow !== 'whole')) {
       this.#brought++;
       this.#toJoin++;
@@ -261,7 +261,7 @@ class Run {
     return { verdict: { ...verdict, wrong: [...verdict.wrong, ...failed] } };
   }
 
-  /** The stream of Bounce brings what a step has changed. */
+  /** The stream of Bounce delivers the changes of a step. */
   async #bring(): Promise<void> {
     if (this.#publisher === undefined) return;
     const oldRow = this.#row;
@@ -271,7 +271,7 @@ class Run {
     if (this.#toPublish.length > 0 && (state === 'not begun' || state === 'done')) await this.#publisher.start();
   }
 
-  /** All that waits is one batch. */
+  /** Everything that waits is one batch. */
   async #publishNext(store: EventStore): Promise<void> {
     const records = this.#toPublish.map((change, n) => ({ ...change, sequenceNumber: String(n) }));
     this.#toPublish = [];
@@ -305,7 +305,7 @@ class Run {
   }
 }
 
-/** The documented bounce, as an event of this mail. */
+/** The documented bounce, as an event of the given mail. */
 function bounceOf(messageId: string): Extract<MailEvent, { kind: 'failure' }> {
   const bounce = sendGridEventsOf(messageId)
     .map(normalizeSendGrid)
@@ -318,7 +318,7 @@ const entriesOf = (rows: readonly StoredRow[]) => rows.map(({ table, row }) => [
 
 const stores = new WeakMap<Rig, Map<string, EventStore>>();
 
-/** One for all runs on a rig: connections are kept. */
+/** One store for all runs on a rig, so that connections are kept. */
 function storeOf(rig: Rig, name: string): EventStore {
   const ofRig = stores.get(rig) ?? new Map<string, EventStore>();
   stores.set(rig, ofRig);
@@ -327,14 +327,14 @@ function storeOf(rig: Rig, name: string): EventStore {
   return store;
 }
 
-/** Code that makes one storage call after another, each of which waits to be let on. After a crash it begins again. */
+/** Code that makes one storage call after another. Each call waits until it is released. After a crash the code restarts. */
 class Actor {
   readonly name: string;
   state: 'not begun' | 'working' | 'waiting' | 'done' = 'not begun';
-  /** Since its last start. What it knows is what it was answered, and that shows in what it asks for next. */
+  /** Calls since the last start. They also identify the actor's state: the answers it got determine its next calls. */
   readonly calls: string[] = [];
   pending: StorageCall | undefined;
-  /** Why it failed without a crash. */
+  /** The error, if it failed without a crash. */
   failure: string | undefined;
   readonly #work: () => Promise<unknown>;
   #release: (fault: Fault | undefined) => void = () => undefined;
@@ -353,7 +353,7 @@ class Actor {
     return still;
   }
 
-  /** A call has come to the proxy. */
+  /** Called when a call reaches the proxy. */
   arrive(call: StorageCall): Promise<Fault | undefined> | Fault {
     if (this.#over) return 'reset';
     this.calls.push(`${call.action} ${JSON.stringify(call.body)}`);
@@ -366,7 +366,7 @@ class Actor {
     return released;
   }
 
-  /** Resolves when the next call waits, or all is done. */
+  /** Resolves when the next call waits, or all work is done. */
   goOn(fault: Fault | undefined, crash: boolean): Promise<void> {
     const still = this.#stillness();
     this.#crashed = crash;

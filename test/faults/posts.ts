@@ -1,4 +1,4 @@
-/** Posts of both providers about mails of every kind, made of the payloads that the providers document. */
+/** Posts of both providers about mails of every kind, made from the payloads that the providers document. */
 import type { Row } from '../../lambda/aws/dynamodb.ts';
 import type { MailEvent } from '../../lambda/mail/event.ts';
 import type { Provider } from '../../lambda/mail/provider.ts';
@@ -11,13 +11,13 @@ import { LOG_ROW_ENTRY } from '../../lambda/recording/entries.ts';
 import { bounceRow, loggedMail, logRow, refusalEvent, storyRow } from '../../lambda/recording/rows.ts';
 import { customersMailCloudPosts, sendGridEvents } from '../lambda/providers/fixtures.ts';
 
-/** When the mails of the posts were sent: 2023-01-25T05:05:15Z, in seconds. */
+/** The time at which the mails of the posts were sent: 2023-01-25T05:05:15Z, in seconds. */
 export const SENT_AT = 1674623115;
 export const RETENTION_DAYS = 180;
 export const TIME_ZONE = 'Asia/Tokyo';
 const DAY_S = 86_400;
 
-/** Which of a mail's events are in the post: enough for two batches of 25 rows, and not many more. */
+/** Which of a mail's events are in the post: enough for two batches of 25 rows, and few more. */
 const EVENTS_OF: Readonly<Record<Logged, [number, number]>> = {
   before: [3, 5],
   meanwhile: [0, Number.POSITIVE_INFINITY],
@@ -25,7 +25,7 @@ const EVENTS_OF: Readonly<Record<Logged, [number, number]>> = {
   never: [2, 5],
 };
 
-/** When a mail is logged: before the first event comes, between a receiver's two looks, after all events, or never. */
+/** When a mail is logged: before the first event, between the recorder's two lookups, after all events, or never. */
 export type Logged = 'before' | 'meanwhile' | 'later' | 'never';
 
 export interface TestMail {
@@ -34,21 +34,21 @@ export interface TestMail {
   readonly row: Row;
 }
 
-/** A post, and what else there is of the mails that it is about. */
+/** A post, and its mails. */
 export interface Scenario {
-  /** Of this scenario only: it stands in every one of its rows. */
+  /** Unique to the scenario. Every row of the scenario contains it. */
   readonly tag: string;
   readonly provider: Provider;
-  /** The post's events, some of them twice. */
+  /** The post's events. Some appear twice. */
   readonly events: readonly MailEvent[];
   /** The same events in the form that the provider's `accept` function returns. */
   readonly received: readonly unknown[];
   readonly mails: readonly TestMail[];
-  /** What the sender was told at the handover of some of the mails. */
+  /** What the sender stored for recipients that were refused at the handover. */
   readonly refusals: readonly RefusalRows[];
 }
 
-/** What the sender writes of a refused recipient. Somebody may have deleted the Bounce row since. */
+/** What the sender writes for a refused recipient. `bounce` is missing if somebody has deleted the Bounce row. */
 export interface RefusalRows {
   readonly story: Row;
   readonly bounce: Row | undefined;
@@ -61,7 +61,7 @@ export function newTag(): string {
   return `run${++runs}x`;
 }
 
-/** Of which scenario a row is. */
+/** The tag of the scenario that a row belongs to. */
 export function tagOf(row: Row): string {
   return TAG.exec(JSON.stringify(row))?.[0] ?? 'of no scenario';
 }
@@ -82,7 +82,7 @@ function sendGridScenario(tag: string): Scenario {
   const undated = { ...bounce, sg_event_id: `${tag}-undated`, timestamp: undefined };
   const old = { ...bounce, sg_event_id: `${tag}-old`, timestamp: SENT_AT - 8 * DAY_S };
   const twice = [...received.slice(-3), undated];
-  // As they are after they went through JSON: without what is undefined.
+  // The JSON round trip removes undefined values.
   const all: unknown[] = JSON.parse(JSON.stringify([...received, undated, old, ...twice]));
   return {
     tag,
@@ -94,14 +94,14 @@ function sendGridScenario(tag: string): Scenario {
   };
 }
 
-/** All documented events, as events of this mail. */
+/** All documented events, as events of the given mail. */
 export function sendGridEventsOf(messageId: string): Record<string, unknown>[] {
   return sendGridEvents('reference-each-event').map((event, n) => ({
     ...event,
     email: 'ann@example.com',
     timestamp: SENT_AT + n,
     sg_event_id: `${messageId}-${n}`,
-    // Tells those without a message id from those of another scenario.
+    // Distinguishes events without a message id from those of another scenario.
     of: messageId,
     ...('sg_message_id' in event && { sg_message_id: `${messageId}.filter0001.16648.5515E0B88.0` }),
   }));
@@ -112,7 +112,7 @@ function customersMailCloudScenario(tag: string): Scenario {
   const mails = (['before', 'meanwhile', 'later', 'never'] as const).map((logged) =>
     testMail('customers-mail-cloud', id(logged), logged),
   );
-  // Sent through the API: logged under what the application put into apiData.
+  // Mails that were sent through the API. They are logged under the id that the application put into apiData.
   const apiMails = (['before', 'later'] as const).map((logged) =>
     testMail('customers-mail-cloud', id(`api-${logged}`), logged),
   );
@@ -142,7 +142,7 @@ function customersMailCloudScenario(tag: string): Scenario {
   };
 }
 
-/** What was published, with a deferral, for one recipient of this mail; and its bounce for another in the same second. */
+/** The published examples and a deferral, for one recipient of the given mail; and a bounce for another in the same second. */
 export function customersMailCloudEntriesOf(messageId: string): CustomersMailCloudEntry[] {
   const published = customersMailCloudPosts().flatMap(({ event }) =>
     Object.entries(event).flatMap(([eventType, list]) => list.map((entry) => ({ eventType, entry }))),
@@ -164,7 +164,7 @@ function wallClock(timestamp: number): string {
   return new Date((timestamp + 9 * 3600) * 1000).toISOString().slice(0, 19).replace('T', ' ');
 }
 
-/** A mail as its application logs it (`later` and `before`), or as the sender does. */
+/** A mail as its application logs it (`later` and `before`), or as the sender logs it (otherwise). */
 export function testMail(provider: Provider, messageId: string, logged: Logged): TestMail {
   const ofApplication = {
     messageId,
@@ -192,7 +192,7 @@ export function testMail(provider: Provider, messageId: string, logged: Logged):
 
 function refusalsOf(provider: Provider, mails: readonly TestMail[]): RefusalRows[] {
   const time = { receivedAtMs: SENT_AT * 1000, retentionDays: RETENTION_DAYS };
-  // An event id of SendGrid's is of one recipient only.
+  // A SendGrid event id belongs to one recipient only.
   const recipients = ['dave@example.com', 'carol@example.com'].slice(0, provider === 'sendgrid' ? 1 : 2);
   return mails
     .filter(({ logged }) => logged === 'later')

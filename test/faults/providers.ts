@@ -1,4 +1,4 @@
-/** SendGrid and Customers Mail Cloud as a sender meets them when they fail, in every way in which they do. */
+/** SendGrid and Customers Mail Cloud, with every failure that a sender can meet. */
 import { text } from 'node:stream/consumers';
 import type { Provider } from '../../lambda/mail/provider.ts';
 import { readSending } from '../../lambda/sending/retry-queue.ts';
@@ -7,8 +7,8 @@ import { ACCOUNT, reply, startMailServer } from '../lambda/providers/smtp.ts';
 import { type ApiAnswer, type SendRequest, startAwsServer, startMailApi } from '../lambda/sending/sender-servers.ts';
 
 /**
- * Where in a handover something can happen; of SendGrid's there is only `mail`. `queue`: when the mail is put into
- * RetryQueue, because the provider deferred it.
+ * The steps of a handover at which something can fail. SendGrid's handover has only `mail`. `queue`: the provider
+ * deferred the mail, and it is put into RetryQueue.
  */
 export const STAGES = ['connection', 'from', 'recipient', 'mail', 'queue'] as const;
 export type Stage = (typeof STAGES)[number];
@@ -25,8 +25,8 @@ export type HandoverFault =
 const QUEUE_FAULTS = ['refused', 'lost answer', 'killed before', 'killed after'] as const;
 
 /**
- * What a provider does instead of taking a mail, by where that is. `lost answer`: the mail is taken, and nobody hears of
- * it. `killed before`, `killed after`: the process that hands it over is killed before or after it is taken.
+ * The ways in which each step of a handover can fail. `lost answer`: the mail is taken, but the sender gets no answer.
+ * `killed before`, `killed after`: the sending process is killed before or after the mail is taken.
  */
 export const HANDOVER_FAULTS: Readonly<Record<Provider, Partial<Record<Stage, readonly HandoverFault[]>>>> = {
   sendgrid: {
@@ -56,10 +56,10 @@ export const HANDOVER_FAULTS: Readonly<Record<Provider, Partial<Record<Stage, re
 export interface Moment {
   readonly provider: Provider;
   readonly stage: Stage;
-  /** Empty where it is not known: at the greeting. */
+  /** Empty if it is not known yet, as at the greeting. */
   readonly recipient: string;
 }
-/** Says what happens: something that can happen at this stage, or nothing. */
+/** Chooses a fault that is possible at this stage, or undefined. */
 export type HandoverPlan = (moment: Moment) => HandoverFault | undefined;
 
 /** A mail that a provider has taken. */
@@ -67,28 +67,28 @@ export interface Taken {
   readonly provider: Provider;
   /** The first recipient. */
   readonly recipient: string;
-  /** Whom it was taken for. */
+  /** The recipients for whom it was taken. */
   readonly recipients: readonly string[];
   readonly messageId: string;
   /** The process that handed it over. */
   readonly process: string;
-  /** The sender does not hear of it. */
+  /** The sender does not get the answer. */
   readonly lost: boolean;
 }
 
 export interface Refused {
   readonly recipient: string;
-  /** A 5yz reply, not a 4yz one. */
+  /** A 5yz reply. A 4yz reply is not permanent. */
   readonly forGood: boolean;
   readonly process: string;
 }
 
 export interface Providers {
   readonly sendGridUrl: string;
-  /** Secrets Manager and SQS. The secret tells each process who it is: its access key id comes back as its user name. */
+  /** Secrets Manager and SQS. The secret tells each process its own name: the access key id is also the user name. */
   readonly awsUrl: string;
   plan: HandoverPlan;
-  /** Where processes that start now look for SMTP. */
+  /** The SMTP port for processes that start from now on. */
   smtpPort: number;
   readonly realSmtpPort: number;
   readonly injected: () => number;
@@ -125,7 +125,7 @@ export async function startProviders(
     if (fault !== undefined) injected++;
     return fault;
   };
-  /** Plays a handover's last step: whether it is answered as what was taken, or with a fault's words, or not at all. */
+  /** Plays the last step of a handover. It is answered as taken, answered with a fault's reply, or not answered. */
   const handOver = async (mail: Omit<Taken, 'lost'>): Promise<HandoverFault | 'taken' | 'cut off'> => {
     const fault = planned({ ...mail, stage: 'mail' });
     if (fault === undefined) listener.taken({ ...mail, lost: false });
@@ -169,7 +169,7 @@ export async function startProviders(
       callback(fault ? replyOf(fault) : null);
     },
     async onData(stream, session, callback) {
-      // A process that is killed may have begun to send it.
+      // A process that was killed may have started to send the mail.
       const source = await text(stream).catch(() => undefined);
       if (source === undefined) return;
       const messageId = /^message-id:\s*(<[^>]+>)/im.exec(source)?.[1] ?? 'none';
@@ -213,7 +213,7 @@ export async function startProviders(
   return providers;
 }
 
-/** `reply 450` as an SMTP server says it. */
+/** The SMTP server's form of a fault such as `reply 450`. */
 function replyOf(fault: string): Error {
   const code = Number(/\d+/.exec(fault));
   return reply(code, `${Math.floor(code / 100)}.0.0 Not ${code < 500 ? 'now' : 'here'}`);

@@ -1,7 +1,7 @@
 /**
- * Random schedules: the posts of both providers split, repeated and shuffled, posted several at one time while requests to
- * the queue and to storage fail, log rows are written and recorders take batches of the queue. Each post is sent until it
- * is acknowledged. One seed makes one schedule; in which order the machine does what goes on at one time is not in it.
+ * Random schedules. The posts of both providers are split, repeated and shuffled, and several are posted at one time. Meanwhile
+ * requests to the queue and to storage fail, log rows are written, and recorders take batches from the queue. Each post is sent
+ * until it is acknowledged. A seed determines the schedule, but not the order of things that happen at the same time.
  */
 import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
 import { type Random, randomFrom } from '../fuzz/mutate.ts';
@@ -11,7 +11,7 @@ import { AGAIN, FIRST_TIME, joinLate, type Outcome, putLogRow, refuse, tryTo } f
 import type { Rig, TestStorage } from './storage.ts';
 import { postTo, recordBatch } from './webhooks.ts';
 
-/** A hang costs its request's whole timeout: it has its share in the matrix. */
+/** All faults except `hang`, which costs a request's whole timeout. The matrix plays it. */
 const COMMON_FAULTS = FAULTS.filter((fault) => fault !== 'hang');
 const MAX_DELIVERIES = 100;
 const PATIENCE_MS = 30_000;
@@ -33,12 +33,12 @@ export async function playRandom(seed: number, rig: Rig, { store }: TestStorage)
     const status = await postTo(rig.queue, own, { client, receivedAtMs, queueWithinMs: PATIENCE_MS });
     if (status !== 200) throw new Error(`The receiver answered ${status}`);
   });
-  // Two at one time may get the same messages.
+  // Two recordings at one time may get the same messages.
   const recordings = deliveries.map(() => () => recordBatch(rig.queue, failing, PATIENCE_MS));
   const logged = post.mails.filter((mail) => mail.logged !== 'never' && chance(0.8));
   const logs = logged.map((mail) => async () => {
     await putLogRow(mail.row, store);
-    // The stream delivers at least once.
+    // The stream delivers each record at least once.
     const joins = chance(0.3) ? 2 : 1;
     for (let n = 0; n < joins; n++) await untilDone(() => joinLate(mail, failing));
   });

@@ -1,7 +1,7 @@
 /**
- * Random schedules of the sender: several mails of both providers in batches that overlap, delivered to two processes at
- * one time while storage, providers and RetryQueue fail and processes are killed, until nothing waits; then once more. One seed
- * makes one schedule, but for the order in which the machine does what goes on at one time.
+ * Random schedules of the sender. Several mails of both providers are delivered in overlapping batches, to two processes at one
+ * time, while storage, providers and RetryQueue fail and processes are killed. This goes on until nothing waits; then everything
+ * is delivered once more. A seed determines the schedule, but not the order of things that happen at the same time.
  */
 import { pick, type Random, randomFrom } from '../fuzz/mutate.ts';
 import { recordOf } from '../lambda/sending/sender-servers.ts';
@@ -12,10 +12,10 @@ import { batchesOf, type Delivery, type SenderRig } from './sender-rig.ts';
 import { itemOf, refusalsByName, type SendingOutcome, trouble, watchOf } from './sending.ts';
 import { LETTER_NAMES, type StorageTrouble } from './sending-cases.ts';
 
-/** A hang costs its request's whole timeout, and only an item that is too large is refused: they are in the matrix. */
+/** Without `hang`, which costs a request's whole timeout, and `refused item`, which needs an item that is too large. */
 const STORAGE_TROUBLES: readonly StorageTrouble[] = ['throttle', 'error 500', 'reset', 'lost answer'];
 const KILLED = ['killed before', 'killed after'] as const;
-/** With this much trouble left to do, all is well again: every schedule comes to an end. */
+/** After this many faults nothing fails any more, so every schedule ends. */
 const MAX_TROUBLES = 20;
 const MAX_DELIVERIES = 30;
 
@@ -35,7 +35,7 @@ export async function playRandomSending(seed: number, rig: SenderRig): Promise<S
   for (const item of items) await rig.put(item);
   let left: readonly Delivery[] = records;
   for (let n = 0; left.length > 0 && n < MAX_DELIVERIES; n++) {
-    // Stream and queue deliver at least once, and may deliver something to two at one time.
+    // Stream and queue deliver at least once, and may deliver to two processes at one time.
     const again = [...records, ...rig.messages].filter((delivery) => !left.includes(delivery) && chance(0.15));
     const batches = batchesOf([...left, ...again]);
     left = await rig.deliver(chance(0.5) ? [...batches, ...batchesOf(left.filter(() => chance(0.5)))] : batches);

@@ -61,7 +61,7 @@ const rigsWithout = (guard: Guard, requestTimeoutMs = 2_000) =>
     }),
   );
 
-/** Which of these are not as they must be, and how. */
+/** The outcomes that are wrong, and why. */
 async function troublesOf(outcomes: readonly Outcome[]): Promise<string[]> {
   return troubles(judge(outcomes, await storage().rows()));
 }
@@ -76,8 +76,8 @@ function outcomeOf({ tag, events, refusals }: Scenario, facts: Partial<Facts>): 
 
 const loggedBefore = ({ mails }: Scenario) => mails.filter(({ logged }) => logged === 'before').map(({ row }) => row);
 
-describe('whatever call fails, in whatever way, the rows are complete in the end', () => {
-  // Each kind of fault once: `npm run torture` plays every fault at every call.
+describe('the rows are complete although calls fail:', () => {
+  // Plays each kind of fault once. `npm run torture` plays every fault at every call.
   const halves = {
     'receive-sendgrid': 'even',
     'receive-customers-mail-cloud': 'odd',
@@ -85,7 +85,7 @@ describe('whatever call fails, in whatever way, the rows are complete in the end
     'record-customers-mail-cloud': 'even',
     'late-join': undefined,
   } as const;
-  test.each(WAYS)('of %s', async (way) => {
+  test.each(WAYS)('%s', async (way) => {
     const rigs = await rigsWithout('none');
     const calls = await callsOf(way, await storage().rig(), storage());
     expect(calls).toBeGreaterThanOrEqual(way.startsWith('receive') ? 2 : 4);
@@ -99,14 +99,14 @@ describe('whatever call fails, in whatever way, the rows are complete in the end
     expect(await troublesOf(outcomes)).toEqual([]);
   });
 
-  test('in random schedules', async () => {
+  test('random schedules', async () => {
     const rigs = await rigsWithout('none', 20_000);
     const seeds = Array.from({ length: 4 }, (_, n) => n);
     const outcomes = await playEach(seeds, rigs, (seed, rig) => playRandom(seed, rig, storage()));
     expect(await troublesOf(outcomes)).toEqual([]);
   });
 
-  test('when the story is read in pages', async () => {
+  test('a story that is read in pages', async () => {
     const rig = await storage().rig();
     rig.proxy.rewrite = smallPages;
     const kase: Case = { way: 'late-join', failing: { fault: 'reset', k: 3, rounds: 1 }, patient: false };
@@ -114,7 +114,7 @@ describe('whatever call fails, in whatever way, the rows are complete in the end
   });
 });
 
-describe('without a guard something is lost, doubled or wrong:', () => {
+describe('without this guard, rows are lost, doubled or wrong:', () => {
   const fine = { fault: 'reset', k: Number.POSITIVE_INFINITY, rounds: 1 } as const;
   test.each(['condition', 'second-read', 'dedupe'] as const)('%s', async (guard) => {
     const rigs = await rigsWithout(guard);
@@ -123,7 +123,7 @@ describe('without a guard something is lost, doubled or wrong:', () => {
   });
 });
 
-describe('the same rows, however often it comes:', () => {
+describe('repeated deliveries leave the same rows:', () => {
   test('a post 46 times, 10 of them at once', async () => {
     const { store } = storage();
     const whole = scenario('sendgrid');
@@ -164,7 +164,7 @@ describe('the same rows, however often it comes:', () => {
         const all = storyOf(tag);
         const mail = testMail('sendgrid', tag, 'later');
         const events = order.flatMap((n) => all[n] ?? []);
-        // The first comes once more in the end, and the mail is logged in between.
+        // The first event comes once more at the end. The mail is logged in between.
         for (const [n, event] of [...events, ...events.slice(0, 1)].entries()) {
           if (n === order[0]) {
             await putLogRow(mail.row, store);
@@ -180,7 +180,7 @@ describe('the same rows, however often it comes:', () => {
     expect(await troublesOf(outcomes)).toEqual([]);
   });
 
-  test('a post with rows that storage never takes', async () => {
+  test('a post with rows that storage always refuses', async () => {
     const rig = await storage().rig();
     const [event] = storyOf(newTag()).slice(-2);
     if (!event) throw new Error('no event');
@@ -188,7 +188,7 @@ describe('the same rows, however often it comes:', () => {
     rig.proxy.plan = ({ action, body }) =>
       action === 'BatchGetItem' || JSON.stringify(body).includes('rawEvent') ? undefined : 'refused item';
     for (const atMs of [FIRST_TIME, AGAIN]) await record([event], atMs, rig.impatient);
-    // What is kept in place of the Bounce row and of the one in the story.
+    // The rows that replace the Bounce row and the event's row in the story.
     expect((await storage().rows()).length - before).toBe(2);
   });
 });
@@ -221,7 +221,7 @@ test.each(['none', 'rejoin'] as const)('a write that takes effect late, without 
   const row = await bounceOf();
   expect(row).toMatchObject({ matched: false });
 
-  // What the stream of Bounce brings. The join is a change of its own.
+  // What the stream of Bounce delivers. The join makes another change.
   const publisher = { store: rig.storeOf(PUBLISHER), bus: undefined, stackName: 'Todoke' };
   await publishFailures([{ sequenceNumber: '1', oldRow, row }], publisher);
   const joined = await bounceOf();
@@ -233,13 +233,13 @@ test.each(['none', 'rejoin'] as const)('a write that takes effect late, without 
   expect(await bounceOf()).toEqual(joined);
 });
 
-test('a number in a log row that JavaScript cannot hold keeps no event from being recorded', async () => {
+test('events are recorded although a log row has a number that JavaScript cannot represent', async () => {
   const { store } = storage();
   const tag = newTag();
   const row = { messageId: { S: tag }, entry: { S: LOG_ROW_ENTRY }, amount: { N: '12345678901234567890.5' } };
   await store.client.send(new PutItemCommand({ TableName: store.sentLogTable, Item: row }));
   const recorded = record(storyOf(tag), FIRST_TIME, store).finally(() =>
-    // No other test could read the table.
+    // While this row exists, no other test can read the table.
     store.client.send(
       new DeleteItemCommand({ TableName: store.sentLogTable, Key: { messageId: row.messageId, entry: row.entry } }),
     ),
@@ -247,7 +247,7 @@ test('a number in a log row that JavaScript cannot hold keeps no event from bein
   await expect(recorded).resolves.toEqual([]);
 });
 
-test('100 posts at once for one message are all recorded', async () => {
+test('100 concurrent posts for one message are all recorded', async () => {
   const { store } = storage();
   const tag = newTag();
   const [bounce] = sendGridEventsOf(tag).filter(({ event }) => event === 'bounce');
@@ -263,10 +263,10 @@ test('100 posts at once for one message are all recorded', async () => {
   expect(await troublesOf([{ label: '100 posts', tag, events: 100, facts }])).toEqual([]);
 });
 
-test('a post of 5 MB fits into messages of 1 MiB, and is recorded from them', async () => {
+test('a post of 5 MB is split into queue messages of at most 1 MiB and recorded', async () => {
   const { queue } = await storage().rig();
   const tag = newTag();
-  // Cannot be compressed much, and is the same in every run.
+  // Text that hardly compresses, and is the same in every run.
   const noise = (n: number) => createHash('shake256', { outputLength: 37_500 }).update(`${n}`).digest('base64');
   const entries = Array.from({ length: 100 }, (_, n) => {
     const { eventType, entry } = customersMailCloudEntriesOf(`<${tag}-${n}@example.com>`)[5] ?? {
@@ -289,10 +289,10 @@ test('a post of 5 MB fits into messages of 1 MiB, and is recorded from them', as
 describe('between the receiver and the recorder', () => {
   const TIME = { receivedAtMs: FIRST_TIME, queueWithinMs: 20_000 };
   const again = { ...TIME, receivedAtMs: AGAIN };
-  /** On a busy machine no request is given up that would be answered. */
+  /** A timeout long enough that no request is given up on a busy machine. */
   const patientRig = () => storage().rig({ requestTimeoutMs: 20_000 });
 
-  /** Records all that is in the queue. */
+  /** Records everything in the queue. */
   async function recordAll({ queue, patient }: Rig): Promise<void> {
     while (queue.size() > 0) await recordBatch(queue, patient, 30_000);
   }
@@ -300,7 +300,7 @@ describe('between the receiver and the recorder', () => {
   const complete = (post: Scenario, receivedAtMs: number[]) =>
     troublesOf([outcomeOf(post, { refusals: [], receivedAtMs })]);
 
-  test('a message that the queue rejects is a post that comes again', async () => {
+  test('when the queue rejects a message, the provider posts again', async () => {
     const rig = await patientRig();
     const { queue } = rig;
     const post = scenario('sendgrid');
@@ -311,15 +311,15 @@ describe('between the receiver and the recorder', () => {
     queue.proxy.plan = () => undefined;
     expect(await postTo(queue, post, { client: queue.patient, ...again })).toBe(200);
     await recordAll(rig);
-    // The post has several messages. One that was still on its way when the others were rejected may come later than all.
+    // The post has several queue messages. One may arrive after the others were rejected, and even after the repeated post.
     expect(await complete(post, [FIRST_TIME, AGAIN])).toEqual([]);
   });
 
-  test('a queue that is slow is not waited for, and what it stored after all is recorded once', async () => {
+  test('a receiver does not wait for a slow queue, and what the queue stores late is recorded once', async () => {
     const rig = await patientRig();
     const { queue } = rig;
     const post = scenario('sendgrid');
-    // Each message is stored, and the answer comes after the receiver has given up.
+    // Each message is stored, but the answer comes after the receiver has given up.
     let answer = () => {};
     const slow = new Promise<void>((resolve) => {
       answer = resolve;
@@ -337,7 +337,7 @@ describe('between the receiver and the recorder', () => {
     expect(await complete(post, [FIRST_TIME, AGAIN])).toEqual([]);
   });
 
-  test('a message that is delivered twice, to two recorders at one time, is recorded once', async () => {
+  test('a message that two recorders get at the same time is recorded once', async () => {
     const { queue, patient } = await patientRig();
     const post = scenario('customers-mail-cloud');
     await postTo(queue, post, { client: queue.patient, ...TIME });
@@ -347,7 +347,7 @@ describe('between the receiver and the recorder', () => {
     expect(await complete(post, [FIRST_TIME])).toEqual([]);
   });
 
-  test('of a split post of which only a part arrives the rows are right, and the rest comes with the next post', async () => {
+  test('when only part of a split post is queued, its rows are right, and the next post adds the rest', async () => {
     const rig = await patientRig();
     const { queue } = rig;
     const post = scenario('customers-mail-cloud');
@@ -368,7 +368,7 @@ describe('between the receiver and the recorder', () => {
     expect(await complete(post, [FIRST_TIME, AGAIN])).toEqual([]);
   });
 
-  test('a message that cannot be recorded fails alone, and stays in the queue', async () => {
+  test('a message that cannot be recorded fails alone and stays in the queue', async () => {
     const { queue, proxy, impatient } = await patientRig();
     const posts = [scenario('sendgrid'), scenario('sendgrid')];
     const [good, bad] = posts;
@@ -389,7 +389,7 @@ describe('between the receiver and the recorder', () => {
     expect((await queue.take()).map(({ body }) => body)).toEqual(['no post']);
   });
 
-  test('a table that throttles slows the recorder down, and fails no message', async () => {
+  test('a throttling table slows the recorder down but fails no message', async () => {
     const { queue, proxy, impatient } = await patientRig();
     const post = scenario('sendgrid');
     await postTo(queue, post, { client: queue.patient, ...TIME });
@@ -400,7 +400,7 @@ describe('between the receiver and the recorder', () => {
     expect(await complete(post, [FIRST_TIME])).toEqual([]);
   });
 
-  test('ten posts of ten events need as many requests as one post of a hundred', async () => {
+  test('ten posts of ten events need as many requests as one post of a hundred events', async () => {
     const { queue, proxy, patient } = await patientRig();
     const tag = newTag();
     const [bounce] = sendGridEventsOf(tag).filter(({ event }) => event === 'bounce');
@@ -421,7 +421,7 @@ describe('between the receiver and the recorder', () => {
     };
     const ten = Array.from({ length: 10 }, (_, n) => received.slice(n * 10, n * 10 + 10));
     const together = await requestsFor([received]);
-    // A look for 100 log rows, 200 rows in batches of 25, the second look.
+    // A lookup of 100 log rows, 200 rows in batches of 25, and the second lookup.
     expect(together).toEqual([
       ...Array.from({ length: 2 }, () => 'BatchGetItem'),
       ...Array.from({ length: 8 }, () => 'BatchWriteItem'),
@@ -430,10 +430,10 @@ describe('between the receiver and the recorder', () => {
   });
 });
 
-describe('a delivery ends when its time is up', () => {
+describe('a delivery ends when its time is over', () => {
   const TIME_MS = 500;
   test.each(['hang', 'throttle', 'error 500', 'unprocessed'] as const)(
-    'where storage does nothing but %s',
+    'if every storage request ends with: %s',
     async (fault) => {
       const { proxy } = await storage().rig();
       proxy.plan = () => fault;
@@ -453,13 +453,13 @@ describe('a delivery ends when its time is up', () => {
         () => expect.unreachable(),
         (error: Error) => error,
       );
-      // An error 500 is thrown after the SDK's attempts. The others are tried until the time is up.
+      // An error 500 is thrown after the SDK's attempts. The others are retried until the time is over.
       if (fault !== 'error 500') expect(name).toMatch(/^(Abort|Timeout)Error$/);
     },
   );
 });
 
-/** Queued, deferred twice, delivered, bounced, complained. */
+/** Events: queued, deferred twice, delivered, bounced, complained. */
 function storyOf(messageId: string): MailEvent[] {
   const documented = sendGridEventsOf(messageId);
   const of = (name: string) => documented.filter(({ event }) => event === name).slice(0, 1);

@@ -1,6 +1,6 @@
 /**
  * The matrix of the receivers, the recorder and the late join: every call of a delivery fails in every way. A post or a
- * message that was not acknowledged comes again. At the end the tables must hold the rows that the events ask for.
+ * message that was not acknowledged is delivered again. At the end the tables must hold the rows for all events.
  */
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
@@ -22,23 +22,23 @@ import { RETENTION_DAYS, type RefusalRows, type Scenario, SENT_AT, scenario, typ
 import type { Rig, StoredRow, TestStorage } from './storage.ts';
 import { postTo, recordAgain, recordBatch } from './webhooks.ts';
 
-/** When posts come, for the first time and again; Unix milliseconds. */
+/** The times of the first and the repeated posts, in Unix milliseconds. */
 export const FIRST_TIME = (SENT_AT + 60) * 1000;
 export const AGAIN = FIRST_TIME + 360_000;
-/** More than any delivery takes that comes to an end. */
+/** Longer than any delivery that can finish. */
 const PATIENCE_MS = 30_000;
-/** For a delivery that storage never lets come to an end. */
+/** The time limit of a delivery that storage never lets finish. */
 const DEADLINE_MS = 1_000;
 
-/** Which calls of a delivery fail, and how: the k-th, and those that follow it. */
+/** Which calls of a delivery fail, and how: `rounds` calls, from the k-th on. */
 export interface Failing {
   readonly fault: Fault;
-  /** From 1. */
+  /** Counts from 1. */
   readonly k: number;
   readonly rounds: number;
 }
 
-/** Who works while calls fail: a receiver, the recorder on a provider's posts, or join-late-events. */
+/** Whose calls fail: a receiver's, the recorder's (with a provider's posts), or those of join-late-events. */
 export const WAYS = [
   'receive-sendgrid',
   'receive-customers-mail-cloud',
@@ -51,7 +51,7 @@ export type Way = (typeof WAYS)[number];
 export interface Case {
   readonly way: Way;
   readonly failing: Failing;
-  /** Patient clients try a request three times, and a post or message comes again though it was acknowledged. */
+  /** If true, clients try a request three times, and the post or message is delivered again after it was acknowledged. */
   readonly patient: boolean;
 }
 
@@ -62,7 +62,7 @@ export interface Outcome {
   readonly events: number;
 }
 
-/** The caller finds out how many calls a delivery makes when nothing fails; two more are tried. */
+/** @param calls how many calls a delivery makes when nothing fails; two more are tried */
 export function allCases(way: Way, calls: number): Case[] {
   const faults = way.startsWith('record') ? FAULTS : FAULTS_OF_ONE;
   const ks = Array.from({ length: calls + 2 }, (_, n) => n + 1);
@@ -73,13 +73,13 @@ export function allCases(way: Way, calls: number): Case[] {
   );
 }
 
-/** What can happen to SendMessage, Query and UpdateItem: they are no batches, and these queries are consistent. */
+/** The faults that can happen to SendMessage, Query and UpdateItem. They are no batches, and these queries are consistent. */
 const FAULTS_OF_ONE = FAULTS.filter((fault) => fault !== 'unprocessed' && fault !== 'stale read');
 
 /**
- * Each fault once for each of its durations; the calls, and the two kinds of client, take turns.
+ * Plays each fault once for each of its durations. The calls take turns, and so do the two kinds of client.
  *
- * @param half of the faults, where two ways share their code and each plays the other's half
+ * @param half if given, only half of the faults: two ways share their code, and each plays one half
  */
 export function sampleOf(cases: readonly Case[], half?: 'even' | 'odd'): Case[] {
   const kindOf = ({ failing: { fault, rounds } }: Case) => `${fault} ${rounds}`;
@@ -87,7 +87,7 @@ export function sampleOf(cases: readonly Case[], half?: 'even' | 'odd'): Case[] 
     (_, n) => half === undefined || (half === 'odd') === (n % 2 === 1),
   );
   return kinds.flatMap((kind, n) => {
-    // Only the first call is a read that may be stale.
+    // Only the first call is a read that can be stale.
     const ofKind = cases.filter(
       (kase) => kindOf(kase) === kind && (kase.failing.fault !== 'stale read' || kase.failing.k === 1),
     );
@@ -95,7 +95,7 @@ export function sampleOf(cases: readonly Case[], half?: 'even' | 'odd'): Case[] 
   });
 }
 
-/** A fault for ever is what a process sees of the world that is killed between two calls. */
+/** How many calls in a row fail. An endless fault is what a process sees if it is killed between two calls. */
 function roundsOf(fault: Fault): number[] {
   if (fault === 'unprocessed') return [1, 3, Number.POSITIVE_INFINITY];
   return fault === 'reset' || fault === 'error 500' ? [1, Number.POSITIVE_INFINITY] : [1];
@@ -114,7 +114,7 @@ const PROVIDER = {
   'late-join': 'sendgrid',
 } as const;
 
-/** Plays a case to its end. What it leaves in the tables is judged by judge(). */
+/** Plays a case to its end. judge() checks what it leaves in the tables. */
 export async function play(kase: Case, rig: Rig, storage: TestStorage): Promise<Outcome> {
   const post = scenario(PROVIDER[kase.way]);
   const store = kase.patient ? rig.patient : rig.impatient;
@@ -153,9 +153,9 @@ export async function play(kase: Case, rig: Rig, storage: TestStorage): Promise<
 const isForEver = ({ failing }: Case) => failing.rounds === Number.POSITIVE_INFINITY;
 
 /**
- * Posts until the receiver has acknowledged it, and once more where it comes twice.
+ * Posts until the receiver has acknowledged the post, and once more if the case asks for it.
  *
- * @returns when copies of it came that may be in the queue
+ * @returns the times of the posts whose copies may be in the queue
  */
 async function receive(kase: Case, post: Scenario, { queue }: Rig): Promise<number[]> {
   const queueWithinMs = isForEver(kase) ? DEADLINE_MS : PATIENCE_MS;
@@ -170,16 +170,16 @@ async function receive(kase: Case, post: Scenario, { queue }: Rig): Promise<numb
   return [FIRST_TIME, AGAIN];
 }
 
-/** Invokes the recorder until the queue is empty. After the first invocation nothing fails any more. */
+/** Invokes the recorder until the queue is empty. Nothing fails after the first invocation. */
 async function recordAll(kase: Case, store: EventStore, rig: Rig, world: World): Promise<void> {
   const { queue } = rig;
   const forEver = isForEver(kase) && kase.way.startsWith('record');
-  // Half of the time is for the attempt together; some of it is kept for the report.
+  // Half of the time is for the attempts to record all messages together. Some of it is reserved for the report.
   const firstMs = forEver ? 2 * DEADLINE_MS + 2_000 : PATIENCE_MS;
   const messages = kase.patient ? await queue.take() : [];
   await recordBatch(queue, store, firstMs);
   await world.recover();
-  // The queue delivers at least once: these were deleted already.
+  // The queue delivers at least once: these messages were already deleted.
   if (messages.length > 0) await recordAgain(messages, world.healthy);
   for (let n = 0; queue.size() > 0; n++) {
     if (n === MAX_BATCHES) throw new Error(`Cannot empty the queue: ${queue.size()} messages are left`);
@@ -198,12 +198,12 @@ export function record(
   return recordEvents([{ events, receivedAtMs }], RETENTION_DAYS, store, signal);
 }
 
-/** What the stream brings about when a log row is new. */
+/** What the stream does for a new log row. */
 export function joinLate({ messageId, row }: Pick<TestMail, 'messageId' | 'row'>, store: EventStore): Promise<void> {
   return joinLateEvents({ eventId: messageId, writtenAtMs: SENT_AT * 1000, row }, RETENTION_DAYS, store);
 }
 
-/** The first try is with the faults of the plan; the second, where there must be one, without, in the store that it is given. */
+/** The first try has the plan's faults. The second, if needed, has none and gets the store `again`. */
 async function untilAcknowledged(world: World, work: (again?: EventStore) => Promise<unknown>): Promise<void> {
   if (await tryTo(() => work())) return;
   await world.recover();
@@ -217,7 +217,7 @@ export async function tryTo(work: () => Promise<unknown>): Promise<boolean> {
   );
 }
 
-/** What happens around a delivery. */
+/** The surroundings of a delivery. */
 type World = ReturnType<typeof worldOf>;
 
 function worldOf(post: Scenario, rig: Rig, { store }: TestStorage) {
@@ -237,13 +237,13 @@ function worldOf(post: Scenario, rig: Rig, { store }: TestStorage) {
   let meanwhile: Promise<void> | undefined;
   return {
     healthy: rig.patient,
-    /** Writes log rows; `log` also has them joined with the events that are there. */
+    /** `write` writes log rows. `log` also joins them with the events that are there. */
     write,
     log,
     async refuse() {
       await forEachConcurrently(post.refusals, (refusal) => refuse(refusal, store));
     },
-    /** From the next call on. Before the first write of all, the mails are logged whose late join must find nothing. */
+    /** Applies from the next call on. Before the first write, the mails are logged whose late join must find nothing. */
     plan(plan: Plan) {
       proxy.plan = async (call) => {
         if (call.action === 'BatchWriteItem') {
@@ -253,7 +253,7 @@ function worldOf(post: Scenario, rig: Rig, { store }: TestStorage) {
         return plan(call);
       };
     },
-    /** Storage is well again, and nothing of what was given up is still to come. */
+    /** Ends the faults. Every call that was given up has then taken effect, or never will. */
     async recover() {
       await proxy.settled();
       this.plan(() => undefined);
@@ -265,13 +265,13 @@ export async function putLogRow(row: Readonly<Record<string, unknown>>, store: E
   await store.client.send(new PutCommand({ TableName: store.sentLogTable, Item: row }));
 }
 
-/** Writes down what the sender was told of a recipient at the handover. */
+/** Stores what the sender was told about a recipient at the handover. */
 export async function refuse({ story, bounce }: RefusalRows, store: EventStore): Promise<void> {
   await putLogRow(story, store);
   if (bounce) await store.client.send(new PutCommand({ TableName: store.bounceTable, Item: bounce }));
 }
 
-/** Counts from the first call that it is asked about. */
+/** Counts calls from the first one that it is asked about. */
 function failingPlan({ fault, k, rounds }: Failing): Plan {
   let calls = 0;
   return ({ action }) => {
@@ -280,10 +280,10 @@ function failingPlan({ fault, k, rounds }: Failing): Plan {
   };
 }
 
-/** Makes each page of a query small, so that every story has several. */
+/** Makes each page of a query small, so that every story has several pages. */
 export const smallPages: Rewrite = ({ action, body }) => (action === 'Query' ? { ...body, Limit: 3 } : undefined);
 
-/** How many calls a way's delivery makes when nothing fails: to the queue, or to storage. */
+/** The number of calls of a delivery when nothing fails: calls to the queue, or to storage. */
 export async function callsOf(way: Way, rig: Rig, storage: TestStorage): Promise<number> {
   const never: Failing = { fault: 'reset', k: Number.POSITIVE_INFINITY, rounds: 1 };
   rig.proxy.calls.length = 0;
@@ -294,7 +294,7 @@ export async function callsOf(way: Way, rig: Rig, storage: TestStorage): Promise
   return rig.proxy.calls.filter((call) => isOfLateJoin(call) === (way === 'late-join')).length;
 }
 
-/** What each outcome is in the tables by now. */
+/** Compares each outcome with the tables. */
 export function judge(outcomes: readonly Outcome[], rows: readonly StoredRow[]): (Outcome & { verdict: Verdict })[] {
   const byTag = new Map<string, StoredRow[]>();
   for (const stored of rows) {
@@ -304,14 +304,14 @@ export function judge(outcomes: readonly Outcome[], rows: readonly StoredRow[]):
   return outcomes.map((outcome) => ({ ...outcome, verdict: verdictOf(outcome.facts, byTag.get(outcome.tag) ?? []) }));
 }
 
-/** One text for each outcome that is not as it must be. */
+/** One text for each outcome that is wrong. */
 export function troubles(judged: readonly (Outcome & { verdict: Verdict })[]): string[] {
   return judged
     .filter(({ verdict }) => !isAsItMustBe(verdict))
     .map(({ label, verdict }) => `${label}: ${JSON.stringify(verdict, undefined, 2)}`);
 }
 
-/** Plays something on several rigs at one time. */
+/** Plays all items, on several rigs at the same time. */
 export async function playEach<Item, OfRig extends { readonly proxy: FaultProxy }, Played>(
   items: readonly Item[],
   rigs: readonly OfRig[],

@@ -1,4 +1,4 @@
-/** The sender as it is deployed, in real processes that can be killed, between tables and providers that can fail. */
+/** The deployed sender in real processes that can be killed, with tables and providers that can fail. */
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -24,7 +24,7 @@ import { isSuppressed } from './sending-cases.ts';
 import { type InRound, type Refusal, type Round, type SentRows, sentRows, type Taking } from './sending-verdict.ts';
 import { REGION, type TestStorage } from './storage.ts';
 
-/** What Lambda delivers: a record of the stream, or a message of RetryQueue. */
+/** What Lambda delivers: a record of the stream or a message of RetryQueue. */
 export type Delivery = DynamoDBRecord | SQSRecord;
 
 export interface RoundOptions {
@@ -34,42 +34,42 @@ export interface RoundOptions {
 export interface SenderRig {
   readonly proxy: FaultProxy;
   readonly providers: Providers;
-  /** Everything that the providers took or refused so far, in order. */
+  /** Everything that the providers have taken or refused, in order. */
   readonly takings: Taking[];
   readonly refusals: Refusal[];
-  /** What the function's processes did that they never should: crash by themselves. */
+  /** Unexpected crashes of the function's processes. */
   readonly crashes: string[];
   put(item: Row): Promise<void>;
   mail(id: string): Promise<Row | undefined>;
   kill(process: string): Promise<void>;
-  /** The processes that start from now on are new ones. */
+  /** Ends all processes. The next deliveries start new ones. */
   restart(): Promise<void>;
   /**
-   * Delivers batches, each either of records or of messages, all at one time and each to a process of its own. After them
-   * all claims lapse, and all that waits in RetryQueue is due.
+   * Delivers batches of records or of messages, all at the same time, each to its own process. Afterwards all claims lapse,
+   * and everything in RetryQueue is due.
    *
-   * @returns what is to be delivered: what failed (as Lambda does, all from a batch's first record that failed), and what
-   * came into RetryQueue
+   * @returns what to deliver next: what failed (from a batch's first failed record on, as Lambda does), and what was put
+   * into RetryQueue
    */
   deliver(batches: readonly (readonly Delivery[])[], options?: RoundOptions): Promise<Delivery[]>;
-  /** Every message that came into RetryQueue since it was emptied. */
+  /** Every message that was put into RetryQueue since this list was emptied. */
   readonly messages: SQSRecord[];
 }
 
-/** Before the last attempt of a delivery must begin. */
+/** The time in which the last attempt of a delivery must start. */
 const TIME_MS = 2_000;
 
-/** Small pages: see the post of 5 MB in recording.test.ts. */
+/** Makes pages small, for the same reason as in the test of a post of 5 MB in recording.test.ts. */
 const PAGE_ROWS = 500;
 
 const batchResponse = z.object({ batchItemFailures: z.array(z.object({ itemIdentifier: z.string() })) });
 
-/** The id of the mail that a recipient of these tests gets. */
+/** The id of the mail to a recipient of these tests. */
 export const mailIdOf = (recipient: string) => recipient.replace(/(\+.*)?@.*/, '');
 
 export type Senders = Awaited<ReturnType<typeof startSenders>>;
 
-/** The rigs of one stack. They are closed with the storage's rigs, but before it. */
+/** The rigs of one stack. They are closed together with the storage's rigs, before the storage. */
 export const startSenders = (stack: SynthesizedStack, storage: TestStorage) =>
   startOrUndo((cleanup) => start(stack, storage, cleanup), console.error);
 
@@ -109,7 +109,7 @@ async function start(stack: SynthesizedStack, storage: TestStorage, cleanup: Cle
     const refusals: Refusal[] = [];
     const crashes: string[] = [];
     const messages: SQSRecord[] = [];
-    /** The values of claims that lapsed, by what they were before. */
+    /** The new values of lapsed claims, by their old values. */
     const lapsed = new Map<string, string>();
     const processes = new Map<string, { worker: WorkerProcess; round: Round | undefined }>();
     const slots: string[] = [];
@@ -169,7 +169,7 @@ async function start(stack: SynthesizedStack, storage: TestStorage, cleanup: Cle
       return [...new Set(failed.flat()), ...messages.slice(queuedBefore)];
     }
 
-    /** Time passes, and a claim is over; but for one that a killed process's last write has just ended. */
+    /** Lets a claim lapse, unless the last write of a killed process has just ended it. */
     async function lapse(id: string, { sendingUntil }: Row): Promise<void> {
       if (typeof sendingUntil !== 'string' || sendingUntil <= new Date().toISOString()) return;
       const past = `2026-01-01T00:00:00.${String(lapsed.size).padStart(9, '0')}Z`;
@@ -195,7 +195,7 @@ async function start(stack: SynthesizedStack, storage: TestStorage, cleanup: Cle
       const message = { requestId: randomUUID(), event, functionArn: template.attribute('SendMail', 'Arn') };
       const outcome = await process.worker.invoke(message, RESERVE_MS + TIME_MS);
       if ('error' in outcome) {
-        // One that ran out of time may not even have been loaded, on a busy machine: what it did decides.
+        // On a busy machine, an invocation that timed out may not even have been loaded. Its effects decide.
         const { errorType, errorMessage } = outcome.error;
         if (!round.killed.has(name) && errorType !== 'Sandbox.Timedout') crashes.push(errorMessage);
         return [...batch];
@@ -203,7 +203,7 @@ async function start(stack: SynthesizedStack, storage: TestStorage, cleanup: Cle
       return failuresOf(outcome, batch);
     }
 
-    /** A message as it is found when its time has come, and claims that its sending had have lapsed. */
+    /** A message as it is received when it is due: the claims that it carries have lapsed. */
     function due(delivery: Delivery): Delivery {
       if (!('body' in delivery)) return delivery;
       const sending = readSending(delivery.body);
@@ -226,7 +226,7 @@ async function start(stack: SynthesizedStack, storage: TestStorage, cleanup: Cle
       return name;
     }
 
-    /** Its name is its access key id, its path at SendGrid and its user name at the SMTP server: so all know who it is. */
+    /** The process's name is its access key id, its path at SendGrid and its SMTP user name. So every server knows it. */
     function environmentOf(name: string): Record<string, string> {
       return functionEnvironment({
         logicalId: name,
@@ -272,7 +272,7 @@ function idOf(delivery: Delivery): string {
   return isMessage(delivery) ? readSending(delivery.body).id : (delivery.dynamodb?.NewImage?.['id']?.S ?? '');
 }
 
-/** Batches as Lambda makes them of what is to be delivered: of records, and of up to ten messages. */
+/** Makes batches as Lambda does: of records, and of up to ten messages. */
 export function batchesOf(left: readonly Delivery[]): Delivery[][] {
   const batches = [left.filter((delivery) => !isMessage(delivery))];
   const messages = left.filter(isMessage);
@@ -280,7 +280,7 @@ export function batchesOf(left: readonly Delivery[]): Delivery[][] {
   return batches.filter(({ length }) => length > 0);
 }
 
-/** The mail that a call to the Mail table is about. */
+/** The mail that a call to the Mail table concerns. */
 export function mailOfCall({ action, body }: StorageCall): string | undefined {
   const call = z.object({ Key: z.object({ id: z.object({ S: z.string() }) }) }).safeParse(body);
   return action === 'UpdateItem' && call.success ? call.data.Key.id.S : undefined;

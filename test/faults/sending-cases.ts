@@ -3,7 +3,7 @@ import type { Provider } from '../../lambda/mail/provider.ts';
 import { FAULTS, type Fault } from './fault-proxy.ts';
 import { HANDOVER_FAULTS, type HandoverFault, STAGES, type Stage } from './providers.ts';
 
-/** Mails that the providers treat differently, by their recipients. */
+/** Mails that the providers treat differently because of their recipients. */
 export const LETTERS = {
   sendgrid: ['sendgrid', ['']],
   smtp: ['customers-mail-cloud', ['']],
@@ -18,10 +18,10 @@ export type Letter = keyof typeof LETTERS;
 export const LETTER_NAMES = Object.keys(LETTERS) as Letter[];
 
 export type StorageTrouble = Fault | 'killed before' | 'killed after';
-/** Whether a recipient of these letters is suppressed from the start. */
+/** Whether a recipient of these mails is suppressed from the start. */
 export const isSuppressed = (recipient: string) => recipient.includes('+suppressed');
 
-/** Faults of batches, and a read that is late: the sender makes no batch, and may miss a bounce of this second. */
+/** Faults that the sender does not meet: it makes no batch, and it may miss a bounce of the same second. */
 const OF_OTHERS: readonly Fault[] = ['unprocessed', 'stale read'];
 const STORAGE_TROUBLES: readonly StorageTrouble[] = [
   ...FAULTS.filter((fault) => !OF_OTHERS.includes(fault)),
@@ -29,13 +29,13 @@ const STORAGE_TROUBLES: readonly StorageTrouble[] = [
   'killed after',
 ];
 
-/** From the k-th call on; for ever is to the end of the first delivery. */
+/** From the k-th call on. EVER lasts until the end of the first delivery. */
 export interface AtStorage {
   readonly at: 'storage';
   readonly fault: StorageTrouble;
   readonly k: number;
   readonly rounds: number;
-  /** Calls of this kind only. */
+  /** Only calls of this kind. */
   readonly only?: 'PutItem';
 }
 export interface AtHandover {
@@ -44,7 +44,7 @@ export interface AtHandover {
   readonly fault: HandoverFault;
   readonly rounds: number;
 }
-/** Nobody listens, for the first deliveries only, or for all. */
+/** The port is closed, for the first deliveries only or for all. */
 interface AtConnection {
   readonly at: 'connection';
   readonly fault: 'no connection';
@@ -54,24 +54,24 @@ interface AtConnection {
 export interface SendingCase {
   readonly letter: Letter;
   readonly trouble: AtStorage | AtHandover | AtConnection;
-  /** Each delivery goes to two processes at one time. */
+  /** If true, each delivery goes to two processes at the same time. */
   readonly together: boolean;
 }
 
 export const EVER = Number.POSITIVE_INFINITY;
-/** More than a mail may be begun without coming to an end. */
+/** More than the attempts that a mail gets before it fails. */
 const OUTAGE_ROUNDS = 8;
 
-/** All cases of a letter whose delivery makes so many storage calls when nothing fails. */
+/** All cases of a letter. @param calls the number of storage calls of a delivery when nothing fails */
 export function casesOf(letter: Letter, calls: number): SendingCase[] {
-  // The calls of the one that is put off are those of the one that is refused.
+  // A deferred recipient causes the same calls as a refused one.
   const ofStorage = letter === 'smtp, one of two put off' ? [] : storageCases(letter, calls);
-  // What lasts long begins first.
+  // The longest cases start first.
   const lastsLong = ({ trouble }: SendingCase) => Number(trouble.rounds === EVER);
   return [...ofStorage, ...handoverCases(letter)].sort((a, b) => lastsLong(b) - lastsLong(a));
 }
 
-/** At each call, and at two more: a second try makes them. */
+/** At each call, and at two more, which a second try makes. */
 function storageCases(letter: Letter, calls: number): SendingCase[] {
   const ks = Array.from({ length: calls + 2 }, (_, n) => n + 1);
   const troubles: AtStorage[] = ks.flatMap((k) =>
@@ -81,7 +81,7 @@ function storageCases(letter: Letter, calls: number): SendingCase[] {
       ),
     ),
   );
-  // What is tried for as long as there is time takes the whole of it: once is enough.
+  // A call that is retried until the time is over takes that whole time, so once is enough.
   const cases = troubles.flatMap((trouble) =>
     (trouble.rounds === EVER ? [false] : [false, true]).map((together) => ({
       letter,
@@ -107,9 +107,9 @@ function handoverCases(letter: Letter): SendingCase[] {
 }
 
 /**
- * Each fault at each call and at each stage of a handover, once: by turns of a letter by SendGrid and of one by SMTP. Of the
- * other cases every 151st. Two kinds are left out, because they take long: faults that last as long as a request may, and
- * most of those after which a new process must start.
+ * Each fault at each call and at each stage of a handover, once: alternately a letter through SendGrid and one through
+ * SMTP. Of the other cases, every 151st. Two kinds are left out because they take long: faults that last as long as a
+ * request may, and most of those after which a new process must start.
  */
 export function sampleOfSending(cases: readonly SendingCase[]): SendingCase[] {
   const short = cases.filter(

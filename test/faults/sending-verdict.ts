@@ -1,4 +1,4 @@
-/** What must be true of a mail in the end, derived from what the providers took of it and what the tables hold. */
+/** What must be true of a mail at the end, derived from what the providers took and what the tables hold. */
 import type { Row } from '../../lambda/aws/dynamodb.ts';
 import type { Provider } from '../../lambda/mail/provider.ts';
 import { LOG_ROW_ENTRY } from '../../lambda/recording/entries.ts';
@@ -7,13 +7,13 @@ import type { Verdict } from './expected-rows.ts';
 import type { Refused, Taken } from './providers.ts';
 import { isSuppressed } from './sending-cases.ts';
 
-/** Deliveries that go on at one time, and what else is true of that time. */
+/** Deliveries at the same time, and the circumstances. */
 export interface Round {
-  /** Storage stays away to its end. */
+  /** Storage is unavailable until the end of the round. */
   readonly outage: boolean;
-  /** The processes that were killed in it. */
+  /** The processes that were killed in the round. */
   readonly killed: Set<string>;
-  /** The mails that had come to an end by its end. */
+  /** The mails that were sent or failed at the end of the round. */
   readonly ended: Set<string>;
 }
 
@@ -28,9 +28,9 @@ export interface SentFacts {
   readonly recipients: readonly string[];
   readonly takings: readonly Taking[];
   readonly refusals: readonly Refusal[];
-  /** It had not come to an end when its record was acknowledged. */
+  /** The record was acknowledged before the mail was sent or failed. */
   readonly leftAlone: boolean;
-  /** DynamoDB said of its item that it cannot be written: it may be left alone, and lack what there is no room for. */
+  /** DynamoDB refused to write its item. The item may then be left alone, and may lack what has no room. */
   readonly refusedItem: boolean;
 }
 
@@ -86,7 +86,7 @@ function verdictOfMail(mail: SentFacts, rows: SentRows): Verdict {
 
   found.lostIf(status !== 'sent' && status !== 'failed', `is ${status} in the end`);
   found.lostIf(leftAlone && !refusedItem, 'was left alone before it had come to an end');
-  // Where the sender chooses the Message-ID, it logs before the mail leaves.
+  // If the sender chooses the Message-ID, it writes the log row before the handover.
   for (const { messageId } of provider === 'sendgrid' ? known : takings) {
     found.lostIf(!logged.has(messageId) && !says('could not be logged'), `has no log row for ${messageId}`);
   }
@@ -117,7 +117,7 @@ function verdictOfMail(mail: SentFacts, rows: SentRows): Verdict {
     const gotIt = takings.some((taking) => taking.recipients.includes(recipient));
     found.wrongIf(gotIt, `was sent to ${recipient}, which is suppressed`);
     const told = dropped.filter((event) => event['recipient'] === recipient).length;
-    // Failed for another reason, it tells of that.
+    // A mail that failed for another reason reports that reason only.
     const mustTell = status === 'sent' || says(ALL_SUPPRESSED);
     found.lostIf(
       mustTell && told === 0 && !refusedItem && !says('could not be logged'),
@@ -133,14 +133,14 @@ function verdictOfMail(mail: SentFacts, rows: SentRows): Verdict {
 }
 
 /**
- * Nobody could write down that the provider took it: its answer was lost, or the process was killed or storage stayed
- * away before that was written.
+ * Whether the mail may be sent again because nobody could store that the provider took it: the answer was lost, or
+ * the process was killed or storage was unavailable before it was stored.
  */
 function mayComeAgain({ lost, process, round }: Taking, id: string): boolean {
   return lost || ((round.killed.has(process) || round.outage) && !round.ended.has(id));
 }
 
-/** Each recipient for whom the mail was not taken in the end has an event that says so, and no other has. */
+/** Each recipient for whom the mail was finally not taken must have a failed event, and no other recipient may have one. */
 function judgeRefusals(
   { id, recipients, refusals }: SentFacts,
   [taking]: readonly Taking[],
@@ -155,7 +155,7 @@ function judgeRefusals(
       ? !gotIt && !taking.round.outage
       : refused.some(({ round, process }) => round.ended.has(id) && !round.outage && !round.killed.has(process));
     found.lostIf(final && told === 0, `has no failed event of ${recipient}`);
-    // Refused for good, it ends with that: but for an invocation that ended before it was written.
+    // A permanent refusal is final, unless the invocation ended before it was stored.
     const cutShort = refused.some(({ forGood, round }) => forGood && !round.ended.has(id));
     found.wrongIf(gotIt && told > 0 && !cutShort, `has a failed event of ${recipient}, for whom it was taken`);
     found.doubledIf(told > 1, `has ${told} failed events of ${recipient}`);
@@ -168,7 +168,7 @@ function grouped<Item>(items: readonly Item[], keyOf: (item: Item) => string): M
   return groups;
 }
 
-/** What is wrong with one mail. */
+/** The faults of one mail. */
 class Findings implements Verdict {
   readonly lost: string[] = [];
   readonly doubled: string[] = [];

@@ -10,7 +10,7 @@ import { LETTER_NAMES, type SendingCase, sampleOfSending } from './sending-cases
 import { sendingVerdict } from './sending-verdict.ts';
 import { withStorage } from './with-storage.ts';
 
-/** Most of a case is waiting; but each rig starts two processes. */
+/** A case mostly waits, but each rig starts two processes. */
 const RIGS = 3;
 
 const storage = withStorage();
@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => senders?.close());
 
-/** Which of these are not as they must be, and how. */
+/** The outcomes that are wrong, and why. */
 async function troublesOf(outcomes: readonly SendingOutcome[]) {
   if (!senders) throw new Error('The sender is there only while the tests run');
   const rows = await senders.rows();
@@ -32,9 +32,9 @@ async function troublesOf(outcomes: readonly SendingOutcome[]) {
     .filter(({ verdict }) => !isAsItMustBe(verdict));
 }
 
-describe('a mail is handed over once, and logged, and its item comes to an end,', () => {
-  // `npm run torture` plays every case of all.
-  test('whatever fails, and wherever its process is killed', async () => {
+describe('a mail is handed over once and logged, and its item becomes sent or failed,', () => {
+  // Plays a sample. `npm run torture` plays all cases.
+  test('although calls fail and the process is killed', async () => {
     const [rig] = rigs;
     const all: SendingCase[] = [];
     for (const letter of LETTER_NAMES) if (rig) all.push(...(await casesOfLetter(letter, rig)));
@@ -49,7 +49,7 @@ describe('a mail is handed over once, and logged, and its item comes to an end,'
   });
 });
 
-test('without the claim it is handed over twice', async () => {
+test('without the claim, a mail is handed over twice', async () => {
   const rig = rigs.slice(0, 1);
   for (const { proxy } of rig) proxy.rewrite = WITHOUT.claim;
   const troubles = await troublesOf(await playEach([0], rig, playRandomSending));

@@ -1,6 +1,6 @@
 /**
- * The matrix of the sender: every storage call and every step of a handover fails in every way, and its process is killed
- * at each; its record and its messages of RetryQueue come again until nothing waits, and once more after that.
+ * The matrix of the sender: every storage call and every step of a handover fails in every way, and the process is killed
+ * at each. The record and the messages of RetryQueue are delivered until nothing waits, and once more after that.
  */
 import { RETRY_FOR_MS } from '../../lambda/sending/next-step.ts';
 import { recordOf } from '../lambda/sending/sender-servers.ts';
@@ -27,12 +27,12 @@ export interface SendingOutcome {
   readonly crashes: readonly string[];
 }
 
-/** More than the event source mapping's: on a busy machine a delivery's time may be over before it has begun. */
+/** More than the event source mapping's limit: on a busy machine a delivery's time may be over before it starts. */
 const MAX_DELIVERIES = 30;
-/** Nobody listens here. */
+/** No server listens on this port. */
 const CLOSED_PORT = 1;
 
-/** Plays a case to its end. What it leaves in the tables is judged by sendingVerdict(). */
+/** Plays a case to its end. sendingVerdict() checks what it leaves in the tables. */
 export async function playSending(kase: SendingCase, rig: SenderRig): Promise<SendingOutcome> {
   const { trouble, together } = kase;
   const item = itemOf(kase.letter, `${newTag()}-1`);
@@ -42,7 +42,7 @@ export async function playSending(kase: SendingCase, rig: SenderRig): Promise<Se
   if (trouble.fault === 'no connection') await connectTo(CLOSED_PORT, rig);
 
   await rig.put(item);
-  // For a provider that never comes back, the time is over: a mail waits for hours before it is given up.
+  // If the provider never returns, the mail's hours of retries are treated as over.
   const inVain = trouble.at !== 'storage' && trouble.rounds === EVER;
   const record = recordOf(item, inVain ? Date.now() - RETRY_FOR_MS : Date.now());
   const outage = trouble.at === 'storage' && trouble.rounds === EVER;
@@ -60,7 +60,7 @@ export async function playSending(kase: SendingCase, rig: SenderRig): Promise<Se
   return { label: labelOfSending(kase), ...watch.facts() };
 }
 
-/** A process keeps the address that it has read: it takes another. */
+/** New processes use another port. Running processes keep the address that they have read, so they are restarted. */
 async function connectTo(port: number, rig: SenderRig): Promise<void> {
   rig.providers.smtpPort = port;
   await rig.restart();
@@ -78,7 +78,7 @@ export function itemOf(letter: Letter, id: string) {
   };
 }
 
-/** Keeps the facts about some mails. */
+/** Collects the facts about some mails. */
 export function watchOf(rig: SenderRig, items: readonly ReturnType<typeof itemOf>[]) {
   const refusedItems = new Set<string>();
   const leftAlone = new Set<string>();
@@ -88,7 +88,7 @@ export function watchOf(rig: SenderRig, items: readonly ReturnType<typeof itemOf
   rig.messages.length = 0;
   rig.proxy.whenLost = () => undefined;
   return {
-    /** The plan, with an eye on what DynamoDB says of items. */
+    /** Wraps the plan, and notes which items DynamoDB refuses. */
     plan(plan: Plan): Plan {
       return async (call) => {
         const fault = await plan(call);
@@ -97,7 +97,7 @@ export function watchOf(rig: SenderRig, items: readonly ReturnType<typeof itemOf
         return fault;
       };
     },
-    /** Nothing is to be delivered again: by now every mail has come to an end. */
+    /** Called when nothing is left to deliver. Every mail must now be sent or failed. */
     async acknowledged(): Promise<void> {
       for (const { id } of items) {
         const status = (await rig.mail(id))?.['status'];
@@ -134,7 +134,7 @@ function storagePlan({ fault, k, rounds, only }: AtStorage, rig: SenderRig): Pla
   };
 }
 
-/** Lets a storage call fail; where its process is killed after it took effect, nobody hears of that. */
+/** Makes a storage call fail. If the process is killed after the call took effect, it gets no answer. */
 export async function trouble(
   fault: StorageTrouble,
   { caller, number }: Parameters<Plan>[0],
@@ -161,13 +161,13 @@ function failingHandover({ stage, fault, rounds }: AtHandover): HandoverPlan {
   return (moment) => {
     const byName = refusalsByName(moment);
     if (byName) return byName;
-    // Something is put into the queue only if the provider defers it.
+    // Something is put into the queue only after the provider deferred it.
     if (stage === 'queue' && moment.stage === 'mail' && deferrals-- > 0) return DEFERRED[moment.provider];
     return moment.stage === stage && left-- > 0 ? fault : undefined;
   };
 }
 
-/** What the SMTP server always says to some recipients. */
+/** The permanent replies of the SMTP server to some recipients. */
 export function refusalsByName({ stage, recipient }: Moment): HandoverFault | undefined {
   if (stage !== 'recipient') return undefined;
   if (recipient.includes('+refused')) return 'reply 550';

@@ -1,4 +1,4 @@
-/** Storage that can fail: the engine with the stack's two tables of records, and rigs that reach it through proxies. */
+/** Storage that can fail: the engine with the tables SentLog and Bounce, and rigs that reach it through proxies. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,13 +34,13 @@ const STACK = {
 export interface TestStorage {
   /** Without faults. */
   readonly store: EventStore;
-  /** The stack, with the names of the tables that are here. */
+  /** The stack, with the names of these tables. */
   readonly template: ResolvedTemplate;
-  /** A way to the tables on which requests can be made to fail, without any effect on the others. */
+  /** A separate way to the tables. Faults on it do not affect the other rigs. */
   rig(options?: RigOptions): Promise<Rig>;
   /** Every row of both tables. */
   rows(): Promise<StoredRow[]>;
-  /** Replaces both tables by empty ones: the fewer rows, the faster are the engine and `rows()`. */
+  /** Replaces both tables by empty ones. With fewer rows, the engine and `rows()` are faster. */
   empty(): Promise<void>;
   close(): Promise<void>;
 }
@@ -52,17 +52,17 @@ export interface StoredRow {
 
 export interface Rig {
   readonly proxy: FaultProxy;
-  /** An event queue of its own. */
+  /** This rig's own event queue. */
   readonly queue: TestQueue;
-  /** As the functions' clients are set, but with less patience: three attempts at a request. */
+  /** The functions' client settings, but with only three attempts per request. */
   readonly patient: EventStore;
-  /** One attempt: every fault comes through to the code. */
+  /** One attempt, so that the code meets every fault. */
   readonly impatient: EventStore;
-  /** A store of its own for a caller, known to the proxy by name: one attempt, and no limit to its time. */
+  /** A store for one caller, which the proxy knows by name. It makes one attempt and has no time limit. */
   storeOf(caller: string): EventStore;
 }
 
-/** Longer than any request takes on a busy machine: one that was given up must not take effect later. */
+/** Longer than any request takes on a busy machine. A request that was given up must not take effect later. */
 const REQUEST_TIMEOUT_MS = 2_000;
 
 export interface RigOptions extends FaultProxyOptions {
@@ -70,7 +70,7 @@ export interface RigOptions extends FaultProxyOptions {
   readonly requestTimeoutMs?: number;
 }
 
-/** @param stack the template that says what the tables are like */
+/** @param stack the template that defines the tables */
 export const startStorage = (stack: Template): Promise<TestStorage> =>
   startOrUndo((cleanup) => start(stack, cleanup), console.error);
 

@@ -1,7 +1,7 @@
 /**
- * `npm run torture`: every fault at every call of everything that records and sends, every interleaving of recorder,
- * application and late join, also with a write that takes effect late, and random schedules. Nothing may be lost, doubled or wrong. `--without` takes a guard out of
- * the code: then something must be.
+ * `npm run torture` plays every fault at every call of everything that records and sends, every interleaving of recorder,
+ * application and late join (also with a write that takes effect late), and random schedules. Nothing may be lost, doubled
+ * or wrong. `--without` disables a guard of the code: then something must be lost, doubled or wrong.
  */
 import '../quiet-log.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -26,12 +26,12 @@ import { type Rig, type RigOptions, startStorage, type TestStorage } from './sto
 const RIGS = 6;
 /** A sender mostly waits. */
 const SENDER_RIGS = 12;
-/** Schedules or states between two signs of life. */
+/** A progress line is printed after this many schedules or states. */
 const PROGRESS_EVERY = 50;
-/** Random schedules in one storage: the engine is slower the more it holds. */
+/** Random schedules that share one storage. The engine gets slower as it fills. */
 const SCHEDULES_TOGETHER = 100;
 
-/** The part that `--without rejoin` plays: nothing else needs that guard. */
+/** The part that `--without rejoin` plays. Only this part needs that guard. */
 const LATE_WRITE = '… with a late write';
 
 const CASTS: [string, Cast, NonNullable<FaultProxyOptions['batches']>][] = [
@@ -54,11 +54,11 @@ interface Part {
   readonly wrong: number;
 }
 
-/** What a part's work gives, without what the proxies count. */
+/** The result of a part, without the counts of the proxies. */
 type Found = Pick<Part, 'schedules' | 'events'> & { readonly verdicts: readonly Labelled[] };
 type Labelled = { readonly label: string; readonly verdict: Verdict };
 
-// What waits for the exit takes the engine along.
+// The exit handlers also stop the engine.
 process.once('SIGINT', () => process.exit(130));
 await runCommand(
   {
@@ -108,7 +108,7 @@ await runCommand(
         keep(part, await foundInSending(outcomes, senders), rigs);
       });
     };
-    /** Without a guard one part that is not as it must be is enough. */
+    /** With a guard disabled, one part with a wrong result is enough. */
     const isShown = () => without !== 'none' && examples.length > 0;
     const keep = (part: string, found: Found, rigs: readonly (Rig | SenderRig)[]) => {
       const row = rowOf(part, found, rigs);
@@ -166,7 +166,7 @@ await runCommand(
   },
 );
 
-/** The stack with its bundles, in a folder that goes with this process. */
+/** The stack with its bundles, in a folder that is deleted when this process exits. */
 async function synthesizeOnce(): Promise<SynthesizedStack> {
   const dir = mkdtempSync(join(tmpdir(), 'todoke-torture-'));
   process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
@@ -199,7 +199,7 @@ async function foundIn(outcomes: readonly Outcome[], storage: TestStorage): Prom
   };
 }
 
-/** What the providers took counts as an event. */
+/** Each message that the providers took counts as an event. */
 async function foundInSending(outcomes: readonly SendingOutcome[], senders: Senders): Promise<Found> {
   const rows = await senders.rows();
   return {
@@ -250,7 +250,7 @@ function size({ lost, doubled, wrong }: Verdict): number {
   return lost.length + doubled.length + wrong.length;
 }
 
-/** On a line of its own every so often. */
+/** Prints the progress at intervals, on a line of its own. */
 function progressOf(part: string): Progress {
   const startedAtMs = Date.now();
   console.log(part);

@@ -1,4 +1,4 @@
-/** The real receivers and the real recorder, in this process, on a rig's queue and tables. */
+/** The real receivers and the real recorder, in this process, with a rig's queue and tables. */
 import { generateKeyPairSync } from 'node:crypto';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { LambdaFunctionURLEvent } from 'aws-lambda';
@@ -29,7 +29,7 @@ const SECRET = {
   customersMailCloud: { apiKeys: ['key'], basic: [], bearerTokens: [] },
 };
 
-/** So small that a post needs several messages. */
+/** Small enough that a post needs several queue messages. */
 const SMALL_MESSAGE_BYTES = 1_200;
 
 interface PostOptions {
@@ -66,11 +66,11 @@ function requestOf(provider: Provider, received: readonly unknown[]): LambdaFunc
     ? { 'content-type': 'application/json', ...signatureHeaders(body, privateKey, 1_700_000_000_000) }
     : { 'content-type': 'application/x-www-form-urlencoded' };
   const event = { headers, body, isBase64Encoded: false, requestContext: { http: { method: 'POST' } } };
-  // The receiver reads no more of the event than this.
+  // The receiver reads only these fields of the event.
   return event as unknown as LambdaFunctionURLEvent;
 }
 
-/** Entries of several event types in one post: `event` is keyed by event type. */
+/** Entries of several event types in one form. `event` has one key per event type. */
 function formOf(received: readonly unknown[]): string {
   const event: Record<string, unknown[]> = {};
   for (const { eventType, entry } of received as readonly CustomersMailCloudEntry[]) {
@@ -80,7 +80,7 @@ function formOf(received: readonly unknown[]): string {
   return new URLSearchParams({ api_key: 'key', event_type: 'deliveries', event: JSON.stringify(event) }).toString();
 }
 
-/** One invocation of the recorder with a batch of the queue. @returns how many of its messages it recorded */
+/** Invokes the recorder once with a batch of the queue. @returns how many messages it recorded */
 export async function recordBatch(queue: TestQueue, store: EventStore, timeMs: number): Promise<number> {
   const messages = await queue.take();
   const failed = await invoke(messages, store, timeMs);
@@ -89,7 +89,7 @@ export async function recordBatch(queue: TestQueue, store: EventStore, timeMs: n
   return recorded.length;
 }
 
-/** Delivers messages that were recorded already. @throws Error if one fails */
+/** Delivers messages that were already recorded. @throws Error if one fails */
 export async function recordAgain(messages: readonly QueueMessage[], store: EventStore): Promise<void> {
   const failed = await invoke(messages, store, 30_000);
   if (failed.size > 0) throw new Error(`Cannot record ${failed.size} messages again`);

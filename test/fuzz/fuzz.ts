@@ -1,5 +1,5 @@
 /**
- * `npm run fuzz`: posts mutated payloads to both running receivers. Whatever comes, they must answer, and with no 5xx.
+ * `npm run fuzz` posts mutated payloads to both running receivers. They must answer every post, and never with a 5xx status.
  */
 import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import { jsonWithRepeatedKeys, mutateText, mutateValue, pick, type Random, rando
 import { customersMailCloudSeeds, sendGridSeeds } from './seeds.ts';
 
 const API_KEY = 'key-of-the-fuzzer';
-/** More than the idle process: as much as the bench allows a receiver. */
+/** Allowed growth over the idle process. Equal to the bench's limit for a receiver. */
 const MAX_GROWTH_MB = 64;
 
 interface Post {
@@ -66,7 +66,7 @@ await runCommand(
         ['ReceiveCustomersMailCloud', local.outputs['CustomersMailCloudWebhookUrl'], customersMailCloudPost],
       ] as const;
       for (const [name, url = '', makePost] of receivers.filter(([name]) => receiver === '' || name === receiver)) {
-        // Every process of the receiver's has worked before the first look at its memory.
+        // Every process of the receiver must have worked before its memory is measured for the first time.
         await fuzz(url, makePost, 500, seed + 1, concurrency);
         const before = await processMemoryMb(dir, name);
         const found = await fuzz(url, makePost, requests, seed, concurrency);
@@ -192,7 +192,7 @@ async function processMemoryMb(dir: string, functionName: string): Promise<numbe
         continue;
       sizes.push(Number(/VmRSS:\s+(\d+)/.exec(status ?? '')?.[1] ?? 0) / 1024);
     } catch {
-      // It has ended since.
+      // The process has ended in the meantime.
     }
   }
   if (sizes.length === 0) throw new Error(`Cannot measure ${functionName}: none of its processes was found`);

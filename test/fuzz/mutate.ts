@@ -14,7 +14,7 @@ export type Random = () => number;
 export const pick = <Item>(items: readonly Item[], random: Random): Item =>
   items[Math.floor(random() * items.length)] as Item;
 
-/** Values that receivers have been known to stumble over. */
+/** Values that often make parsers fail. */
 const STRANGE: readonly unknown[] = [
   null,
   true,
@@ -94,7 +94,7 @@ export function mutateText(text: string, random: Random): string {
   }
 }
 
-/** JSON of a value in which some keys stand twice, as JSON.parse lets them. */
+/** JSON of a value with some keys repeated. JSON.parse accepts repeated keys. */
 export function jsonWithRepeatedKeys(value: unknown, random: Random): string {
   const text = JSON.stringify(value) ?? 'null';
   return random() < 0.05 ? text.replace(/\{("[^"]*":)/g, '{$1null,$1') : text;

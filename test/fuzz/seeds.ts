@@ -1,10 +1,10 @@
-/** The payloads from which fuzzing begins. */
+/** The payloads from which fuzzing starts. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const fixtures = join(import.meta.dirname, '../fixtures');
 
-/** Every object in a folder of fixtures of which `isSeed` is true, however deep it stands. */
+/** Every object in a folder of fixtures for which `isSeed` is true, at any depth. */
 function seedsIn(folder: string, isSeed: (value: object) => boolean): object[] {
   const found: object[] = [];
   const visit = (value: unknown) => {
@@ -19,8 +19,8 @@ function seedsIn(folder: string, isSeed: (value: object) => boolean): object[] {
   return found;
 }
 
-/** Documented events of SendGrid's. */
+/** Documented events of SendGrid. */
 export const sendGridSeeds = seedsIn('sendgrid', (value) => 'event' in value && 'timestamp' in value);
 
-/** Documented posts of Customers Mail Cloud's. */
+/** Documented posts of Customers Mail Cloud. */
 export const customersMailCloudSeeds = seedsIn('customers-mail-cloud', (value) => 'event_type' in value);

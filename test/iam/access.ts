@@ -1,22 +1,22 @@
-/** Stands where IAM stands: before every call that a stack makes, whether it is allowed, and what was asked for. */
+/** Takes IAM's place: checks before every call of a stack whether it is allowed, and records what was asked. */
 import { LOCAL_ACCOUNT } from '../../local/stack/physical-resources.ts';
 import type { StorageCall } from '../faults/fault-proxy.ts';
 import { isAllowed } from './decide.ts';
 import { holdersOf, type Policies } from './policies.ts';
 import { type Call, type IamRequest, requestsOf } from './requests.ts';
 
-/** A call that IAM would refuse, in its words. */
+/** A call that IAM would refuse, with IAM's message. */
 class AccessDenied extends Error {
   override readonly name = 'AccessDeniedException';
 }
 
-/** IAM's answers by policies and request. The stacks of most test files have the same policies. */
+/** IAM's answers, by policies and request. The stacks of most test files have the same policies. */
 const answersBy = new WeakMap<Policies, Map<string, Promise<boolean>>>();
 
 export class Access {
-  /** What was asked of IAM and allowed, each question once. */
+  /** The requests that IAM allowed, each once. */
   readonly allowed = new Map<string, IamRequest>();
-  /** What was refused, in IAM's words. */
+  /** The refusals, with IAM's messages. */
   readonly refusals: string[] = [];
   readonly #policies: Policies;
   readonly #region: string;
@@ -29,7 +29,7 @@ export class Access {
     answersBy.set(policies, this.#answers);
   }
 
-  /** @throws AccessDenied that names who asked, the action and the resource */
+  /** @throws AccessDenied that names the caller, the action and the resource */
   async check(call: Call): Promise<void> {
     if (!this.knows(call.caller)) return;
     for (const request of requestsOf(call, this.#region, this.#policies)) await this.ask(request);
@@ -50,7 +50,7 @@ export class Access {
     throw new AccessDenied(refusal);
   }
 
-  /** Whether it is one of the stack's, and no tool of local mode or of a test. */
+  /** Whether the caller belongs to the stack. Tools of local mode and of tests do not. */
   knows(caller: string): boolean {
     return holdersOf(caller).every((holder) => this.#policies.identities.has(holder));
   }

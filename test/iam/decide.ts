@@ -14,7 +14,7 @@ const NO_BOUNDARY = [
   },
 ];
 
-/** @throws Error where the evaluator does not understand the request: then its answer would mean nothing */
+/** @throws Error if the evaluator does not understand the request, because its answer would then mean nothing */
 export async function isAllowed(request: IamRequest, policies: Policies): Promise<boolean> {
   const { principal, action, resource, context } = request;
   const identity = typeof principal === 'object' && 'caller' in principal ? principal.caller : undefined;
@@ -48,12 +48,12 @@ function principalOf(principal: IamRequest['principal']) {
   return `arn:aws:sts::${LOCAL_ACCOUNT}:assumed-role/${principal.caller}/session`;
 }
 
-/** Without what is not there: the evaluator checks the grammar. */
+/** Leaves out missing fields, because the evaluator checks the grammar. */
 function document(statements: readonly Statement[]) {
   return { Version: '2012-10-17', Statement: JSON.parse(readable(JSON.stringify(statements))) };
 }
 
-/** The evaluator knows no encryption context by its name: another key that is an ARN, in policy and request, is the same. */
+/** The evaluator does not know encryption context keys that are ARNs. They are replaced, in policy and request alike. */
 function readable(text: string): string {
   return text.replaceAll('kms:EncryptionContext:aws:logs:arn', 'aws:SourceArn');
 }

@@ -1,4 +1,4 @@
-/** The policies of a template, by whom and by what they are attached to. */
+/** The policies of a template, by the identity or resource that they are attached to. */
 import * as z from 'zod';
 import type { ResolvedTemplate } from '../../local/stack/template.ts';
 
@@ -13,23 +13,23 @@ const statementSchema = z.object({
 });
 const documentSchema = z.object({ Statement: z.array(statementSchema) });
 
-/** With lists where IAM takes one or many. */
+/** A statement with a list wherever IAM accepts one value or many. */
 export type Statement = z.infer<typeof statementSchema>;
 
 export interface Policies {
-  /** What a function's role may do, by the function's logical id; and what a managed policy allows, by its own. */
+  /** Identity policies: what a function's role may do, by the function's logical id; what a managed policy allows, by its own. */
   readonly identities: ReadonlyMap<string, readonly Statement[]>;
-  /** Who may do something to a resource, by its ARN: a key, a queue, a topic, a function, or, to be assumed, a role. */
+  /** Resource policies, by ARN: of a key, a queue, a topic or a function; and of a role, who may assume it. */
   readonly resources: ReadonlyMap<string, readonly Statement[]>;
-  /** The key that a resource is encrypted with, by the resource's ARN. */
+  /** The ARN of the key that encrypts a resource, by the resource's ARN. */
   readonly keys: ReadonlyMap<string, string>;
-  /** The ARN of the stream that is read in a function's name, by the function's logical id. */
+  /** The ARN of the stream that Lambda reads for a function, by the function's logical id. */
   readonly streams: ReadonlyMap<string, string>;
 }
 
 /**
- * Whose policies speak for a caller: its own; for a role of an application, named `LogMailPolicyReadBouncesPolicy`, those
- * of every managed policy that is attached to it.
+ * The holders of the policies that apply to a caller. A function has its own. An application's role, which is named
+ * `LogMailPolicyReadBouncesPolicy` for example, has every managed policy that is attached to it.
  */
 export function holdersOf(caller: string): string[] {
   return caller.split(/(?<=Policy)(?=[A-Z])/);
@@ -132,7 +132,7 @@ export interface Grant {
   readonly holder: string;
   readonly statement: number;
   readonly action: string;
-  /** Undefined where the statement names none, as in the policy of a role. */
+  /** Undefined if the statement names no resource, as in a role's trust policy. */
   readonly resource: string | undefined;
 }
 

@@ -1,14 +1,14 @@
-/** What AWS asks IAM when a call is made: for the call itself, and for the key that its resource is encrypted with. */
+/** What AWS asks IAM for a call: for the call itself, and for the key that encrypts its resource. */
 import type { Policies } from './policies.ts';
 
-/** Something that is done in somebody's name. */
+/** A call in a caller's name. */
 export interface Call {
   /**
-   * The logical id of a function, for its role, or of a managed policy, for an application that has it; of several with
-   * `+` between them, for one that has them all.
+   * The logical id of a function, for its role; or of a managed policy, for an application that has it. If the application
+   * has several managed policies, their ids are joined with `+`.
    */
   readonly caller: string;
-  /** As IAM names it, such as `dynamodb:PutItem`. */
+  /** IAM's name of the action, for example `dynamodb:PutItem`. */
   readonly action: string;
   /** ARN, or `*`. */
   readonly resource: string;
@@ -23,7 +23,7 @@ export interface IamRequest {
 }
 
 /**
- * What the services ask of the key in the caller's name, by the first match.
+ * What the services ask about the key in the caller's name. The first match applies.
  *
  * DynamoDB: Developer Guide, "Using AWS KMS to encrypt DynamoDB data", authorizing use of a customer managed key.
  * SQS: Developer Guide, "Key management", permissions for producers and consumers.
@@ -55,7 +55,7 @@ const KEY_USE: readonly (readonly [RegExp, readonly string[]])[] = [
 export function requestsOf({ caller, action, resource }: Call, region: string, { keys }: Policies): IamRequest[] {
   const principal = { caller };
   const itself = { principal, action, resource, context: { 'aws:SecureTransport': 'true' } };
-  // An index is encrypted with its table.
+  // An index is encrypted with its table's key.
   const key = keys.get(resource.replace(/\/index\/.*/, ''));
   if (key === undefined) return [itself];
   const service = action.slice(0, action.indexOf(':'));

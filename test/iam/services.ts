@@ -1,4 +1,4 @@
-/** What AWS's services ask of IAM by themselves, before and between the calls that the functions make. */
+/** What AWS services ask IAM themselves, apart from the calls of the functions. */
 import * as z from 'zod';
 import type { ResolvedTemplate } from '../../local/stack/template.ts';
 import type { Policies } from './policies.ts';
@@ -27,7 +27,7 @@ export function serviceRequests(template: ResolvedTemplate, { streams }: Policie
       for (const action of ['CreateLogStream', 'PutLogEvents']) ask({ caller }, `logs:${action}`, logStream);
     },
   );
-  // Lambda asks for it when a mapping is made (Developer Guide, "Using AWS Lambda with Amazon DynamoDB").
+  // Lambda asks for this when a mapping is created (Developer Guide, "Using AWS Lambda with Amazon DynamoDB").
   for (const caller of streams.keys()) ask({ caller }, 'dynamodb:ListStreams', '*');
 
   // User Guide of CloudWatch Logs, "Encrypt log data in CloudWatch Logs using AWS Key Management Service".
@@ -67,7 +67,7 @@ export function serviceRequests(template: ResolvedTemplate, { streams }: Policie
     ask({ service: 'apigateway.amazonaws.com' }, 'sts:AssumeRole', CloudWatchRoleArn),
   );
 
-  // A POST that comes in, as API Gateway shows it to Lambda.
+  // A POST, as API Gateway passes it to Lambda.
   const [apiId] = template.resources('AWS::ApiGateway::RestApi', z.object({})).keys();
   const [stageId] = template.resources('AWS::ApiGateway::Stage', z.object({})).keys();
   each('AWS::ApiGateway::Method', { Integration: z.object({ Uri: z.string() }) }, ({ Integration }) => {
@@ -77,7 +77,7 @@ export function serviceRequests(template: ResolvedTemplate, { streams }: Policie
       'aws:SourceArn': `${api}/${template.ref(stageId ?? '')}/POST/unguessable`,
     });
   });
-  // Developer Guide of API Gateway, "Create AWS Lambda proxy integrations for HTTP APIs": the path as the route has it.
+  // Developer Guide of API Gateway, "Create AWS Lambda proxy integrations for HTTP APIs": the path as the route spells it.
   const integrations = new Map<string, string>();
   each('AWS::ApiGatewayV2::Integration', { IntegrationUri: z.string() }, ({ IntegrationUri }, logicalId) =>
     integrations.set(`integrations/${template.ref(logicalId)}`, IntegrationUri),
@@ -89,7 +89,7 @@ export function serviceRequests(template: ResolvedTemplate, { streams }: Policie
       'aws:SourceArn': `${api}/$default/${route.RouteKey.replace(' ', '')}`,
     });
   });
-  // Developer Guide of Lambda, "Control access to Lambda function URLs": both, since October 2025.
+  // Developer Guide of Lambda, "Control access to Lambda function URLs": both actions, since October 2025.
   each(
     'AWS::Lambda::Url',
     { TargetFunctionArn: z.string(), AuthType: z.string() },

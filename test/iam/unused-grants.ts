@@ -1,11 +1,11 @@
-/** Finds the grants that nothing needs: those without which all that was allowed would be allowed still. */
+/** Finds unused grants: without such a grant, every request that was allowed would still be allowed. */
 import { isAllowed } from './decide.ts';
 import { type Grant, holdersOf, type Policies, without } from './policies.ts';
 import type { IamRequest } from './requests.ts';
 
 /**
- * @param allowed what was asked and allowed while every path was walked
- * @returns a line for each of `grants` that none of it needs
+ * @param allowed the requests that were allowed while every code path ran
+ * @returns one line for each of `grants` that no request needs
  */
 export async function unusedGrants(
   grants: readonly Grant[],
@@ -17,7 +17,7 @@ export async function unusedGrants(
   for (const grant of grants) {
     const lacking = without(policies, grant);
     const concerned = requests.filter((request) => concerns(grant, request));
-    // The likeliest first: one that is refused is enough.
+    // Starts with the request that most likely needs the grant: one refusal is enough.
     const likeness = ({ action, resource }: IamRequest) =>
       Number(action === grant.action) + Number(resource === grant.resource);
     concerned.sort((a, b) => likeness(b) - likeness(a));
@@ -33,7 +33,7 @@ async function allAllowed(requests: readonly IamRequest[], policies: Policies): 
   return true;
 }
 
-/** Whether a request may need a grant: only these are asked again without it. */
+/** Whether a request may need a grant. Only such requests are checked again without it. */
 function concerns({ kind, holder }: Grant, { principal, resource }: IamRequest): boolean {
   if (kind === 'resources') return resource === holder;
   return typeof principal === 'object' && 'caller' in principal && holdersOf(principal.caller).includes(holder);

@@ -1,4 +1,4 @@
-/** No text that a provider can send, however long and odd, keeps a function busy for longer than its length explains. */
+/** Long and unusual texts from a provider must not keep a function busy for much longer than their length explains. */
 import { Script } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { mailboxKey, parseAddresses, quotedIfNeeded, readAddresses } from '../../lambda/mail/address.ts';
@@ -14,7 +14,7 @@ import { blocklistedRow, bounceRow, loggedMail, storyRow, unrecognizedRow } from
 import { mediaType } from '../../lambda/webhooks/request.ts';
 
 const LENGTH = 300_000;
-/** Work that grows with the square of the length takes minutes. Each of these texts takes less than a second. */
+/** Work that grows with the square of the length would take minutes. Each of these texts takes less than a second. */
 const PATIENCE_MS = 15_000;
 
 const repeated = (unit: string) => unit.repeat(Math.ceil(LENGTH / unit.length));
@@ -55,10 +55,10 @@ const TEXTS: Readonly<Record<string, string>> = Object.fromEntries(
   ].map((unit) => [JSON.stringify(unit), repeated(unit)]),
 );
 
-/** For whole events: each expression is tried with all texts by itself. */
+/** Texts for whole events. Each expression alone is tried with all texts. */
 const WORST = ['\\\\', '"\\\\', '.filter', '550-5.'].map(repeated);
 
-/** Ends work that does not come to an end, also inside a regular expression. */
+/** Ends work after a time limit, also inside a regular expression. */
 function withinPatience<Result>(work: () => Result): Result {
   const globals: { hostileWork?: () => Result } = globalThis as never;
   globals.hostileWork = work;
@@ -130,7 +130,7 @@ const WORK: Readonly<Record<string, (text: string) => unknown>> = {
 };
 
 describe.each(Object.keys(WORK))('%s of a million characters', (name) => {
-  test('is read in time, whatever it is made of', () => {
+  test('is processed in time', () => {
     const texts = name.startsWith('every field') ? WORST : Object.values(TEXTS);
     for (const text of texts) withinPatience(() => WORK[name]?.(text));
   });

@@ -1,10 +1,10 @@
-/** Metric data of a local stack: three healthy days, and the troubles that its alarms are for. */
+/** Metric data of a local stack: three healthy days, and the problems that its alarms must detect. */
 import { physicalName } from '../../local/stack/physical-resources.ts';
 import type { Point } from './alarm-evaluator.ts';
 
 const HOUR = 60;
 export const DAY = 24 * HOUR;
-/** Now, in minutes since the data begins. */
+/** Now, in minutes since the start of the data. */
 export const NOW = 3 * DAY;
 
 const name = (logicalId: string) => physicalName('Todoke', logicalId);
@@ -20,7 +20,7 @@ const WORKERS = ['RecordEvents', ...STREAM_READERS];
 const FUNCTIONS = ['ReceiveSendGrid', 'ReceiveCustomersMailCloud', ...WORKERS];
 
 const once = (metric: string, minute: number, value = 1): Point[] => [{ metric, minute, value }];
-/** From `begin` until now. */
+/** A point every `stepMinutes`, from `begin` until now. */
 const every = (metric: string, stepMinutes: number, value = 1, begin = 0): Point[] =>
   Array.from({ length: Math.ceil((NOW - begin) / stepMinutes) }, (_, index) => ({
     metric,
@@ -29,7 +29,7 @@ const every = (metric: string, stepMinutes: number, value = 1, begin = 0): Point
   }));
 const each = (names: readonly string[], points: (name: string) => Point[]) => names.flatMap(points);
 
-/** SendGrid all day long; Customers Mail Cloud a mail in the morning; what goes wrong now and then, and mends itself. */
+/** SendGrid sends all day; Customers Mail Cloud sends a mail in the morning. A few problems occur and end by themselves. */
 export const HEALTHY: readonly Point[] = [
   ...every(ours('Sent', 'sendgrid'), 10, 30),
   ...every(ours('Received', 'sendgrid'), 10, 60),
@@ -56,7 +56,7 @@ export const HEALTHY: readonly Point[] = [
   ...every(API, 5, 0),
   ...once(API, 720, 3),
   ...every(lambda('Url5xxCount', 'ReceiveCustomersMailCloud'), 5, 0),
-  // The tables refused a post once, and a campaign took a while.
+  // The tables refused a post once, and a campaign took longer.
   ...once(ours('Unrecorded', 'sendgrid'), 721, 10),
   ...every(OLDEST_POST, 5, 2),
   ...once(OLDEST_POST, 722, 1_200),
@@ -64,13 +64,13 @@ export const HEALTHY: readonly Point[] = [
   ...once(writeThrottles(name('Bounce')), 730, 500),
 ];
 
-/** Mail for the first time in days, of which no event can have come: Customers Mail Cloud's, and an application's. */
+/** The first mail for days, of which no event can have come yet: through Customers Mail Cloud, and from an application. */
 export const FIRST_MAIL: readonly Point[] = [
   ...once(ours('Sent', 'customers-mail-cloud'), NOW - 1),
   ...once(lambda('Invocations', 'JoinLateEvents'), NOW - 1),
 ];
 
-/** By the logical id of the alarm that must fire. What is not here is as it was on a day on which nothing happened. */
+/** The problem, by the logical id of the alarm that must fire. Other metrics are as on a day without mail. */
 export const TROUBLES: Readonly<Record<string, readonly (readonly Point[])[]>> = {
   RefusedPosts: [
     every(ours('Refused', 'sendgrid'), 2, 1, NOW - 30),
@@ -80,7 +80,7 @@ export const TROUBLES: Readonly<Record<string, readonly (readonly Point[])[]>> =
     every(API, 5, 1, NOW - 30),
     every(lambda('Url5xxCount', 'ReceiveCustomersMailCloud'), 5, 1, NOW - 30),
   ],
-  // A post that cannot be recorded comes back every six minutes.
+  // A post that cannot be recorded is received again every six minutes.
   UnrecordedPosts: ['sendgrid', 'customers-mail-cloud'].map((it) => every(ours('Unrecorded', it), 6, 1, NOW - 30)),
   LatePosts: [every(OLDEST_POST, 5, 900, NOW - 15)],
   UnrecognizedEvents: [
@@ -89,7 +89,7 @@ export const TROUBLES: Readonly<Record<string, readonly (readonly Point[])[]>> =
   ],
   SilentSendGrid: [
     every(ours('Sent', 'sendgrid'), HOUR, 50, NOW - 2 * DAY),
-    // Customers Mail Cloud's events are not SendGrid's.
+    // Events of Customers Mail Cloud do not replace SendGrid's.
     [
       ...every(ours('Sent', 'sendgrid'), DAY, 1, NOW - 2 * DAY),
       ...every(ours('Received', 'customers-mail-cloud'), HOUR),
@@ -100,7 +100,7 @@ export const TROUBLES: Readonly<Record<string, readonly (readonly Point[])[]>> =
     [...every(ours('Sent', 'customers-mail-cloud'), HOUR), ...every(ours('Received', 'sendgrid'), HOUR)],
   ],
   SilentProviders: [every(lambda('Invocations', 'JoinLateEvents'), DAY, 1, NOW - 2 * DAY)],
-  // What waits for long is tried every quarter of an hour.
+  // A mail that waits long is retried every quarter of an hour.
   LateMails: ['sendgrid', 'customers-mail-cloud'].map((it) => every(ours('RetriedLate', it), 15, 1, NOW - HOUR)),
   DeadKey: [
     once(ours('UnauthorizedHandovers', 'sendgrid'), NOW - 2),
@@ -115,7 +115,7 @@ export const TROUBLES: Readonly<Record<string, readonly (readonly Point[])[]>> =
       ...every(ours('Delivered', 'sendgrid'), HOUR, 10, NOW - DAY),
       ...every(ours('Bounced', 'sendgrid'), HOUR, 1, NOW - DAY),
     ],
-    // Nothing was delivered, and the other provider does well.
+    // No deliveries, while the other provider works.
     [
       ...once(ours('Bounced', 'customers-mail-cloud'), NOW - 2, 50),
       ...every(ours('Delivered', 'sendgrid'), HOUR, 10, NOW - DAY),
@@ -125,7 +125,7 @@ export const TROUBLES: Readonly<Record<string, readonly (readonly Point[])[]>> =
   LateStreams: STREAM_READERS.map((id) => every(lambda('IteratorAge', id), 5, 1_200_000, NOW - 15)),
   GivenUp: [
     once(waiting('FailureQueue'), NOW - 2),
-    // The report did not get into the queue: it stays empty.
+    // The failure record did not reach the queue, so the queue stays empty.
     ...STREAM_READERS.map((id) => [
       ...every(waiting('FailureQueue'), 5, 0, NOW - 30),
       ...once(lambda('DestinationDeliveryFailures', id), NOW - 2),
@@ -144,15 +144,15 @@ export const TROUBLES: Readonly<Record<string, readonly (readonly Point[])[]>> =
   ].map((of) => every(writeThrottles(...of), 5, 1, NOW - 15)),
 };
 
-/** By the logical id of the alarm that must not fire: not quite its trouble. */
+/** Data just below a problem, by the logical id of the alarm that must not fire. */
 export const NEAR_MISSES: Readonly<Record<string, readonly Point[]>> = {
   RefusedPosts: every(ours('Refused', 'sendgrid'), 15, 1, NOW - HOUR),
   FailedMails: once(ours('NotSent', 'sendgrid'), NOW - 2, 2),
-  // One mail that waits a little more than an hour.
+  // One mail that waits a little longer than an hour.
   LateMails: once(ours('RetriedLate', 'sendgrid'), NOW - 2, 3),
   UnrecordedPosts: every(ours('Unrecorded', 'sendgrid'), 3, 5, NOW - 15),
   LatePosts: every(OLDEST_POST, 5, 899, NOW - HOUR),
-  // One of two, and a half of 49.
+  // One bounce of two mails, and half of 49 mails.
   HighBounceRate: [
     ...once(ours('Bounced', 'sendgrid'), NOW - 2),
     ...once(ours('Delivered', 'sendgrid'), NOW - 2),

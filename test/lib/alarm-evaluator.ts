@@ -1,4 +1,4 @@
-/** Says what an alarm of a template makes of metric data. */
+/** Evaluates the alarms of a template with metric data. */
 import * as z from 'zod';
 import type { ResolvedTemplate } from '../../local/stack/template.ts';
 
@@ -31,7 +31,7 @@ export function alarmsOf(template: ResolvedTemplate): Map<string, AlarmDefinitio
   return template.resources('AWS::CloudWatch::Alarm', z.strictObject(alarmShape));
 }
 
-/** What was measured at a minute. */
+/** A value that was measured in a minute. */
 export interface Point {
   /** In the form of `metricKey`. */
   readonly metric: string;
@@ -39,22 +39,22 @@ export interface Point {
   readonly value: number;
 }
 
-/** Such as `AWS/Lambda Errors Todoke-SendMail-local`: the values of the dimensions in the order of their names. */
+/** For example, `AWS/Lambda Errors Todoke-SendMail-local`. The values of the dimensions are sorted by their names. */
 export function metricKey({ Namespace, MetricName, Dimensions }: WatchedMetric): string {
   const values = Dimensions.toSorted((a, b) => a.Name.localeCompare(b.Name)).map(({ Value }) => Value);
   return [Namespace, MetricName, ...values].join(' ');
 }
 
 /**
- * What an operator makes of an operand without data is not documented: the alarms must do with either. Lists are passed to
- * functions without what has no data.
+ * AWS does not document the result of an operator if an operand has no data, so the alarms must work in both cases.
+ * Functions of lists ignore metrics without data.
  */
 export const MISSING = { 'makes the result missing': Number.NaN, 'is 0': 0 } as const;
 export type MissingOperand = keyof typeof MISSING;
 
 /**
- * Whether the alarm is on in this minute. Its periods end there: CloudWatch may also align them to the clock, so ask at
- * several minutes.
+ * Whether the alarm fires in this minute, with periods that end now. CloudWatch may also align the periods to the clock,
+ * so call this for several minutes.
  */
 export function fires(alarm: AlarmDefinition, points: readonly Point[], now: number, missing: MissingOperand): boolean {
   const minutes = periodMinutes(alarm);
@@ -63,7 +63,7 @@ export function fires(alarm: AlarmDefinition, points: readonly Point[], now: num
   );
 }
 
-/** @throws Error where its metrics have different ones */
+/** @throws Error if its metrics have different periods */
 export function periodMinutes({ Metrics }: AlarmDefinition): number {
   const periods = new Set(Metrics.flatMap((query) => ('MetricStat' in query ? [query.MetricStat.Period / 60] : [])));
   const [minutes, another] = periods;
@@ -73,7 +73,7 @@ export function periodMinutes({ Metrics }: AlarmDefinition): number {
 
 type Window = readonly [begin: number, end: number];
 
-/** @param missing stands for a metric without data */
+/** @param missing the value of a metric without data */
 function valueIn({ Metrics }: AlarmDefinition, points: readonly Point[], window: Window, missing: number): number {
   const [returned, another] = Metrics.filter(({ ReturnData }) => ReturnData);
   if (!returned || another) throw new Error('Cannot evaluate an alarm that does not return one value');
@@ -86,11 +86,11 @@ function valueIn({ Metrics }: AlarmDefinition, points: readonly Point[], window:
   }
 }
 
-/** As much of CloudWatch's metric math as the stack's alarms use. */
+/** The part of CloudWatch's metric math that the stack's alarms use. */
 const FUNCTIONS = {
   SUM: (values: number[]) => ofPresent(values, (present) => present.reduce((sum, value) => sum + value, 0)),
   MAX: (values: number[]) => ofPresent(values, (present) => Math.max(...present)),
-  // What is not a number compares as false, and `otherwise` is 0 in every alarm: it does not fire, as without a value.
+  // NaN compares as false, and `otherwise` is 0 in every alarm. So an alarm without a value does not fire.
   IF: (condition: boolean, then: number, otherwise: number) => (condition ? then : otherwise),
 };
 
@@ -99,7 +99,7 @@ const ofPresent = (values: readonly number[], of: (present: readonly number[]) =
   return present.length === 0 ? Number.NaN : of(present);
 };
 
-/** Except for `AND`, the expressions read as JavaScript. @throws Error where one uses something that is not known */
+/** Except for `AND`, the expressions are valid JavaScript. @throws Error if one uses something unknown */
 function evaluate(expression: string, values: Readonly<Record<string, number>>): number {
   const known = { ...FUNCTIONS, ...values };
   const body = `return ${expression.replaceAll(' AND ', ' && ')};`;
@@ -120,7 +120,7 @@ function statistic(
 
 const grouped = new WeakMap<readonly Point[], Map<string, Point[]>>();
 
-/** Grouped once per list: every alarm looks at the same points at many minutes. */
+/** Grouped once per list, because every alarm uses the same points at many minutes. */
 function pointsByMetric(points: readonly Point[]): Map<string, Point[]> {
   const known = grouped.get(points);
   if (known) return known;

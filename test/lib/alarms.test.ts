@@ -1,4 +1,4 @@
-/** Every alarm fires on its trouble, and on nothing else. */
+/** Every alarm must fire on its problem, and on nothing else. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
@@ -26,28 +26,28 @@ const MODES = Object.keys(MISSING) as MissingOperand[];
 const onIn = (points: readonly Point[], now: number, mode: MissingOperand) =>
   [...alarms].filter(([, alarm]) => fires(alarm, points, now, mode)).map(([logicalId]) => logicalId);
 
-test('each alarm has a trouble to fire on here, and each trouble an alarm', () => {
+test('each alarm has a problem in the data, and each problem an alarm', () => {
   expect(Object.keys(TROUBLES).toSorted()).toEqual([...alarms.keys()].toSorted());
 });
 
-describe.each(MODES)('where an operand that is missing %s,', (mode) => {
-  test('nothing fires on an account without any data', () => {
+describe.each(MODES)('if a missing operand %s,', (mode) => {
+  test('no alarm fires in an account without any data', () => {
     expect(onIn([], NOW, mode)).toEqual([]);
   });
 
-  test('nothing fires on healthy days', () => {
-    // Every five minutes, which is the shortest period: no point falls between two looks.
+  test('no alarm fires on healthy days', () => {
+    // Checks every five minutes, the shortest period, so that no point is missed.
     for (let now = 0; now <= NOW; now += 5) expect({ now, on: onIn(HEALTHY, now, mode) }).toEqual({ now, on: [] });
   });
 
-  test('nothing fires just after the first mail for days, nor when it is the only one', () => {
+  test('no alarm fires just after the first mail for days, or if it is the only one', () => {
     for (const now of [NOW, NOW + DAY, NOW + 2 * DAY]) expect(onIn(FIRST_MAIL, now, mode)).toEqual([]);
   });
 
   describe.each([...alarms])('%s', (logicalId, alarm) => {
     const troubles = TROUBLES[logicalId] ?? [];
 
-    test('fires on its trouble, each of its metrics counting, and ends with it', () => {
+    test('fires on its problem, for each of its metrics, and ends with the problem', () => {
       for (const trouble of troubles) {
         expect(fires(alarm, trouble, NOW, mode)).toBe(true);
         const ended = NOW + (alarm.EvaluationPeriods + 1) * periodMinutes(alarm);
@@ -61,12 +61,12 @@ describe.each(MODES)('where an operand that is missing %s,', (mode) => {
     });
   });
 
-  test.each(Object.entries(NEAR_MISSES))('what is not quite its trouble leaves %s off', (logicalId, points) => {
+  test.each(Object.entries(NEAR_MISSES))('data just below its problem does not fire %s', (logicalId, points) => {
     expect(onIn(points, NOW, mode)).not.toContain(logicalId);
   });
 });
 
-describe('what an alarm says', () => {
+describe('the description of an alarm', () => {
   const headings = Array.from(operations.matchAll(/^### (.+)$/gm), ([, heading = '']) => heading);
   const anchors = headings.map((heading) =>
     heading
@@ -75,7 +75,7 @@ describe('what an alarm says', () => {
       .replaceAll(' ', '-'),
   );
 
-  test.each([...alarms])('%s: what happened, what to do, and where more is written', (_, alarm) => {
+  test.each([...alarms])('%s: what happened, what to do, and where to read more', (_, alarm) => {
     const { AlarmDescription, AlarmActions, OKActions } = alarm;
     expect(AlarmDescription.length).toBeLessThanOrEqual(1024);
     expect(AlarmDescription).toMatch(/^[A-Z].{80,} More: docs\/operations\.md#[a-z-]+$/);
@@ -96,7 +96,7 @@ describe('what an alarm says', () => {
     }
   });
 
-  test('CloudWatch takes it: at most ten metrics, and no longer look back than it can', () => {
+  test('CloudWatch accepts it: at most ten metrics, and no longer range than allowed', () => {
     for (const alarm of alarms.values()) {
       const metrics = alarm.Metrics.filter((query) => 'MetricStat' in query);
       expect(metrics.length).toBeLessThanOrEqual(10);
@@ -105,13 +105,13 @@ describe('what an alarm says', () => {
   });
 });
 
-/** CloudWatch looks back a day, or seven where the period is an hour or more (API reference, PutMetricAlarm). */
+/** The longest evaluation range in minutes: a day, or seven if the period is an hour or more (API reference, PutMetricAlarm). */
 function longest(alarm: AlarmDefinition): number {
   return periodMinutes(alarm) >= 60 ? 7 * DAY : DAY;
 }
 
-describe('what is watched is there:', () => {
-  /** As AWS's documentation of each service has them. */
+describe('watched metrics exist:', () => {
+  /** The metrics and dimensions in AWS's documentation of each service. */
   const AWS: Readonly<Record<string, { metrics: string[]; dimensions: Record<string, string> }>> = {
     'AWS/Lambda': {
       metrics: [
@@ -148,11 +148,11 @@ describe('what is watched is there:', () => {
     }
   });
 
-  test('what AWS counts is free, what the stack counts is few; a dashboard is free up to 50', () => {
+  test('the stack has at most 17 metrics of its own, and the dashboard at most 50, which are free', () => {
     const ours = unique.filter(({ Namespace }) => Namespace === 'Todoke');
     expect(new Set(ours.map(({ MetricName }) => MetricName)).size).toBeLessThanOrEqual(17);
     expect(dashboardMetrics(template).length).toBeLessThanOrEqual(50);
-    // The price on both pages about operating.
+    // Both pages on operations give the figures that determine the price.
     expect(operations).toContain(`${alarms.size} alarms that watch ${alarmMetrics(template).length} metrics`);
     expect(japanese).toContain(`アラーム ${alarms.size} 個（メトリクス ${alarmMetrics(template).length} 個）`);
   });
@@ -169,7 +169,7 @@ describe('what is watched is there:', () => {
   }
 });
 
-test('the topic is subscribed by the address that is set, and by nobody without one', () => {
+test('only the configured address subscribes to the topic, and none if none is configured', () => {
   const subscriptions = (context: object) =>
     Object.values(synthesized({ ...context }).findResources('AWS::SNS::Subscription'));
   expect(subscriptions({})).toEqual([]);

@@ -1,4 +1,4 @@
-/** A stack that receives one provider's webhook has nothing of the other's. */
+/** A stack that receives one provider's webhook has no parts for the other's. */
 import { describe, expect, test } from 'vitest';
 import { PROVIDERS } from '../../lambda/mail/provider.ts';
 import { resolve } from '../local/support.ts';
@@ -7,7 +7,7 @@ import { alarmsOf, fires } from './alarm-evaluator.ts';
 import { resources, synthesized } from './synthesized.ts';
 import { alarmMetrics, dashboardMetrics } from './watched-metrics.ts';
 
-/** What belongs to the webhook of each provider, by its name. */
+/** The resources of each provider's webhook, by name. */
 const PARTS = {
   sendgrid: ['ReceiveSendGrid', 'SendGridWebhook', 'SilentSendGrid'],
   'customers-mail-cloud': ['ReceiveCustomersMailCloud', 'CustomersMailCloudWebhook', 'SilentCustomersMailCloud'],
@@ -17,8 +17,8 @@ const FRONTS = {
   'customers-mail-cloud': ['AWS::Lambda::Url'],
 };
 /**
- * Of a provider whose events do not come. Mail may still be sent through it. `Unrecorded` of any provider may be a message
- * that cannot be read.
+ * The metrics that stay for a provider whose events do not come. Mail may still be sent through it. `Unrecorded` may
+ * count a message that cannot be read, whichever provider it is from.
  */
 const WATCHED_OF_OTHER = [
   'Sent',
@@ -39,7 +39,7 @@ describe.each(PROVIDERS)('providers: %s', (provider) => {
   const resolved = resolve(template.toJSON());
   const alarms = alarmsOf(resolved);
 
-  test('there is no function, address, log group, permission, output or alarm of the other', () => {
+  test('the other has no function, address, log group, permission, output or alarm', () => {
     for (const part of PARTS[other]) {
       expect(JSON.stringify(both.toJSON())).toContain(part);
       expect(JSON.stringify(template.toJSON())).not.toContain(part);
@@ -52,7 +52,7 @@ describe.each(PROVIDERS)('providers: %s', (provider) => {
     expect(left).toEqual(all.filter((logicalId) => !PARTS[other].some((part) => logicalId.startsWith(part))));
   });
 
-  test('alarms and the dashboard look at no metric of what the other reports', () => {
+  test("alarms and the dashboard use no metric of the other's events", () => {
     const watched = [...alarmMetrics(resolved), ...dashboardMetrics(resolved)];
     const names = (name: string) => [
       ...new Set(
@@ -65,7 +65,7 @@ describe.each(PROVIDERS)('providers: %s', (provider) => {
     expect(names(other).toSorted()).toEqual(WATCHED_OF_OTHER.toSorted());
   });
 
-  test('each alarm still fires on a trouble of its own', () => {
+  test('each alarm still fires on its problem', () => {
     for (const [logicalId, alarm] of alarms) {
       const troubles = TROUBLES[logicalId] ?? [];
       const fired = troubles.some((points) => fires(alarm, points, NOW, 'makes the result missing'));
@@ -73,7 +73,7 @@ describe.each(PROVIDERS)('providers: %s', (provider) => {
     }
   });
 
-  test('UnrecordedPosts counts the attempts of either provider: a message that cannot be read counts as one of SendGrid', () => {
+  test("UnrecordedPosts counts attempts of both providers, because an unreadable message counts as SendGrid's", () => {
     const alarm = alarms.get('UnrecordedPosts') ?? expect.unreachable();
     const fired = TROUBLES['UnrecordedPosts']?.map((points) => fires(alarm, points, NOW, 'makes the result missing'));
     expect(fired).toEqual([true, true]);

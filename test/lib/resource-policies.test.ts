@@ -1,4 +1,4 @@
-/** The key and the alarms' topic serve the log groups and the alarms of their own stack only. */
+/** The key and the alarms' topic may be used only by the log groups and alarms of their own stack. */
 import { describe, expect, test } from 'vitest';
 import { isAllowed } from '../iam/decide.ts';
 import { policiesOf } from '../iam/policies.ts';
@@ -12,7 +12,7 @@ const policies = policiesOf(template);
 const key = template.attribute('Key', 'Arn');
 const topic = template.ref('AlarmTopic');
 
-/** The answers of IAM to an AWS service, one for each of the actions. */
+/** IAM's answers to an AWS service, one for each action. */
 async function answers(service: string, on: Readonly<Record<string, string>>, context: Record<string, string>) {
   const asked = Object.entries(on).map(([action, resource]) =>
     isAllowed({ principal: { service }, action, resource, context }, policies),
@@ -20,7 +20,7 @@ async function answers(service: string, on: Readonly<Record<string, string>>, co
   return new Set(await Promise.all(asked));
 }
 
-describe('CloudWatch Logs uses the key', () => {
+describe('CloudWatch Logs can use the key', () => {
   const ACTIONS = ['Encrypt', 'Decrypt', 'ReEncryptFrom', 'ReEncryptTo', 'GenerateDataKey'];
   const askedFor = (logGroup: string, region = REGION) =>
     answers(`logs.${region}.amazonaws.com`, Object.fromEntries(ACTIONS.map((action) => [`kms:${action}`, key])), {
@@ -38,12 +38,12 @@ describe('CloudWatch Logs uses the key', () => {
     },
   );
 
-  test('in its own region only', async () => {
+  test('only in its own region', async () => {
     expect(await askedFor('Todoke-Prod-SendMailLogs-1AB2', 'eu-west-1')).toEqual(new Set([false]));
   });
 });
 
-describe('CloudWatch publishes to the topic, encrypted with the key,', () => {
+describe('CloudWatch can publish to the topic, which the key encrypts,', () => {
   const askedFor = (alarm: string, account = ACCOUNT) =>
     answers(
       'cloudwatch.amazonaws.com',
@@ -55,13 +55,13 @@ describe('CloudWatch publishes to the topic, encrypted with the key,', () => {
       },
     );
 
-  test('for the alarms of the stack', async () => {
+  test('for the alarms of this stack', async () => {
     expect(await askedFor('Todoke-Prod-DeadKey-1AB2')).toEqual(new Set([true]));
   });
 
   test.each([
     ['an alarm of another stack', 'Todoke-DeadKey-1AB2', ACCOUNT],
-    ['an alarm of a stack whose name only begins so', 'Todoke-Production-DeadKey-1AB2', ACCOUNT],
+    ['an alarm of a stack whose name only starts the same', 'Todoke-Production-DeadKey-1AB2', ACCOUNT],
     ['an alarm of another account', 'Todoke-Prod-DeadKey-1AB2', '999999999999'],
   ])('not for %s', async (_, alarm, account) => {
     expect(await askedFor(alarm, account)).toEqual(new Set([false]));

@@ -23,7 +23,7 @@ test('without context every setting has its documented default', () => {
 
 const CONSOLE = { consoleIssuer: 'https://openid.example.com', consoleClientId: 'id' };
 
-test('the lists of a console are texts with commas, or lists; without any it admits nobody', () => {
+test("the console's lists are lists or comma-separated texts, and without any it admits nobody", () => {
   const lists = { consoleReaders: 'a@example.com, @example.com,', consoleOperators: ['group:Mail support'] };
   const lead = { issuer: CONSOLE.consoleIssuer, clientId: 'id' };
   expect(consoleSettings(settings({ ...CONSOLE, ...lists }))).toEqual({
@@ -35,12 +35,12 @@ test('the lists of a console are texts with commas, or lists; without any it adm
   expect(consoleSettings(settings({}))).toBeUndefined();
 });
 
-test('numbers are taken as numbers and as the strings that -c gives', () => {
+test('numbers may be numbers, or strings as -c passes them', () => {
   expect(settings({ retentionDays: '0' }).retentionDays).toBe(0);
   expect(settings({ retentionDays: 30 }).retentionDays).toBe(30);
 });
 
-test("the CDK's own context is left alone", () => {
+test("the CDK's own context is ignored", () => {
   expect(() =>
     settings({ '@aws-cdk/core:newStyleStackSynthesis': true, 'aws:cdk:bundling-stacks': [], 'cli-telemetry': false }),
   ).not.toThrow();
@@ -81,11 +81,11 @@ test.each([
     /must be an address, a domain such as @example.com, or a group such as group:mail-support/,
   ],
   [{ ...CONSOLE, consoleReaders: `@${'x'.repeat(1_000)}` }, /admit a group instead/],
-])('%o is refused in a sentence that names it and what is allowed', (context, message) => {
+])('%o is refused, and the error names the setting and the allowed values', (context, message) => {
   expect(() => settings(context)).toThrow(message);
 });
 
-test('whoever deploys reads the sentence, and no stack trace', () => {
+test('a bad setting shows one sentence, without a stack trace', () => {
   const app = fileURLToPath(new URL('../../bin/todoke.ts', import.meta.url));
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', app], {
     env: { ...process.env, CDK_CONTEXT_JSON: '{"retentionDays":"long"}' },

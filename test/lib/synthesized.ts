@@ -1,4 +1,4 @@
-/** The template, synthesized. */
+/** Synthesizes the template. */
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { settingsFromContext } from '../../lib/settings.ts';
@@ -8,8 +8,8 @@ import { temporaryFolder } from '../temporary.ts';
 const templates = new Map<string, Template>();
 
 /**
- * The stack's template as the app makes it with this context. The functions' code is left unbundled, and the template is
- * not checked against CloudFormation's schemas (`validation.test.ts` does that): both take seconds.
+ * The stack's template as the app makes it with this context. To save seconds, it does not bundle the functions, and does
+ * not check the template against CloudFormation's schemas (`validation.test.ts` does that).
  */
 export function synthesized(context: Record<string, unknown> = {}): Template {
   const key = JSON.stringify(context);

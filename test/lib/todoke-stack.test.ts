@@ -8,7 +8,7 @@ const template = synthesized();
 
 describe('tables', () => {
   test.each(['Mail', 'SentLog', 'Bounce'])(
-    '%s is on demand, encrypted with the key, recoverable, protected and kept',
+    '%s is on demand, encrypted with the key, recoverable, protected and retained',
     (logicalId) => {
       const table = resources(template, 'AWS::DynamoDB::Table')[logicalId];
       expect(table).toMatchObject({
@@ -27,7 +27,7 @@ describe('tables', () => {
   );
 });
 
-test('secrets are encrypted, kept, and begin with their empty shape', () => {
+test('secrets are encrypted and retained, and start with empty values', () => {
   const secrets = resources(template, 'AWS::SecretsManager::Secret');
   expect(Object.keys(secrets)).toEqual(['WebhookSecret', 'SenderSecret']);
   for (const secret of Object.values(secrets)) {
@@ -54,7 +54,7 @@ describe('functions', () => {
     ['SendMail', 180],
     ['JoinLateEvents', 60],
     ['PublishFailures', 60],
-  ])('%s runs on Node 24 on arm64 for at most %i s, with an encrypted log group of its own', (logicalId, timeout) => {
+  ])('%s runs on Node 24 on arm64 for at most %i s, with its own encrypted log group', (logicalId, timeout) => {
     expect(resources(template, 'AWS::Lambda::Function')[logicalId]?.Properties).toMatchObject({
       Runtime: 'nodejs24.x',
       Architectures: ['arm64'],
@@ -67,14 +67,14 @@ describe('functions', () => {
     });
   });
 
-  test('there is no other', () => {
+  test('no other function exists', () => {
     template.resourceCountIs('AWS::Lambda::Function', 6);
   });
 
   test.each([
     ['sendgridReceiverReservedConcurrency', 'ReceiveSendGrid'],
     ['customersMailCloudReceiverReservedConcurrency', 'ReceiveCustomersMailCloud'],
-  ])('%s reserves concurrency for %s only, and nothing is reserved without it', (setting, receiver) => {
+  ])('%s reserves concurrency only for %s, and no concurrency is reserved without it', (setting, receiver) => {
     const reserved = (stack: typeof template) =>
       Object.entries(resources(stack, 'AWS::Lambda::Function')).flatMap(([logicalId, { Properties }]) =>
         'ReservedConcurrentExecutions' in Properties ? [[logicalId, Properties['ReservedConcurrentExecutions']]] : [],
@@ -83,7 +83,7 @@ describe('functions', () => {
     expect(reserved(template)).toEqual([]);
   });
 
-  test("the sender speaks to the region of SendGrid's that is set", () => {
+  test('the sender uses the configured region of SendGrid', () => {
     const url = (stack: typeof template) =>
       environmentSchema.parse(resources(stack, 'AWS::Lambda::Function')['SendMail']?.Properties['Environment'])
         .Variables['SENDGRID_API_URL'];
@@ -92,7 +92,7 @@ describe('functions', () => {
   });
 });
 
-describe('least privilege: the role of a function may do just this', () => {
+describe("least privilege: the permissions of each function's role", () => {
   const KEY_FOR_WRITES =
     'Decrypt DescribeKey Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo';
   const receiver = {
@@ -153,13 +153,13 @@ describe('least privilege: the role of a function may do just this', () => {
     expect(role).not.toHaveProperty('Policies');
   });
 
-  test('with the setting suppression off, send-mail can read nothing of Bounce', () => {
+  test('with the setting suppression off, send-mail cannot read Bounce', () => {
     const off = statementsOf('SendMail', synthesized({ suppression: 'off' })).flatMap(({ Action }) => Action);
     expect(off).toContain('dynamodb:PutItem');
     expect(off).not.toContain('dynamodb:Query');
   });
 
-  test.each(['ReceiveSendGrid', 'ReceiveCustomersMailCloud'])('%s can reach no table', (functionId) => {
+  test.each(['ReceiveSendGrid', 'ReceiveCustomersMailCloud'])('%s has access to no table', (functionId) => {
     const statements = statementsOf(functionId);
     expect(statements.length).toBeGreaterThan(0);
     expect(statements.flatMap(({ Action }) => Action).filter((action) => /^(dynamodb:|\*)/.test(action))).toEqual([]);
@@ -186,7 +186,7 @@ describe('the console for a team', () => {
     });
   });
 
-  test('has all calls behind the authorizer, and only files of the page before it', () => {
+  test("has all calls behind the authorizer, and only the page's files outside it", () => {
     const routes = Object.values(resources(stack, 'AWS::ApiGatewayV2::Route')).map(({ Properties }) => [
       Properties['RouteKey'],
       Properties['AuthorizationType'],
@@ -208,7 +208,7 @@ describe('the console for a team', () => {
     expect(Format).not.toMatch(/header|query|path|authorizer\.claims|body/i);
   });
 
-  test('reads the tables, changes what operators change, and knows no provider’s key', () => {
+  test("can read the tables, can make operators' changes, and cannot read a provider’s key", () => {
     expect(grantsOf('Console', stack)).toEqual({
       Mail: 'GetItem Scan UpdateItem DeleteItem',
       SentLog: 'BatchGetItem GetItem Query Scan UpdateItem DeleteItem',
@@ -225,7 +225,7 @@ describe('the console for a team', () => {
     });
   });
 
-  test('keeps the key of its log: the value is made once, and stays when the stack goes', () => {
+  test('retains the key of its log: the value is made once, and stays when the stack is deleted', () => {
     expect(resources(stack, 'AWS::SecretsManager::Secret')['AccessLogSecret']).toMatchObject({
       DeletionPolicy: 'Retain',
       Properties: {
@@ -240,11 +240,11 @@ describe('streams and queues', () => {
     Object.values(resources(stack, 'AWS::Lambda::EventSourceMapping')).flatMap(({ Properties }) =>
       JSON.stringify(Properties['FunctionName']) === JSON.stringify({ Ref: functionId }) ? [Properties] : [],
     );
-  /** The first one: of a stream, if the function reads a stream. */
+  /** The function's first mapping. It is that of the stream, if the function reads one. */
   const mapping = (functionId: string, stack = template) =>
     mappings(functionId, stack).toSorted((a) => ('StartingPosition' in a ? -1 : 1))[0];
 
-  test('send-mail gets items that are put or changed and have no status, or an empty one; none that is deleted', () => {
+  test('send-mail gets new or changed items with no status or an empty one, and no deleted items', () => {
     expect(mapping('SendMail')).toMatchObject({ EventSourceArn: { 'Fn::GetAtt': ['Mail', 'StreamArn'] } });
     const { Filters } = filterSchema.parse(mapping('SendMail')?.['FilterCriteria']);
     const passes = eventFilter(Filters.map(({ Pattern }) => Pattern));
@@ -263,7 +263,7 @@ describe('streams and queues', () => {
     expect(passes(expired)).toBe(false);
   });
 
-  test('join-late-events sees new log rows, and those that were put again without what it had added', () => {
+  test('join-late-events gets new log rows, and log rows that were written again without the fields that it adds', () => {
     expect(mapping('JoinLateEvents')).toMatchObject({
       EventSourceArn: { 'Fn::GetAtt': ['SentLog', 'StreamArn'] },
       FilterCriteria: {
@@ -293,7 +293,7 @@ describe('streams and queues', () => {
     });
     const [matched, unmatched] = [image('bounced', true), image('bounced', false)];
 
-    test('gets failures that appear, that become matched, and that are unmatched', () => {
+    test('gets failures that are new, that become matched, or that are unmatched', () => {
       expect(mapping('PublishFailures')).toMatchObject({ EventSourceArn: { 'Fn::GetAtt': ['Bounce', 'StreamArn'] } });
       const passing = passes({});
       for (const outcome of ['bounced', 'dropped', 'failed', 'complained']) {
@@ -305,7 +305,7 @@ describe('streams and queues', () => {
       expect(passing(put(unmatched, unmatched))).toBe(true);
     });
 
-    test('gets no repeated post of a matched failure, no decision, no block list, and nothing that is deleted', () => {
+    test('gets no repeated post of a matched failure, no decision, no block list change, and no deletion', () => {
       const passing = passes({});
       expect(passing(put(matched, matched))).toBe(false);
       expect(passing(put(image('unrecognized', false), image('unrecognized', false)))).toBe(false);
@@ -313,7 +313,7 @@ describe('streams and queues', () => {
       expect(passing({ eventName: 'REMOVE', dynamodb: { OldImage: matched } })).toBe(false);
     });
 
-    test('if it is off, gets unmatched failures only, and may put no events', () => {
+    test('if it is off, gets only unmatched failures, and may not put events', () => {
       const passing = passes({ publishFailures: 'off' });
       expect(passing(put(unmatched))).toBe(true);
       expect(passing(put(unmatched, matched))).toBe(true);
@@ -327,14 +327,14 @@ describe('streams and queues', () => {
   });
 
   test.each(['SendMail', 'JoinLateEvents', 'PublishFailures'])(
-    '%s gets every record, and what it gives up is reported',
+    '%s gets every record, and given-up records are reported',
     (functionId) => {
       expect(mapping(functionId)).toMatchObject({
         StartingPosition: 'TRIM_HORIZON',
         BatchSize: 100,
         FunctionResponseTypes: ['ReportBatchItemFailures'],
         BisectBatchOnFunctionError: true,
-        // As often as it takes: storage that fails fast would use up ten within minutes.
+        // Without a limit: storage that fails fast would use up ten retries within minutes.
         MaximumRetryAttempts: -1,
         MaximumRecordAgeInSeconds: 43_200,
         DestinationConfig: { OnFailure: { Destination: { 'Fn::GetAtt': ['FailureQueue', 'Arn'] } } },
@@ -346,7 +346,7 @@ describe('streams and queues', () => {
     [{}, 5],
     [{ recordEventsMaximumConcurrency: '2' }, 2],
     [{ recordEventsMaximumConcurrency: 1000 }, 1000],
-  ])('record-events gets ten posts at a time; with %j it runs %i times at one time', (settings, maximum) => {
+  ])('record-events gets ten posts at a time; with %j it has %i concurrent invocations', (settings, maximum) => {
     expect(mapping('RecordEvents', synthesized(settings))).toMatchObject({
       EventSourceArn: { 'Fn::GetAtt': ['EventQueue', 'Arn'] },
       BatchSize: 10,
@@ -355,7 +355,7 @@ describe('streams and queues', () => {
     });
   });
 
-  test('a post that cannot be recorded is tried for at least four days before SQS gives it up, and is not deleted before', () => {
+  test('a post that cannot be recorded is retried for at least four days, and is not deleted before that', () => {
     const { VisibilityTimeout, MessageRetentionPeriod, RedrivePolicy } = queueSchema.parse(queue('EventQueue'));
     const { Timeout } = z
       .object({ Timeout: z.number() })
@@ -363,16 +363,16 @@ describe('streams and queues', () => {
     // Developer Guide of Lambda, "Using Lambda with Amazon SQS".
     expect(VisibilityTimeout).toBe(6 * Timeout);
     expect(RedrivePolicy.deadLetterTargetArn).toEqual({ 'Fn::GetAtt': ['FailureQueue', 'Arn'] });
-    // The most that SQS counts.
+    // The highest count that SQS allows.
     expect(RedrivePolicy.maxReceiveCount).toBe(1000);
     const triedForDays = (VisibilityTimeout * RedrivePolicy.maxReceiveCount) / SECONDS_PER_DAY;
     expect(triedForDays).toBeGreaterThanOrEqual(4);
-    // In FailureQueue its age goes on: a person needs some of the retention time.
+    // The message's age continues in FailureQueue, so some of the retention time must be left for a person.
     expect(MessageRetentionPeriod).toBe(14 * SECONDS_PER_DAY);
     expect(triedForDays).toBeLessThan(7);
   });
 
-  test('send-mail gets what waits in RetryQueue, and a message that fails there is received again for six hours', () => {
+  test('send-mail gets the messages of RetryQueue, and a message that fails is received again for six hours', () => {
     const [, retries] = mappings('SendMail').toSorted((a) => ('StartingPosition' in a ? -1 : 1));
     expect(retries).toMatchObject({
       EventSourceArn: { 'Fn::GetAtt': ['RetryQueue', 'Arn'] },
@@ -390,7 +390,7 @@ describe('streams and queues', () => {
   });
 
   test.each(['EventQueue', 'RetryQueue', 'FailureQueue'])(
-    '%s takes 1 MiB and is encrypted with the key',
+    '%s accepts 1 MiB and is encrypted with the key',
     (logicalId) => {
       expect(queue(logicalId)).toMatchObject({
         MaximumMessageSize: 1_048_576,
@@ -411,7 +411,7 @@ describe("SendGrid's webhook", () => {
     ({ Properties }) => Properties['Principal'] === 'apigateway.amazonaws.com',
   );
 
-  test('path, permission and output fit each other', () => {
+  test('path, permission and output agree', () => {
     const stackId =
       'arn:aws:cloudformation:ap-northeast-1:123456789012:stack/Todoke/0aa1b2c3-d4e5-11ee-8b1a-0e1f2a3b4c5d';
     const references = {
@@ -428,7 +428,7 @@ describe("SendGrid's webhook", () => {
     expect(pathPart).toBe('0aa1b2c3-d4e5-11ee-8b1a-0e1f2a3b4c5d');
     const output = resolve(template.findOutputs('SendGridWebhookUrl')['SendGridWebhookUrl']?.['Value']);
     expect(output).toBe(`https://api123.execute-api.ap-northeast-1.amazonaws.com/v1/${pathPart}`);
-    // What API Gateway shows Lambda for a POST: <api>/<stage>/<method>/<path>.
+    // The ARN that API Gateway passes for a POST: <api>/<stage>/<method>/<path>.
     const called = `arn:aws:execute-api:ap-northeast-1:123456789012:api123/v1/POST/${pathPart}`;
     expect(called).toMatch(wildcard(resolve(permission?.Properties['SourceArn'])));
     expect(permission?.Properties).toMatchObject({
@@ -437,7 +437,7 @@ describe("SendGrid's webhook", () => {
     });
   });
 
-  test('takes any method, in one region, by TLS 1.2 or newer, and leaves the bytes as they were signed', () => {
+  test('accepts any method, in one region, by TLS 1.2 or newer, and passes the signed bytes unchanged', () => {
     template.hasResourceProperties('AWS::ApiGateway::RestApi', {
       EndpointConfiguration: { Types: ['REGIONAL'] },
       SecurityPolicy: 'SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09',
@@ -449,7 +449,7 @@ describe("SendGrid's webhook", () => {
     template.hasResourceProperties('AWS::ApiGateway::Stage', { StageName: 'v1' });
   });
 
-  test("the account's role for access logs is made only where that is set", () => {
+  test("the account's role for access logs is made only if that is set", () => {
     template.resourceCountIs('AWS::ApiGateway::Account', 1);
     synthesized({ apiGatewayAccountRole: 'existing' }).resourceCountIs('AWS::ApiGateway::Account', 0);
   });
@@ -472,14 +472,14 @@ describe('cdk destroy', () => {
     .record(z.string(), z.looseObject({ Type: z.string(), DeletionPolicy: z.string().optional() }))
     .parse(template.toJSON()['Resources']);
 
-  test("keeps tables, key, secrets and the account's role, and takes all else away", () => {
+  test("retains tables, key, secrets and the account's role, and deletes everything else", () => {
     const kept = Object.entries(all).filter(([, { DeletionPolicy }]) => DeletionPolicy === 'Retain');
     const [roles, others] = [kept.filter(isApiGateways), kept.filter((entry) => !isApiGateways(entry))];
     expect(others.map(([logicalId]) => logicalId).toSorted()).toEqual(KEPT);
     expect(roles.map(([, { Type }]) => Type).toSorted()).toEqual(['AWS::ApiGateway::Account', 'AWS::IAM::Role']);
   });
 
-  test('what is kept refers to nothing that is not: it can be imported by itself', () => {
+  test('retained resources refer only to retained resources, so that they can be imported', () => {
     const references = KEPT.flatMap((logicalId) =>
       Array.from(JSON.stringify(all[logicalId]).matchAll(/"(?:Ref|Fn::GetAtt)":\[?"([^"]+)"/g), ([, target]) => target),
     ).filter((target) => !target?.startsWith('AWS::'));
@@ -491,7 +491,7 @@ describe('cdk destroy', () => {
   }
 });
 
-test('every function, policy, key, secret and output says what it is for, and all carries the tag', () => {
+test('every function, policy, key, secret and output has a description, and every resource has the tag', () => {
   for (const type of [
     'AWS::Lambda::Function',
     'AWS::IAM::ManagedPolicy',
@@ -510,7 +510,7 @@ test('every function, policy, key, secret and output says what it is for, and al
   }
 });
 
-test('the API is throttled, and logs who called, not what', () => {
+test('the API is throttled, and logs the caller but not the content', () => {
   template.hasResourceProperties('AWS::ApiGateway::Stage', {
     MethodSettings: [Match.objectLike({ ThrottlingRateLimit: 1000, ThrottlingBurstLimit: 1000 })],
     AccessLogSetting: { DestinationArn: { 'Fn::GetAtt': ['SendGridWebhookLogs', 'Arn'] } },
@@ -519,7 +519,7 @@ test('the API is throttled, and logs who called, not what', () => {
   expect(JSON.stringify(stage?.Properties['AccessLogSetting'])).not.toMatch(/path|header|body/i);
 });
 
-test('the outputs are those of the design', () => {
+test('the outputs are those of docs/design.md', () => {
   expect(Object.keys(template.toJSON().Outputs).toSorted()).toEqual([
     'AlarmTopicArn',
     'BounceTableName',
@@ -604,7 +604,7 @@ function statementsOf(functionId: string, stack = template) {
     .flatMap(({ Properties }) => documentSchema.parse(Properties).PolicyDocument.Statement);
 }
 
-/** The actions without their service, by what they are allowed on: `Mail`, `Mail stream`, `Key through sqs`, `*`. */
+/** The actions without their service, by resource: `Mail`, `Mail stream`, `Key through sqs`, `*`. */
 function grantsOf(functionId: string, stack = template): Record<string, string> {
   const granted = new Map<string, Set<string>>();
   for (const { Action, Resource, Condition } of statementsOf(functionId, stack)) {
@@ -615,7 +615,7 @@ function grantsOf(functionId: string, stack = template): Record<string, string> 
   return Object.fromEntries([...granted].map(([target, names]) => [target, [...names].join(' ')]));
 }
 
-/** Resolves the intrinsics of which addresses and permissions are made. */
+/** Resolves the intrinsic functions in addresses and permissions. */
 function resolver(references: Record<string, string>) {
   return function resolve(value: unknown): string {
     if (typeof value === 'string') return value;

@@ -1,6 +1,6 @@
 /**
- * What an upgrade must not replace. `deployed.json` has the resources that hold something, or that somebody outside
- * knows the address of, as they were deployed last.
+ * Checks that an upgrade replaces no resource that holds data or whose address others know. `deployed.json` has these
+ * resources as in the last release.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fullDiff, ResourceImpact } from '@aws-cdk/cloudformation-diff';
@@ -39,7 +39,7 @@ test('an upgrade replaces no table, key, secret or queue, and changes no address
   expect(dangersOf(deployed, now)).toEqual([]);
 });
 
-describe('it would be found', () => {
+describe('the check finds', () => {
   const changed = (change: (resources: Resources) => void) => {
     const later = structuredClone(deployed);
     change(later);
@@ -65,12 +65,12 @@ describe('it would be found', () => {
     expect(found).toMatch(/^SentLog .*would be left behind/);
   });
 
-  test("another first value of a secret: CloudFormation would write it over people's keys", () => {
+  test("another initial value of a secret, because CloudFormation would overwrite people's keys with it", () => {
     const found = changed((later) => Object.assign(properties(later, 'WebhookSecret'), { SecretString: '{}' }));
     expect(found).toMatch(/^WebhookSecret .*overwritten/);
   });
 
-  test('two index changes of one table, but not one of each', () => {
+  test('two index changes of one table, but not one change in each table', () => {
     const index = (IndexName: string) => ({ IndexName });
     const without = (later: Resources, table: string, count: number) => {
       const indexes = indexesSchema.parse(properties(later, table)['GlobalSecondaryIndexes']);
@@ -87,7 +87,7 @@ describe('it would be found', () => {
   });
 });
 
-/** A sentence for each resource that an update from `before` to `after` would lose or overwrite. */
+/** One sentence for each resource that an update from `before` to `after` would lose or overwrite. */
 function dangersOf(before: Resources, after: Resources): string[] {
   const dangers: string[] = [];
   fullDiff({ Resources: before }, { Resources: after }).resources.forEachDifference((logicalId, difference) => {
@@ -107,7 +107,7 @@ function dangersOf(before: Resources, after: Resources): string[] {
   return dangers;
 }
 
-/** Indexes that are added or removed; one that is another than before is both. */
+/** The number of added or removed indexes. A changed index counts as both. */
 function changedIndexes(before: Resources[string] | undefined, after: Resources[string] | undefined): number {
   const [old, young] = [before, after].map(
     (resource) =>

@@ -1,4 +1,4 @@
-/** What a security review or CloudFormation would object to is found when the stack is synthesized. */
+/** Synthesis must find what a security review or CloudFormation would object to. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App, CfnResource, Validations } from 'aws-cdk-lib';
@@ -36,9 +36,9 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Synthesizes as the app does, and gives a line for each finding: its rule, where it is, and what it says. */
+/** Synthesizes as the app does. Returns one line per finding: its rule, its place and its text. */
 function findings(settings: object = {}, change: (stack: TodokeStack) => void = () => undefined): string[] {
-  // Where there are findings, the CDK prints them and says with which code the process should end.
+  // If there are findings, the CDK prints them and sets the exit code of the process.
   const { exitCode } = process;
   vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const outdir = temporaryFolder();
@@ -67,7 +67,7 @@ function findingsIn(assemblyDir: string): string[] {
 }
 
 describe('AwsSolutions of cdk-nag', () => {
-  test('looks at every synthesis, and finds nothing', async () => {
+  test('checks every synthesis, and finds nothing', async () => {
     const file = join(await assemblyDir(), 'validation-report.json');
     const { pluginReports } = reportSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
     expect(pluginReports.map(({ pluginName, conclusion }) => [pluginName, conclusion])).toContainEqual([
@@ -88,11 +88,11 @@ describe('AwsSolutions of cdk-nag', () => {
       consoleReaders: '@example.com',
     },
     { providers: 'customers-mail-cloud', customersMailCloudReceiverReservedConcurrency: 5 },
-  ])('nor with the settings %o', (settings) => {
+  ])('finds nothing with the settings %o', (settings) => {
     expect(findings(settings)).toEqual([]);
   });
 
-  test('each acknowledgement is of one finding on one resource, with a reason; none is left over', () => {
+  test('each acknowledgement is for one finding on one resource, with a reason, and none is unused', () => {
     const acknowledged: string[] = [];
     const reasons: string[] = [];
     const of = Validations.of.bind(Validations);
@@ -113,7 +113,7 @@ describe('AwsSolutions of cdk-nag', () => {
   });
 });
 
-test("the example's stack is as CloudFormation's schemas say", () => {
+test("the example's stack conforms to CloudFormation's schemas", () => {
   const outdir = temporaryFolder();
   const app = new App({ outdir });
   new ToldOfFailures(app, 'ToldOfFailures');
@@ -121,7 +121,7 @@ test("the example's stack is as CloudFormation's schemas say", () => {
   expect(findingsIn(outdir)).toEqual([]);
 });
 
-test("what CloudFormation's schemas and references do not allow is found", () => {
+test("violations of CloudFormation's schemas and references are found", () => {
   const changes: [string, string, unknown][] = [
     ['AWS::DynamoDB::Table', 'BillingMood', 'x'],
     ['AWS::SQS::Queue', 'VisibilityTimeout', 'long'],
@@ -143,7 +143,7 @@ test("what CloudFormation's schemas and references do not allow is found", () =>
   expect(found).toMatch(/'Number' is not one of/);
 });
 
-describe('limits that no schema knows:', () => {
+describe('limits that are not in any schema:', () => {
   const template = resolve(synthesized().toJSON());
 
   // Lambda's quotas: all names and values of a function's environment, 4 KB.
@@ -165,7 +165,7 @@ describe('limits that no schema knows:', () => {
     expect(Math.max(...sizes('AWS::IAM::ManagedPolicy'))).toBeLessThan(6_144 - ROOM_FOR_LONG_NAMES);
   });
 
-  test('two stacks in one account and region give nothing the same name', () => {
+  test('two stacks in one account and region have no resource name in common', () => {
     const names = (stackName: string) => {
       const json = synthesized({ stackName }).toJSON();
       return Object.values(resourcesSchema.parse(json.Resources)).flatMap(({ Type, Properties }) =>
@@ -180,10 +180,10 @@ describe('limits that no schema knows:', () => {
   });
 });
 
-/** A stack's name may be 50 characters long, and generated names longer than local mode's. */
+/** Room for a stack name of 50 characters, and for generated names that are longer than those of local mode. */
 const ROOM_FOR_LONG_NAMES = 1_500;
 
-/** Properties that name something else, or something within the resource. */
+/** Properties that name another resource, or something inside the resource. */
 const REFERENCES = [
   'AWS::ApiGateway::Stage StageName',
   'AWS::IAM::Policy PolicyName',

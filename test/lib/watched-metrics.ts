@@ -1,4 +1,4 @@
-/** Every metric that a template's alarms and dashboards look at. */
+/** Every metric that a template's alarms and dashboards use. */
 import * as z from 'zod';
 import type { ResolvedTemplate } from '../../local/stack/template.ts';
 import { alarmsOf, type WatchedMetric } from './alarm-evaluator.ts';
@@ -23,7 +23,7 @@ export function dashboardMetrics(template: ResolvedTemplate): WatchedMetric[] {
   );
 }
 
-/** `[namespace, name, dimension, value, …, options]`; an expression has options only. */
+/** A dashboard line is `[namespace, name, dimension, value, …, options]`. An expression has options only. */
 function metricOfLine(line: readonly unknown[]): WatchedMetric[] {
   const [Namespace, MetricName, ...rest] = line.filter((item) => typeof item === 'string');
   if (Namespace === undefined || MetricName === undefined) return [];

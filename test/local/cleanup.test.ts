@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Cleanup, startOrUndo } from '../../local/cleanup.ts';
 
-test('undoes the last first, whatever fails, and once', async () => {
+test('runs the cleanups in reverse order, once, even if one fails', async () => {
   const lines: string[] = [];
   const cleanup = new Cleanup();
   cleanup.defer('stop the first', () => void lines.push('first'));
@@ -14,7 +14,7 @@ test('undoes the last first, whatever fails, and once', async () => {
   expect(lines).toEqual(['third', 'Cannot stop the second: it hangs', 'first']);
 });
 
-test('undoes at once what is done after the end', async () => {
+test('runs a cleanup at once if it is added after the end', async () => {
   const lines: string[] = [];
   const cleanup = new Cleanup();
   await cleanup.run(() => undefined);
@@ -23,7 +23,7 @@ test('undoes at once what is done after the end', async () => {
   expect(lines).toEqual(['late']);
 });
 
-test('leaves nothing of what fails while it starts', async () => {
+test('undoes a start that fails', async () => {
   const lines: string[] = [];
   const started = startOrUndo(
     async (cleanup) => {

@@ -10,7 +10,7 @@ import { otherProcess } from './other-process.ts';
 
 const TOKEN = '11111111-2222-4333-8444-555555555555';
 
-/** A lock whose process id and port another process has now. */
+/** A lock whose process id and port now belong to another process. */
 async function staleLock(): Promise<string> {
   const other = createServer((socket) => socket.end('another program'));
   const port = await listen(other, 0, 'the test');
@@ -19,7 +19,7 @@ async function staleLock(): Promise<string> {
 }
 
 describe('the data folder', () => {
-  test('is for one running process only', async () => {
+  test('can be used by only one running process', async () => {
     const dir = temporaryFolder();
     const folder = await openDataFolder(dir);
     await expect(openDataFolder(dir)).rejects.toThrow(`Todoke already runs in it (process ${process.pid})`);
@@ -27,19 +27,19 @@ describe('the data folder', () => {
     await (await openDataFolder(dir)).release();
   });
 
-  test('is taken over from a process that is gone, even if others have its id and its port now', async () => {
+  test('is taken over from a process that has ended, even if others have its id and its port now', async () => {
     const dir = temporaryFolder();
     await writeFile(join(dir, 'lock.json'), await staleLock());
     await (await openDataFolder(dir)).release();
   });
 
-  test('is taken over from an older version, which wrote another lock', async () => {
+  test('is taken over from an older version, which wrote a different lock', async () => {
     const dir = temporaryFolder();
     await writeFile(join(dir, 'lock.json'), JSON.stringify({ pid: process.pid, startedAt: '4711' }));
     await (await openDataFolder(dir)).release();
   });
 
-  test('is taken over from a process that is gone by one of many that start at one time', async () => {
+  test('is taken over from a process that has ended by one of many that start at the same time', async () => {
     const dir = temporaryFolder();
     await writeFile(join(dir, 'lock.json'), await staleLock());
     const opened = await Promise.allSettled(Array.from({ length: 20 }, () => openDataFolder(dir)));
@@ -61,7 +61,7 @@ describe('the data folder', () => {
     expect(second.stackUuid).toBe(first.stackUuid);
   });
 
-  test('is released by a process that is killed, and held by one that is too busy to answer', async () => {
+  test('is released when its process is killed, but not when its process is too busy to answer', async () => {
     const dir = temporaryFolder();
     const holder = otherProcess(
       `import { openDataFolder } from './local/data-folder.ts';
@@ -79,7 +79,7 @@ describe('the data folder', () => {
   });
 });
 
-describe('a folder that cannot be used is an error in one sentence', () => {
+describe('the error for an unusable folder is one sentence', () => {
   test.each([
     ['below a file', () => join(import.meta.filename, 'below'), 'a part of the path is a file, not a folder'],
     ['a file', () => import.meta.filename, 'it is a file, not a folder'],
@@ -89,7 +89,7 @@ describe('a folder that cannot be used is an error in one sentence', () => {
     await expect(openDataFolder(dir)).rejects.toThrow(`Cannot use ${dir}: ${why}; choose another --dir`);
   });
 
-  // The kernel answers there as if the folder above were missing.
+  // The kernel's error there is the same as for a missing parent folder.
   test
     .runIf(process.platform === 'linux')
     .each(['/proc/todoke', '/proc/todoke/below', '/proc/self', '/sys/todoke', '/dev/null', '/dev/null/below'])(

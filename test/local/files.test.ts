@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { replaceFile, writeFileAtomically } from '../../local/files.ts';
 import { temporaryFolder } from '../temporary.ts';
 
-/** A move that fails as often as there are codes, and works then. */
+/** A move that fails once with each of the codes, and then succeeds. */
 function movesAfter(...codes: string[]) {
   const left = [...codes];
   return {
@@ -25,13 +25,13 @@ async function twoFiles() {
 }
 
 describe('a file that another process has open', () => {
-  test('is replaced on Windows as soon as that process lets it go', async () => {
+  test('is replaced on Windows as soon as that process closes it', async () => {
     const { from, to, content } = await twoFiles();
     await replaceFile(from, to, { platform: 'win32', move: movesAfter('EPERM', 'EBUSY', 'EACCES').move });
     expect(await content()).toBe('new');
   });
 
-  test('is not waited for elsewhere, where such an error means something else', async () => {
+  test('causes an error at once on other systems, where the error has another meaning', async () => {
     const { from, to, content } = await twoFiles();
     const { move, left } = movesAfter('EPERM', 'EPERM');
     await expect(replaceFile(from, to, { platform: 'linux', move })).rejects.toThrow('EPERM');
@@ -39,7 +39,7 @@ describe('a file that another process has open', () => {
     expect(await content()).toBe('old');
   });
 
-  test('is not waited for where the move fails for another reason', async () => {
+  test('causes an error at once if the move fails for another reason', async () => {
     const { from, to } = await twoFiles();
     const { move, left } = movesAfter('ENOSPC', 'ENOSPC');
     await expect(replaceFile(from, to, { platform: 'win32', move })).rejects.toThrow('ENOSPC');
@@ -47,7 +47,7 @@ describe('a file that another process has open', () => {
   });
 });
 
-test('a file that cannot be written leaves nothing behind, and says which it is', async () => {
+test('a failed write leaves nothing behind, and the error names the file', async () => {
   const dir = temporaryFolder();
   const path = join(dir, 'taken');
   await mkdir(path);

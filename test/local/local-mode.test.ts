@@ -22,7 +22,7 @@ exports.handler = async (event) => {
   return { statusCode: 200, body: event.rawPath };
 };`;
 
-/** The smallest stack that local mode can run, in the form of a cloud assembly. */
+/** Writes the smallest stack that local mode can run, in the form of a cloud assembly. */
 async function writeAssembly(dir: string): Promise<void> {
   const key = `${createHash('sha256').update(CODE).digest('hex')}.zip`;
   await mkdir(join(dir, 'asset.code'), { recursive: true });
@@ -146,7 +146,7 @@ describe('local mode', () => {
     expect(await response.text()).toBe('/below');
   });
 
-  test('brings a new item to the function, with the provider’s simulator in place of the provider', async () => {
+  test('delivers a new item to the function, with a simulator as the provider', async () => {
     const dir = temporaryFolder();
     const { outputs } = await start({ dir });
     const { tables, close } = dynamoDbClients(outputs['DynamoDbEndpoint'] ?? '', 'ap-northeast-1');
@@ -158,7 +158,7 @@ describe('local mode', () => {
     );
   });
 
-  test('keeps secrets and addresses over a restart, and leaves nothing that runs', async () => {
+  test('keeps secrets and addresses after a restart, and leaves no process behind', async () => {
     const dir = temporaryFolder();
     const first = await start({ dir });
     const webhookSecret = await readFile(join(dir, 'webhook-secret.json'), 'utf8');
@@ -178,13 +178,13 @@ describe('local mode', () => {
     expect(await readFile(join(dir, 'webhook-secret.json'), 'utf8')).toBe(webhookSecret);
   });
 
-  test('is refused on a folder on which it runs', async () => {
+  test('refuses a folder that a running local mode uses', async () => {
     const dir = temporaryFolder();
     await start({ dir });
     await expect(start({ dir })).rejects.toThrow(`Cannot use ${dir}: Todoke already runs in it`);
   });
 
-  test('names a taken port and what wanted it, and leaves nothing behind', async () => {
+  test('names a taken port and its purpose, and leaves nothing behind', async () => {
     const dir = temporaryFolder();
     const taken = await portAfterAFreeOne();
     await expect(start({ dir, port: taken - 1 })).rejects.toThrow(`Cannot listen on 127.0.0.1:${taken} for DynamoDB`);
@@ -199,7 +199,7 @@ describe('local mode', () => {
     ],
     ['simulators', 'Cannot read DIR/simulators/identity.json: '],
     ['stack.json', 'Cannot use DIR/stack.json: it is not JSON'],
-  ])('where %s is a file that it did not write it says so, and leaves nothing that runs', async (name, words) => {
+  ])('says so if %s is a file that it did not write, and leaves no process behind', async (name, words) => {
     const dir = temporaryFolder();
     await writeFile(join(dir, name), 'of somebody else');
     const failed: unknown = await start({ dir }).catch((error: unknown) => error);
@@ -217,20 +217,20 @@ describe('local mode', () => {
     expect(existsSync(join(dir, 'lock.json'))).toBe(false);
   });
 
-  test('uses a DynamoDB that runs already', async () => {
+  test('can use a DynamoDB that is already running', async () => {
     const host = await start();
     const endpoint = host.outputs['DynamoDbEndpoint'];
     const guest = await start({ dynamoDbEndpoint: endpoint });
     expect(guest.outputs['DynamoDbEndpoint']).toBe(endpoint);
   });
 
-  test('says where it looked for a DynamoDB that is not there', async () => {
+  test('says at which address it found no DynamoDB', async () => {
     const gone = start({ dynamoDbEndpoint: 'http://127.0.0.1:1' });
     await expect(gone).rejects.toThrow('Cannot use DynamoDB at http://127.0.0.1:1: nothing answers there');
   });
 });
 
-/** Takes a port before which one is free. */
+/** Takes a port whose preceding port is free. */
 async function portAfterAFreeOne(): Promise<number> {
   for (;;) {
     const other = createServer();

@@ -5,7 +5,7 @@ import { expect, test, vi } from 'vitest';
 import { LogFile } from '../../local/log-file.ts';
 import { temporaryFolder } from '../temporary.ts';
 
-test('a log is added to, and has all its lines once it is closed', async () => {
+test('new lines are appended to a log, which is complete after it is closed', async () => {
   const path = join(temporaryFolder(), 'logs', 'a.log');
   for (const line of ['first', 'second']) {
     const log = new LogFile(path, expect.unreachable);
@@ -17,13 +17,13 @@ test('a log is added to, and has all its lines once it is closed', async () => {
   expect(await readFile(path, 'utf8')).toBe('first\nsecond\n');
 });
 
-test('a log that cannot be opened says so', async () => {
+test('a log that cannot be opened is reported', async () => {
   const path = join(temporaryFolder(), 'a.log');
   await mkdir(path);
   expect(() => new LogFile(path, expect.unreachable)).toThrow(`Cannot write ${path}: EISDIR`);
 });
 
-test.runIf(existsSync('/dev/full'))('a full disk is reported once, and ends nothing', async () => {
+test.runIf(existsSync('/dev/full'))('a full disk is reported once, and stops nothing', async () => {
   const report = vi.fn();
   const log = new LogFile('/dev/full', report);
   log.write('lost');

@@ -5,7 +5,7 @@ import { whenFinished } from '../temporary.ts';
 
 const CHOOSE = 'choose another with --port, or any that is free with --port 0';
 
-test('a port that is taken is answered with how to take free ones', async () => {
+test('the error for a taken port says how to use free ports', async () => {
   const other = createServer();
   const port = await listen(other, 0, 'the test');
   whenFinished(() => other.close());
@@ -14,7 +14,7 @@ test('a port that is taken is answered with how to take free ones', async () => 
   );
 });
 
-test('so is a port that the system keeps', async () => {
+test('the error for a port that the system reserves says the same', async () => {
   const server: Server = createServer();
   vi.spyOn(server, 'listen').mockImplementation(() => {
     setImmediate(() => server.emit('error', Object.assign(new Error('listen EACCES'), { code: 'EACCES' })));

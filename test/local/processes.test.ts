@@ -6,11 +6,11 @@ import { endGroup, leashed, signalGroup, spawnLeashed } from '../../local/proces
 import { whenFinished } from '../temporary.ts';
 import { otherProcess } from './other-process.ts';
 
-/** Connects to a port of the test and stays connected for as long as the process is there. */
+/** Connects to a port of the test and stays connected until the process ends. */
 const connected = (port: number, then = '') =>
   `require('node:net').connect(${port}, '127.0.0.1').on('error', () => process.exit()).on('connect', () => { ${then} });`;
 
-/** A server that tells of each process that connects: it is gone when its connection is closed. */
+/** A server that shows whether a process is running: the process is connected until it ends. */
 async function witness() {
   const arrived: ((socket: Socket) => void)[] = [];
   const waiting: Socket[] = [];
@@ -22,7 +22,7 @@ async function witness() {
   });
   const port = await listen(server, 0, 'the test');
   whenFinished(() => server.close());
-  /** Resolves when a process has come, with a promise that resolves when it is gone. */
+  /** Resolves when a process has connected, with a promise that resolves when it has ended. */
   const comes = async () => {
     const socket = waiting.shift() ?? (await new Promise<Socket>((resolve) => arrived.push(resolve)));
     socket.resume();
@@ -31,7 +31,7 @@ async function witness() {
   return { port, comes };
 }
 
-/** Starts a process that starts another one, leashed, with this code. */
+/** Starts a process that starts another leashed process with this code. */
 const parentOf = (code: string) =>
   otherProcess(
     `import { spawnLeashed } from './local/processes.ts'; spawnLeashed(process.execPath, ['-e', process.argv[1]], {});`,
@@ -41,7 +41,7 @@ const parentOf = (code: string) =>
 test.each([
   ['idle', ''],
   ['in an endless loop', 'for (;;);'],
-])('a leashed process that is %s ends with its parent, even where that is killed', async (_, then) => {
+])('a leashed process that is %s ends with its parent, even if the parent is killed', async (_, then) => {
   const { port, comes } = await witness();
   const parent = parentOf(connected(port, then));
   const child = await comes();
@@ -49,7 +49,7 @@ test.each([
   await child.gone;
 });
 
-test('so does what it started itself', async () => {
+test('a process that a leashed process started ends with the parent, too', async () => {
   const { port, comes } = await witness();
   const grandchild = JSON.stringify(connected(port));
   const parent = parentOf(`require('node:child_process').spawn(process.execPath, ['-e', ${grandchild}]);`);
@@ -58,7 +58,7 @@ test('so does what it started itself', async () => {
   await gone;
 });
 
-test('what a leashed process started ends with it', async () => {
+test('a process that a leashed process started ends with the leashed process', async () => {
   const { port, comes } = await witness();
   const grandchild = JSON.stringify(connected(port));
   const code = `require('node:child_process').spawn(process.execPath, ['-e', ${grandchild}]).unref(); process.on('message', () => process.exit(3)); process.send('there')`;
@@ -71,7 +71,7 @@ test('what a leashed process started ends with it', async () => {
   await gone;
 });
 
-test('a leashed process has its exit code, its output and its messages, and no stdin', async () => {
+test('a leashed process passes on exit code, output and messages, and has no stdin', async () => {
   const code = `process.stdin.resume().on('end', () => { console.log('out'); console.error('err'); process.send('sent'); process.disconnect(); process.exitCode = 7; })`;
   const child = spawnLeashed(process.execPath, ['-e', code], { messages: true });
   let output = '';
@@ -85,7 +85,7 @@ test('a leashed process has its exit code, its output and its messages, and no s
   });
 });
 
-test('a process is asked to end, and ended where it does not', async () => {
+test('a process is asked to end, and killed if it does not', async () => {
   const ready = (code: string) => {
     const child = spawnLeashed(process.execPath, ['-e', `${code} process.send('ready'); setInterval(() => {}, 1000)`], {
       messages: true,
@@ -101,7 +101,7 @@ test('a process is asked to end, and ended where it does not', async () => {
   await endGroup(stubborn, 1);
 });
 
-test('Windows ends child processes with their parent by itself, where they are not detached', () => {
+test('on Windows, child processes that are not detached end with their parent anyway', () => {
   expect(leashed('C:\\node.exe', ['a b', '"c"'], 'win32')).toEqual({
     command: 'C:\\node.exe',
     args: ['a b', '"c"'],

@@ -1,4 +1,4 @@
-/** What the tests of local mode share. */
+/** Helpers for the tests of local mode. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CreateTableCommand, DescribeTableCommand } from '@aws-sdk/client-dynamodb';
@@ -37,7 +37,7 @@ export async function engineWithStream() {
   return { folder, engine, ...clients };
 }
 
-/** Makes a table of its own for one test and returns its name and the engine's ARN of its stream. */
+/** Creates a table for one test, and returns its name and the engine's ARN of its stream. */
 export async function tableWithStream(tables: ReturnType<typeof dynamoDbClients>['tables'], name: string) {
   await tables.send(
     new CreateTableCommand({
@@ -52,7 +52,7 @@ export async function tableWithStream(tables: ReturnType<typeof dynamoDbClients>
   return { name, streamArn: Table?.LatestStreamArn ?? '' };
 }
 
-/** A function's bundle: `index.js`, CommonJS, with this body of `exports.handler = async (event, context) => {…}`. */
+/** Writes a function's bundle: a CommonJS `index.js` with this body of `exports.handler = async (event, context) => {…}`. */
 export async function bundle(handlerBody: string, before = ''): Promise<string> {
   const dir = temporaryFolder();
   await writeFile(join(dir, 'index.js'), `${before}\nexports.handler = async (event, context) => {${handlerBody}};\n`);

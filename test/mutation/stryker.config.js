@@ -1,7 +1,7 @@
 /**
- * `npm run mutation`: the domain, the providers' webhooks and the rows are changed, one place at a time, and a test must notice.
+ * `npm run mutation` changes one place at a time in the domain, the providers' webhooks and the rows. A test must then fail.
  *
- * No mutator and no file is left out. What survives, and why, is in docs/testing.md.
+ * No mutator and no file is left out. docs/testing.md lists the mutants that survive, and why.
  */
 export default {
   mutate: [
@@ -14,10 +14,10 @@ export default {
   testRunner: 'vitest',
   plugins: ['@stryker-mutator/vitest-runner'],
   vitest: { configFile: 'test/mutation/vitest.config.ts' },
-  // Of the tests, only those run that come by the changed place.
+  // For each mutant, runs only the tests that reach the changed place.
   coverageAnalysis: 'perTest',
   concurrency: 2,
-  // A copy of the tree is worked on; what no test of these needs stays out of it.
+  // Stryker works on a copy of the tree. The copy leaves out what these tests do not need.
   ignorePatterns: [
     '/bench',
     '/bin',
@@ -27,10 +27,10 @@ export default {
     '/local',
     '/docs/images',
     '/test/end-to-end',
-    // Stryker would rewrite it for its copy, by an interface that TypeScript 7 has no more. Nothing reads it there.
+    // Stryker would rewrite the file through an interface that TypeScript 7 no longer has. The copy does not need it.
     '/tsconfig.json',
   ],
-  // On this machine only: no dashboard.
+  // Reports stay on this machine; no dashboard.
   reporters: ['progress-append-only', 'clear-text', 'html', 'json'],
   clearTextReporter: { logTests: false, reportTests: false },
   tempDirName: '.stryker/tmp',

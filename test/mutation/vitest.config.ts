@@ -1,15 +1,15 @@
-/** Which tests see mutants. */
+/** The tests that run against mutants. */
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** By path: the tests of `mail/`, which are short, before those of what is made of it. The first that fails ends the run. */
+/** Sorts by path, so that the short tests of `mail/` run before those of the code that uses it. A failure ends the run. */
 class ByPath extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     return files.toSorted((a, b) => (a.moduleId < b.moduleId ? -1 : 1));
   }
 }
 
-/** The tests of what is mutated, and no others. */
+/** Only the tests of the mutated code. */
 export default defineConfig({
   test: {
     include: [
@@ -20,9 +20,9 @@ export default defineConfig({
       'test/lambda/webhooks/*.test.ts',
       'test/docs/classification.test.ts',
     ],
-    // Every mutant gets a worker of its own; the files that test it share that one, and what they import.
+    // Every mutant gets its own worker. The test files share it and their imports.
     isolate: false,
-    // A busy machine is no mutant.
+    // A slow test on a busy machine must not count as a killed mutant.
     testTimeout: 60_000,
     sequence: { sequencer: ByPath },
   },

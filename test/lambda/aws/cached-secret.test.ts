@@ -6,7 +6,7 @@ import { listen } from '../../../local/ports.ts';
 
 type Answer = { readonly value: string } | 'hang' | 'refuse';
 
-/** Secrets Manager, which answers as it is told, and a secret that is read from it. */
+/** A fake Secrets Manager that gives the answers that a test sets, and a secret that is read from it. */
 async function secretOf(schema: z.ZodMiniType = z.object({ key: z.string() })) {
   const state: { answer: Answer; asked: number } = { answer: { value: '{"key":"first"}' }, asked: 0 };
   const server = createServer((request, response) => {
@@ -47,14 +47,14 @@ test('a secret is read once a minute', async () => {
   expect(state.asked).toBe(2);
 });
 
-test('while Secrets Manager hangs the last value stays in use, is given in time, and little is asked', async () => {
+test('while Secrets Manager hangs, the last value is returned in time, and few requests are made', async () => {
   const { state, read, later } = await secretOf();
   await read();
   state.answer = 'hang';
   later(61_000);
   const startedAt = performance.now();
   expect(await read()).toEqual({ key: 'first' });
-  // Not a measurement: a receiver answers within 8 s, and has yet to record.
+  // Not a measurement. A receiver must answer within 8 s and still has to queue the post.
   expect(performance.now() - startedAt).toBeLessThan(4_000);
   const { asked } = state;
   later(9_000);
@@ -66,7 +66,7 @@ test('while Secrets Manager hangs the last value stays in use, is given in time,
   expect(await read()).toEqual({ key: 'second' });
 });
 
-test('a new value of another shape is not used', async () => {
+test('a new value with the wrong shape is not used', async () => {
   const { state, read, later } = await secretOf();
   await read();
   for (const value of ['', '[]', '{"key":1}']) {

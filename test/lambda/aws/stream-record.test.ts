@@ -2,7 +2,7 @@ import type { DynamoDBRecord } from 'aws-lambda';
 import { expect, test } from 'vitest';
 import { forEachRecord } from '../../../lambda/aws/stream-record.ts';
 
-/** @param attributes in DynamoDB's JSON, and what is not that */
+/** @param attributes attributes in DynamoDB's JSON, possibly malformed */
 const inserted = (id: string, attributes: object = {}): DynamoDBRecord => ({
   eventID: `event-of-${id}`,
   eventName: 'INSERT',
@@ -26,7 +26,7 @@ async function workedOn(records: DynamoDBRecord[], failing?: string) {
 test.each<[string, object]>([
   ['is empty', { meta: {} }],
   ['holds an empty one', { meta: { M: { list: { L: [{}] } } } }],
-])('an attribute that %s is left out; its record is worked on, and the others of the batch', async (_, unreadable) => {
+])('an attribute that %s is left out, and all records of the batch are still processed', async (_, unreadable) => {
   const records = [inserted('before'), inserted('bad', { ...unreadable, count: { N: '1' } }), inserted('after')];
   await expect(workedOn(records)).resolves.toEqual({
     rows: [{ id: 'before' }, { id: 'bad', count: 1 }, { id: 'after' }],
@@ -34,7 +34,7 @@ test.each<[string, object]>([
   });
 });
 
-test('only a record whose work failed is delivered again', async () => {
+test('only records whose processing failed are delivered again', async () => {
   const { rows, answer } = await workedOn([inserted('a'), inserted('b'), inserted('c')], 'b');
   expect(rows).toHaveLength(3);
   expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: 'number-of-b' }] });

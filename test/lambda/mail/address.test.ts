@@ -60,7 +60,7 @@ describe('an address is read', () => {
     expect(parseAddresses(typed)).toEqual(expected);
   });
 
-  // Many Japanese carriers gave out such addresses: https://support.sendgrid.kke.co.jp/hc/ja/articles/360000019762
+  // Japanese mobile carriers issued many such addresses: https://support.sendgrid.kke.co.jp/hc/ja/articles/360000019762
   test.each<[string, unknown, string?]>([
     ['alone', '"ab..cde"@docomo.ne.jp'],
     ['behind a name', '佐藤 <"ab..cde"@docomo.ne.jp>', '佐藤'],
@@ -125,7 +125,7 @@ describe('an address is read', () => {
   });
 });
 
-describe('what is no address is refused with a quotation', () => {
+describe('text that is not an address is refused, and the error quotes it', () => {
   test.each([
     ['ann', 'Cannot use "ann": it is not an e-mail address'],
     ['ann@', 'Cannot use "ann@": it is not an e-mail address'],
@@ -176,14 +176,14 @@ describe('what is no address is refused with a quotation', () => {
     );
   });
 
-  test('a number that DynamoDB holds and JavaScript cannot', () => {
+  test('a number that DynamoDB can store but JavaScript cannot represent', () => {
     expect(() => parseAddresses(12345678901234567890n)).toThrow(/^Cannot read "12345678901234567890" as an address/);
     expect(() => parseAddresses({ id: 12345678901234567890n })).toThrow(
       new Error('Cannot read "{\\"id\\":\\"12345678901234567890\\"}" as an address: it has no email'),
     );
   });
 
-  test('lists in lists, deeper than DynamoDB has them, be they JSON in part', () => {
+  test('nested lists, deeper than DynamoDB allows, also with JSON inside', () => {
     const lists = (depth: number, value: unknown): unknown => (depth === 0 ? value : [lists(depth - 1, value)]);
     const tooDeep = new Error('Cannot read "lists in lists in lists" as an address: it is nested too deeply');
     expect(parseAddresses(lists(32, 'bob@example.com'))).toEqual([bob]);
@@ -192,7 +192,7 @@ describe('what is no address is refused with a quotation', () => {
     expect(() => parseAddresses(lists(31, '["bob@example.com"]'))).toThrow(tooDeep);
   });
 
-  test('lists in lists, 20,000 deep', () => {
+  test('lists nested 20,000 deep', () => {
     expect(() => parseAddresses('['.repeat(20_000) + ']'.repeat(20_000))).toThrow(/^Cannot read /);
   });
 
@@ -200,13 +200,13 @@ describe('what is no address is refused with a quotation', () => {
     ['spaces', `a${' '.repeat(600_000)}b`],
     ['angle brackets', '<'.repeat(600_000)],
     ['escaped quotation marks', '\\"'.repeat(600_000)],
-    // A search that begins anew at each of them would not end within the test's time.
+    // A search that restarts at each of them would not end within the test's time.
   ])('600,000 %s, without a long search', (_, typed) => {
     expect(() => parseAddresses(typed)).toThrow(/^Cannot use /);
   });
 });
 
-describe('no header can be forged', () => {
+describe('an address cannot add a header', () => {
   test.each([
     'Ann\r\nBcc: eve@example.com',
     'Ann\nBcc: eve@example.com',
@@ -230,7 +230,7 @@ describe('no header can be forged', () => {
     expect(() => parseAddresses([{ email: `${email}x` }])).toThrow(/^Cannot use /);
   });
 
-  test('by any text at all', () => {
+  test('with any text', () => {
     holdsForAll(
       fc.oneof(
         anyText,
@@ -246,7 +246,7 @@ describe('no header can be forged', () => {
   });
 });
 
-test('whatever is read, either it gives addresses or it throws the documented error', () => {
+test('any input either gives addresses or throws the documented error', () => {
   holdsForAll(
     fc.oneof(
       anyText,
@@ -264,7 +264,7 @@ test('whatever is read, either it gives addresses or it throws the documented er
   );
 });
 
-describe('what is written is read again', () => {
+describe('written addresses can be read again', () => {
   const quoted = ({ email, name = '' }: Address) => `"${name.replace(/[\\"]/g, '\\$&')}" <${email}>`;
 
   test('as JSON of one address and of several, as log rows have them', () => {
@@ -283,8 +283,8 @@ describe('what is written is read again', () => {
   });
 });
 
-describe('rows of other programs', () => {
-  test('are read like any other', () => {
+describe('rows that other programs wrote', () => {
+  test("are read like Todoke's own", () => {
     expect(readAddresses('Ann <ann@example.com>, bob@example.com')).toEqual([ann, bob]);
   });
 
@@ -301,7 +301,7 @@ describe('rows of other programs', () => {
   });
 });
 
-describe('a mailbox has one key', () => {
+describe('every form of an address has the same key', () => {
   test.each([
     ['Ann@Example.COM', 'ann@example.com'],
     ['a..b@docomo.ne.jp', 'a..b@docomo.ne.jp'],
@@ -318,7 +318,7 @@ describe('a mailbox has one key', () => {
     [`a@${'ガ'.normalize('NFD')}.jp`, 'a@xn--mck.jp'],
     ['a@ガ.jp', 'a@xn--mck.jp'],
     ['a@उदाहरण.परीक्षा', 'a@xn--p1b6ci4b4b3a.xn--11b5bs3a9aj6g'],
-    // What is no domain stays as it came: events may say anything.
+    // A domain that is not valid is not changed: events may contain any text.
     ['a@例え.jp/x@y', 'a@例え.jp/x@y'],
     ['a@例え:80', 'a@例え:80'],
     ['a@例え\u200b.jp', 'a@例え\u200b.jp'],
@@ -327,19 +327,19 @@ describe('a mailbox has one key', () => {
     expect(mailboxKey(email)).toBe(key);
   });
 
-  test('and the key is its own key, whatever it is of', () => {
+  test('the key of a key is the key itself', () => {
     holdsForAll(anyText, (text) => {
       const key = mailboxKey(text);
       if (!key.startsWith('"')) expect(mailboxKey(key)).toBe(key);
     });
   });
 
-  test('whether quotation marks were put around it for a provider or not', () => {
+  test('with or without the quotation marks that a provider needs', () => {
     holdsForAll(email, (value) => expect(mailboxKey(quotedIfNeeded(value))).toBe(mailboxKey(value)));
   });
 });
 
-describe('what only quotation marks make an address gets them', () => {
+describe('an address that is valid only with quotation marks gets them', () => {
   test.each([
     ['a..b@docomo.ne.jp', '"a..b"@docomo.ne.jp'],
     ['.a@docomo.ne.jp', '".a"@docomo.ne.jp'],

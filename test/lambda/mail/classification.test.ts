@@ -76,7 +76,7 @@ describe('the codes of a reply', () => {
     expect(readReply(reply, status).codes).toEqual({ smtpCode, enhancedStatusCode });
   });
 
-  test('are codes or nothing, whatever the text', () => {
+  test('are valid codes or undefined, for any text', () => {
     holdsForAll(fc.tuple(anyText, anyText), ([reply, status]) => {
       const { smtpCode = '250', enhancedStatusCode = '2.0.0' } = readReply(reply, status).codes;
       expect(smtpCode).toMatch(/^[245]\d\d$/);
@@ -85,9 +85,9 @@ describe('the codes of a reply', () => {
   });
 });
 
-describe('what the codes of a reply alone say', () => {
+describe('the class that the codes of a reply give', () => {
   test.each<[codes: string, BounceClass, Cause]>([
-    // RFC 3463: class 4 is a persistent transient failure, whatever the subject. RFC 5321: so is 4yz.
+    // RFC 3463: class 4 is a persistent transient failure, regardless of the subject. RFC 5321: so is 4yz.
     ['550 4.1.1', 'soft', 'temporary'],
     ['452 4.2.2', 'soft', 'mailbox-full'],
     ['552 4.2.3', 'soft', 'too-large'],
@@ -124,7 +124,7 @@ describe('what the codes of a reply alone say', () => {
     ['525 5.7.13', 'undetermined', 'mailbox-disabled'],
     ['550 5.7.26', 'soft', 'authentication'],
     ['550 5.9.9', 'undetermined', 'unknown'],
-    // Without an enhanced code, or with one that says nothing.
+    // Without an enhanced code, or with one that is not specific.
     ['551', 'hard', 'address-unknown'],
     ['552', 'soft', 'mailbox-full'],
     ['552 5.0.0', 'soft', 'mailbox-full'],
@@ -142,7 +142,7 @@ describe('what the codes of a reply alone say', () => {
   });
 });
 
-describe('the order of evidence', () => {
+describe('which evidence takes precedence', () => {
   test.each<[what: string, reply: string, BounceClass, Cause]>([
     ['a specific code before the text', '550 5.2.2 User unknown', 'soft', 'mailbox-full'],
     [
@@ -153,11 +153,11 @@ describe('the order of evidence', () => {
     ],
     ['a text before a generic code', '550 5.7.1 User unknown', 'hard', 'address-unknown'],
     ['a generic code before a phrase', '550 5.2.1 Access denied', 'hard', 'mailbox-disabled'],
-    ['a phrase, where nothing else says anything', '550 Access denied', 'soft', 'policy'],
+    ['a phrase, if there is no other evidence', '550 Access denied', 'soft', 'policy'],
     ['the first of two texts', '550 No such user, blocked using bl.example.net', 'soft', 'blocklisted'],
-    ['the cause of the text where the code has none', '554 5.7.1 blocked using bl.example.net', 'soft', 'blocklisted'],
-    ['the cause of the text for what is temporary', '450 4.1.1 User unknown', 'soft', 'address-unknown'],
-    ['no soft cause for what is hard', '550 5.1.1 policy', 'hard', 'address-unknown'],
+    ['the cause of the text if the code has none', '554 5.7.1 blocked using bl.example.net', 'soft', 'blocklisted'],
+    ['the cause of the text for a temporary failure', '450 4.1.1 User unknown', 'soft', 'address-unknown'],
+    ['no soft cause for a hard bounce', '550 5.1.1 policy', 'hard', 'address-unknown'],
     ['neither 5.1.0 nor a text that contradicts it', '550 5.1.0 Sender denied', 'undetermined', 'policy'],
     ['a text that agrees with 5.1.0', '550 #5.1.0 Address rejected user@example.jp', 'hard', 'address-unknown'],
   ])('%s', (_, reply, bounceClass, cause) => {
@@ -175,7 +175,7 @@ describe('the order of evidence', () => {
   });
 });
 
-/** Things in which digits stand that look like codes. */
+/** Texts with digits that look like codes. */
 const lookalikes = fc.constantFrom(
   '<5.1.1@example.com>',
   '"5.1.1"@example.jp',
@@ -195,7 +195,7 @@ const lookalikes = fc.constantFrom(
   '2001:db8:0:550::1',
 );
 
-test('no code is read out of an address, a version number, an IP address or a port, wherever it stands', () => {
+test('no code is read from an address, a version number, an IP address or a port', () => {
   const replies = fc.constantFrom(
     ...[...Object.keys(SPECIFIC_CODES), ...Object.keys(GENERIC_CODES)].map((code) => `550 ${code} it was refused`),
     ...Object.keys(SMTP_CODES).map((code) => `${code} it was refused`),
@@ -204,7 +204,7 @@ test('no code is read out of an address, a version number, an IP address or a po
     'host mx.example.com[192.0.2.1] said: 550 it was refused (in reply to RCPT TO command)',
   );
   const inserted = fc.tuple(replies, lookalikes, fc.nat()).map(([reply, lookalike, position]) => {
-    // Between two words behind the codes, which stay next to each other.
+    // Inserted between two words after the codes, so that the codes stay next to each other.
     const words = reply.split(' ');
     const at = words.indexOf('it') + (position % (words.length - words.indexOf('it') + 1));
     return { reply, longer: [...words.slice(0, at), lookalike, ...words.slice(at)].join(' ') };
@@ -231,16 +231,12 @@ describe('SendGrid', () => {
 
   describe('a bounce', () => {
     test.each<[what: string, Partial<SendGridFailure>, BounceClass]>([
-      // The type `blocked` is soft whatever else is said: only `bounce` goes onto the suppression list.
+      // The type `blocked` is always soft: only `bounce` adds the address to the suppression list.
       ['blocked by a policy', { type: 'blocked', status: '5.7.1', reason: '554 5.7.1 blocked' }, 'soft'],
-      [
-        'blocked, as the documentation has it',
-        { type: 'blocked', status: '5.0.0', reason: '500 unknown recipient' },
-        'soft',
-      ],
+      ['blocked, as documented', { type: 'blocked', status: '5.0.0', reason: '500 unknown recipient' }, 'soft'],
       ['blocked though unknown', { type: 'blocked', status: '5.1.1', reason: '550 5.1.1 User unknown' }, 'soft'],
       ['blocked with an invalid address', { type: 'blocked', bounceClassification: 'Invalid Address' }, 'soft'],
-      ['blocked in other letters', { type: 'Blocked' }, 'soft'],
+      ['blocked in upper and lower case', { type: 'Blocked' }, 'soft'],
       ['blocked by a full mailbox', { type: 'blocked', status: '5.2.2', reason: '552 5.2.2 over quota' }, 'soft'],
       ['expired', { type: 'expired', reason: 'unable to get mx info' }, 'soft'],
       // The codes decide next.
@@ -251,7 +247,7 @@ describe('SendGrid', () => {
       ['of a full mailbox', { type: 'bounce', status: '5.2.2', reason: '552 5.2.2 Mailbox full' }, 'soft'],
       ['by a policy', { type: 'bounce', status: '5.7.1', reason: '550 5.7.1 Rejected by policy' }, 'soft'],
       ['that may pass', { type: 'bounce', status: '4.2.2', reason: '452 4.2.2 over quota' }, 'soft'],
-      ['that may pass, by its SMTP code', { type: 'bounce', reason: '450 try later' }, 'soft'],
+      ['that is temporary, by its SMTP code', { type: 'bounce', reason: '450 try later' }, 'soft'],
       ['whose codes contradict its class', { status: '5.1.1', bounceClassification: 'Reputation' }, 'hard'],
       ['of a generic code with a class', { status: '5.4.1', bounceClassification: 'Invalid Address' }, 'hard'],
       [
@@ -283,29 +279,29 @@ describe('SendGrid', () => {
         { bounceClassification: 'Frequency/Volume Too High' },
         'soft',
       ],
-      // Then SendGrid's own doing: it will not try the address again.
+      // Then SendGrid's own behaviour: it will not try the address again.
       ['classified as Unclassified', { type: 'bounce', bounceClassification: 'Unclassified' }, 'hard'],
-      ['as the documentation has it', { type: 'bounce', status: '5.0.0', reason: '500 unknown recipient' }, 'hard'],
+      ['as documented', { type: 'bounce', status: '5.0.0', reason: '500 unknown recipient' }, 'hard'],
       ['of which nothing is said', { type: 'bounce' }, 'hard'],
       ['in other letters', { type: 'Bounce' }, 'hard'],
       [
-        'of type bounce whose reply says nothing',
+        'of type bounce with a reply without evidence',
         { type: 'bounce', reason: '550 There was a problem' },
         'undetermined',
       ],
-      ['of type bounce whose code says nothing', { type: 'bounce', status: '5.4.1' }, 'undetermined'],
+      ['of type bounce with a code without evidence', { type: 'bounce', status: '5.4.1' }, 'undetermined'],
       ['of type bounce with 5.0.0', { type: 'bounce', status: '5.0.0', reason: ' ' }, 'hard'],
-      // And where there is not even a type, nothing.
-      ['without a type of which nothing is said', {}, 'undetermined'],
+      // Without a type there is no evidence.
+      ['without a type or any other evidence', {}, 'undetermined'],
       [
-        'without a type, with codes that say nothing',
+        'without a type, with codes without evidence',
         { status: '5.0.0', reason: '550 There was a problem' },
         'undetermined',
       ],
       ['without a type, unclassified', { bounceClassification: 'Unclassified' }, 'undetermined'],
       ['of an unknown type', { type: 'quarantine' }, 'undetermined'],
       [
-        'of a type that means something to JavaScript',
+        'of a type with a meaning in JavaScript',
         { type: 'constructor', bounceClassification: '__proto__' },
         'undetermined',
       ],
@@ -316,7 +312,7 @@ describe('SendGrid', () => {
     test.each<[what: string, Partial<SendGridFailure>, Cause]>([
       ['blocked by a list', { type: 'blocked', reason: '554 5.7.1 blocked using bl.example.net' }, 'blocklisted'],
       ['blocked though unknown', { type: 'blocked', status: '5.1.1' }, 'address-unknown'],
-      ['blocked, of which nothing is said', { type: 'blocked' }, 'unknown'],
+      ['blocked, without other evidence', { type: 'blocked' }, 'unknown'],
       ['expired', { type: 'expired' }, 'temporary'],
       ['of which nothing is said', { type: 'bounce' }, 'unknown'],
       ['classified as Reputation', { bounceClassification: 'Reputation' }, 'blocklisted'],
@@ -329,7 +325,7 @@ describe('SendGrid', () => {
         'mailbox-full',
       ],
       [
-        'classified as Invalid Address, with a text that blames a policy',
+        'classified as Invalid Address, with a text about a policy',
         { bounceClassification: 'Invalid Address', reason: '554 5.7.1 Recipient address rejected: Access denied' },
         'address-unknown',
       ],
@@ -337,13 +333,13 @@ describe('SendGrid', () => {
       expect(classifySendGrid(failure(fields)).cause).toBe(cause);
     });
 
-    test('of type blocked is soft, whatever else is said', () => {
+    test('of type blocked is always soft', () => {
       holdsForAll(fc.record({ status: anyText, bounceClassification: anyText, reason: anyText }), (rest) => {
         expect(classifySendGrid(failure({ ...rest, type: 'blocked' })).bounceClass).toBe('soft');
       });
     });
 
-    test('has the codes of its status and its reply', () => {
+    test('has the codes from its status and its reply', () => {
       expect(classifySendGrid(failure({ status: '5.1.1', reason: '550 no such user' }))).toEqual({
         outcome: 'bounced',
         bounceClass: 'hard',
@@ -359,7 +355,7 @@ describe('SendGrid', () => {
       ['Bounced Address', 'hard', 'suppressed'],
       ['bounced address ', 'hard', 'suppressed'],
       ['Invalid', 'hard', 'address-unknown'],
-      // The word for it in the reference as it is now.
+      // The current reference's spelling.
       ['Invalid Address', 'hard', 'address-unknown'],
       ['Unsubscribed Address', 'undetermined', 'unsubscribed'],
       ['Spam Reporting Address', 'undetermined', 'complaint'],
@@ -380,7 +376,7 @@ describe('SendGrid', () => {
     });
   });
 
-  test('a spam report is a complaint and says nothing of the address', () => {
+  test('a spam report is a complaint and does not classify the address', () => {
     expect(classifySendGrid(failure({ event: 'spamreport' }))).toEqual({
       outcome: 'complained',
       bounceClass: 'undetermined',
@@ -417,7 +413,7 @@ describe('Customers Mail Cloud', () => {
     ['12', USER_UNKNOWN, 'bounced', 'hard', 'address-unknown'],
     ['', '', 'bounced', 'undetermined', 'unknown'],
     ['constructor', '', 'bounced', 'undetermined', 'unknown'],
-    // A reply that says that it is soft overrules a status that is hard, and nothing else does.
+    // Only a reply that is soft overrides a status that is hard.
     ['2', OVER_QUOTA, 'bounced', 'soft', 'mailbox-full'],
     ['2', '450 try later', 'bounced', 'soft', 'temporary'],
     ['2', '550 Mailbox full', 'bounced', 'soft', 'mailbox-full'],
@@ -432,7 +428,7 @@ describe('Customers Mail Cloud', () => {
     expect(Object.keys(CUSTOMERS_MAIL_CLOUD_STATUSES).map(Number)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 99]);
   });
 
-  test('an address on the block list is a drop: nobody tried', () => {
+  test('a message to an address on the block list is dropped without an attempt', () => {
     const reason = 'Recipient address <a@example.jp> is suppressed to send mail. (in reply to RCPT TO)';
     expect(classifyCustomersMailCloud('deliveries', 'failed', reason)).toMatchObject({
       outcome: 'dropped',
@@ -464,7 +460,7 @@ describe('Customers Mail Cloud', () => {
   });
 });
 
-test('the tables are written as they are looked up', () => {
+test('the keys of the tables are in the form that lookups use', () => {
   for (const table of [SENDGRID_BOUNCE_TYPES, SENDGRID_BOUNCE_CLASSIFICATIONS, SENDGRID_DROP_REASONS]) {
     for (const word of Object.keys(table)) expect(word).toBe(word.trim().toLowerCase());
   }

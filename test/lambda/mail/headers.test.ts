@@ -12,12 +12,12 @@ describe('headers are read', () => {
     expect(readHeaders(value)).toEqual({ headers: {}, problems: [] });
   });
 
-  test('of a map, and of a JSON object that was typed as text', () => {
+  test('from a map, and from a JSON object that was typed as text', () => {
     expect(readHeaders(ONE_CLICK)).toEqual({ headers: ONE_CLICK, problems: [] });
     expect(readHeaders(JSON.stringify(ONE_CLICK))).toEqual({ headers: ONE_CLICK, problems: [] });
   });
 
-  test('with numbers and booleans as text', () => {
+  test('and numbers and booleans become text', () => {
     const { headers, problems } = readHeaders({
       'X-Order': 1001,
       'X-Rate': 0.5,
@@ -28,11 +28,11 @@ describe('headers are read', () => {
     expect(problems).toEqual([]);
   });
 
-  test('without spaces at which a line of spaces could be folded', () => {
+  test('without spaces where folding would make a line of spaces only', () => {
     expect(readHeaders({ 'X-A': `  a${' '.repeat(200)}b ` }).headers).toEqual({ 'X-A': 'a b' });
   });
 
-  test('with other characters as encoded words of at most 75 characters, of whole characters each', () => {
+  test('and non-ASCII text becomes encoded words of at most 75 characters that split no character', () => {
     const value = `${'夏のキャンペーン😀'.repeat(8)} 2026`;
     const words = readHeaders({ 'X-Campaign': value }).headers['X-Campaign']?.split(' ') ?? [];
     expect(words.length).toBeGreaterThan(3);
@@ -63,7 +63,7 @@ describe('headers are refused', () => {
     ['Bcc', 'bcc'],
     ['reply-to', 'replyTo'],
     ['Subject', 'subject'],
-  ])('%s has an attribute of its own', (name, attribute) => {
+  ])('%s has its own attribute', (name, attribute) => {
     expect(readHeaders({ [name]: 'x' }).problems).toEqual([own(name, attribute)]);
   });
 
@@ -96,7 +96,7 @@ describe('headers are refused', () => {
     expect(problems).toEqual([`headers: ${JSON.stringify(name)} is not the name of a header`]);
   });
 
-  test('with the name of what every object of JavaScript has: it would be lost on the way', () => {
+  test('with the name of a property that every JavaScript object has: it would be lost', () => {
     expect(readHeaders({ constructor: 'x' }).problems).toEqual(['headers: constructor is not the name of a header']);
   });
 
@@ -150,7 +150,7 @@ describe('headers are refused', () => {
     expect(readHeaders(value).problems).toEqual([problem]);
   });
 
-  test('or are printable ASCII, whatever they are', () => {
+  test('or the result is printable ASCII, for any input', () => {
     holdsForAll(anyJson, (value) => {
       for (const typed of [value, JSON.stringify(value), { 'X-A': value }]) {
         const { headers, problems } = readHeaders(typed);

@@ -23,13 +23,13 @@ describe("SendGrid's message id", () => {
   });
 
   test.each(['filter0093p1las1.9128.5717FB8127.0', 'recvd0.16648.5515E0B88.0'])(
-    'is none where a mail was dropped before it got one: %s',
+    'is undefined if a mail was dropped before it got one: %s',
     (sgMessageId) => {
       expect(sendGridMessageId(sgMessageId)).toBe('');
     },
   );
 
-  test('of the sender is the one of every event: the X-Message-Id, whatever follows it for a recipient', () => {
+  test("is the X-Message-Id, for the sender and for every event, without the recipient's suffix", () => {
     const messageId = fc.stringMatching(/^[\w-]{22}$/);
     const suffix = fc.stringMatching(/^\.(filter|recvd|filterdrecv-|geopod-)[\w.-]{0,40}$/);
     holdsForAll(fc.tuple(messageId, suffix), ([id, recipient]) => {
@@ -60,16 +60,16 @@ describe("Customers Mail Cloud's message id", () => {
     ['escaped in lower case', '\\u003c031a32d4@example.com\\u003e'],
     ['escaped twice more', '\\\\u003C031a32d4@example.com\\\\u003E'],
     ['between spaces', ' <031a32d4@example.com>\n'],
-  ])('is the same %s', (_, messageId) => {
+  ])('is the same if it is %s', (_, messageId) => {
     expect(customersMailCloudMessageId(messageId)).toBe('<031a32d4@example.com>');
   });
 
-  test('is none where there is none', () => {
+  test('is undefined if there is none', () => {
     expect(customersMailCloudMessageId('')).toBe('');
     expect(customersMailCloudMessageId(' ')).toBe('');
   });
 
-  test('is left alone where nothing is escaped', () => {
+  test('is not changed if nothing is escaped', () => {
     expect(customersMailCloudMessageId('823cb160@node1')).toBe('823cb160@node1');
     expect(customersMailCloudMessageId('<u003C@example.com>')).toBe('<u003C@example.com>');
   });
@@ -82,20 +82,20 @@ describe('the message id that the sender chooses', () => {
     );
   });
 
-  test('is the same for the same sending, and another for another', () => {
+  test('is the same for the same sending, and different for different sendings', () => {
     expect(messageIdFor('event 1', 'example.com')).toBe(messageIdFor('event 1', 'example.com'));
     expect(messageIdFor('event 1', 'example.com')).not.toBe(messageIdFor('event 2', 'example.com'));
   });
 
-  test('is ASCII, as headers are, also at an international domain', () => {
+  test('is ASCII, as headers must be, also with an international domain', () => {
     expect(messageIdFor('event 1', '例え.jp')).toMatch(/^<[\x21-\x7e]+@[\x21-\x7e]+>$/);
   });
 
-  test('is at localhost where the domain is none', () => {
+  test('is at localhost if the domain is invalid', () => {
     expect(messageIdFor('event 1', 'exam ple')).toMatch(/@localhost>$/);
   });
 
-  test('comes back as it was sent', () => {
+  test("is the same in the provider's events", () => {
     const sent = messageIdFor('event 1', 'example.com');
     expect(customersMailCloudMessageId(sent)).toBe(sent);
     expect(customersMailCloudMessageId(sent.replace('<', '\\u003C').replace('>', '\\u003E'))).toBe(sent);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { MAX_RECIPIENTS, outgoingMail } from '../../../lambda/mail/outgoing-mail.ts';
 import { anyJson, holdsForAll } from './property.ts';
 
-/** An item as somebody types it into the Mail table. */
+/** An item as a person types it into the Mail table. */
 const item = (attributes: Record<string, unknown> = {}) => ({
   id: 'welcome-1',
   from: 'Shop <shop@example.com>',
@@ -15,8 +15,8 @@ const item = (attributes: Record<string, unknown> = {}) => ({
 const addresses = (count: number, domain = 'example.com') =>
   Array.from({ length: count }, (_, i) => `user${i}@${domain}`);
 
-describe('an item is a mail', () => {
-  test('with the least that is needed', () => {
+describe('an item is read as a mail', () => {
+  test('with only the required attributes', () => {
     expect(outgoingMail(item())).toEqual({
       id: 'welcome-1',
       provider: 'sendgrid',
@@ -33,7 +33,7 @@ describe('an item is a mail', () => {
     });
   });
 
-  test('with everything, in every form of address', () => {
+  test('with all attributes, in every form of address', () => {
     expect(
       outgoingMail(
         item({
@@ -80,7 +80,7 @@ describe('an item is a mail', () => {
   });
 
   test.each([undefined, null, '', '  ', 'sendgrid', ' sendgrid '])(
-    'for SendGrid where its provider is %j',
+    'for SendGrid if the provider is %j in the item',
     (provider) => {
       expect(outgoingMail(item({ provider })).provider).toBe('sendgrid');
     },
@@ -113,7 +113,7 @@ describe('an item is a mail', () => {
     expect(outgoingMail(item(own))).toEqual(outgoingMail(item()));
   });
 
-  test.each([undefined, null, '', [], {}])('with an attribute that asks for nothing: %j', (empty) => {
+  test.each([undefined, null, '', [], {}])('with an empty attribute: %j', (empty) => {
     expect(outgoingMail(item({ attachments: empty, Bcc: empty }))).toEqual(outgoingMail(item()));
   });
 
@@ -126,8 +126,8 @@ describe('an item is a mail', () => {
   });
 });
 
-describe('a recipient gets a mail once', () => {
-  test('though it stands twice', () => {
+describe('a recipient gets one copy', () => {
+  test('if it is listed twice', () => {
     const mail = outgoingMail(
       item({
         to: 'Ann <ann@example.com>, bob@example.com, Annie <ann@example.com>, ANN@Example.com',
@@ -140,7 +140,7 @@ describe('a recipient gets a mail once', () => {
     expect(mail.bcc).toEqual([{ email: 'dora@example.com' }]);
   });
 
-  test('in whichever form its address stands', () => {
+  test('even if its address is written in two forms', () => {
     const to = ['"ab..cde"@docomo.ne.jp', '佐藤 <ab..cde@docomo.ne.jp>', 'taro@例え.jp', 'taro@xn--r8jz45g.jp'];
     expect(outgoingMail(item({ to })).to).toEqual([{ email: 'ab..cde@docomo.ne.jp' }, { email: 'taro@例え.jp' }]);
   });
@@ -152,7 +152,7 @@ describe('a recipient gets a mail once', () => {
   });
 });
 
-describe('an attribute that a sender would expect to work is named, with what to do', () => {
+describe('an attribute that another mail tool would accept is named in the error, with what to do', () => {
   test.each([
     ['reply_to', 'write replyTo, not reply_to'],
     ['Reply-To', 'write replyTo, not Reply-To'],
@@ -190,8 +190,8 @@ describe('an attribute that a sender would expect to work is named, with what to
   );
 });
 
-describe('a bad item says in one sentence what to correct', () => {
-  test('with all of its mistakes', () => {
+describe('the error of a bad item says in one sentence what to correct', () => {
+  test('and lists all its mistakes', () => {
     const bad = {
       id: 'bad',
       provider: 'mailgun',
@@ -221,7 +221,7 @@ describe('a bad item says in one sentence what to correct', () => {
     );
   });
 
-  test('of many bad addresses with the first five', () => {
+  test('and lists the first five of many bad addresses', () => {
     const bad = Array.from({ length: 20 }, (_, index) => `bad${index}`);
     expect(() => outgoingMail(item({ to: [...bad, 'ann@example.com'] }))).toThrow(
       /bad3".*bad4".*; to: cannot use 15 of the other addresses$/,
@@ -297,7 +297,7 @@ describe('a bad item says in one sentence what to correct', () => {
     expect(() => outgoingMail(item(attributes))).toThrow(new Error(message));
   });
 
-  test('whatever its attributes are', () => {
+  test('for any attributes', () => {
     const names = ['provider', 'from', 'to', 'cc', 'bcc', 'replyTo', 'subject', 'content', 'html', 'headers', 'BCC'];
     holdsForAll(anyJson, (value) => {
       for (const name of names) {

@@ -27,14 +27,14 @@ test.each<[phrase: string, text: string, found: boolean]>([
   expect(phraseFinder([['zzqq'], [phrase]])(text)).toBe(found ? 1 : -1);
 });
 
-test('the first group decides, wherever its phrase stands', () => {
+test('the first matching group in the table decides, wherever its phrase is in the text', () => {
   const find = phraseFinder([['too many'], ['unknown users', 'users']]);
   expect(find('unknown users, too many')).toBe(0);
   expect(find('users')).toBe(1);
   expect(find('')).toBe(-1);
 });
 
-test('a phrase begins with a word', () => {
+test('a phrase matches only at the start of a word', () => {
   for (const phrase of ['* unknown', 'user? unknown']) {
     expect(() => phraseFinder([[phrase]])).toThrow(`Cannot find the phrase "${phrase}"`);
   }
@@ -53,14 +53,14 @@ test('each phrase of the table can be found, and names a source', () => {
         .map((part) => part.replace('...', 'so').replace('?', '').replace('*', 'xyz').split('|')[0])
         .join(' ');
       const found = find(text);
-      // One that stands before may have it too.
+      // An earlier group may have it, too.
       expect(found).toBeGreaterThanOrEqual(0);
       expect(found).toBeLessThanOrEqual(index);
     }
   }
 });
 
-test('any text has a group or none', () => {
+test('any text gives a group or undefined', () => {
   const find = phraseFinder(TABLE.map(({ phrases }) => phrases));
   holdsForAll(anyText, (text) => {
     expect(find(text)).toBeGreaterThanOrEqual(-1);

@@ -1,7 +1,7 @@
-/** Property tests, the same in every run, and generators for them. */
+/** Property tests with the same examples in every run, and generators for them. */
 import fc from 'fast-check';
 
-/** The same examples in every run, so that a test that fails can be run again. */
+/** The same examples in every run, so that a failure can be reproduced. */
 const SETTINGS = { seed: 20230125, numRuns: 150 };
 
 /** Fails with the smallest value of `arbitrary` for which `assertion` throws. */
@@ -25,13 +25,13 @@ const codeUnit = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 0, max: 0xffff }) },
 );
 
-/** Any text that JSON can carry: control characters, halves of surrogate pairs, all. */
+/** Any text that JSON can carry, including control characters and lone surrogates. */
 export const anyText = fc.string({ unit: codeUnit.map((unit) => String.fromCharCode(unit)) });
 
-/** Text as UTF-8 can carry it. */
+/** Any text that UTF-8 can carry. */
 export const wellFormedText = fc.string({ unit: 'binary' });
 
-/** Words that mean something to JavaScript, and to the providers. */
+/** Words with a meaning in JavaScript or for the providers. */
 const word = fc.constantFrom(
   '__proto__',
   'constructor',
@@ -44,7 +44,7 @@ const word = fc.constantFrom(
   'email',
 );
 
-/** Any value that JSON.parse can give. */
+/** Any value that JSON.parse can return. */
 export const anyJson: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
   value: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
@@ -53,7 +53,7 @@ export const anyJson: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
     anyText,
     word,
     fc.array(tie('value'), { maxLength: 5 }),
-    // As JSON.parse does: `__proto__` is a name like any other.
+    // As in JSON.parse, `__proto__` is a name like any other.
     fc
       .array(fc.tuple(fc.oneof(word, anyText), tie('value')), { maxLength: 5 })
       .map((entries) => Object.fromEntries(entries)),

@@ -17,13 +17,13 @@ test.each([
   expect(readProvider(name)).toBe(provider);
 });
 
-test('a row that names no provider is of the default one', () => {
+test('a row that names no provider belongs to the default one', () => {
   expect(providerOf({ provider: 'customers-mail-cloud' })).toBe('customers-mail-cloud');
   expect(providerOf({})).toBe('sendgrid');
   expect(providerOf({ provider: 'amazon-ses' })).toBe('sendgrid');
 });
 
-test('of each provider something is made, once', () => {
+test('a value is made once for each provider', () => {
   expect(ofEachProvider((provider) => [provider])).toEqual(
     Object.fromEntries(PROVIDERS.map((provider) => [provider, [provider]])),
   );

@@ -7,7 +7,7 @@ import { readFixture } from '../providers/fixtures.ts';
 import { accuracy, isHeldOut, LABELS, PROVIDERS_VERDICTS, SAMPLE } from './reply-sample.ts';
 
 describe.each(Object.entries(PROVIDERS_VERDICTS))('real replies, by %s', (_, classify) => {
-  test('no soft bounce is called hard', () => {
+  test('no soft bounce is classified as hard', () => {
     const wrong = SAMPLE.filter((reply) => reply.bounceClass === 'soft' && classify(reply.text).bounceClass === 'hard');
     expect(wrong).toEqual([]);
   });
@@ -23,7 +23,7 @@ describe.each(Object.entries(PROVIDERS_VERDICTS))('real replies, by %s', (_, cla
   });
 });
 
-test('the sample says what the labels of its sources say, or why not', () => {
+test('the sample agrees with the labels of its sources, or says why not', () => {
   for (const { text, bounceClass, cause, label, why } of SAMPLE) {
     if (why === undefined) expect({ text, bounceClass, cause }).toEqual({ text, cause: undefined, ...LABELS[label] });
   }
@@ -47,7 +47,7 @@ const reported = readFixture(
   }),
 );
 
-describe('what was reported as wrong', () => {
+describe('replies that were reported as wrongly classified', () => {
   test.each(reported.cases)('$sendgrid.status $sendgrid.bounce_classification $reason', (reply) => {
     const { reason, sendgrid, right, smtpCode } = reply;
     const bySendGrid = classifySendGrid({

@@ -7,7 +7,7 @@ const event = (state: string, recipient: string, time = '2026-11-24T10:00:00.000
   recipient,
 });
 
-test('a recipient’s state is the most telling one, in whichever order the events came, and names its event', () => {
+test('a recipient’s state is that of the highest-ranked event, in any order of arrival, and names the event', () => {
   const events = [
     event('complained', 'a@x.jp'),
     event('delivered', 'A@x.jp'),
@@ -22,7 +22,7 @@ test('a recipient’s state is the most telling one, in whichever order the even
   ]);
 });
 
-test('of two events with the same state the later one counts', () => {
+test('the later of two events with the same state counts', () => {
   const later = event('deferred', 'a@x.jp', '2026-11-24T11:00:00.000Z');
   expect(statesOf([], [later, event('deferred', 'a@x.jp')])).toEqual([
     { email: 'a@x.jp', state: 'deferred', event: later },
@@ -43,7 +43,7 @@ test('the recipients of a row are each named once, with the first field that nam
   ]);
 });
 
-test('events are in the order of their times; of one second, in the order in which they must have happened', () => {
+test('events are sorted by time; within a second, in the order in which they must have happened', () => {
   const undated = { entry: 'event#undated#1', state: 'queued' };
   const ordered = [
     event('queued', 'a@x.jp'),
@@ -60,7 +60,7 @@ test('events are in the order of their times; of one second, in the order in whi
   ]);
 });
 
-test('a message without an event is no news only after the set time', () => {
+test('a message without an event counts as no news only after the set time', () => {
   const sentAt = '2026-11-24T10:00:00.000Z';
   const nowMs = Date.parse(sentAt) + 4 * 3_600_000;
   expect(stateAt('sent', sentAt, nowMs, 4)).toBe('sent');

@@ -39,7 +39,7 @@ describe('a time is Unix seconds', () => {
     expect(usableTimestamp(sent)).toBe(seconds);
   });
 
-  test('that a date can be made of, or nothing', () => {
+  test('that a Date can hold, or undefined', () => {
     holdsForAll(fc.oneof(anyJson, anyText, fc.double(), fc.double().map(String)), (sent) => {
       const seconds = usableTimestamp(sent) ?? 1;
       expect(Number.isInteger(seconds)).toBe(true);
@@ -48,7 +48,7 @@ describe('a time is Unix seconds', () => {
   });
 });
 
-/** What a clock on the wall shows. */
+/** What a wall clock shows in a time zone. */
 function wallClock(atMs: number, timeZone: string): string {
   const format = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' });
   return format.format(atMs);
@@ -63,19 +63,19 @@ describe('a wall-clock time in a time zone', () => {
     ['Pacific/Kiritimati', '2023-01-25 14:03:06', '2023-01-25T00:03:06Z'],
     ['Etc/GMT+12', '2023-01-25 14:03:06', '2023-01-26T02:03:06Z'],
     ['UTC', '2024-02-29 23:59:59', '2024-02-29T23:59:59Z'],
-    // Forwards at 2:00 to 3:00.
+    // Clocks go forward from 2:00 to 3:00.
     ['America/New_York', '2023-03-12 01:59:59', '2023-03-12T06:59:59Z'],
     ['America/New_York', '2023-03-12 03:00:00', '2023-03-12T07:00:00Z'],
-    // Back at 2:00 to 1:00.
+    // Clocks go back from 2:00 to 1:00.
     ['America/New_York', '2023-11-05 00:59:59', '2023-11-05T04:59:59Z'],
     ['America/New_York', '2023-11-05 02:00:00', '2023-11-05T07:00:00Z'],
-    // Forwards at 1:00 to 2:00.
+    // Clocks go forward from 1:00 to 2:00.
     ['Europe/London', '2023-03-26 00:59:59', '2023-03-26T00:59:59Z'],
     ['Europe/London', '2023-03-26 02:00:00', '2023-03-26T01:00:00Z'],
-    // Back at 2:00 to 1:00.
+    // Clocks go back from 2:00 to 1:00.
     ['Europe/London', '2023-10-29 00:59:59', '2023-10-28T23:59:59Z'],
     ['Europe/London', '2023-10-29 02:00:00', '2023-10-29T02:00:00Z'],
-    // Forwards by half an hour at 2:00, back by half an hour at 2:00.
+    // Clocks go forward by half an hour at 2:00, and back by half an hour at 2:00.
     ['Australia/Lord_Howe', '2023-10-01 01:59:59', '2023-09-30T15:29:59Z'],
     ['Australia/Lord_Howe', '2023-10-01 02:30:00', '2023-09-30T15:30:00Z'],
     ['Australia/Lord_Howe', '2023-04-02 01:29:59', '2023-04-01T14:29:59Z'],
@@ -91,7 +91,7 @@ describe('a wall-clock time in a time zone', () => {
     ['America/New_York', '2023-11-05 01:30:00', '2023-11-05T05:30:00Z'],
     ['Europe/London', '2023-10-29 01:30:00', '2023-10-29T00:30:00Z'],
     ['Australia/Lord_Howe', '2023-04-02 01:45:00', '2023-04-01T14:45:00Z'],
-  ])('%s %s comes twice: the first is meant, %s', (timeZone, shown, instant) => {
+  ])('%s %s occurs twice, and the first counts: %s', (timeZone, shown, instant) => {
     expect(zonedTimestamp(shown, timeZone)).toBe(Date.parse(instant) / 1000);
   });
 
@@ -99,7 +99,7 @@ describe('a wall-clock time in a time zone', () => {
     ['America/New_York', '2023-03-12 02:30:00', '2023-03-12T07:30:00Z'],
     ['Europe/London', '2023-03-26 01:30:00', '2023-03-26T01:30:00Z'],
     ['Australia/Lord_Howe', '2023-10-01 02:15:00', '2023-09-30T15:45:00Z'],
-  ])('%s %s never comes: it counts as if the clocks had not gone forwards yet, %s', (timeZone, shown, instant) => {
+  ])('%s %s never occurs, and is read as if the clocks had not gone forward yet: %s', (timeZone, shown, instant) => {
     expect(zonedTimestamp(shown, timeZone)).toBe(Date.parse(instant) / 1000);
   });
 
@@ -128,29 +128,29 @@ describe('a wall-clock time in a time zone', () => {
     '0000-00-00 00:00:00',
     '1969-12-31 00:00:00',
     '２０２３-01-25 14:03:06',
-  ])('%j is none', (text) => {
+  ])('%j is undefined', (text) => {
     expect(zonedTimestamp(text, 'UTC')).toBeUndefined();
   });
 
-  test('around a change in the midst of a quarter of an hour: Liberia, by 44 minutes and 30 seconds', () => {
+  test('around a change that is not at a quarter of an hour: Liberia, by 44 minutes and 30 seconds', () => {
     const liberia = (shown: string) => zonedTimestamp(shown, 'Africa/Monrovia');
     expect(liberia('1972-01-06 23:50:00')).toBe(Date.parse('1972-01-07T00:34:30Z') / 1000);
     expect(liberia('1972-01-07 00:44:40')).toBe(Date.parse('1972-01-07T00:44:40Z') / 1000);
   });
 
-  test('of the far future is not taken for milliseconds', () => {
+  test('in the far future is not taken for milliseconds', () => {
     expect(zonedTimestamp('9999-12-31 23:59:59', 'UTC')).toBe(Date.parse('9999-12-31T23:59:59Z') / 1000);
   });
 
   test.each(['Asia/Tokyo', 'America/New_York', 'Europe/London', 'Australia/Lord_Howe', 'UTC', 'America/Sao_Paulo'])(
-    'in %s is the moment at which the clock showed it, or its twin',
+    'in %s is a moment at which the clock showed it',
     (timeZone) => {
       const instant = fc.integer({ min: Date.UTC(1990, 0) / 1000, max: Date.UTC(2040, 0) / 1000 });
       holdsForAll(instant, (seconds) => {
         const shown = wallClock(seconds * 1000, timeZone);
         const read = zonedTimestamp(shown, timeZone) ?? 0;
         expect(wallClock(read * 1000, timeZone)).toBe(shown);
-        // Of twins, the first.
+        // If the clock showed it twice, the first moment counts.
         expect(read).toBeLessThanOrEqual(seconds);
         expect(seconds - read).toBeLessThanOrEqual(3600);
       });

@@ -19,13 +19,13 @@ const ofRawEvent = (provider: Provider, raw: unknown) => {
   return parse(raw).map((event) => normalize(event, ZONE));
 };
 
-test("SendGrid's posts are read without a signature", () => {
+test("SendGrid's posts can be parsed without a signature", () => {
   const received = sendGridEvents('reference-each-event');
   expect(ofPost('sendgrid', post(JSON.stringify(received), JSON_TYPE))).toEqual(received.map(normalizeSendGrid));
 });
 
 test.each(customersMailCloudPosts())(
-  "Customers Mail Cloud's posts are read without a key, as form and JSON: $event_type",
+  "Customers Mail Cloud's posts can be parsed without a key, as form and JSON: $event_type",
   ({ event_type, event }) => {
     const expected = Object.entries(event).flatMap(([eventType, entries]) =>
       entries.map((entry) => normalizeCustomersMailCloud({ eventType, entry }, ZONE)),
@@ -35,12 +35,12 @@ test.each(customersMailCloudPosts())(
   },
 );
 
-test.each(PROVIDERS)('what is no post of %s is refused', (provider) => {
+test.each(PROVIDERS)('a body that is not a post of %s is refused', (provider) => {
   expect(refusalOf(() => ofPost(provider, post('{', JSON_TYPE)), 400)).toMatch(/the post: it is not JSON$/);
   refusalOf(() => ofPost(provider, post('x', { 'content-type': 'text/plain' })), 415);
 });
 
-test('what was kept as unrecognized is read again as it came', () => {
+test('an event that was stored as unrecognized is read again as it came', () => {
   for (const event of [
     normalizeSendGrid({ event: 'new', sg_event_id: 'e', sg_message_id: 'm' }),
     normalizeCustomersMailCloud({ eventType: 'new', entry: { messageId: '<m@example.com>' } }, ZONE),
@@ -50,7 +50,7 @@ test('what was kept as unrecognized is read again as it came', () => {
   }
 });
 
-test('an entry that was kept without its list is read, and what has no entries has no events', () => {
+test('a stored entry without its list is read, and a value without entries gives no events', () => {
   const entry = { messageId: '<m@example.com>', status: 'queued', created: '2026-11-24 10:00:00' };
   expect(ofRawEvent('customers-mail-cloud', { deliveries: entry })).toEqual([
     normalizeCustomersMailCloud({ eventType: 'deliveries', entry }, ZONE),
@@ -58,7 +58,7 @@ test('an entry that was kept without its list is read, and what has no entries h
   for (const raw of [null, 'text', 5, undefined, {}]) expect(ofRawEvent('customers-mail-cloud', raw)).toEqual([]);
 });
 
-test('an event that went through JSON is the same event', () => {
+test('an event is the same after a JSON round trip', () => {
   const received = sendGridEvents('reference-each-event');
   const { parse, normalize } = PROVIDER_EVENTS.sendgrid;
   const stored: unknown[] = JSON.parse(JSON.stringify(parse(post(JSON.stringify(received), JSON_TYPE))));
@@ -71,7 +71,7 @@ test('an event that went through JSON is the same event', () => {
   }
 });
 
-test('a stored value that is no entry of Customers Mail Cloud is an unrecognized event', () => {
+test('a stored value that is not an entry of Customers Mail Cloud is an unrecognized event', () => {
   const { normalize } = PROVIDER_EVENTS['customers-mail-cloud'];
   for (const value of [null, 'text', 5, [], {}, { entry: {} }]) {
     expect(normalize(value, ZONE)).toMatchObject({ kind: 'unrecognized', provider: 'customers-mail-cloud' });

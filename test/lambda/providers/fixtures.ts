@@ -2,14 +2,14 @@
 import { readFileSync } from 'node:fs';
 import * as z from 'zod/mini';
 
-/** Whole payloads, each with its source: see the README of each folder. */
+/** A fixture with whole payloads. The README of each folder names the sources. */
 export function readFixture<Schema extends z.ZodMiniType>(path: string, schema: Schema): z.infer<Schema> {
   return schema.parse(JSON.parse(readFileSync(new URL(`../../fixtures/${path}`, import.meta.url), 'utf8')));
 }
 
 const eventsSchema = z.object({ events: z.array(z.record(z.string(), z.unknown())) });
 
-/** Events of SendGrid's, as they are after the JSON was parsed. */
+/** Events of SendGrid, as parsed from JSON. */
 export function sendGridEvents(name: string): Record<string, unknown>[] {
   return readFixture(`sendgrid/${name}.json`, eventsSchema).events;
 }
@@ -18,7 +18,7 @@ const payloadsSchema = z.object({
   payloads: z.array(z.object({ name: z.string(), peer: z.string(), event: z.record(z.string(), z.unknown()) })),
 });
 
-/** Events in the test suite of another receiver, each with what that one takes it for. */
+/** Events from the test suite of another receiver, each with that receiver's expectation. */
 export function peerPayloads(peer: string): z.infer<typeof payloadsSchema>['payloads'] {
   return readFixture(`peers/${peer}.json`, payloadsSchema).payloads;
 }
@@ -31,7 +31,7 @@ const vectorSchema = z.object({
 });
 export type SignatureVector = z.infer<typeof vectorSchema>;
 
-/** A published signature with what was signed. */
+/** A published signature, with the bytes that were signed. */
 export function signatureVector(name: string): SignatureVector {
   return readFixture(`sendgrid/signed-${name}.json`, vectorSchema);
 }
@@ -51,7 +51,7 @@ export function customersMailCloudPosts(): z.infer<typeof postsSchema> {
 
 const formSchema = z.object({ contentType: z.string(), body: z.string() });
 
-/** A form post of Customers Mail Cloud's, as it is on the wire. */
+/** The raw body of a form that Customers Mail Cloud posts. */
 export function customersMailCloudForm(name: string): z.infer<typeof formSchema> {
   return readFixture(`customers-mail-cloud/form-${name}.json`, formSchema);
 }

@@ -1,4 +1,4 @@
-/** Mails to hand over. */
+/** Mails for the tests of handovers. */
 import { expect } from 'vitest';
 import type { OutgoingMail } from '../../../lambda/mail/outgoing-mail.ts';
 import type { Handover, NotSent } from '../../../lambda/providers/sender.ts';
@@ -22,7 +22,7 @@ export function mail(fields: Partial<OutgoingMail> = {}): OutgoingMail {
   };
 }
 
-/** How a handover failed; fails if the mail was sent. */
+/** The failure of a handover. Fails if the mail was sent. */
 export async function failureOf(handover: Promise<Handover>): Promise<NotSent> {
   const result = await handover;
   return result.kind === 'sent' ? expect.fail('was handed over') : result;

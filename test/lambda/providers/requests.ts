@@ -1,8 +1,8 @@
-/** Webhook requests, signed by the tests. */
+/** Webhook requests, and what refuses them. */
 import { expect } from 'vitest';
 import { WebhookRefusal, type WebhookRequest } from '../../../lambda/webhooks/request.ts';
 
-/** As SendGrid posts. */
+/** The content type of SendGrid's posts. */
 export const JSON_TYPE = { 'content-type': 'application/json;charset=utf-8' };
 
 /** A post as a receiver gets it. */
@@ -10,7 +10,7 @@ export function post(body: string | Buffer, headers: Readonly<Record<string, str
   return { method: 'POST', headers, body: Buffer.from(body) };
 }
 
-/** Fails unless `work` refuses with this status; gives the message. */
+/** Fails unless `work` refuses with this status. @returns the message */
 export function refusalOf(work: () => unknown, status: number): string {
   try {
     work();

@@ -6,7 +6,7 @@ import { failureOf, mail } from './mails.ts';
 
 afterEach(() => vi.restoreAllMocks());
 
-/** The first value of the secret. */
+/** The initial value of the secret. */
 const nothingSetUp = { sendgridApiKey: '', customersMailCloudSmtp: { host: '', port: 587, user: '', password: '' } };
 
 test('every provider has a sender', () => {
@@ -15,7 +15,7 @@ test('every provider has a sender', () => {
   expect(Object.keys(senders).toSorted()).toEqual(PROVIDERS.toSorted());
 });
 
-test('in place of each sender stands one that mails are logged for as for that one', () => {
+test('an unavailable sender chooses message ids exactly if the sender that it replaces does', () => {
   vi.spyOn(console, 'warn').mockReturnValue();
   const senders = openSenders(nothingSetUp, 'https://api.sendgrid.com');
   const inTheirPlace = unavailableSenders(notSent('deferred', 'account', 'Cannot send'));
@@ -24,7 +24,7 @@ test('in place of each sender stands one that mails are logged for as for that o
   }
 });
 
-test('a provider that is not set up refuses, and says what to set', async () => {
+test('the sender of a provider without settings refuses, and says what to set', async () => {
   vi.spyOn(console, 'warn').mockReturnValue();
   const senders = openSenders(nothingSetUp, 'https://api.sendgrid.com');
   for (const sender of Object.values(senders)) {

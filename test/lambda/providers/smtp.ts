@@ -1,4 +1,4 @@
-/** SMTP servers of the tests. */
+/** SMTP servers for the tests. */
 import net from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { SMTPServer, type SMTPServerOptions, type SMTPServerSession } from 'smtp-server';
@@ -12,7 +12,7 @@ export function reply(responseCode: number, message: string): Error {
   return Object.assign(new Error(message), { responseCode });
 }
 
-/** A message as it was taken. */
+/** A message that a server accepted. */
 export interface TakenMessage {
   readonly from: string;
   readonly recipients: readonly string[];
@@ -26,13 +26,13 @@ export interface TestServer {
 
 export interface MailServer extends TestServer {
   readonly messages: readonly TakenMessage[];
-  /** How often somebody signed in. */
+  /** The number of sign-ins. */
   readonly logins: () => number;
-  /** Breaks the connection off. */
+  /** Breaks the connection. */
   cut(session: SMTPServerSession): void;
 }
 
-/** A mail server with STARTTLS and one account, which takes everything but what `options` refuse. */
+/** A mail server with STARTTLS and one account. It accepts everything except what `options` refuses. */
 export async function startMailServer(
   certificate: Pick<LocalCertificate, 'cert' | 'key'>,
   options: SMTPServerOptions = {},
@@ -61,7 +61,7 @@ export async function startMailServer(
       );
     },
   });
-  // A client that breaks off is part of the tests.
+  // Some tests break the connection off.
   server.on('error', () => undefined);
   const sockets = new Map<number | undefined, net.Socket>();
   server.server.on('connection', (socket) => {
@@ -80,14 +80,14 @@ export async function startMailServer(
 }
 
 export interface ScriptedServer extends TestServer {
-  /** All that the client wrote. */
+  /** Everything that the client wrote. */
   heard(): string;
 }
 
 /**
- * A server that speaks no TLS and keeps what it hears: answers each line with the reply whose key begins it.
+ * A server that speaks no TLS and keeps what it receives. It answers each line with the reply whose key starts the line.
  *
- * @param replies `end` ends the connection
+ * @param replies the reply `end` ends the connection
  */
 export async function startScriptedServer(replies: Readonly<Record<string, string>>): Promise<ScriptedServer> {
   let heard = '';

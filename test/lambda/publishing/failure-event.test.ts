@@ -45,7 +45,7 @@ const published = (oldRow: Row | undefined, row: Row | undefined) => failureEven
 const detailOf = (row: Row) => JSON.parse(published(undefined, row)?.detail ?? expect.unreachable());
 
 describe('a row is published', () => {
-  test('when it appears, without details, and with the name of the stack', () => {
+  test('when it is new, without its details and with the name of the stack', () => {
     const { details: _, ...row } = matched;
     expect(published(undefined, matched)).toMatchObject({ source: 'todoke', detailType: 'Mail Bounced' });
     expect(detailOf(matched)).toEqual({ stackName: 'Todoke', ...row });
@@ -69,7 +69,7 @@ describe('a row is published', () => {
     expect(published(undefined, row)?.detailType).toBe('Mail Dropped');
   });
 
-  test('when an event is not understood, without the event itself; and when it is recognized later', () => {
+  test('when an event is unrecognized, without the event itself; and when it is recognized later', () => {
     const event = {
       kind: 'unrecognized',
       provider: 'sendgrid',
@@ -91,15 +91,15 @@ describe('nothing is published', () => {
     ['when a late write puts a row back', matched, unmatched],
     ['when that row is joined again', unmatched, { ...matched, rejoined: true }],
     ['when a row expires or is erased', matched, undefined],
-    ['for a change to a block list', undefined, stored(blocklistedRow({ ...failure, kind: 'blocklisted' }, at(0)))],
+    ['for a block list change', undefined, stored(blocklistedRow({ ...failure, kind: 'blocklisted' }, at(0)))],
     ['for a decision to suppress an address', undefined, { ...matched, outcome: 'suppressed' }],
     ['for a decision to allow an address', undefined, { ...matched, outcome: 'allowed' }],
-    ['for an outcome that is none', undefined, { ...matched, outcome: 'constructor' }],
+    ['for an invalid outcome', undefined, { ...matched, outcome: 'constructor' }],
   ])('%s', (_, oldRow, row) => {
     expect(published(oldRow, row)).toBeUndefined();
   });
 
-  test('for any failure that is put again as it was', () => {
+  test('for any failure whose row is written again unchanged', () => {
     const anyRow = fc.record(
       {
         outcome: fc.constantFrom(...OUTCOMES, 'unrecognized', 'blocklisted', 'suppressed', 'allowed'),
@@ -113,7 +113,7 @@ describe('nothing is published', () => {
   });
 });
 
-describe('an event', () => {
+describe('a published event', () => {
   const anyRow = fc
     .tuple(fc.dictionary(anyText, anyJson), fc.constantFrom(...OUTCOMES), anyText, anyText, anyText)
     .map(([more, outcome, fullMessageId, eventId, reason]) => ({
@@ -121,12 +121,12 @@ describe('an event', () => {
       outcome,
       fullMessageId,
       eventId,
-      // Long enough that most rows are too large.
+      // Long enough to make most rows too large.
       reason: reason.repeat(3_000),
       subject: reason.repeat(50),
     }));
 
-  test('of any row is JSON of at most 25,000 bytes that names the row: ten fit into a request', () => {
+  test('of any row is JSON of at most 25,000 bytes that names the row, so that ten fit into a request', () => {
     holdsForAll(anyRow, (row) => {
       const { detail = '' } = published(undefined, row) ?? {};
       expect(Buffer.byteLength(detail)).toBeLessThanOrEqual(25_000);
@@ -135,7 +135,7 @@ describe('an event', () => {
     });
   });
 
-  test('of a long row is cut, and says so', () => {
+  test('of a long row is shortened, and says so', () => {
     const row = { ...matched, reason: '550 あ'.repeat(10_000), subject: 'S'.repeat(500) };
     expect(detailOf(row)).toMatchObject({
       shortened: true,
@@ -151,7 +151,7 @@ describe('an event', () => {
     ['a number of many digits', '9'.repeat(38)],
     ['a list', Array.from({ length: 9_000 }, () => 'x'.repeat(9))],
     ['a text', 'x'.repeat(100_000)],
-  ])('of a row in which somebody put %s in any attribute fits all the same', (_, value) => {
+  ])('of a row in which somebody put %s into any attribute still fits', (_, value) => {
     const names = Object.keys(matched).filter(
       (name) => !['fullMessageId', 'eventId', 'outcome', 'occurredAt'].includes(name),
     );
@@ -162,7 +162,7 @@ describe('an event', () => {
     }
   });
 
-  test('of the largest keys, in the characters that JSON makes longest, still names the row', () => {
+  test('still names the row with the largest keys, in the characters that are longest in JSON', () => {
     const row = { ...unmatched, fullMessageId: '\u0001'.repeat(2_048), eventId: '\u0001'.repeat(1_024) };
     const whole = { ...row, reason: '\u0001'.repeat(100_000), fromEmail: '\u0001'.repeat(100_000) };
     expect(detailOf(whole)).toMatchObject({ fullMessageId: row.fullMessageId, eventId: row.eventId, shortened: true });

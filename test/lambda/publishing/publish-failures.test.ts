@@ -12,7 +12,7 @@ const requestSchema = z.object({
   Entries: z.array(z.object({ Source: z.string(), DetailType: z.string(), Detail: z.string() })),
 });
 
-/** What the bus got, a list of event ids for each request, and what it does not take. */
+/** What the bus received: a list of event ids for each request. */
 let requests: string[][] = [];
 let waits: number[] = [];
 let rejects: (eventId: string, request: number) => boolean;
@@ -23,7 +23,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.unstubAllEnvs());
 
-/** Speaks as EventBridge does, and takes what the test lets it take. */
+/** Speaks as EventBridge does, and accepts what the test lets it accept. */
 const server = createServer(async (message, response) => {
   const chunks: Buffer[] = [];
   for await (const chunk of message) chunks.push(chunk);
@@ -64,7 +64,7 @@ const row = (n: number, change: object = {}) => ({
 const inserts = (count: number, change: object = {}): BounceRecord[] =>
   Array.from({ length: count }, (_, n) => ({ sequenceNumber: `s${n}`, oldRow: undefined, row: row(n, change) }));
 
-/** Tables that hold these log rows; gives each command that it got. */
+/** Tables that hold log rows for these mails. Also returns each command that was sent. */
 function storeWith(logged: readonly string[], fail?: Error) {
   const send = vi.fn(async (command: { input: Record<string, unknown> }) => {
     if (fail) throw fail;
@@ -86,34 +86,34 @@ const again = (sequenceNumber: string) => ({ batchItemFailures: [{ itemIdentifie
 const NONE = { batchItemFailures: [] };
 
 describe('publishing', () => {
-  test('takes a request for ten failures, in order, and no request to a table where all are matched', async () => {
+  test('needs one request for ten failures, in order, and none to a table if all are matched', async () => {
     const tables = storeWith([]);
     await expect(publish(inserts(25), tables)).resolves.toEqual(NONE);
     expect(requests).toEqual([ids(0, 10), ids(10, 20), ids(20, 25)]);
     expect(tables.commands()).toEqual([]);
   });
 
-  test('puts only the entry again that failed alone', async () => {
+  test('retries only the entry that failed', async () => {
     rejects = (id, request) => id === 'e3' && request === 1;
     await expect(publish(inserts(10))).resolves.toEqual(NONE);
     expect(requests).toEqual([ids(0, 10), ['e3']]);
     expect(waits).toEqual([200]);
   });
 
-  test('gives an entry back that fails each time, and publishes nothing of the requests after it', async () => {
+  test('returns an entry that keeps failing, and makes none of the later requests', async () => {
     rejects = (id) => id === 'e13' || id === 'e17';
     await expect(publish(inserts(25))).resolves.toEqual(again('s13'));
     expect(requests).toEqual([ids(0, 10), ids(10, 20), ['e13', 'e17'], ['e13', 'e17']]);
     expect(waits).toEqual([200, 400]);
   });
 
-  test('gives all of a request back that fails whole, and what was taken before stays published', async () => {
+  test('returns all entries of a request that fails as a whole, and earlier requests stay published', async () => {
     fails = (request) => request === 2;
     await expect(publish(inserts(12))).resolves.toEqual(again('s10'));
     expect(requests).toEqual([ids(0, 10), ids(10, 12)]);
   });
 
-  test('does not happen for what is no news, nor if it is off', async () => {
+  test('does not happen for a repeated failure, or if it is switched off', async () => {
     const [first = expect.unreachable()] = inserts(1);
     await expect(publish([{ ...first, oldRow: row(0) }])).resolves.toEqual(NONE);
     const { store } = storeWith([]);
@@ -122,10 +122,10 @@ describe('publishing', () => {
   });
 });
 
-describe('joining again', () => {
+describe('joining rows again', () => {
   const unmatched = inserts(3, { matched: false });
 
-  test('looks for the mails of all unmatched rows at once, and joins those that are logged', async () => {
+  test('looks up the mails of all unmatched rows in one request, and joins the logged ones', async () => {
     const tables = storeWith(['mail-1']);
     await expect(publish(unmatched, tables)).resolves.toEqual(NONE);
     const [look, ...joins] = tables.commands();
@@ -137,7 +137,7 @@ describe('joining again', () => {
     expect(requests).toEqual([ids(0, 3)]);
   });
 
-  test('marks a row that was matched before, so that it is not published a third time', async () => {
+  test('marks a row that was matched before, so that it is not published again', async () => {
     const tables = storeWith(['mail-0']);
     const [first = expect.unreachable()] = unmatched;
     await expect(publish([{ ...first, oldRow: row(0) }], tables)).resolves.toEqual(NONE);
@@ -145,7 +145,7 @@ describe('joining again', () => {
     expect(requests).toEqual([]);
   });
 
-  test('looks at the last of several records of a row only', async () => {
+  test('uses only the last of several records of a row', async () => {
     const tables = storeWith(['mail-0']);
     const [first = expect.unreachable()] = unmatched;
     const joined = { sequenceNumber: 's1', oldRow: first.row, row: row(0) };
@@ -162,7 +162,7 @@ describe('joining again', () => {
     expect(tables.commands()).toEqual([]);
   });
 
-  test('that fails gives the record back, and nothing after it is published', async () => {
+  test('returns the record if it fails, and publishes nothing after it', async () => {
     const [first = expect.unreachable(), second = expect.unreachable(), third = expect.unreachable()] = inserts(3);
     const records = [first, { ...second, row: row(1, { matched: false }) }, third];
     await expect(publish(records, storeWith([], new Error('The table is away')))).resolves.toEqual(again('s1'));

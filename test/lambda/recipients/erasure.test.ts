@@ -9,13 +9,13 @@ test.each([
   ['a log row of this recipient only', 'sentLog', { entry: 'mail', to: `["${TARO}"]`, bcc: `太郎 <${TARO}>` }],
   ['an item of this recipient only', 'mail', { id: 'a', to: `Taro <${TARO}>`, content: 'Dear Taro' }],
   ['a failure', 'bounce', { toEmail: KEYS[0] }],
-  ['an event that was not understood', 'bounce', { outcome: 'unrecognized', rawEvent: `{"email":"${TARO}"}` }],
+  ['an unrecognized event', 'bounce', { outcome: 'unrecognized', rawEvent: `{"email":"${TARO}"}` }],
   ['a decision', 'bounce', { fullMessageId: 'recipient#taro@example.jp', eventId: 'decision#1' }],
 ] as const)('%s is deleted', (_, table, row) => {
   expect(erasureOf(table, row, KEYS)).toEqual({ kind: 'delete' });
 });
 
-test('of several recipients in any form this one is taken out, and out of the error that names it', () => {
+test('the recipient is removed from lists of recipients in any form, and from an error that names it', () => {
   const row = {
     id: 'a',
     to: [{ email: 'Hanako@example.com', name: 'Hanako' }, { email: TARO }],
@@ -34,7 +34,7 @@ test('of several recipients in any form this one is taken out, and out of the er
   expect(ownPartOf(row, KEYS)).toMatchObject({ to: [{ email: TARO }], cc: [{ email: TARO }], bcc: [] });
 });
 
-test('what is not to this person is kept, and is a mention where the address is in it', () => {
+test('a row of other recipients is kept, and is a mention if it contains the address', () => {
   expect(erasureOf('sentLog', { entry: 'event#t#1', recipient: 'jiro@example.com' }, KEYS)).toBe(undefined);
   expect(erasureOf('bounce', { toEmail: 'jiro@example.com' }, KEYS)).toBe(undefined);
   const others = { entry: 'mail', to: 'jiro@example.com' };
@@ -42,7 +42,7 @@ test('what is not to this person is kept, and is a mention where the address is 
   expect(erasureOf('sentLog', { ...others, from: `Taro <${TARO}>` }, KEYS)).toEqual({ kind: 'mention' });
 });
 
-test('an address is found as a whole only', () => {
+test('an address is found only as a whole', () => {
   for (const text of [TARO, `<${TARO}>`, `to ${TARO}.`, `{"email":"${TARO}"}`]) {
     expect(mentions({ text }, KEYS), text).toBe(true);
   }

@@ -20,7 +20,7 @@ test.each([
   expect(suppressionOf([deciding])).toMatchObject(expected);
 });
 
-test('what is soft, undetermined, not understood or itself the result of a suppression decides nothing', () => {
+test('rows that are soft, undetermined, unrecognized or the result of a suppression decide nothing', () => {
   const undecided = [
     row('bounced', { bounceClass: 'soft' }),
     row('bounced', { bounceClass: 'undetermined' }),
@@ -32,7 +32,7 @@ test('what is soft, undetermined, not understood or itself the result of a suppr
   expect(suppressionOf([...undecided, row('complained')])).toMatchObject({ by: 'complaint' });
 });
 
-test('the newest row that decides counts: a decision to allow ends the search', () => {
+test('the newest row that decides counts, and a decision to allow ends the search', () => {
   const [hard, allowed] = [row('bounced', { bounceClass: 'hard' }), row('allowed')];
   const older = { occurredAt: '2026-11-24T09:59:59.999Z' };
   expect(suppressionOf([allowed, { ...hard, ...older }])).toBe('allowed');
@@ -41,7 +41,7 @@ test('the newest row that decides counts: a decision to allow ends the search', 
 });
 
 test.each(['allowed', 'suppressed'])(
-  'of rows of the same second the decision counts, in whichever order: %s',
+  'of rows of the same second, the decision counts, whatever their order: %s',
   (outcome) => {
     const rows = [row('bounced', { bounceClass: 'hard' }), row('complained'), row(outcome)];
     for (const order of [rows, rows.toReversed()]) {
@@ -68,7 +68,7 @@ const anyRow = fc.record({
   occurredAt: fc.integer({ min: 0, max: 20 }).map((second) => new Date(second * 1000).toISOString()),
 });
 
-test('for any rows, in any order: the newest one that decides counts, and rows that decide nothing change nothing', () => {
+test('for any rows in any order, the newest one that decides counts, and the others change nothing', () => {
   fc.assert(
     fc.property(fc.array(anyRow), (rows) => {
       const deciding = rows.filter((one) => suppressionOf([one]) !== 'undecided');
@@ -82,7 +82,7 @@ test('for any rows, in any order: the newest one that decides counts, and rows t
       expect(suppression === 'undecided').toBe(deciding.length === 0);
       const decisions = newest.filter(({ outcome }) => outcome === 'allowed' || outcome === 'suppressed');
       if (decisions.length > 0) expect(suppressionOf(decisions.slice(-1))).toEqual(suppression);
-      // A decision that is newer than all rows stands.
+      // A decision that is newer than all rows takes precedence.
       const later = { occurredAt: '2026-11-24T10:00:00.000Z', outcome: 'allowed' };
       expect(suppressionOf([...rows, later])).toBe('allowed');
     }),

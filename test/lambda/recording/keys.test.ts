@@ -6,7 +6,7 @@ import { messageIdFor } from '../../../lambda/mail/message-id.ts';
 import { boundedKey, dayKey, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from '../../../lambda/recording/keys.ts';
 import { anyJson, anyText, holdsForAll, wellFormedText } from '../mail/property.ts';
 
-/** JSON of `depth` objects in each other, around `value`. */
+/** JSON of `depth` nested objects around `value`. */
 const nested = (depth: number, value: unknown) =>
   JSON.parse(`${'{"a":'.repeat(depth)}${JSON.stringify(value)}${'}'.repeat(depth)}`);
 
@@ -15,20 +15,20 @@ describe('a bounded key', () => {
   const value = fc.oneof(anyText, wellFormedText, long('a'), long('あ'), long('😀'), long('\ud800'), long('a\u0301'));
   const maxBytes = fc.constantFrom(SORT_KEY_MAX_BYTES, PARTITION_KEY_MAX_BYTES);
 
-  test('has the limits of DynamoDB', () => {
+  test("has DynamoDB's limits", () => {
     expect([PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES]).toEqual([2048, 1024]);
   });
 
-  test('is the value itself where that fits', () => {
+  test('is the value itself if that fits', () => {
     expect(boundedKey('<id@example.com>#user@example.jp', 1024)).toBe('<id@example.com>#user@example.jp');
     expect(boundedKey('あ'.repeat(341), 1024)).toBe('あ'.repeat(341));
   });
 
-  test('is the beginning of the value and a hash where it does not fit', () => {
+  test('is the start of the value and a hash if it does not fit', () => {
     expect(boundedKey('a'.repeat(1025), 1024)).toMatch(/^a{982}…sha256:[0-9a-f]{32}$/);
   });
 
-  test('divides no character', () => {
+  test('splits no character', () => {
     for (let shift = 0; shift < 4; shift++) {
       expect(boundedKey('a'.repeat(shift) + '😀'.repeat(300), 1024)).toMatch(/^a*😀+…sha256:[0-9a-f]{32}$/u);
     }
@@ -44,7 +44,7 @@ describe('a bounded key', () => {
     });
   });
 
-  test('is another for another value, however late they differ', () => {
+  test('differs for different values, even if only their ends differ', () => {
     holdsForAll(fc.tuple(wellFormedText, wellFormedText, fc.nat(3000)), ([a, b, length]) => {
       fc.pre(a !== b);
       const beginning = 'x'.repeat(length);
@@ -52,7 +52,7 @@ describe('a bounded key', () => {
     });
   });
 
-  test('stays one key where it is bounded again', () => {
+  test('does not change if it is bounded again', () => {
     holdsForAll(value, (text) => {
       const key = boundedKey(text, SORT_KEY_MAX_BYTES);
       expect(boundedKey(key, SORT_KEY_MAX_BYTES)).toBe(key);
@@ -72,7 +72,7 @@ describe('canonical JSON', () => {
     expect(canonicalJson(value)).toBe(expected);
   });
 
-  test('keeps names that mean something to JavaScript', () => {
+  test('keeps names that have a meaning in JavaScript', () => {
     const value = JSON.parse('{"constructor":1,"__proto__":{"b":1,"a":2}}');
     expect(canonicalJson(value)).toBe('{"__proto__":{"a":2,"b":1},"constructor":1}');
   });
@@ -84,7 +84,7 @@ describe('canonical JSON', () => {
     });
   });
 
-  test('means the same as the value', () => {
+  test('parses to the same value', () => {
     holdsForAll(anyJson, (value) => {
       const asJson = JSON.parse(JSON.stringify(value));
       expect(JSON.parse(canonicalJson(value))).toEqual(asJson);
@@ -92,22 +92,22 @@ describe('canonical JSON', () => {
   });
 });
 
-describe('the key of an event without one', () => {
-  test('is a hash of what it says', () => {
+describe('the key of an event without an id', () => {
+  test('is a hash of its content', () => {
     expect(keyOfContent({ event: 'bounce' })).toMatch(/^sha256:[0-9a-f]{32}$/);
     expect(keyOfContent({ event: 'bounce', email: 'a@example.com' })).toBe(
       keyOfContent({ email: 'a@example.com', event: 'bounce' }),
     );
   });
 
-  test('is another for another event', () => {
+  test('differs for another event', () => {
     holdsForAll(fc.tuple(anyJson, anyJson), ([a, b]) => {
       fc.pre(canonicalJson(a) !== canonicalJson(b));
       expect(keyOfContent(a)).not.toBe(keyOfContent(b));
     });
   });
 
-  test('is another where the difference is 10,000 levels down', () => {
+  test('differs if the difference is 10,000 levels down', () => {
     expect(keyOfContent(nested(10_000, 1))).not.toBe(keyOfContent(nested(10_000, 2)));
   });
 });
@@ -120,7 +120,7 @@ describe('the JSON of an event', () => {
     });
   });
 
-  test('never fails, however deep it is', () => {
+  test('never fails, at any depth', () => {
     expect(() => JSON.parse(jsonText(nested(100_000, 1)))).not.toThrow();
   });
 
@@ -130,8 +130,8 @@ describe('the JSON of an event', () => {
   });
 });
 
-describe('the key of a day', () => {
-  test('is the day and one of eight numbers', () => {
+describe('the partition key of a day', () => {
+  test('is the day and a number from 0 to 7', () => {
     holdsForAll(anyText, (distinct) => {
       expect(dayKey('2023-01-25T05:03:06.000Z', distinct)).toMatch(/^2023-01-25#[0-7]$/);
     });
@@ -141,7 +141,7 @@ describe('the key of a day', () => {
     expect(dayKey('2023-01-25T05:03:06.000Z', 'row')).toBe(dayKey('2023-01-25T23:59:59.000Z', 'row'));
   });
 
-  test('is the one of rows that are stored already', () => {
+  test('is the same as in rows that are already stored', () => {
     expect(dayKey('2023-01-25T05:03:06.000Z', 'row')).toBe('2023-01-25#2');
   });
 

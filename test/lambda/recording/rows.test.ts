@@ -149,7 +149,7 @@ describe('a Bounce row', () => {
     });
   });
 
-  test('of Customers Mail Cloud, joined with its mail: what the log says goes before what the event says', () => {
+  test("of Customers Mail Cloud, joined with its mail: the log row's values take precedence over the event's", () => {
     const logged = { ...mail, messageId: '<8f902ee7@example.com>' };
     expect(bounceRow(customersMailCloudBounce, logged, time)).toEqual({
       ...bounceRow(customersMailCloudBounce, undefined, time),
@@ -162,7 +162,7 @@ describe('a Bounce row', () => {
     });
   });
 
-  test('joined by the second of two message ids has the one that was logged', () => {
+  test('joined by the second of two message ids has the logged one', () => {
     const event = { ...customersMailCloudBounce, messageIds: ['<other@example.com>', '<8f902ee7@example.com>'] };
     expect(bounceRow(event, undefined, time).messageId).toBe('<other@example.com>');
     expect(bounceRow(event, { ...mail, messageId: '<8f902ee7@example.com>' }, time).messageId).toBe(
@@ -170,7 +170,7 @@ describe('a Bounce row', () => {
     );
   });
 
-  test('keeps what the event says where the log says nothing', () => {
+  test("keeps the event's value if the log row has none", () => {
     const bare: LoggedMail = {
       messageId: '<8f902ee7@example.com>',
       from: undefined,
@@ -190,22 +190,22 @@ describe('a Bounce row', () => {
     expect(row).not.toHaveProperty('toName');
   });
 
-  test('without a message id has none', () => {
+  test('without a message id has no messageId', () => {
     expect(bounceRow({ ...sendGridBounce, messageIds: [] }, undefined, time).messageId).toBeUndefined();
   });
 
-  test('without a time has that of its receipt, and no timestamp', () => {
+  test('without a time has the time of receipt, and no timestamp', () => {
     const row = bounceRow({ ...sendGridBounce, timestamp: undefined }, undefined, time);
     expect(row).toMatchObject({ occurredAt: '2023-01-25T05:06:15.000Z', receivedAt: '2023-01-25T05:06:15.000Z' });
     expect(row.timestamp).toBeUndefined();
   });
 
-  test('is the same whenever the event comes again, but for receivedAt', () => {
+  test('is the same each time the event comes, except for receivedAt', () => {
     const again = bounceRow(sendGridBounce, mail, { ...time, receivedAtMs: time.receivedAtMs + 3_600_000 });
     expect(again).toEqual({ ...bounceRow(sendGridBounce, mail, time), receivedAt: '2023-01-25T06:06:15.000Z' });
   });
 
-  test('has a mark where something was shortened', () => {
+  test('has a mark if something was shortened', () => {
     expect(bounceRow(sendGridBounce, mail, time)).not.toHaveProperty('shortened');
     const longReason = bounceRow({ ...sendGridBounce, reason: `550 5.1.1 ${'x'.repeat(450_000)}` }, mail, time);
     expect(longReason).toMatchObject({
@@ -217,7 +217,7 @@ describe('a Bounce row', () => {
   });
 });
 
-describe('DynamoDB takes the Bounce row', () => {
+describe('DynamoDB accepts the Bounce row', () => {
   const HUGE = 'あ'.repeat(150_000);
 
   test.each<[string, Partial<FailureEvent>]>([
@@ -242,12 +242,12 @@ describe('DynamoDB takes the Bounce row', () => {
     expectStorable(bounceRow(event, { ...mail, ...fields }, time));
   });
 
-  test('whatever texts the event has', () => {
+  test('for any texts in the event', () => {
     const texts = fc.record({ reason: anyText, type: anyText, subject: anyText, fromEmail: anyText, mailId: anyText });
     holdsForAll(texts, (fields) => expectStorable(bounceRow({ ...sendGridBounce, ...fields }, undefined, time)));
   });
 
-  test('whatever details the event has', () => {
+  test('for any details in the event', () => {
     holdsForAll(fc.dictionary(anyText, anyJson), (details) => {
       expectStorable(bounceRow({ ...sendGridBounce, details }, mail, time));
     });
@@ -262,7 +262,7 @@ describe('DynamoDB takes the Bounce row', () => {
   );
 });
 
-describe('a row is kept', () => {
+describe('the retention and the day of a row', () => {
   const row = (timestamp: number | undefined, retentionDays = 180) =>
     bounceRow({ ...sendGridBounce, timestamp }, undefined, { ...time, retentionDays });
   const received = OCCURRED_AT + 60;
@@ -276,31 +276,31 @@ describe('a row is kept', () => {
     ['in 1970', 1, received],
     ['in 9999', 253_402_300_799, received],
     ['at no known time', undefined, received],
-  ])('180 days from its event where that was %s, else from its receipt', (_, timestamp, start) => {
+  ])('is 180 days from its event if that was %s, otherwise from its receipt', (_, timestamp, start) => {
     expect(row(timestamp).expiresAt).toBe(start + 180 * DAY_S);
   });
 
-  test('for ever where the retention is 0', () => {
+  test('is unlimited if retentionDays is 0', () => {
     expect(row(OCCURRED_AT, 0).expiresAt).toBeUndefined();
     expect(expirySeconds(Date.now(), 0)).toBeUndefined();
   });
 
-  test('until a whole second', () => {
+  test('ends at a whole second', () => {
     expect(expirySeconds(1_674_623_115_999, 1)).toBe(1_674_623_115 + DAY_S);
   });
 
-  test('under the day of its event, even a strange one', () => {
+  test('has the day of its event, even an implausible one', () => {
     expect(row(1).day).toMatch(/^1970-01-01#[0-7]$/);
     expect(row(253_402_300_799).day).toMatch(/^9999-12-31#[0-7]$/);
   });
 
-  test('under the same part of the day whenever the event comes again', () => {
+  test('has the same part of the day each time the event comes', () => {
     const { fullMessageId, eventId } = sendGridBounce;
     expect(row(OCCURRED_AT).day).toBe(dayKey('2023-01-25T05:05:15.000Z', fullMessageId + eventId));
   });
 });
 
-describe('something that is not understood', () => {
+describe('an unrecognized event', () => {
   const event: UnrecognizedEvent = {
     kind: 'unrecognized',
     provider: 'sendgrid',
@@ -324,18 +324,18 @@ describe('something that is not understood', () => {
     });
   });
 
-  test('is shortened where it is too large for a row, with a mark', () => {
+  test('is shortened and marked if it is too large for a row', () => {
     const row = unrecognizedRow({ ...event, rawEvent: JSON.stringify('あ'.repeat(1_000_000)) }, time);
     expect(row).toMatchObject({ shortened: true, rawEvent: expect.stringMatching(/… \(shortened, 3000002 bytes\)$/) });
     expectStorable(row);
   });
 
-  test('is stored, whatever it is', () => {
+  test('can be stored, for any content', () => {
     holdsForAll(anyText, (rawEvent) => expectStorable(unrecognizedRow({ ...event, rawEvent }, time)));
   });
 });
 
-describe('a change to a block list', () => {
+describe('a block list change', () => {
   const event: BlocklistedEvent = {
     kind: 'blocklisted',
     provider: 'customers-mail-cloud',
@@ -349,7 +349,7 @@ describe('a change to a block list', () => {
     details: { created: '2023-01-25 14:05:15', id: 'cp0ihzuyl3445', status: '2' },
   };
 
-  test('is a Bounce row about an address: of no class, and neither matched nor unmatched', () => {
+  test('is a Bounce row of an address, without a class, and neither matched nor unmatched', () => {
     expect(blocklistedRow(event, time)).toEqual({
       fullMessageId: event.fullMessageId,
       eventId: event.eventId,
@@ -368,7 +368,7 @@ describe('a change to a block list', () => {
     });
   });
 
-  test('is shortened where it is too large for a row, with a mark', () => {
+  test('is shortened and marked if it is too large for a row', () => {
     const row = blocklistedRow({ ...event, details: { entry: 'あ'.repeat(1_000_000) } }, time);
     expect(row.shortened).toBe(true);
     expectStorable(row);
@@ -414,7 +414,7 @@ describe("an event in its mail's story", () => {
     ]);
   });
 
-  test('without a time has one place, whenever it comes', () => {
+  test('without a time has the same key each time it comes', () => {
     const undated = { ...delivered, timestamp: undefined };
     const entries = [0, 1, 2].map((hours) => {
       return storyRow(undated, 'id', { ...time, receivedAtMs: time.receivedAtMs + hours * 3_600_000 }).entry;
@@ -422,28 +422,28 @@ describe("an event in its mail's story", () => {
     expect(new Set(entries)).toEqual(new Set(['event#undated#ZGVsaXZlcmVk']));
   });
 
-  test('stands in order of time', () => {
+  test('is sorted by time', () => {
     const entries = [OCCURRED_AT, 1, OCCURRED_AT + 1, 999_999_999].map(
       (timestamp) => storyRow({ ...delivered, timestamp }, 'id', time).entry,
     );
     expect(entries.toSorted()).toEqual([entries[1], entries[3], entries[0], entries[2]]);
   });
 
-  test('tells the beginning of a long reply', () => {
+  test('has the start of a long reply', () => {
     expect(storyRow({ ...delivered, reason: 'x'.repeat(1_000) }, 'id', time).reason).toBe('x'.repeat(300));
     expect(storyRow({ ...delivered, reason: `${'x'.repeat(299)}😀` }, 'id', time).reason).toBe(
       `${'x'.repeat(299)}\ufffd`,
     );
   });
 
-  test('has a key within the limits of DynamoDB, and is stored, whatever its texts are', () => {
+  test('has a key within the limits of DynamoDB and can be stored, for any texts', () => {
     const texts = fc.record({
       eventId: fc.oneof(anyText, fc.constant('あ'.repeat(341))),
       recipient: anyText,
       reason: anyText,
     });
     holdsForAll(texts, (fields) => {
-      // As the providers give them: the key and the recipient are bounded and well-formed already.
+      // In the form that the providers' code returns: the key and the recipient are already bounded and well-formed.
       const wellFormed = { eventId: fields.eventId.toWellFormed(), recipient: fields.recipient.toWellFormed() };
       const row = storyRow({ ...customersMailCloudBounce, ...fields, ...wellFormed }, 'id', time);
       expect(Buffer.byteLength(row.entry)).toBeLessThanOrEqual(1024);
@@ -486,18 +486,18 @@ describe('a recipient that was refused at the handover', () => {
     });
   });
 
-  test.each(['', `${'a'.repeat(3_000)}@example.com`])('can be stored whoever it is', (recipient) => {
+  test.each(['', `${'a'.repeat(3_000)}@example.com`])('can be stored', (recipient) => {
     const event = refusalEvent({ ...ann, recipient }, mail, OCCURRED_AT * 1000);
     expectStorable(storyRow(event, mail.messageId, time));
     expectStorable(bounceRow(event, undefined, time));
   });
 
-  test('is a failure like any other, of no recipient where its address is empty', () => {
+  test('is a failure like any other, without a recipient if its address is empty', () => {
     expect(refusalEvent(ann, mail, 0)).toMatchObject({ kind: 'failure', recipient: 'ann@example.com' });
     expect(refusalEvent({ ...ann, recipient: '' }, mail, 0).recipient).toBeUndefined();
   });
 
-  test('has an entry of its own beside the others', () => {
+  test('has its own entry beside the others', () => {
     const entries = ['ann@example.com', 'bob@example.com'].map(
       (recipient) =>
         storyRow(refusalEvent({ ...ann, recipient }, mail, OCCURRED_AT * 1000), mail.messageId, time).entry,
@@ -549,7 +549,7 @@ describe('a log row', () => {
     });
   });
 
-  test('is within the limits of DynamoDB with 1,000 recipients with long names and addresses', () => {
+  test('of 1,000 recipients with long names and addresses is within the limits of DynamoDB', () => {
     const to = Array.from({ length: 1_000 }, (_, i) => ({
       email: `${String(i).padStart(60, 'x')}@${'example.'.repeat(20)}com`,
       name: 'あ'.repeat(30),
@@ -557,7 +557,7 @@ describe('a log row', () => {
     expectStorable(logRow({ ...sent, to }, OCCURRED_AT * 1000, 180));
   });
 
-  test('gets what its application left out', () => {
+  test('gets the fields that its application left out', () => {
     expect(logRowDefaults('<8f902ee7@example.com>', OCCURRED_AT * 1000, 180)).toEqual({
       sentAt: '2023-01-25T05:05:15.000Z',
       expiresAt: OCCURRED_AT + 180 * DAY_S,
@@ -599,8 +599,8 @@ describe('a log row', () => {
   });
 });
 
-describe('what a mail adds to its failures', () => {
-  test('is who sent it, to whom by name, and what', () => {
+describe('the fields that a join adds to a failure', () => {
+  test("are the sender, the recipient's name and the subject", () => {
     expect(joinedAttributes(mail, 'ann@example.com')).toEqual({
       messageId: 'LRzXl_NHStOGhQ4kofSm_A',
       matched: true,
@@ -618,12 +618,12 @@ describe('what a mail adds to its failures', () => {
     ['佐藤花子 <"ab..cde"@docomo.example.jp>', '佐藤花子', 'ab..cde@docomo.example.jp'],
     ['佐藤花子 <ab..cde@docomo.example.jp>', '佐藤花子', '"ab..cde"@docomo.example.jp'],
     ['山田　太郎 <bounce@example.com>', '山田　太郎', 'bounce@example.com'],
-  ])('is the name in %s, whichever form of the address the event has', (to, name, recipient) => {
+  ])('include the name in %s, for any form of the address in the event', (to, name, recipient) => {
     const logged = loggedMail({ messageId: 'id', to: [to] });
     expect(joinedAttributes(logged, mailboxKey(recipient)).toName).toBe(name);
   });
 
-  test.each([undefined, 'carl@example.com'])('is no name for the recipient %s', (recipient) => {
+  test.each([undefined, 'carl@example.com'])('include no name for the recipient %s', (recipient) => {
     expect(joinedAttributes(mail, recipient).toName).toBeUndefined();
   });
 });

@@ -7,24 +7,24 @@ import { expectStorable } from './stored-row.ts';
 const nested = (depth: number, value: unknown) =>
   JSON.parse(`${'{"a":'.repeat(depth)}${JSON.stringify(value)}${'}'.repeat(depth)}`);
 
-/** Fields as JSON.parse gives them. */
+/** Fields as JSON.parse returns them. */
 const parsed = (json: string): Record<string, unknown> => JSON.parse(json);
 
 describe('a text is stored', () => {
   test.each(['', '550 5.1.1 User unknown', 'メールマガジン😀', 'a\0b', 'x'.repeat(100_000), 'あ'.repeat(33_333)])(
-    'as it is where it fits',
+    'unchanged if it fits',
     (text) => {
       expect(storableText(text)).toEqual({ value: text, shortened: false });
     },
   );
 
-  test('shortened where it does not, with a note of what it was', () => {
+  test('shortened if it does not fit, with a note of its original size', () => {
     const { value, shortened } = storableText('x'.repeat(450_000));
     expect(shortened).toBe(true);
     expect(value).toBe(`${'x'.repeat(100_000)}… (shortened, 450000 bytes)`);
   });
 
-  test('up to another limit where that is given', () => {
+  test('up to another limit, if one is given', () => {
     expect(storableText('12345678', 8)).toEqual({ value: '12345678', shortened: false });
     expect(storableText('123456789', 8)).toEqual({ value: '12345678… (shortened, 9 bytes)', shortened: true });
     expect(storableText('あいう', 8).value).toBe('あい… (shortened, 9 bytes)');
@@ -35,7 +35,7 @@ describe('a text is stored', () => {
     expect(storableText('a\ud83db\ude00')).toEqual({ value: 'a\ufffdb\ufffd', shortened: false });
   });
 
-  test('well-formed, whatever it was and wherever it is cut', () => {
+  test('well-formed, for any text and any cut', () => {
     holdsForAll(fc.tuple(anyText, fc.nat(20)), ([text, maxBytes]) => {
       const { value, shortened } = storableText(text, maxBytes);
       expect(value.isWellFormed()).toBe(true);
@@ -45,14 +45,14 @@ describe('a text is stored', () => {
   });
 
   test('without a long search for the place to cut', () => {
-    // One that went back a character at a time would not end within the test's time.
+    // A search that goes back one character at a time would not end within the test's time.
     const { shortened } = storableText(`${'\ufffd'.repeat(900_000)}${'x'.repeat(4_000_000)}`, RAW_EVENT_MAX_BYTES);
     expect(shortened).toBe(true);
   });
 });
 
 describe('the fields of an event are stored', () => {
-  test('as they are', () => {
+  test('unchanged', () => {
     const fields = {
       'smtp-id': '<14c5d75ce93.dfd.64b469@ismtpd-555>',
       category: ['cat facts'],
@@ -71,18 +71,18 @@ describe('the fields of an event are stored', () => {
   });
 
   test.each([
-    ['larger than JavaScript counts exactly', '9007199254740993', '9007199254740992'],
-    ['larger than DynamoDB takes', '1e300', '1e+300'],
-    ['smaller than DynamoDB takes', '1e-131', '1e-131'],
-    ['larger than JavaScript has', '1e400', 'Infinity'],
-    ['larger than JavaScript has, negative', '-1e400', '-Infinity'],
-  ])('with a number as text where it is %s', (_, json, text) => {
+    ['larger than JavaScript represents exactly', '9007199254740993', '9007199254740992'],
+    ['larger than DynamoDB allows', '1e300', '1e+300'],
+    ['smaller than DynamoDB allows', '1e-131', '1e-131'],
+    ['larger than JavaScript can represent', '1e400', 'Infinity'],
+    ['larger than JavaScript can represent, negative', '-1e400', '-Infinity'],
+  ])('with a number as text if it is %s', (_, json, text) => {
     const { value } = storable(parsed(`{"n":${json}}`));
     expect(value).toEqual({ n: text });
     expectStorable({ details: value });
   });
 
-  test('with names that DynamoDB or the SDK cannot have in brackets', () => {
+  test('with names that DynamoDB or the SDK does not allow in brackets', () => {
     const { value } = storable(parsed('{"":1,"__proto__":{"":2},"constructor":3,"toString":{"__proto__":4}}'));
     expect(Object.entries(value)).toEqual([
       ['()', 1],
@@ -97,7 +97,7 @@ describe('the fields of an event are stored', () => {
     expect(storable({ 'a\ud800': ['b\udfff'] }).value).toEqual({ 'a\ufffd': ['b\ufffd'] });
   });
 
-  test('to the 16th level as they are, deeper ones as JSON', () => {
+  test('unchanged to the 16th level, deeper ones as JSON', () => {
     const { value } = storable({ a: nested(100, 'deep') });
     expectStorable({ details: value });
     expect(JSON.stringify(value)).toContain('deep');
@@ -105,7 +105,7 @@ describe('the fields of an event are stored', () => {
     expect(storable({ a: nested(16, 'deep') })).toEqual({ value: { a: nested(15, '{"a":"deep"}') }, shortened: true });
   });
 
-  test('with a mark where something was too deep to be kept', () => {
+  test('with a mark if something was too deep to store', () => {
     const { value, shortened } = storable({ a: nested(100_000, 'deep') });
     expectStorable({ details: value });
     expect(shortened).toBe(true);
@@ -118,7 +118,7 @@ describe('the fields of an event are stored', () => {
     expectStorable({ details: value });
   });
 
-  test('whole up to 150,000 bytes, of which a value takes three and a number 21 more', () => {
+  test('whole up to 150,000 bytes, of which a value takes three, and a number 21 more', () => {
     const texts = (length: number) => ({ a: 'x'.repeat(74_996), b: 'x'.repeat(length) });
     expect(storable(texts(74_996))).toEqual({ value: texts(74_996), shortened: false });
     expect(storable(texts(74_997)).shortened).toBe(true);
@@ -127,7 +127,7 @@ describe('the fields of an event are stored', () => {
     expect(storable(numbers(6_250)).value).toHaveProperty('json');
   });
 
-  test('with all long texts shortened where together they are too large', () => {
+  test('with all long texts shortened if they are too large together', () => {
     const fields = Object.fromEntries(Array.from({ length: 5 }, (_, i) => [`text${i}`, 'x'.repeat(90_000)]));
     const { value, shortened } = storable({ ...fields, ip: '192.0.2.1' });
     expect(shortened).toBe(true);
@@ -135,14 +135,14 @@ describe('the fields of an event are stored', () => {
     for (const name in fields) expect(value[name]).toMatch(/^x{2000}… \(shortened, 90000 bytes\)$/);
   });
 
-  test('as the beginning of their JSON where that is still too large', () => {
+  test('as the start of their JSON if that is still too large', () => {
     const fields = Object.fromEntries(Array.from({ length: 1_900 }, (_, i) => [`field${i}`, 'x'.repeat(1_000)]));
     const { value, shortened } = storable(fields);
     expect(shortened).toBe(true);
     expect(value).toEqual({ json: expect.stringMatching(/^\{"field0":"x+.*… \(shortened, \d+ bytes\)$/) });
   });
 
-  test('without the 2,001st of them and its followers', () => {
+  test('without the 2,001st and later ones', () => {
     const fields = Object.fromEntries(Array.from({ length: 2_001 }, (_, i) => [`field${i}`, i]));
     const { value, shortened } = storable(fields);
     expect(shortened).toBe(true);
@@ -166,12 +166,12 @@ describe('the fields of an event are stored', () => {
     expectStorable({ details: storable(fields).value });
   });
 
-  test('within all limits, whatever they are', () => {
+  test('within all limits, for any fields', () => {
     const fields = fc.array(fc.tuple(anyText, anyJson)).map((entries) => Object.fromEntries(entries));
     holdsForAll(fields, (value) => expectStorable({ details: storable(value).value }));
   });
 
-  test('within all limits, however many and large they are', () => {
+  test('within all limits, for many and large fields', () => {
     const large = fc.tuple(anyText, fc.nat(60_000)).map(([text, times]) => text.slice(0, 8).repeat(times));
     const part = fc.oneof(
       large,

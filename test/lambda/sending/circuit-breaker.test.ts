@@ -5,7 +5,7 @@ import { circuitBreaker } from '../../../lambda/sending/circuit-breaker.ts';
 const down = notSent('deferred', 'provider', 'down');
 const MINUTE_MS = 60_000;
 
-test('it opens when three items are deferred, for a minute', () => {
+test('it opens for a minute when three items are deferred', () => {
   const breaker = circuitBreaker();
   for (const id of ['1', '2', '3']) {
     expect(breaker.open(0)).toBeUndefined();
@@ -15,13 +15,13 @@ test('it opens when three items are deferred, for a minute', () => {
   expect(breaker.open(MINUTE_MS)).toBeUndefined();
 });
 
-test('one item that is deferred again and again does not open it', () => {
+test('one item that is deferred repeatedly does not open it', () => {
   const breaker = circuitBreaker();
   for (let n = 0; n < 10; n++) breaker.deferred('always', down, n);
   expect(breaker.open(10)).toBeUndefined();
 });
 
-test('any other answer closes it, and begins the count again', () => {
+test('any other answer closes it, and restarts the count', () => {
   const breaker = circuitBreaker();
   for (const id of ['1', '2', '3']) breaker.deferred(id, down, 0);
   breaker.answered();
@@ -30,7 +30,7 @@ test('any other answer closes it, and begins the count again', () => {
   expect(breaker.open(1)).toBeUndefined();
 });
 
-test('after its minute it needs three items again', () => {
+test('after the minute it needs three items again to open', () => {
   const breaker = circuitBreaker();
   for (const id of ['1', '2', '3']) breaker.deferred(id, down, 0);
   breaker.deferred('4', down, MINUTE_MS);

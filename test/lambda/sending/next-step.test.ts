@@ -9,7 +9,7 @@ const MINUTE_MS = 60_000;
 const first = { attempts: 1, deferrals: 0, putAtMs: PUT_AT_MS };
 const deferred = (blames: Blame, retryAtMs?: number) => notSent('deferred', blames, 'not now', { retryAtMs });
 
-test('what was sent is sent, and what was refused has failed', () => {
+test('a sent mail ends as sent, and a refused mail as failed', () => {
   const sent = { kind: 'sent', messageId: 'id', refused: [] } as const;
   expect(nextStep(sent, first, PUT_AT_MS, 0)).toEqual({ kind: 'sent' });
   for (const blames of ['account', 'sender', 'message', 'recipients'] as const) {
@@ -17,7 +17,7 @@ test('what was sent is sent, and what was refused has failed', () => {
   }
 });
 
-describe('what the provider defers', () => {
+describe('a mail that the provider defers', () => {
   test('is tried again after delays that double up to 15 minutes, and counts no attempt', () => {
     const delays = Array.from({ length: 12 }, (_, deferrals) => {
       const step = nextStep(deferred('provider'), { ...first, attempts: 3, deferrals }, PUT_AT_MS, 1);
@@ -34,7 +34,7 @@ describe('what the provider defers', () => {
   test('waits until the time that the provider names', () => {
     const retryAtMs = PUT_AT_MS + 20 * MINUTE_MS;
     expect(nextStep(deferred('provider', retryAtMs), first, PUT_AT_MS, 0)).toMatchObject({ atMs: retryAtMs });
-    // A time that has passed is none.
+    // A time in the past is ignored.
     expect(nextStep(deferred('provider', 0), first, PUT_AT_MS, 0)).toMatchObject({ atMs: PUT_AT_MS + 500 });
   });
 
@@ -46,7 +46,7 @@ describe('what the provider defers', () => {
     expect(nextStep(deferred('provider'), late, endMs, 0.5)).toEqual({ kind: 'failed' });
   });
 
-  test('never waits for less than half a second, and never past the end', () => {
+  test('never waits for less than half a second, or beyond the last attempt', () => {
     const moments = fc.record({
       deferrals: fc.nat(50),
       nowMs: fc.integer({ min: PUT_AT_MS, max: PUT_AT_MS + RETRY_FOR_MS - 1 }),
@@ -62,7 +62,7 @@ describe('what the provider defers', () => {
   });
 });
 
-test('mailboxes that defer get five attempts, minutes apart, each of which counts', () => {
+test('a mail that mailboxes defer gets five attempts, minutes apart, and each counts', () => {
   const steps = [1, 2, 3, 4, 5].map((attempts) =>
     nextStep(deferred('mailboxes'), { ...first, attempts }, PUT_AT_MS, 0.3),
   );

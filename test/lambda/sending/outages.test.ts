@@ -1,4 +1,4 @@
-/** What an outage costs, and whom it delays. The clock is moved; everything else is real. */
+/** The calls that an outage costs, and the mails that it delays. The tests move the clock; everything else is real. */
 import { createServer, type Server } from 'node:net';
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { listen } from '../../../local/ports.ts';
@@ -8,7 +8,7 @@ import { recordOf } from './sender-servers.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-/** Nobody listens here. */
+/** No server listens on this port. */
 const CLOSED_PORT = 1;
 
 let at: Awaited<ReturnType<typeof senderAtWork>>;
@@ -21,7 +21,7 @@ beforeEach(async () => {
   at.proxy.plan = () => undefined;
   at.secret.isReadable = true;
   await at.retries.reset();
-  // Longer than the sender believes what it has learned of a provider or secret.
+  // Longer than the sender keeps what it knows about a provider or secret.
   aheadMs += 5 * MINUTE_MS;
   const { now } = Date;
   const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + aheadMs);
@@ -32,7 +32,7 @@ beforeEach(async () => {
   });
 });
 
-/** Lets time pass in steps, and delivers what is due after each. */
+/** Lets time pass in steps, and delivers after each step what is due. */
 async function pass(ms: number, stepMs: number) {
   for (let passed = 0; passed < ms; passed += stepMs) {
     aheadMs += stepMs;
@@ -56,7 +56,7 @@ async function put(item: ReturnType<typeof letter>) {
   return recordOf(item);
 }
 
-describe('an hour of an outage costs a mail as many calls as docs/design.md says', () => {
+describe('an outage of an hour costs as many calls per mail as docs/design.md says', () => {
   async function hourOf(provider: string, attempts: () => number) {
     const item = letter(provider, provider === 'sendgrid' ? {} : { to: 'someone@example.jp' });
     const record = await put(item);
@@ -90,14 +90,14 @@ describe('an hour of an outage costs a mail as many calls as docs/design.md says
     onTestFinished(() => {
       at.secret.smtpPort = at.smtp.port;
     });
-    // Of each attempt the log has a line.
+    // The log has one line for each attempt.
     const written = vi.spyOn(process.stdout, 'write');
     onTestFinished(() => written.mockRestore());
     const attempts = () => written.mock.calls.filter(([line]) => String(line).includes('"nextAttemptAt"')).length;
     expect(await hourOf('customers-mail-cloud', attempts)).toEqual(await documented('the SMTP port is closed'));
   });
 
-  // It takes a minute and a half: each attempt waits for the greeting until its time is over.
+  // This takes a minute and a half: each attempt waits for the greeting until its time is over.
   test.runIf(process.env['SLOW'])('the SMTP server does not answer', { timeout: 300_000 }, async () => {
     const silent = await silentServer();
     at.secret.smtpPort = silent.port;
@@ -123,7 +123,7 @@ describe('an hour of an outage costs a mail as many calls as docs/design.md says
   });
 });
 
-test('a secret that becomes readable after seconds is used within seconds', async () => {
+test('a secret that becomes readable is used within seconds', async () => {
   await at.reload();
   at.secret.isReadable = false;
   const item = letter('sendgrid');
@@ -139,7 +139,7 @@ test('a secret that becomes readable after seconds is used within seconds', asyn
   expect(await at.mail(item.id)).toMatchObject({ status: 'sent' });
 });
 
-test('one mail that SendGrid always answers with 500 and an SMTP server that is down delay none of 60 others', async () => {
+test('a mail that SendGrid always answers with 500 and an SMTP server that is down do not delay 60 other mails', async () => {
   at.secret.smtpPort = CLOSED_PORT;
   onTestFinished(() => {
     at.secret.smtpPort = at.smtp.port;
@@ -150,13 +150,13 @@ test('one mail that SendGrid always answers with 500 and an SMTP server that is 
     letter('sendgrid', { to: 'poison@example.jp' }),
     ...Array.from({ length: 11 }, () => letter('customers-mail-cloud')),
   ];
-  // Everywhere among the others.
+  // Distributed among the others.
   const items = [...others];
   for (const [n, item] of failing.entries()) items.splice(n * 6, 0, item);
   const records = await Promise.all(items.map(put));
   const handedOver = at.handedOver.length;
   for (let start = 0; start < records.length; start += 24) {
-    // Nothing is delivered again, so that the stream goes on after each batch.
+    // Nothing may be delivered again, so that the stream continues after each batch.
     expect(await at.deliver(records.slice(start, start + 24))).toEqual([]);
   }
   expect(at.handedOver.length - handedOver).toBe(60);
@@ -164,10 +164,10 @@ test('one mail that SendGrid always answers with 500 and an SMTP server that is 
   expect(waiting.map((item) => [item?.['status'], typeof item?.['nextAttemptAt']])).toEqual(
     failing.map(() => ['sending', 'string']),
   );
-  // On a busy machine a put may be made twice.
+  // On a busy machine the same message may be put twice.
   expect(new Set(at.retries.put.map(({ id }) => id))).toEqual(new Set(failing.map(({ id }) => id)));
 
-  // A minute later there are others.
+  // A minute later more mails come.
   const later = Array.from({ length: 24 }, () => letter('sendgrid'));
   const laterRecords = await Promise.all(later.map(put));
   await pass(MINUTE_MS, 10_000);
@@ -187,7 +187,7 @@ test('one mail that SendGrid always answers with 500 and an SMTP server that is 
   expect(at.retries.waiting()).toBe(0);
 });
 
-/** Accepts connections, and says nothing. */
+/** Accepts connections but sends nothing. */
 async function silentServer() {
   let connections = 0;
   const server: Server = createServer((socket) => {

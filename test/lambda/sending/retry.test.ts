@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { retryUntil } from '../../../lambda/sending/retry.ts';
 
-/** Every wait in milliseconds. Waiting takes no time; the clock goes on by it. */
+/** Every wait in milliseconds. Waiting takes no real time, but advances the clock. */
 const waits: number[] = [];
 const sleep = async (waitMs: number) => {
   waits.push(waitMs);
@@ -26,7 +26,7 @@ test('a write that succeeds is made once', async () => {
   expect(work).toHaveBeenCalledTimes(1);
 });
 
-test('a write is made again whatever it throws, each time later, up to 20 s', async () => {
+test('a write is retried after any error, with growing delays of up to 20 s', async () => {
   const errors: unknown[] = [new Error('throttled'), 'text', undefined, 1, 2, 3, 4, 5, 6];
   const work = vi.fn(async () => {
     if (errors.length > 0) throw errors.shift();
@@ -36,7 +36,7 @@ test('a write is made again whatever it throws, each time later, up to 20 s', as
   expect(waits).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000]);
 });
 
-test('no try begins at the deadline, and the last error is thrown', async () => {
+test('no attempt starts after the deadline, and the last error is thrown', async () => {
   let count = 0;
   const work = async () => {
     throw new Error(`throttled ${++count}`);

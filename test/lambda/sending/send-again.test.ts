@@ -36,11 +36,11 @@ const stored = async (id: string) => (await db.send(new GetCommand({ TableName: 
 
 test.each<[string, Row]>([
   ['failed', { status: 'failed', error: 'E' }],
-  ['was begun and never ended', { status: 'sending', sendingUntil: past, attempts: 3 }],
+  ['was never finished', { status: 'sending', sendingUntil: past, attempts: 3 }],
   ['has no status', {}],
   ['has an empty status', { status: '' }],
   ['has a status of NULL', { status: null }],
-])('what %s has no status afterwards, and is changed: its stream brings it', async (name, change) => {
+])('an item that %s loses its status and is changed, so that the stream delivers it', async (name, change) => {
   const found: Row = { id: name, subject: 'S', ...change };
   const { status: _, ...item } = found;
   await put(found);
@@ -48,7 +48,7 @@ test.each<[string, Row]>([
   expect(await stored(name)).toEqual({ ...item, resentAt });
 });
 
-test('what was deferred, and whose next attempt never came, has neither status nor next attempt afterwards', async () => {
+test('a deferred item whose next attempt never came loses its status and its next attempt', async () => {
   const found = { id: 'deferred', status: 'sending', nextAttemptAt: past, attempts: 1 };
   await put(found);
   expect(await sendAgain(db, MAIL, found, NOW)).toBe(true);
@@ -58,14 +58,14 @@ test('what was deferred, and whose next attempt never came, has neither status n
 test.each([
   ['tried again', { sendingUntil: '2026-11-01T12:01:00.000Z' }],
   ['deferred once more', { nextAttemptAt: '2026-11-01T12:10:00.000Z' }],
-])('what was deferred, and is %s by now, is left alone', async (name, change) => {
+])('an item that was deferred, and was meanwhile %s, is left alone', async (name, change) => {
   const found = { id: name, status: 'sending', nextAttemptAt: past, attempts: 1 };
   await put({ ...found, ...change });
   expect(await sendAgain(db, MAIL, found, NOW)).toBe(false);
   expect(await stored(name)).toEqual({ ...found, ...change });
 });
 
-test('what its stream took up again since it was found is left alone: it would go out twice', async () => {
+test('an item that was claimed since it was found is left alone, because it would be sent twice', async () => {
   const found = { id: 'taken up', status: 'sending', sendingUntil: past, attempts: 1 };
   await put(found);
   const record = { eventId: 'event', writtenAtMs: NOW, row: found };
@@ -76,15 +76,15 @@ test('what its stream took up again since it was found is left alone: it would g
 });
 
 test.each<[string, Row]>([
-  ['begun', { status: 'sending', sendingUntil: '2026-11-01T12:01:00.000Z' }],
+  ['claimed', { status: 'sending', sendingUntil: '2026-11-01T12:01:00.000Z' }],
   ['sent', { status: 'sent' }],
-])('what had an empty status when it was found and is %s by now is left alone', async (name, now) => {
+])('an item without a status that was meanwhile %s is left alone', async (name, now) => {
   await put({ id: name, ...now });
   for (const status of [undefined, '', null]) expect(await sendAgain(db, MAIL, { id: name, status }, NOW)).toBe(false);
   expect(await stored(name)).toEqual({ id: name, ...now });
 });
 
-test('what was deleted since does not come back', async () => {
+test('an item that was deleted since it was found is not written again', async () => {
   expect(await sendAgain(db, MAIL, { id: 'deleted' }, NOW)).toBe(false);
   expect(await sendAgain(db, MAIL, { id: 'deleted', status: 'failed' }, NOW)).toBe(false);
   expect(await stored('deleted')).toBeUndefined();

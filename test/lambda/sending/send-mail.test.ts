@@ -14,7 +14,7 @@ beforeEach(async () => {
   at.api.answer = () => undefined;
   at.proxy.plan = () => undefined;
   await at.retries.reset();
-  // Longer than what one test learned of a provider is believed.
+  // Longer than the sender remembers what one test taught it about a provider.
   aheadMs += 5 * MINUTE_MS;
   const { now } = Date;
   const spy = vi.spyOn(Date, 'now').mockImplementation(() => now() + aheadMs);
@@ -24,22 +24,22 @@ beforeEach(async () => {
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** How far the clock of the tests is ahead. */
+/** How far ahead the clock of the tests is. */
 let aheadMs = 0;
 
 const clock = {
   advance(ms: number) {
     aheadMs += ms;
   },
-  /** Moves to the time of the next attempt that was planned last, and makes it. */
+  /** Moves the clock to the last planned attempt, and makes the attempt. */
   async nextAttempt() {
     const planned = at.retries.put.at(-1)?.nextAttemptAtMs ?? 0;
-    // SQS delays by whole seconds, and by 15 minutes at most; on a busy machine the message may be put seconds after its time was planned.
+    // SQS delays by whole seconds, up to 15 minutes. On a busy machine the message may be put seconds after its time was planned.
     const waitMs = Math.min(planned - Date.now() + 10_000, 15 * MINUTE_MS);
     if (waitMs > 0) aheadMs += waitMs;
     await at.deliverRetries();
   },
-  /** Lets time pass in steps, and delivers what is due after each. */
+  /** Lets time pass in steps, and delivers after each step what is due. */
   async pass(ms: number, stepMs: number) {
     for (let passed = 0; passed < ms; passed += stepMs) {
       aheadMs += stepMs;
@@ -72,8 +72,8 @@ async function waiting(name: string, change: object = {}) {
   return { id: item.id, record: recordOf(item) };
 }
 
-describe('streams deliver at least once, and a mail is sent once', () => {
-  test('a record that comes again, a batch that comes again, and a record twice in a batch', async () => {
+describe('streams deliver at least once, but a mail is sent once', () => {
+  test('a record is repeated, in the same batch and in another', async () => {
     const { id, record } = await waiting('twice');
     expect(await at.deliver([record, record])).toEqual([]);
     expect(await at.deliver([record])).toEqual([]);
@@ -82,14 +82,14 @@ describe('streams deliver at least once, and a mail is sent once', () => {
     expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 1 });
   });
 
-  test('ten invocations at once', async () => {
+  test('ten concurrent invocations', async () => {
     const { id, record } = await waiting('ten');
     const answers = await Promise.all(Array.from({ length: 10 }, () => at.deliver([record])));
     expect(answers.flat()).toEqual([]);
     expect(mailsTo(id)).toBe(1);
   });
 
-  test("a record that meets another's live claim leaves the stream, and its mail is sent once the claim has lapsed", async () => {
+  test('a record whose item is claimed leaves the stream, and its mail is sent after the claim has lapsed', async () => {
     const { id, record } = await waiting('held', {
       status: 'sending',
       attempts: 1,
@@ -105,7 +105,7 @@ describe('streams deliver at least once, and a mail is sent once', () => {
     expect(at.retries.waiting()).toBe(0);
   });
 
-  test('or is not sent again if the other one has sent it by then', async () => {
+  test('or is not sent, if the other invocation has sent it by then', async () => {
     const { id, record } = await waiting('held', {
       status: 'sending',
       attempts: 1,
@@ -118,13 +118,13 @@ describe('streams deliver at least once, and a mail is sent once', () => {
     expect(at.retries.waiting()).toBe(0);
   });
 
-  test('a claim that was typed by hand and never ends is no reason to wait', async () => {
+  test('nothing waits for a claim that was typed by hand and never ends', async () => {
     const { record } = await waiting('typed', { status: 'sending', sendingUntil: '2999-01-01T00:00:00.000Z' });
     expect(await at.deliver([record])).toEqual([]);
     expect(at.retries.waiting()).toBe(0);
   });
 
-  test('by SMTP it goes out again under the same Message-ID, and has one log row', async () => {
+  test('after a lapsed claim a mail is sent by SMTP again, with the same Message-ID and one log row', async () => {
     const { id, record } = await waiting('smtp', { provider: 'customers-mail-cloud' });
     await at.deliver([record]);
     const first = await at.mail(id);
@@ -140,7 +140,7 @@ describe('streams deliver at least once, and a mail is sent once', () => {
     expect(await logRowsOf(id)).toHaveLength(1);
   });
 
-  test('what was tried five times without an answer is given up', async () => {
+  test('a mail that was tried five times without an answer fails', async () => {
     const { id, record } = await waiting('given-up', {
       status: 'sending',
       attempts: 5,
@@ -156,7 +156,7 @@ describe('streams deliver at least once, and a mail is sent once', () => {
   });
 });
 
-describe('after a crash the delivery that comes again goes on with the item:', () => {
+describe('after a crash, the repeated delivery continues with the item:', () => {
   /** The invocation that receives a message claims its item, and then does nothing more, as if it had crashed. */
   async function crashAtNextAttempt(id: string) {
     clock.advance(5 * MINUTE_MS);
@@ -185,7 +185,7 @@ describe('after a crash the delivery that comes again goes on with the item:', (
     await at.retries.reset();
   }
 
-  test('a record, while its provider is down for other mails', async () => {
+  test('a record, while its provider defers other mails', async () => {
     const sendingUntil = new Date(Date.now() + MINUTE_MS).toISOString();
     const { id, record } = await waiting('crashed', { status: 'sending', attempts: 1, sendingUntil });
     await openBreaker();
@@ -196,7 +196,7 @@ describe('after a crash the delivery that comes again goes on with the item:', (
     expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 2 });
   });
 
-  test('a message that nothing was written for', async () => {
+  test('a message of an item that could not be written', async () => {
     await openBreaker();
     const { id, record } = await waiting('unwritten');
     at.proxy.plan = ({ action }) => (action === 'UpdateItem' ? 'error 500' : undefined);
@@ -208,7 +208,7 @@ describe('after a crash the delivery that comes again goes on with the item:', (
     expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 2 });
   });
 
-  test('a message whose claim could not be given back', async () => {
+  test('a message whose claim could not be released', async () => {
     let isDeferred = false;
     at.api.answer = () => {
       isDeferred = true;
@@ -223,7 +223,7 @@ describe('after a crash the delivery that comes again goes on with the item:', (
   });
 });
 
-describe('what a provider defers waits in RetryQueue, and leaves the stream', () => {
+describe('a mail that a provider defers leaves the stream and waits in RetryQueue', () => {
   const failTimes = (times: number, status: number, headers: Record<string, string> = {}) => {
     const before = at.api.requests;
     at.api.answer = ({ number }) => (number - before <= times ? { status, headers } : undefined);
@@ -255,7 +255,7 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
     expect(at.retries.waiting()).toBe(0);
   });
 
-  test('429: not before the time that SendGrid names, and without a request until then', async () => {
+  test('429: no request before the time that SendGrid names', async () => {
     const before = at.api.requests;
     const reset = Math.ceil(Date.now() / 1000) + 40 * 60;
     failTimes(1, 429, { 'x-ratelimit-reset': String(reset) });
@@ -265,7 +265,7 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
     expect(at.api.requests - before).toBe(1);
     await clock.pass(2 * MINUTE_MS, 10_000);
     expect(mailsTo(id)).toBe(1);
-    // The first message, and one more for each quarter of an hour, the longest delay of SQS.
+    // The first message, and one for each 15 minutes, the longest delay of SQS.
     expect(at.retries.put.length).toBeLessThanOrEqual(4);
   });
 
@@ -282,7 +282,7 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
     expect(await at.mail(id)).toMatchObject({ status: 'sent' });
   });
 
-  test('it alone is not sent, however often it is tried, and no attempt counts', async () => {
+  test('it is not sent, it delays no other mail, and no attempt counts', async () => {
     const [first, middle, last] = [await waiting('first'), await waiting('middle'), await waiting('last')];
     at.api.answer = ({ to }) => (to.startsWith('middle') ? { status: 500 } : undefined);
     const batch = [first.record, middle.record, last.record];
@@ -290,7 +290,7 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
     expect([mailsTo(first.id), mailsTo(last.id)]).toEqual([1, 1]);
     for (let attempt = 1; attempt <= 7; attempt++) {
       await clock.nextAttempt();
-      // A stream may deliver a record again: its message goes on in RetryQueue, once.
+      // A stream may deliver a record again. Its message stays in RetryQueue, only once.
       expect(await at.deliver(batch)).toEqual([]);
       expect(at.retries.waiting()).toBe(1);
       expect(await at.mail(middle.id)).toMatchObject({ status: 'sending', attempts: 0 });
@@ -302,7 +302,7 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
     expect(at.retries.waiting()).toBe(0);
   });
 
-  test('attempts without an answer stay counted', async () => {
+  test('attempts without an answer still count', async () => {
     at.api.answer = () => ({ status: 500 });
     const { id, record } = await waiting('crashed-before', {
       status: 'sending',
@@ -317,7 +317,7 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
   });
 
   test.each(['refuses them', 'breaks the connection'])(
-    'a provider that %s is asked a few times, and the rest of the batch waits at once, each item with the reason',
+    'if the provider %s, few requests are made, and the rest of the batch waits, each item with the reason',
     async (how) => {
       at.api.answer = ({ to, socket }) => {
         if (to.startsWith('other')) return undefined;
@@ -328,7 +328,7 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
       const other = await waiting('other', { provider: 'customers-mail-cloud' });
       const before = at.api.requests;
       expect(await at.deliver([...held, other].map(({ record }) => record))).toEqual([]);
-      // As many as are handed over at one time, before the first answer.
+      // As many handovers as run at the same time before the first answer.
       expect(at.api.requests - before).toBeLessThanOrEqual(25 + 3);
       expect(await at.mail(other.id)).toMatchObject({ status: 'sent' });
       expect(at.retries.waiting()).toBe(60);
@@ -349,7 +349,7 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
     },
   );
 
-  test('until six hours after the item was put: then it is failed, in the words of the provider', async () => {
+  test("it fails six hours after the item was put, with the provider's message", async () => {
     at.api.answer = () => ({ status: 503, body: '{"errors":[{"message":"down for maintenance"}]}' });
     const { id, record } = await waiting('in-outage');
     const before = at.api.requests;
@@ -367,12 +367,12 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
     });
     expect(whyStuck(item, Date.now())).toBe('failed');
     expect(at.retries.waiting()).toBe(0);
-    // Ten in the first quarter of an hour, then at least four an hour and at most eight.
+    // Ten in the first quarter of an hour, then four to eight per hour.
     expect(at.api.requests - before).toBeGreaterThanOrEqual(9 + 4 * 5);
     expect(at.api.requests - before).toBeLessThanOrEqual(11 + 8 * 6);
   });
 
-  test('a provider that asks for more time than that gets a last attempt after six hours', async () => {
+  test('if the provider asks for more time than that, the last attempt is after six hours', async () => {
     const reset = Math.ceil(Date.now() / 1000) + 24 * 3_600;
     at.api.answer = () => ({ status: 429, headers: { 'x-ratelimit-reset': String(reset) } });
     const { id, record } = await waiting('limited-for-a-day');
@@ -397,7 +397,7 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
     expect(await at.mail(id)).toMatchObject({ status: 'sent' });
   });
 
-  test('too little time in the invocation: it goes to RetryQueue without an attempt', async () => {
+  test('if the invocation has too little time left, it goes to RetryQueue without an attempt', async () => {
     const { id, record } = await waiting('no-time');
     expect(await at.deliver([record], -1)).toEqual([]);
     expect(mailsTo(id)).toBe(0);
@@ -405,7 +405,7 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
     expect(mailsTo(id)).toBe(1);
   });
 
-  test('a message of RetryQueue that comes twice, also at one time, sends nothing twice', async () => {
+  test('a message of RetryQueue that is delivered twice, even at the same time, sends one mail', async () => {
     failTimes(1, 500);
     const { id, record } = await waiting('queued-twice');
     await at.deliver([record]);
@@ -424,7 +424,7 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
   test.each([
     ['deleted it, and the stream has sent it', undefined],
     ['wrote another one', 'on hold'],
-  ])('while it waited, somebody changed the status of the item (%s): the message does nothing', async (_, status) => {
+  ])('if somebody changed the status of the item meanwhile (%s), the queue message does nothing', async (_, status) => {
     failTimes(1, 500);
     const { id, record } = await waiting('changed');
     await at.deliver([record]);
@@ -437,7 +437,7 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
     expect(at.retries.waiting()).toBe(0);
   });
 
-  test('while it waited, somebody deleted the item', async () => {
+  test('if somebody deleted the item meanwhile, nothing is sent', async () => {
     failTimes(1, 500);
     const { id, record } = await waiting('removed');
     await at.deliver([record]);
@@ -447,7 +447,7 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
     expect(await at.mail(id)).toBeUndefined();
   });
 
-  test('by SMTP every attempt has the same Message-ID, and there is one log row with the time of the first', async () => {
+  test('by SMTP, every attempt has the same Message-ID, and the one log row has the time of the first attempt', async () => {
     const { id, record } = await waiting('first-put-off', { provider: 'customers-mail-cloud', to: 'busy@example.jp' });
     await at.deliver([record]);
     const [first] = await logRowsOf(id);
@@ -463,7 +463,7 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
     expect(await at.mail(id)).toMatchObject({ status: 'sent', messageId: first?.['messageId'], attempts: 1 });
   });
 
-  test('somebody changes the provider while it waits: the mail is logged under the id that the new one gives', async () => {
+  test('if somebody changes the provider meanwhile, the mail is logged under the id of the new provider', async () => {
     const { id, record } = await waiting('switched', { provider: 'customers-mail-cloud', to: 'busy@example.jp' });
     await at.deliver([record]);
     await at.put({ ...(await at.mail(id)), provider: 'sendgrid', to: `${id}@example.jp` });
@@ -473,13 +473,13 @@ describe('what a provider defers waits in RetryQueue, and leaves the stream', ()
     expect((await logRowsOf(id)).map(({ messageId }) => messageId)).toContain(item?.['messageId']);
   });
 
-  test('a message that nothing can be read from fails, and is left to the failure queue', async () => {
+  test('an unreadable message fails, and is left to the failure queue', async () => {
     const message = { messageId: 'bad', body: '{"id":', eventSource: 'aws:sqs' } as SQSRecord;
     expect(await at.deliverMessages([message])).toEqual(['bad']);
   });
 });
 
-test('deferred by the SMTP server until it is given up: failed, and only then the story says of whom', async () => {
+test('a mail that the SMTP server keeps deferring fails, and only then the story names the recipients', async () => {
   const { id, record } = await waiting('server-busy', { provider: 'customers-mail-cloud', to: 'busy@example.jp' });
   await at.deliver([record]);
   for (let attempt = 1; attempt <= 5; attempt++) {
@@ -499,7 +499,7 @@ test('deferred by the SMTP server until it is given up: failed, and only then th
   ]);
 });
 
-test('mailboxes that defer get five attempts within 36 minutes: then failed, and each recipient has its own reply', async () => {
+test('a mail that mailboxes defer fails after five attempts within 36 minutes, with a reply for each recipient', async () => {
   const startedAtMs = Date.now();
   const { id, record } = await waiting('put-off', {
     provider: 'customers-mail-cloud',
@@ -524,7 +524,7 @@ test('mailboxes that defer get five attempts within 36 minutes: then failed, and
 });
 
 test.each(['full@example.jp, refused+first@example.jp', 'refused+second@example.jp, full@example.jp'])(
-  'all recipients refused, each for a reason of its own: %s',
+  'if all recipients are refused, each recipient has its own reason: %s',
   async (to) => {
     const { id, record } = await waiting('each-its-own', { provider: 'customers-mail-cloud', to });
     expect(await at.deliver([record])).toEqual([]);
@@ -539,7 +539,7 @@ test.each(['full@example.jp, refused+first@example.jp', 'refused+second@example.
   },
 );
 
-test('the sender address refused: failed, with what to change, and nothing is said of the recipients among the bounces', async () => {
+test('if the sender address is refused, the mail fails, the error says what to change, and Bounce gets no row', async () => {
   const { id, record } = await waiting('from', { provider: 'customers-mail-cloud', from: 'unknown@example.com' });
   expect(await at.deliver([record])).toEqual([]);
   expect(await at.mail(id)).toMatchObject({
@@ -550,7 +550,7 @@ test('the sender address refused: failed, with what to change, and nothing is sa
   expect(await bouncesOf(id)).toEqual([]);
 });
 
-test('taken without a message id: sent, and the item says that its events cannot be joined', async () => {
+test('if SendGrid accepts without a message id, the item is sent, and says that its events cannot be joined', async () => {
   at.api.answer = () => ({ status: 202 });
   const before = at.api.requests;
   const { id, record } = await waiting('nameless');
@@ -568,7 +568,7 @@ test('taken without a message id: sent, and the item says that its events cannot
   expect(await logRowsOf(id)).toEqual([]);
 });
 
-describe('what will not pass ends at once, in words for a person', () => {
+describe('a mail that can never be sent fails at once, with a readable error', () => {
   test.each([
     [
       400,
@@ -611,7 +611,7 @@ describe('what will not pass ends at once, in words for a person', () => {
     expect(error.isWellFormed()).toBe(true);
   });
 
-  test('a recipient refused in an SMTP session, others taken: sent, with a failed event and its name in error', async () => {
+  test('if only one recipient is refused by SMTP: sent, with a failed event, and error names the recipient', async () => {
     const { id, record } = await waiting('partly', {
       provider: 'customers-mail-cloud',
       to: 'refused-1@example.jp, taken@example.jp',
@@ -644,7 +644,7 @@ describe('what will not pass ends at once, in words for a person', () => {
     ]);
   });
 
-  test('our own account refused: failed, and nothing is said of the recipients among the bounces', async () => {
+  test('if the account is refused: failed, and Bounce gets no row', async () => {
     at.account.locked = true;
     onTestFinished(() => {
       at.account.locked = false;
@@ -655,7 +655,7 @@ describe('what will not pass ends at once, in words for a person', () => {
     expect(await bouncesOf(id)).toEqual([]);
   });
 
-  test('all recipients refused: failed, and the story says of whom', async () => {
+  test('if all recipients are refused: failed, and the story names them', async () => {
     const { id, record } = await waiting('wholly', {
       provider: 'customers-mail-cloud',
       to: 'refused-3@example.jp, refused-4@example.jp',
@@ -684,7 +684,7 @@ describe('while storage fails', () => {
     expect(await at.mail(id)).toMatchObject({ status: 'sent' });
   });
 
-  /** From the API's answer on, so much time has passed. */
+  /** Advances the clock by `ms` when the API answers the first request. */
   function timePassesWhileItIsSent(ms: number) {
     let isFirst = true;
     at.api.answer = () => {
@@ -694,9 +694,9 @@ describe('while storage fails', () => {
     };
   }
 
-  test('a log row that storage never takes: the mail is not sent again, and the item says what is missing', async () => {
+  test('if the log row cannot be written, the mail is not sent again, and the item says what is missing', async () => {
     const timeMs = 20_000;
-    // Logging is given up in the middle of the reserve; the last second of it is waited for here.
+    // Logging is given up in the middle of the reserve. The test waits for the last second before that.
     timePassesWhileItIsSent(timeMs + RESERVE_MS / 2 - 1_000);
     at.proxy.plan = ({ action }) => (action === 'PutItem' ? 'error 500' : undefined);
     const { id, record } = await waiting('never-logged');
@@ -712,7 +712,7 @@ describe('while storage fails', () => {
     });
   });
 
-  test('a log row that must come first and cannot: every attempt says so, none counts, and later the mail is sent', async () => {
+  test('if the log row must come first but cannot be written, attempts do not count, and later the mail is sent', async () => {
     at.proxy.plan = ({ action }) => (action === 'PutItem' ? 'error 500' : undefined);
     const { id, record } = await waiting('log-first', { provider: 'customers-mail-cloud' });
     await at.deliver([record]);
@@ -731,7 +731,7 @@ describe('while storage fails', () => {
     expect(mail).not.toHaveProperty('error');
   });
 
-  test('storage that takes nothing after the 202 until the invocation ends: as after a crash, the mail is sent twice', async () => {
+  test('if storage accepts no write after the 202 until the invocation ends, the mail is sent twice, as after a crash', async () => {
     const timeMs = 20_000;
     timePassesWhileItIsSent(timeMs + RESERVE_MS - 1_000);
     at.proxy.plan = ({ action }) => (at.api.requests > before && action !== 'GetItem' ? 'error 500' : undefined);
@@ -751,7 +751,7 @@ describe('while storage fails', () => {
     expect(mail).not.toHaveProperty('error');
   });
 
-  test('an item that cannot be claimed for an hour is asked for a few times, and sent when it can be', async () => {
+  test('an item that cannot be claimed for an hour costs few requests, and is sent as soon as it can be claimed', async () => {
     at.proxy.plan = ({ action }) => (action === 'UpdateItem' ? 'error 500' : undefined);
     const { id, record } = await waiting('unclaimed');
     const before = at.proxy.calls.length;
@@ -768,7 +768,7 @@ describe('while storage fails', () => {
     expect(await at.mail(id)).toMatchObject({ status: 'sent', attempts: 1 });
   });
 
-  test('a claim that cannot be given back lapses, and the mail is sent once after that', async () => {
+  test('a claim that cannot be released lapses, and then the mail is sent once', async () => {
     let isDeferred = false;
     at.api.answer = () => {
       isDeferred = true;
@@ -791,7 +791,7 @@ describe('while storage fails', () => {
   });
 
   test.each(['throttle', 'error 500', 'reset', 'lost answer'] as const)(
-    '%s at each call: one mail, one log row, and the item says so',
+    '%s at each call: one mail, one log row, and the item is sent',
     async (fault) => {
       for (const k of [1, 2, 3]) {
         const { id, record } = await waiting(`fault-${k}`);
@@ -807,7 +807,7 @@ describe('while storage fails', () => {
   );
 });
 
-describe('the log says why an attempt is made again, and nothing of the mail:', () => {
+describe('the log gives the reason for a retry, and no content of the mail:', () => {
   const mail = { to: 'secret-address@example.jp', subject: 'secret subject', content: 'secret content' };
   const quoting = '{"errors":[{"message":"secret-address@example.jp: secret subject"}]}';
   test.each([
@@ -826,7 +826,7 @@ describe('the log says why an attempt is made again, and nothing of the mail:', 
     expect(lines.join()).not.toMatch(/secret/);
   });
 
-  test('from an hour after the item was put it counts as late', async () => {
+  test('a retry more than an hour after the item was put counts as late', async () => {
     at.api.answer = () => ({ status: 500 });
     const { record } = await waiting('late');
     clock.advance(HOUR_MS + 1_000);
@@ -837,7 +837,7 @@ describe('the log says why an attempt is made again, and nothing of the mail:', 
   });
 });
 
-test('an item with no room for an error is given back all the same, and none of its attempts is used up', async () => {
+test('the claim of an item with no room for an error is still released, and its attempts do not count', async () => {
   at.api.answer = () => ({ status: 500, body: JSON.stringify({ errors: [{ message: 'x'.repeat(2_000) }] }) });
   const { id, record } = await waiting('full', { padding: 'x'.repeat(400 * 1024 - 1_500) });
   await at.deliver([record]);
@@ -858,7 +858,7 @@ test('an item with no room for a status is left alone, and counts as not sent', 
   expect(at.retries.waiting()).toBe(0);
 });
 
-test('of two that take over a lapsed claim the slower one waits for the quicker one', async () => {
+test('if two invocations take over a lapsed claim, the slower one waits', async () => {
   const { id, record } = await waiting('contested', { status: 'sending', sendingUntil: '2026-01-01T00:00:00.000Z' });
   const quicker = { status: 'sending', sendingUntil: new Date(Date.now() + MINUTE_MS).toISOString() };
   at.proxy.plan = async ({ body }) => {
@@ -873,7 +873,7 @@ test('of two that take over a lapsed claim the slower one waits for the quicker 
   expect(mailsTo(id)).toBe(0);
 });
 
-test('an edit while it is being sent loses neither the edit nor the result', async () => {
+test('an edit during the handover loses neither the edit nor the result', async () => {
   const { id, record } = await waiting('edited');
   at.api.answer = async () => {
     await at.put({
@@ -887,7 +887,7 @@ test('an edit while it is being sent loses neither the edit nor the result', asy
   expect(await at.mail(id)).toMatchObject({ status: 'sent', subject: 'Edited', note: 'mine' });
 });
 
-test.each(['', null])('a status that was emptied to %j is none', async (status) => {
+test.each(['', null])('a status that was emptied to %j counts as missing', async (status) => {
   const { id, record } = await waiting('emptied', { status, messageId: 'of last time', attempts: 5 });
   expect(await at.deliver([record, record])).toEqual([]);
   expect(mailsTo(id)).toBe(1);
@@ -901,7 +901,7 @@ test.each(['sent', 'failed', 'done by hand', 1])('a status %j is left alone', as
   expect(await at.mail(id)).toMatchObject({ status });
 });
 
-test('deleted while it waits: nothing is sent, and no item comes back', async () => {
+test('if the item was deleted, nothing is sent, and no item is written', async () => {
   const id = unique('gone');
   expect(await at.deliver([recordOf(letter(id))])).toEqual([]);
   expect(mailsTo(id)).toBe(0);

@@ -1,4 +1,4 @@
-/** send-mail as Lambda would call it, over real tables, and a mail API that does as it is told. */
+/** send-mail as Lambda would call it, with real tables, and a mail API that gives the answers that a test sets. */
 import tls from 'node:tls';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
@@ -19,7 +19,7 @@ import { type ApiAnswer, type SendRequest, startAwsServer, startMailApi } from '
 
 type Row = Record<string, unknown>;
 
-/** Answers a request for sending; undefined is SendGrid's 202. */
+/** Answers a Mail Send request. If it returns undefined, the answer is SendGrid's 202. */
 export type Answers = (
   request: SendRequest & { readonly number: number },
 ) => ApiAnswer | undefined | Promise<ApiAnswer | undefined>;
@@ -28,7 +28,7 @@ const MAIL = 'Mail-under-test';
 const SENT_LOG = 'SentLog-under-test';
 const BOUNCE = 'Bounce-under-test';
 
-/** Starts everything for the tests of one file, in which `lambda/send-mail.ts` is loaded once. */
+/** Starts everything for the tests of one file, which loads `lambda/send-mail.ts` once. */
 export async function senderAtWork() {
   const engine = await startEngine({ folder: await temporaryDataFolder(), port: 0, report: () => undefined });
   whenFinished(() => engine.stop());
@@ -43,7 +43,7 @@ export async function senderAtWork() {
   await createTable(client, BOUNCE, ['fullMessageId', 'eventId'], ['toEmail', 'occurredAt']);
 
   const certificate = await issueLocalCertificate();
-  // What NODE_EXTRA_CA_CERTS does to a process when it starts.
+  // Does what NODE_EXTRA_CA_CERTS does when a process starts.
   const { createSecureContext } = tls;
   vi.spyOn(tls, 'createSecureContext').mockImplementation((options) =>
     createSecureContext({ ...options, ca: certificate.ca }),
@@ -101,22 +101,22 @@ export async function senderAtWork() {
     RETENTION_DAYS: '180',
     SUPPRESSION: 'on',
   });
-  // Another file may have loaded it, with the environment of its own servers.
+  // Another file may have loaded the module, with the environment of its own servers.
   vi.resetModules();
   let { handler } = await import('../../../lambda/send-mail.ts');
 
   return {
-    /** Starts the function anew: it has read no secret yet. */
+    /** Loads the function again, so that it has read no secret. */
     async reload(): Promise<void> {
       vi.resetModules();
       ({ handler } = await import('../../../lambda/send-mail.ts'));
     },
     proxy: proxy as FaultProxy,
     api,
-    /** Whom SendGrid took a mail for, in order. */
+    /** The first recipient of each mail that SendGrid accepted, in order. */
     handedOver,
     smtp,
-    /** Of the SMTP server. */
+    /** The account of the SMTP server. */
     account,
     /** The sender secret. */
     secret,
@@ -131,14 +131,15 @@ export async function senderAtWork() {
     /** RetryQueue. */
     retries: retryQueue,
     /**
-     * Delivers records, with so much time before the last attempt of the invocation must begin.
+     * Delivers records.
      *
+     * @param timeMs the time before the last attempt of the invocation must start
      * @returns the sequence numbers that are to be delivered again
      */
     deliver: (records: readonly DynamoDBRecord[], timeMs = 20_000) => invoke([...records], timeMs),
-    /** Delivers these messages, whatever RetryQueue does with them. */
+    /** Delivers these messages, independently of RetryQueue. */
     deliverMessages: (records: readonly SQSRecord[], timeMs = 20_000) => invoke([...records], timeMs),
-    /** Delivers what RetryQueue gives out now, in batches of 10. */
+    /** Delivers the messages of RetryQueue that are due, in batches of 10. */
     async deliverRetries(timeMs = 20_000): Promise<void> {
       for (let batch = await retryQueue.receive(); batch.length > 0; batch = await retryQueue.receive()) {
         const failed = await invoke(batch, timeMs);
@@ -155,17 +156,17 @@ export async function senderAtWork() {
   }
 }
 
-/** Local mode's SQS with one queue, by the clock of the tests. */
+/** Local mode's SQS with one queue, which uses the clock of the tests. */
 async function startRetryQueue() {
   const server = await startAwsApi();
   whenFinished(() => server.stop());
   const retries = {
     endpoint: server.origin,
     refuses: false,
-    /** Everything that was put. */
+    /** Every message that was put. */
     put: [] as Sending[],
     queue: await openRetryQueue(),
-    /** How many messages wait. */
+    /** The number of waiting messages. */
     waiting: () => Object.values(retries.queue.counts()).reduce((sum, count) => sum + count, 0),
     async receive(): Promise<SQSRecord[]> {
       const messages = await retries.queue.receive(10);
@@ -173,7 +174,7 @@ async function startRetryQueue() {
     },
     delete: (records: readonly SQSRecord[]) =>
       Promise.all(records.map(({ messageId }) => retries.queue.delete(messageId))),
-    /** Begins with an empty queue. */
+    /** Empties the queue. */
     async reset(): Promise<void> {
       retries.refuses = false;
       retries.put.length = 0;
@@ -197,7 +198,7 @@ const openRetryQueue = () =>
     arn: 'arn:aws:sqs:ap-northeast-1:123456789012:RetryQueue',
     dir: temporaryFolder(),
     visibilityTimeoutMs: 18 * 60_000,
-    // Tests move the clock.
+    // The tests move this clock.
     now: () => Date.now(),
   });
 

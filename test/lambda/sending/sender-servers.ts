@@ -1,4 +1,4 @@
-/** What send-mail speaks to besides its tables and SMTP: a mail API and a secret, on the loopback interface. */
+/** What send-mail calls besides its tables and SMTP: a mail API, Secrets Manager and SQS, on the loopback interface. */
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -15,7 +15,7 @@ export interface HttpServer {
 
 /** A request to SendGrid's Mail Send API. */
 export interface SendRequest {
-  /** What stands before `/v3` in its path. */
+  /** The part of the path before `/v3`. */
   readonly base: string;
   /** The first recipient. */
   readonly to: string;
@@ -34,7 +34,7 @@ const mailSendBody = z.object({
   personalizations: z.array(z.object({ to: addresses, cc: addresses.optional(), bcc: addresses.optional() })).min(1),
 });
 
-/** @param answer may break the connection off instead */
+/** @param answer may break the connection instead */
 export function startMailApi(answer: (request: SendRequest) => ApiAnswer | Promise<ApiAnswer>): Promise<HttpServer> {
   return serve(async (request, response) => {
     const { personalizations } = mailSendBody.parse(JSON.parse(await text(request)));
@@ -61,10 +61,10 @@ export interface QueuedBody {
 const sendMessageBody = z.object({ MessageBody: z.string() });
 
 /**
- * Secrets Manager with one secret, which may depend on who asks by which access key id, and SQS with one queue.
+ * Secrets Manager with one secret, and SQS with one queue.
  *
- * @param secretFor undefined if Secrets Manager gives none
- * @param put answers whether the queue takes a message; it may break the connection off instead
+ * @param secretFor the secret for the caller with this access key id; undefined if Secrets Manager returns none
+ * @param put returns whether the queue accepts a message; it may break the connection instead
  */
 export function startAwsServer(
   secretFor: (caller: string) => unknown,
@@ -97,7 +97,7 @@ async function serve(
     try {
       await handle(request, response);
     } catch {
-      // Whoever asked is gone, or asked for what nobody sends.
+      // The caller has gone, or sent a request that no caller should send.
       request.socket.destroy();
     }
   });
@@ -113,7 +113,7 @@ async function serve(
 
 let sequence = 0;
 
-/** A stream record of an item that was put or edited, by default just now. */
+/** The stream record of an item that was written at `writtenAtMs`, by default just now. */
 export function recordOf(item: Readonly<Record<string, unknown>>, writtenAtMs = Date.now()): DynamoDBRecord {
   const number = String(++sequence);
   return {

@@ -30,16 +30,16 @@ test.each([
     /^was to be tried again at/,
   ],
   ['sent', { status: 'sent' }, undefined],
-  ['without status: its attributes do not tell', {}, undefined],
+  ['without status: its attributes cannot tell', {}, undefined],
   ['without status, sent again long ago', { resentAt: '2026-11-01T10:30:00.000Z' }, undefined],
-  ['held back by a status of its own', { status: 'hold' }, undefined],
+  ['held back by another status', { status: 'hold' }, undefined],
 ])('%s', (_, item, why) => {
   const found = whyStuck(item, NOW);
   if (why instanceof RegExp) expect(found).toMatch(why);
   else expect(found).toBe(why);
 });
 
-test('the next attempt is that of a deferred item, unless it is stuck', () => {
+test('only a deferred item that is not stuck has a next attempt', () => {
   const at = (nextAttemptAt: unknown, status = 'sending') => nextAttemptOf({ status, nextAttemptAt }, NOW);
   expect(at('2026-11-01T12:10:00.000123Z')).toBe('2026-11-01T12:10:00.000123Z');
   expect(at('2026-11-01T11:00:00.000Z')).toBeUndefined();
@@ -65,7 +65,7 @@ test.each<[object, string | undefined]>([
   [{ status: null }, undefined],
 ])('the status of %j: %s', (item, odd) => expect(oddStatusOf({ ...item })).toBe(odd));
 
-test.each([undefined, null, ''])('a status of %j waits', (status) => expect(isWaiting(status)).toBe(true));
-test.each(['sending', 'sent', 'failed', ' ', 0, false])('a status of %j does not', (status) =>
+test.each([undefined, null, ''])('an item of status %j is waiting', (status) => expect(isWaiting(status)).toBe(true));
+test.each(['sending', 'sent', 'failed', ' ', 0, false])('an item of status %j is not waiting', (status) =>
   expect(isWaiting(status)).toBe(false),
 );

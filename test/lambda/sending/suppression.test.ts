@@ -55,7 +55,7 @@ const storyOf = async (messageId: unknown) =>
   (await at.sentLog()).filter((row) => row['messageId'] === messageId && row['state'] !== undefined);
 const leftOutOf = async (id: string) =>
   (await at.bounces()).filter((row) => row['mailId'] === id && row['type'] === 'suppressed');
-/** A busy machine may retry one. */
+/** Counts each lookup once: on a busy machine the SDK may retry one. */
 const lookUps = () =>
   new Set(at.proxy.calls.flatMap(({ action, invocation }) => (action === 'Query' ? [invocation] : []))).size;
 
@@ -103,12 +103,12 @@ describe.each(['sendgrid', CMC])('%s', (provider) => {
       matched: true,
       reason,
     });
-    // These rows decide nothing themselves.
+    // These rows alone decide nothing.
     await allow(dead, Date.parse(SINCE) + 1);
     await expect(sent({ provider, to: dead })).resolves.toMatchObject({ status: 'sent' });
   });
 
-  test('if nobody is left, the provider is not asked, and the item says who, why, and how to send all the same', async () => {
+  test('if no recipient is left, the provider is not called, and the item says who, why, and how to send anyway', async () => {
     const to = await deadAddress();
     const [requests, messages] = [at.api.requests, at.smtp.messages.length];
     const { id, record } = await waiting({ provider, to });
@@ -126,12 +126,12 @@ describe.each(['sendgrid', CMC])('%s', (provider) => {
     expect([at.api.requests, at.smtp.messages.length]).toEqual([requests, messages]);
     const story = await storyOf(item?.['messageId']);
     expect(story).toMatchObject([{ state: 'dropped', recipient: to }]);
-    // It was not sent, so there is no log row.
+    // The message was not sent, so it has no log row.
     expect((await at.sentLog()).filter((row) => row['mailId'] === id)).toEqual([]);
     expect(await leftOutOf(id)).toMatchObject([{ outcome: 'dropped', matched: true, toEmail: to }]);
   });
 
-  test('a thousand recipients, each bad: the error still says what to do', async () => {
+  test('with a thousand suppressed recipients, the error still says what to do', async () => {
     const dead = await deadAddress({ reason: 'x'.repeat(5_000) });
     const { error } = await sent({
       provider,
@@ -140,9 +140,9 @@ describe.each(['sendgrid', CMC])('%s', (provider) => {
     expect(error).toMatch(/; and 1 more\. To send it all the same, set sendAnyway .* delete the attribute status$/);
   });
 
-  test('what is written before a crash is written once', async () => {
+  test('rows that were written before a crash are not doubled', async () => {
     const to = [await deadAddress(), await deadAddress()];
-    // Everything of the first delivery fails after the rows.
+    // In the first delivery, everything after these rows fails.
     at.proxy.plan = ({ action, body }) =>
       action === 'UpdateItem' && JSON.stringify(body).includes('"failed"') ? 'error 500' : undefined;
     const { id, record } = await waiting({ provider, to });
@@ -160,20 +160,20 @@ describe.each(['sendgrid', CMC])('%s', (provider) => {
   });
 });
 
-describe('only copies are left', () => {
-  test('SendGrid takes no message without to: cc takes its place', async () => {
+describe('only cc or bcc recipients are left', () => {
+  test('cc becomes to, because SendGrid accepts no message without to', async () => {
     const [cc, bcc] = [alive('cc'), alive('bcc')];
     await expect(sent({ to: await deadAddress(), cc, bcc })).resolves.toMatchObject({ status: 'sent' });
     expect(taken).toEqual([[{ to: [cc], bcc: [bcc] }]]);
   });
 
-  test('each in bcc gets a copy of its own, so that none sees another', async () => {
+  test('each recipient in bcc gets a separate copy, so that none sees another', async () => {
     const bcc = [alive('bcc'), alive('bcc')];
     await expect(sent({ to: await deadAddress(), bcc })).resolves.toMatchObject({ status: 'sent' });
     expect(taken).toEqual([bcc.map((recipient) => ({ to: [recipient] }))]);
   });
 
-  test('by SMTP the message has no To', async () => {
+  test('by SMTP, the message has no To header', async () => {
     const bcc = [alive('bcc'), alive('bcc')];
     await expect(sent({ provider: CMC, to: await deadAddress(), bcc })).resolves.toMatchObject({ status: 'sent' });
     const { recipients, source } = at.smtp.messages.at(-1) ?? expect.unreachable();
@@ -194,7 +194,7 @@ describe('who is suppressed', () => {
     await expect(sent({ to })).resolves.toMatchObject({ status: 'failed' });
   });
 
-  test('rows that decide nothing hide no older row, however many there are', async () => {
+  test('rows that decide nothing do not hide an older row, however many there are', async () => {
     const to = await deadAddress();
     const reason = 'x'.repeat(90_000);
     for (let n = 0; n < 15; n++) {
@@ -205,13 +205,13 @@ describe('who is suppressed', () => {
       });
     }
     await expect(sent({ to })).resolves.toMatchObject({ status: 'failed' });
-    // A page of the index is 1 MB.
+    // A page of the index holds 1 MB.
     expect(lookUps()).toBe(2);
   });
 });
 
-describe('requests', () => {
-  test('a message with a thousand recipients asks once for each', async () => {
+describe('requests to look up recipients', () => {
+  test('a message with a thousand recipients needs one for each', async () => {
     const to = Array.from({ length: 999 }, (_, n) => `member-${n}@example.org`);
     const item = await sent({ to: [...to, 'Member-1@Example.org', await deadAddress()] });
     expect(item).toMatchObject({ status: 'sent' });
@@ -219,21 +219,21 @@ describe('requests', () => {
     expect(taken[0]?.[0]?.to).toHaveLength(999);
   });
 
-  test.each([true, 'true'])('sendAnyway %j: nobody is looked up', async (sendAnyway) => {
+  test.each([true, 'true'])('with sendAnyway %j, no recipient is looked up', async (sendAnyway) => {
     await expect(sent({ to: await deadAddress(), sendAnyway })).resolves.toMatchObject({ status: 'sent', sendAnyway });
     expect(lookUps()).toBe(0);
   });
 
-  test.each([false, null, ''])('sendAnyway %j asks for nothing', async (sendAnyway) => {
+  test.each([false, null, ''])('sendAnyway %j has no effect', async (sendAnyway) => {
     await expect(sent({ to: await deadAddress(), sendAnyway })).resolves.toMatchObject({ status: 'failed' });
   });
 
-  test.each(['yes', 'false', 1, { is: true }])('sendAnyway %j is a mistake', async (sendAnyway) => {
+  test.each(['yes', 'false', 1, { is: true }])('sendAnyway %j is an error', async (sendAnyway) => {
     const error = expect.stringMatching(/^Cannot send: sendAnyway must be true or false\./);
     await expect(sent({ to: alive(), sendAnyway })).resolves.toMatchObject({ status: 'failed', error });
   });
 
-  test('with the setting off nobody is looked up', async () => {
+  test('with the setting off, no recipient is looked up', async () => {
     vi.stubEnv('SUPPRESSION', 'off');
     await at.reload();
     onTestFinished(async () => {
@@ -253,7 +253,7 @@ describe('a message is never sent unchecked', () => {
     return at.deliverRetries();
   }
 
-  test('if a recipient cannot be looked up, it waits in RetryQueue', async () => {
+  test('if a recipient cannot be looked up, the message waits in RetryQueue', async () => {
     const to = [alive(), await deadAddress()];
     at.proxy.plan = ({ action }) => (action === 'Query' ? 'error 500' : undefined);
     const { id, record } = await waiting({ to });
@@ -271,7 +271,7 @@ describe('a message is never sent unchecked', () => {
     expect(await at.mail(id)).toMatchObject({ status: 'sent' });
   });
 
-  test('if they cannot be looked up until it is given up, it is failed, and the story of a logged message says so', async () => {
+  test('if the lookups fail until the last attempt, the message fails, and the story of a logged message says so', async () => {
     const to = alive();
     const { id, record } = await waiting({ provider: CMC, to });
     at.secret.smtpPort = 1;
@@ -293,7 +293,7 @@ describe('a message is never sent unchecked', () => {
   test('an address that is suppressed while the message waits is left out of the next attempt', async () => {
     const [patient, other] = [alive('patient'), alive('other')];
     const { id, record } = await waiting({ provider: CMC, to: [patient, other] });
-    // Nobody listens there.
+    // No server listens there.
     at.secret.smtpPort = 1;
     await at.reload();
     onTestFinished(() => {
@@ -309,7 +309,7 @@ describe('a message is never sent unchecked', () => {
     const item = await at.mail(id);
     expect(item).toMatchObject({ status: 'sent', messageId: log?.['messageId'] });
     expect(at.smtp.messages.at(-1)?.recipients).toEqual([other]);
-    // The log row of the first attempt names everybody; the story says who was left out.
+    // The log row of the first attempt names all recipients. The story says who was left out.
     expect((await at.sentLog()).filter((row) => row['mailId'] === id)).toEqual([log]);
     expect(await storyOf(log?.['messageId'])).toMatchObject([{ state: 'dropped', recipient: patient }]);
   });

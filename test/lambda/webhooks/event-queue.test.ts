@@ -8,14 +8,14 @@ import { anyJson, holdsForAll } from '../mail/property.ts';
 
 const post = (events: unknown[]): QueuedPost => ({ provider: 'sendgrid', receivedAtMs: 1_795_534_194_062, events });
 
-/** That compresses to about three quarters of its length. */
+/** Text that compresses to about three quarters of its length. */
 function noise(length: number, seed = 1): string {
   const random = randomFrom(seed);
   return Array.from({ length }, () => Math.floor(random() * 36).toString(36)).join('');
 }
 
 describe('a post in the queue', () => {
-  test('is one message, and is read back as it was', () => {
+  test('is one queue message, and can be read back unchanged', () => {
     const anyPost = fc.record({
       provider: fc.constantFrom(...PROVIDERS),
       receivedAtMs: fc.integer({ min: 0, max: 4_000_000_000_000 }),
@@ -28,7 +28,7 @@ describe('a post in the queue', () => {
     });
   });
 
-  test('is as few messages as fit, in order, each with what tells where and when it came from', () => {
+  test('is split into as few messages as possible, in order, each with its provider and time of receipt', () => {
     const events = Array.from({ length: 9 }, (_, n) => ({ n, reason: noise(200, n + 1) }));
     const whole = queueMessages(post(events))[0]?.length ?? 0;
     const messages = queueMessages(post(events), whole - 1);
@@ -42,18 +42,18 @@ describe('a post in the queue', () => {
     ]);
   });
 
-  test('fits the limit exactly, and not one byte less', () => {
+  test('fits a limit of exactly its size, but not one byte less', () => {
     const [message = ''] = queueMessages(post([{ n: 1 }]));
     expect(queueMessages(post([{ n: 1 }]), message.length)).toEqual([message]);
     expect(() => queueMessages(post([{ n: 1 }]), message.length - 1)).toThrow(WebhookRefusal);
   });
 
-  test('is refused if one event alone is larger than a message of SQS', () => {
+  test('is refused if a single event is larger than a message of SQS', () => {
     const large = post([{ n: 1 }, { reason: noise(2_000_000) }]);
     expect(() => queueMessages(large)).toThrow(expect.objectContaining({ status: 413 }));
   });
 
-  test.each(['', 'no message', Buffer.from('{}').toString('base64')])('is not read from %j', (body) => {
+  test.each(['', 'no message', Buffer.from('{}').toString('base64')])('cannot be read from %j', (body) => {
     expect(() => readQueueMessage(body)).toThrow();
   });
 });

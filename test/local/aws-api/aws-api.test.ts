@@ -69,7 +69,7 @@ beforeAll(async () => {
 });
 
 describe('Secrets Manager', () => {
-  test('gives what is in the file now, by ARN and by name', async () => {
+  test('returns the current value of the file, by ARN and by name', async () => {
     await writeFile(secret.file, '{"a":1}');
     const byArn = await secretsManager.send(new GetSecretValueCommand({ SecretId: secret.arn }));
     expect(byArn).toMatchObject({ SecretString: '{"a":1}', ARN: secret.arn, Name: 'WebhookSecret-local' });
@@ -84,7 +84,7 @@ describe('Secrets Manager', () => {
     await expect(other).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
   });
 
-  test('writes the file, for its owner only', async () => {
+  test('writes a file that only its owner can read', async () => {
     await secretsManager.send(new PutSecretValueCommand({ SecretId: 'WebhookSecret-local', SecretString: '{"a":3}' }));
     expect(await readFile(secret.file, 'utf8')).toBe('{"a":3}');
     expect((await stat(secret.file)).mode & 0o777).toBe(0o600);
@@ -104,19 +104,19 @@ describe('SQS', () => {
     for (const { messageId } of kept()) await queues.get('EventQueue')?.delete(messageId);
   });
 
-  test('takes a message; the SDK finds its checksum right', async () => {
+  test('accepts a message, with a checksum that the SDK accepts', async () => {
     const sent = await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: '届け' }));
     expect(kept()).toMatchObject([{ messageId: sent.MessageId, body: '届け' }]);
   });
 
-  test('takes 1 MiB and not a byte more', async () => {
+  test('accepts 1 MiB and not a byte more', async () => {
     const body = randomBytes(512 * 1024).toString('hex');
     await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body }));
     const longer = sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: `${body}x` }));
     await expect(longer).rejects.toThrow('1048577 bytes are more than 1048576');
   });
 
-  test("takes no more than the queue's MaximumMessageSize, in bytes", async () => {
+  test("accepts no more bytes than the queue's MaximumMessageSize", async () => {
     const send = (MessageBody: string) => sqs.send(new SendMessageCommand({ QueueUrl: smallQueueUrl, MessageBody }));
     await send('é'.repeat(1024));
     await expect(send(`${'é'.repeat(1024)}x`)).rejects.toMatchObject({
@@ -125,7 +125,7 @@ describe('SQS', () => {
     });
   });
 
-  test('counts what can be seen, and what is being worked on', async () => {
+  test('counts visible messages and messages in flight', async () => {
     const count = async () => {
       const AttributeNames = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'] as const;
       const command = new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: [...AttributeNames] });
@@ -166,7 +166,7 @@ describe('EventBridge', () => {
   const entry = (Detail: string): PutEventsRequestEntry => ({ Source: 'todoke', DetailType: 'Mail Bounced', Detail });
   const put = (...details: string[]) => bus.send(new PutEventsCommand({ Entries: details.map(entry) }));
 
-  test('takes events, each a line of its own, and rejects one that is not the JSON of an object', async () => {
+  test('writes each event to its own line, and rejects one that is not a JSON object', async () => {
     const { FailedEntryCount, Entries = [] } = await put('{"n":1}', '[]', '{"n":2}');
     expect(FailedEntryCount).toBe(1);
     expect(Entries[1]).toMatchObject({ ErrorCode: 'MalformedDetail' });
@@ -186,17 +186,17 @@ describe('EventBridge', () => {
     );
   });
 
-  test('takes ten events and 1 MiB at once, and no more', async () => {
+  test('accepts ten events and 1 MiB in a request, and no more', async () => {
     await put(...Array.from({ length: 10 }, () => '{}'));
     await expect(put(...Array.from({ length: 11 }, () => '{}'))).rejects.toMatchObject({ name: 'ValidationException' });
     await expect(put(JSON.stringify('x'.repeat(1024 * 1024)))).rejects.toThrow('over the limit');
   });
 });
 
-describe('the files of secrets', () => {
+describe('the files with secrets', () => {
   const first = { sendgridPublicKeys: ['ours'], customersMailCloud: { apiKeys: ['key'], basic: [], bearerTokens: [] } };
 
-  test('are made once, for their owner only, and never written over', async () => {
+  test('are made once, are readable only by their owner, and are never overwritten', async () => {
     const file = `${temporaryFolder()}/webhook-secret.json`;
     await ensureSecretFile(file, first);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
@@ -204,7 +204,7 @@ describe('the files of secrets', () => {
     expect(JSON.parse(await readFile(file, 'utf8'))).toEqual(first);
   });
 
-  test('get the simulator’s key where it is missing, and keep everything else', async () => {
+  test('get the simulator’s key if it is missing, and keep everything else', async () => {
     const file = `${temporaryFolder()}/webhook-secret.json`;
     await writeFile(file, '{"sendgridPublicKeys":["theirs"],"note":"mine"}');
     await updateWebhookSecret(file, 'ours');
@@ -218,7 +218,7 @@ describe('the files of secrets', () => {
   test.each([
     ['localhost', 2525],
     ['smtp.example.com', 587],
-  ])('with the SMTP host %s have the port %i afterwards', async (host, port) => {
+  ])('with the SMTP host %s get the port %i', async (host, port) => {
     const file = `${temporaryFolder()}/sender-secret.json`;
     await ensureSecretFile(file, { customersMailCloudSmtp: { host, port: 587, user: 'u', password: 'p' } });
     const { customersMailCloudSmtp } = await updateSenderSecret(file, 2525);
@@ -226,7 +226,7 @@ describe('the files of secrets', () => {
     expect(JSON.parse(await readFile(file, 'utf8')).customersMailCloudSmtp.port).toBe(port);
   });
 
-  test('that are not JSON are an error that names the file, and quotes nothing of it', async () => {
+  test('that are not JSON cause an error that names the file and quotes nothing of it', async () => {
     const file = `${temporaryFolder()}/webhook-secret.json`;
     await writeFile(file, '{"sendgridPublicKeys": a secret}');
     await expect(updateWebhookSecret(file, 'ours')).rejects.toThrow(new Error(`Cannot use ${file}: it is not JSON`));

@@ -7,7 +7,7 @@ const VERSION = '1.2.1';
 const read = <T>(file: string, schema: z.ZodType<T>): T =>
   schema.parse(JSON.parse(readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8')));
 
-test('the engine is installed on every machine that it has a package for', () => {
+test('the engine is installed on every machine for which it has a package', () => {
   const { optionalDependencies } = read(
     'package.json',
     z.object({ optionalDependencies: z.record(z.string(), z.string()) }),
@@ -40,7 +40,7 @@ test.each([
   expect(findEngineBinary({ platform, arch, resolve: (name) => `/modules/${name}` })).toBe(`/modules/${file}`);
 });
 
-test('an engine that is not installed is answered with the command that installs it', () => {
+test('the error for a missing engine names the command that installs it', () => {
   const resolve = () => {
     throw new Error('Cannot find module');
   };
@@ -49,7 +49,7 @@ test('an engine that is not installed is answered with the command that installs
   );
 });
 
-test('a machine without an engine is answered with how to use another DynamoDB', () => {
+test('the error on a machine without an engine says how to use another DynamoDB', () => {
   expect(() => findEngineBinary({ platform: 'freebsd', arch: 'x64' })).toThrow(
     /no embedded engine for freebsd-x64\..*`npm start -- --dynamodb-endpoint http:\/\/127\.0\.0\.1:8000`$/,
   );

@@ -20,7 +20,7 @@ async function start(folder = temporaryDataFolder(), port = 0) {
 }
 
 describe('the engine', () => {
-  test('is started again on the same port and data when it dies', async () => {
+  test('is restarted with the same port and data when it crashes', async () => {
     const { engine, tables, reported } = await start();
     await tableWithStream(tables, 'Kept');
     const before = engine.pid;
@@ -30,7 +30,7 @@ describe('the engine', () => {
     expect(reported).toEqual(['DynamoDB stopped by itself (signal SIGKILL); starting it again']);
   });
 
-  test('leaves no process and keeps its data when it is stopped', async () => {
+  test('leaves no process behind and keeps its data when it is stopped', async () => {
     const { engine, tables, folder } = await start();
     await tableWithStream(tables, 'Kept');
     await engine.stop();
@@ -39,7 +39,7 @@ describe('the engine', () => {
     expect((await again.tables.send(new ListTablesCommand())).TableNames).toEqual(['Kept']);
   });
 
-  test('names the port that it could not have', async () => {
+  test('names the port that it could not use', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     whenFinished(() => other.close());
@@ -83,7 +83,7 @@ describe('the tables', () => {
       },
     });
 
-  test('are made from the template, and again made nothing of', async () => {
+  test('are created from the template, and left unchanged the next time', async () => {
     const { tables } = await start();
     const made = await createTables(template(), tables, '.local');
     expect(made).toEqual([
@@ -98,7 +98,7 @@ describe('the tables', () => {
     expect(await createTables(template(), tables, '.local')).toEqual(made);
   });
 
-  test('get the indexes that the template has now', async () => {
+  test('get new indexes of the template', async () => {
     const { tables } = await start();
     await createTables(template({ GlobalSecondaryIndexes: [{ ...byDay, IndexName: 'old' }] }), tables, '.local');
     await createTables(template(), tables, '.local');
@@ -106,7 +106,7 @@ describe('the tables', () => {
     expect(Table?.GlobalSecondaryIndexes?.map(({ IndexName }) => IndexName)).toEqual(['byDay']);
   });
 
-  test('get the stream that the template has now', async () => {
+  test('get a new stream of the template', async () => {
     const { tables } = await start();
     const [without] = await createTables(template({ StreamSpecification: undefined }), tables, '.local');
     expect(without?.streamArn).toBeUndefined();
@@ -114,7 +114,7 @@ describe('the tables', () => {
     expect(mail?.streamArn).toContain('/stream/');
   });
 
-  test('with another key than before are an error that says what to do', async () => {
+  test('with a changed key cause an error that says what to do', async () => {
     const { tables } = await start();
     const keyed = (name: string) =>
       template({
@@ -129,7 +129,7 @@ describe('the tables', () => {
     );
   });
 
-  test('lose the items whose time has come, and no others', async () => {
+  test('lose expired items, and no others', async () => {
     const { tables } = await start();
     const [mail] = await createTables(template(), tables, '.local');
     if (mail === undefined) return expect.unreachable();

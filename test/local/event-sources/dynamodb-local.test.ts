@@ -14,10 +14,10 @@ import { engineWithStream, REGION } from '../support.ts';
 const FUNCTION_ARN = 'arn:aws:lambda:ap-northeast-1:000000000000:function:Todoke-SendMail-local';
 const STREAM_ARN = 'arn:aws:dynamodb:ap-northeast-1:000000000000:table/Todoke-Mail-local/stream/local';
 
-/** What of DynamoDB Local a test needs: a stream with one open shard, which answers as that of version 3.3 is known to. */
+/** The part of DynamoDB Local that a test needs: a stream with one open shard, which answers as version 3.3 does. */
 async function standIn() {
   const images: object[] = [];
-  /** How many iterators were given out. Those from before the first record are refused once it is there. */
+  /** How many iterators were handed out. Those from before the first record are refused after it is written. */
   let given = 0;
   let givenBeforeFirst = Number.POSITIVE_INFINITY;
   let refusals = 0;
@@ -67,7 +67,7 @@ async function standIn() {
   };
 }
 
-/** A mapping on the stand-in's stream, with the records that its function got. */
+/** A mapping on this stream, with the records that its function received. */
 async function mappingOn(client: Awaited<ReturnType<typeof standIn>>['client']) {
   const folder = await temporaryDataFolder();
   const got: unknown[] = [];
@@ -106,7 +106,7 @@ async function mappingOn(client: Awaited<ReturnType<typeof standIn>>['client']) 
 
 const until = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 5 });
 
-test('the first record of a stream is delivered, and its refused read is nobody’s trouble', async () => {
+test('the first record of a stream is delivered, and the refused read before it is not reported', async () => {
   const stream = await standIn();
   const { got, reported } = await mappingOn(stream.client);
   await until(() => expect(stream.given()).toBe(1));
@@ -132,7 +132,7 @@ test('a stream that stays trimmed is reported', async () => {
   await until(() => expect(reported[0]).toBe('Cannot read shard-1: trimmed; going on from the last checkpoint'));
 });
 
-test('an image without the type of an empty map, and with numbers as they were written, comes as from DynamoDB', async () => {
+test("an image with an untyped empty map and numbers as written is delivered in DynamoDB's form", async () => {
   const stream = await standIn();
   const { got } = await mappingOn(stream.client);
   stream.put({
@@ -165,7 +165,7 @@ test('an image without the type of an empty map, and with numbers as they were w
   );
 });
 
-test('the tests’ storage refuses key ids with other than letters and digits, as DynamoDB Local does', async () => {
+test('the tests’ storage refuses access key ids with characters other than letters and digits, as DynamoDB Local does', async () => {
   const { engine } = await engineWithStream();
   const proxy = await startFaultProxy(engine.endpoint);
   whenFinished(proxy.close);

@@ -9,7 +9,7 @@ const waiting = [{ exists: false }, ''].map((status) =>
   }),
 );
 
-describe('the filters of mail that waits to be sent', () => {
+describe('the filters for items that wait to be sent', () => {
   test.each([
     ['an inserted item without status', insert({ id: { S: 'a' } }), true],
     ['an edited item without status', { ...insert({ id: { S: 'a' } }), eventName: 'MODIFY' }, true],
@@ -28,28 +28,28 @@ describe('conditions', () => {
     ['an exact value', { a: ['x'] }, { a: 'x' }, true],
     ['another value', { a: ['x'] }, { a: 'y' }, false],
     ['one of several values', { a: ['x', 'y'] }, { a: 'y' }, true],
-    ['a number is not its text', { a: [1] }, { a: '1' }, false],
+    ['a number is different from its text', { a: [1] }, { a: '1' }, false],
     ['null', { a: [null] }, { a: null }, true],
-    ['null is not absence', { a: [null] }, {}, false],
+    ['null is different from a missing field', { a: [null] }, {}, false],
     ['all fields must match', { a: ['x'], b: ['y'] }, { a: 'x' }, false],
     ['a list in the record matches by one item', { a: ['x'] }, { a: ['w', 'x'] }, true],
     ['exists', { a: [{ exists: true }] }, { a: '' }, true],
-    ['exists looks at leaves only', { a: [{ exists: true }] }, { a: { S: 'x' } }, false],
+    ['exists checks leaves only', { a: [{ exists: true }] }, { a: { S: 'x' } }, false],
     ['so that a map does not count as existing', { a: [{ exists: false }] }, { a: { S: 'x' } }, true],
   ])('%s', (_, pattern, record, passes) => {
     expect(eventFilter([JSON.stringify(pattern)])(record)).toBe(passes);
   });
 });
 
-test('one of several patterns is enough, and without a pattern everything passes', () => {
+test('a match with one of several patterns is enough, and without a pattern everything passes', () => {
   expect(eventFilter(['{"a":["x"]}', '{"a":["y"]}'])({ a: 'y' })).toBe(true);
   expect(eventFilter([])({})).toBe(true);
 });
 
-test('a pattern that is not known is an error, not a filter that lets everything pass', () => {
+test('an unknown pattern is an error, not a filter that everything passes', () => {
   expect(() => eventFilter(['{"a":[{"cidr":"10.0.0.0/8"}]}'])).toThrow('Cannot use the event filter {"a":[{"cidr"');
 });
 
-test('a pattern that is not JSON is an error that shows it', () => {
+test('a pattern that is not JSON is an error that quotes it', () => {
   expect(() => eventFilter(['{"a":'])).toThrow('Cannot use the event filter {"a":');
 });

@@ -1,4 +1,4 @@
-/** Time that stands still until a test moves it. */
+/** A clock that moves only when a test moves it. */
 export class FakeClock {
   #nowMs = 1_000_000;
   #waits: { readonly endsAtMs: number; readonly end: () => void }[] = [];

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { plainNumber } from '../../../local/event-sources/plain-number.ts';
 
-// What DynamoDB gives back for what was written.
+// What DynamoDB returns for what was written.
 test.each([
   ['0', '0'],
   ['-0', '0'],
@@ -19,15 +19,15 @@ test.each([
   ['12.34e+1', '123.4'],
   ['123456789012345678901234567890.12345678', '123456789012345678901234567890.12345678'],
   ['1E+30', '1000000000000000000000000000000'],
-])('%s is %s', (written, given) => {
+])('%s is returned as %s', (written, given) => {
   expect(plainNumber(written)).toBe(given);
 });
 
-test('what is no number stays as it is', () => {
+test('text that is not a number is not changed', () => {
   for (const text of ['', '-', 'NaN', 'one', '1e', '.']) expect(plainNumber(text)).toBe(text);
 });
 
-test('it means the same, and has no other form', () => {
+test('the plain form has the same value, and does not change again', () => {
   const number = fc
     .tuple(fc.constantFrom('', '-', '+'), fc.nat(), fc.nat(), fc.integer({ min: -20, max: 20 }))
     .map(([sign, whole, fraction, exponent]) => `${sign}${whole}.${fraction}e${exponent}`);

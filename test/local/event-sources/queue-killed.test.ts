@@ -10,7 +10,7 @@ import { temporaryFolder, whenFinished } from '../../temporary.ts';
 import { REGION } from '../support.ts';
 
 const SCRIPT = fileURLToPath(new URL('queue-process.ts', import.meta.url));
-/** Requests at one time, and how many are acknowledged before the kill. */
+/** The number of concurrent requests, and of requests that are acknowledged before the kill. */
 const CONNECTIONS = 8;
 const ACKNOWLEDGED = 200;
 

@@ -20,7 +20,7 @@ async function openQueue(options: Partial<QueueOptions> = {}): Promise<LocalQueu
   return LocalQueue.open({ name: 'Todoke-EventQueue-local', arn, dir, visibilityTimeoutMs: 60_000, ...options });
 }
 
-/** Runs a mapping with a function that is given as code; returns the bodies of each batch. */
+/** Runs a mapping whose function is given as code. Returns the bodies of each batch. */
 function run(
   queue: LocalQueue,
   properties: object,
@@ -60,7 +60,7 @@ const fails = (): never => {
 };
 
 describe('a queue mapping', () => {
-  test('hands over messages in the shape that Lambda gives them, and deletes them', async () => {
+  test("passes messages in Lambda's form, and deletes them", async () => {
     const queue = await openQueue();
     const { messageId } = await queue.send('届け');
     const seen: unknown[] = [];
@@ -93,12 +93,12 @@ describe('a queue mapping', () => {
     await until(() => expect(batches.map((batch) => batch.length)).toEqual([2, 1]));
   });
 
-  test('puts no more into a batch than Lambda passes on', async () => {
+  test('limits a batch to the size that Lambda allows', async () => {
     const queue = await openQueue();
     for (const size of [1_000_000, 4_000_000, 2_000_000, 7_000_000, 10]) await queue.send('x'.repeat(size));
     const batches = run(queue, {}, () => null);
     await until(() => expect(batches.flat()).toHaveLength(5));
-    // What follows in the queue does not overtake; a message that is larger than a batch goes alone.
+    // Later messages do not overtake. A message that is larger than a batch is delivered alone.
     expect(batches.map((batch) => batch.map(({ length }) => length))).toEqual([
       [1_000_000, 4_000_000],
       [2_000_000],
@@ -107,14 +107,14 @@ describe('a queue mapping', () => {
     ]);
   });
 
-  test('measures a batch as JSON, in which a quotation mark takes two bytes', async () => {
+  test('measures a batch as JSON, where a quotation mark takes two bytes', async () => {
     const queue = await openQueue();
     for (let n = 0; n < 4; n++) await queue.send('"'.repeat(1_000_000));
     const batches = run(queue, {}, () => null);
     await until(() => expect(batches.map((batch) => batch.length)).toEqual([3, 1]));
   });
 
-  test('delivers a message that comes while it waits, before any time passes', async () => {
+  test('delivers a message that comes while it waits at once', async () => {
     const queue = await openQueue(new FakeClock());
     const batches = run(queue, {}, () => null);
     for (const body of ['1', '2', '3']) {
@@ -124,7 +124,7 @@ describe('a queue mapping', () => {
     expect(batches).toEqual([['1'], ['2'], ['3']]);
   });
 
-  test('delivers delayed messages when their time comes, whatever the order in which they were sent', async () => {
+  test('delivers delayed messages when they are due, in any order of sending', async () => {
     const clock = new FakeClock();
     const queue = await openQueue(clock);
     const batches = run(queue, {}, () => null);
@@ -138,9 +138,9 @@ describe('a queue mapping', () => {
   });
 
   test.each([
-    ['as many invocations at one time as the mapping allows', { ScalingConfig: { MaximumConcurrency: 2 } }, 2],
-    ['five invocations at one time if the mapping does not say', {}, 5],
-    ['five invocations at one time if the mapping allows more', { ScalingConfig: { MaximumConcurrency: 1000 } }, 5],
+    ['as many concurrent invocations as the mapping allows', { ScalingConfig: { MaximumConcurrency: 2 } }, 2],
+    ['five concurrent invocations if the mapping has no limit', {}, 5],
+    ['five concurrent invocations if the mapping allows more', { ScalingConfig: { MaximumConcurrency: 1000 } }, 5],
   ])('runs %s', async (_, properties, limit) => {
     const queue = await openQueue();
     const open: (() => void)[] = [];
@@ -174,7 +174,7 @@ describe('a queue mapping', () => {
     expect([1, 2, 1000, 1001].map((n) => parse(n).success)).toEqual([false, true, true, false]);
   });
 
-  test('lets one invocation that hangs hold up no other message', async () => {
+  test('delivers other messages while one invocation hangs', async () => {
     const queue = await openQueue();
     let end = () => {};
     const hang = new Promise<void>((resolve) => {
@@ -189,7 +189,7 @@ describe('a queue mapping', () => {
     await until(() => expect(queue.messages()).toEqual([]));
   });
 
-  test('brings back only what the function reports as failed, after the visibility timeout', async () => {
+  test('delivers again only what the function reports as failed, after the visibility timeout', async () => {
     const clock = new FakeClock();
     const queue = await openQueue(clock);
     for (const body of ['good', 'bad']) await queue.send(body);
@@ -225,7 +225,7 @@ describe('a queue mapping', () => {
     end();
   });
 
-  test('says that it cannot take messages, and tries again after a pause', async () => {
+  test('reports that it cannot receive messages, and tries again after a pause', async () => {
     const clock = new FakeClock();
     const queue = await openQueue(clock);
     await queue.send('a');
@@ -295,7 +295,7 @@ describe('a queue', () => {
     expect(await after.receive(10)).toContainEqual(expect.objectContaining({ body: 'later', receiveCount: 1 }));
   });
 
-  test('looks no further than the batch that it gives', async () => {
+  test('reads no more messages than the batch that it returns', async () => {
     const queue = await openQueue();
     for (let n = 0; n < 100; n++) await queue.send(String(n));
     const bytesOf = vi.fn(() => 1);
@@ -318,7 +318,7 @@ describe('a queue', () => {
     expect(queue.messages()).toMatchObject([{ messageId: first.messageId }]);
   });
 
-  test('leaves no file of a message that is deleted while it is received again', async () => {
+  test('leaves no file of a message that is deleted while it is received a second time', async () => {
     const dir = temporaryFolder();
     const queue = await openQueue({ dir, visibilityTimeoutMs: 0 });
     const { messageId } = await queue.send('a');
@@ -329,7 +329,7 @@ describe('a queue', () => {
     expect(await readdir(dir)).toEqual([]);
   });
 
-  test('has a message once in the dead letter queue, even if a crash repeats the move', async () => {
+  test('moves a message to the dead letter queue only once, even if a crash repeats the move', async () => {
     const [dir, asBefore, deadLetters] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
     const open = async (folder: string) => {
       const deadLetterQueue = await openQueue({ dir: deadLetters });
@@ -351,7 +351,7 @@ describe('a queue', () => {
     expect(await readdir(deadLetters)).toEqual([]);
   });
 
-  test('ends a wait when a delay is over, when a message comes, and when it is to stop', async () => {
+  test('ends a wait when a delay is over, when a message comes, and when it is stopped', async () => {
     const clock = new FakeClock();
     const queue = await openQueue(clock);
     const stopping = new AbortController();
@@ -371,7 +371,7 @@ describe('a queue', () => {
     await stopped;
   });
 
-  test('keeps its messages and their counts over a restart, one whole file each', async () => {
+  test('keeps its messages and their counts after a restart, in one complete file each', async () => {
     const dir = temporaryFolder();
     const before = await openQueue({ dir, visibilityTimeoutMs: 60_000 });
     await before.send('a');
@@ -383,7 +383,7 @@ describe('a queue', () => {
     expect(await readdir(dir)).toHaveLength(1);
   });
 
-  test('is opened as the template says, whatever the order there', async () => {
+  test('is opened as the template says, in any order of the template', async () => {
     const template = resolve({
       Resources: {
         Events: {

@@ -1,8 +1,8 @@
 /**
- * A queue with its API and a mapping in a process of its own, for tests that kill it. Argument: the queue's folder.
+ * Runs a queue with its API and a mapping in its own process, for tests that kill it. Argument: the queue's folder.
  *
- * Prints the API's origin, then a line for each message that its function has processed. The function reports messages
- * that start with `fail` as failed.
+ * Prints the API's origin, and then a line for each message that its function has processed. The function reports
+ * messages that start with `fail` as failed.
  */
 import * as z from 'zod';
 import { ALLOW_ALL } from '../../../local/access.ts';

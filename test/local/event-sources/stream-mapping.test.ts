@@ -31,7 +31,7 @@ interface Batch {
   readonly event: z.infer<typeof eventSchema>;
 }
 
-/** A mapping on a table of its own, with a function that is given as code. */
+/** A mapping on its own table, whose function is given as code. */
 async function mappingOn(name: string, properties: object, handle: (batch: Batch) => unknown) {
   const table = await tableWithStream(engine.tables, name);
   const batches: string[][] = [];
@@ -52,7 +52,7 @@ async function mappingOn(name: string, properties: object, handle: (batch: Batch
     failures,
     put: (id: string, attributes: Record<string, { S: string } | { B: Uint8Array }> = {}) =>
       engine.tables.send(new PutItemCommand({ TableName: name, Item: { id: { S: id }, ...attributes } })),
-    /** @returns how to stop. */
+    /** @returns a function that stops it */
     run(client = engine.streams) {
       const stopping = new AbortController();
       const running = runStreamMapping({
@@ -89,7 +89,7 @@ const reportFailures = { FunctionResponseTypes: ['ReportBatchItemFailures'] };
 const until = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 5 });
 
 describe('a stream mapping', () => {
-  test('hands over records in the shape that Lambda gives them', async () => {
+  test("passes records in Lambda's form", async () => {
     const seen: unknown[] = [];
     const mapping = await mappingOn('shape', {}, ({ event }) => seen.push(event.Records[0]));
     await mapping.put('a', { data: { B: Buffer.from('hello') } });
@@ -120,7 +120,7 @@ describe('a stream mapping', () => {
     await until(() => expect(mapping.batches).toEqual([['a', 'b'], ['c', 'd'], ['e']]));
   });
 
-  test('sends again from the lowest failed record on', async () => {
+  test('retries from the lowest failed record on', async () => {
     const failed = new Set(['b']);
     const mapping = await mappingOn('partial', reportFailures, ({ ids, sequenceNumbers }) => ({
       batchItemFailures: ids.flatMap((id, index) =>
@@ -143,7 +143,7 @@ describe('a stream mapping', () => {
     ['no list', {}, 1],
     ['an id that is null', { batchItemFailures: [{ itemIdentifier: null }] }, 2],
     ['an id that is not in the batch', { batchItemFailures: [{ itemIdentifier: '999999' }] }, 2],
-  ])('takes %s for the answer that it is on AWS', async (what, answer, expectedTries) => {
+  ])('treats %s as Lambda does', async (what, answer, expectedTries) => {
     const name = `answer-${what.replaceAll(' ', '-')}`;
     let answers = [answer];
     const mapping = await mappingOn(name, reportFailures, ({ ids }) => (ids.includes('end') ? null : answers.pop()));
@@ -156,7 +156,7 @@ describe('a stream mapping', () => {
     expect(mapping.batches).toHaveLength(expectedTries + 1);
   });
 
-  test('halves a failing batch until the bad record is alone, without using up retries', async () => {
+  test('splits a failing batch in half until the bad record is alone, without using up retries', async () => {
     const properties = { BisectBatchOnFunctionError: true, MaximumRetryAttempts: 0 };
     const mapping = await mappingOn('bisect', properties, ({ ids }) => (ids.includes('c') ? fails() : null));
     for (const id of ['a', 'b', 'c', 'd']) await mapping.put(id);
@@ -167,7 +167,7 @@ describe('a stream mapping', () => {
     ]);
   });
 
-  test('tells the failure queue what it gave up after the last retry, and goes on', async () => {
+  test('reports a record to the failure queue after the last retry, and continues', async () => {
     const mapping = await mappingOn('exhausted', { MaximumRetryAttempts: 2, BatchSize: 2 }, ({ ids }) =>
       ids.includes('bad') ? fails() : null,
     );
@@ -198,7 +198,7 @@ describe('a stream mapping', () => {
     ]);
   });
 
-  test('gives up what has become too old without a try, and goes on', async () => {
+  test('gives up records that are too old without an attempt, and continues', async () => {
     const mapping = await mappingOn('expired', { MaximumRecordAgeInSeconds: 3_600 }, () => null);
     await mapping.put('old');
     const { now } = Date;
@@ -218,7 +218,7 @@ describe('a stream mapping', () => {
     expect(mapping.failures[0]).not.toHaveProperty('responseContext');
   });
 
-  test('passes over what the filter keeps away, and does not read it again after a restart', async () => {
+  test('skips records that the filter excludes, and does not read them again after a restart', async () => {
     const filter = (id: string) => ({
       FilterCriteria: { Filters: [{ Pattern: JSON.stringify({ dynamodb: { Keys: { id: { S: [id] } } } }) }] },
     });
@@ -233,7 +233,7 @@ describe('a stream mapping', () => {
     expect(mapping.batches).toEqual([['wanted']]);
   });
 
-  test('goes on after a restart where it stopped', async () => {
+  test('continues after a restart where it stopped', async () => {
     const mapping = await mappingOn('restart', {}, () => null);
     await mapping.put('before');
     const stop = mapping.run();
@@ -244,7 +244,7 @@ describe('a stream mapping', () => {
     await until(() => expect(mapping.batches).toEqual([['before'], ['between']]));
   });
 
-  test('stops also while the stream does not answer', async () => {
+  test('can be stopped while the stream does not answer', async () => {
     const proxy = await startFaultProxy(engine.engine.endpoint);
     whenFinished(proxy.close);
     const { streams, close } = dynamoDbClients(proxy.endpoint, REGION);
@@ -256,7 +256,7 @@ describe('a stream mapping', () => {
     await stop();
   });
 
-  test('repeats what was not finished when it stopped', async () => {
+  test('repeats the batch that was not finished when it stopped', async () => {
     let failing = true;
     const mapping = await mappingOn('unfinished', {}, () => (failing ? fails() : null));
     await mapping.put('a');

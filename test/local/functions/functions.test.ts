@@ -5,7 +5,7 @@ import type { LocalFunction } from '../../../local/functions/local-function.ts';
 import { temporaryDataFolder, whenFinished } from '../../temporary.ts';
 import { bundle, REGION, resolve } from '../support.ts';
 
-/** One function `Work` with this code, made from a template. */
+/** One function `Work` with this code, as a template defines it. */
 async function functionOf(
   handlerBody: string,
   properties: object = {},
@@ -49,12 +49,12 @@ async function functionOf(
 const payloadOf = async (work: LocalFunction, event: unknown = {}) => (await work.invoke(event)).payload;
 
 describe('a function', () => {
-  test('gets the event and returns what its JSON says', async () => {
+  test('gets the event, and its result is passed as JSON', async () => {
     const { work } = await functionOf('return { got: event, left: undefined, at: new Date(0) };');
     expect(await payloadOf(work, { text: '届け' })).toEqual({ got: { text: '届け' }, at: '1970-01-01T00:00:00.000Z' });
   });
 
-  test('gets the template’s variables, what Lambda sets, and nothing of the shell', async () => {
+  test("gets the template’s and Lambda's environment variables, and none of the shell", async () => {
     vi.stubEnv('SOMEBODY_ELSES', 'secret');
     whenFinished(() => vi.unstubAllEnvs());
     const variables = { MAIL_TABLE: 'mail', SENDGRID_API_URL: 'https://api.sendgrid.com' };
@@ -89,7 +89,7 @@ describe('a function', () => {
     expect(environment).not.toHaveProperty('HOME');
   });
 
-  test('is not made with an override that no function has: mail might go to the real provider', async () => {
+  test('is not started if no function uses an override, because mail might go to the real provider', async () => {
     const wiring = {
       region: REGION,
       dynamoDbEndpoint: '',
@@ -130,7 +130,7 @@ describe('a function', () => {
 });
 
 describe('a failing function', () => {
-  test('that throws keeps its process', async () => {
+  test('that throws an error keeps its process', async () => {
     const { work, reported } = await functionOf(
       'calls++; if (event.fail) throw new TypeError("broken"); return calls;',
       {},
@@ -141,7 +141,7 @@ describe('a failing function', () => {
     expect(reported).toEqual([expect.stringContaining('Work failed: broken (request ')]);
   });
 
-  test('that crashes fails that invocation only', async () => {
+  test('that crashes fails only that invocation', async () => {
     const { work } = await functionOf('if (event.crash) process.exit(3); return "fine";');
     const crash = work.invoke({ crash: true });
     await expect(crash).rejects.toMatchObject({
@@ -151,7 +151,7 @@ describe('a failing function', () => {
     expect(await payloadOf(work)).toBe('fine');
   });
 
-  test('that takes too long is killed, as its template says', async () => {
+  test("that takes longer than its template's timeout is killed", async () => {
     const { work } = await functionOf('if (event.hang) for (;;); return process.pid;', { Timeout: 0.2 });
     const before = await payloadOf(work);
     await expect(work.invoke({ hang: true })).rejects.toMatchObject({
@@ -172,21 +172,21 @@ describe('a failing function', () => {
   });
 });
 
-describe('several invocations at once', () => {
-  test('run in processes of their own', async () => {
+describe('concurrent invocations', () => {
+  test('run in separate processes', async () => {
     const { work } = await functionOf('return process.pid;');
     const pids = await Promise.all([payloadOf(work), payloadOf(work), payloadOf(work)]);
     expect(new Set(pids).size).toBe(3);
   });
 
-  test('wait for the reserved concurrency, or are refused if nobody wants to wait', async () => {
+  test('wait for the reserved concurrency, or are refused if the caller does not wait', async () => {
     const { work } = await functionOf('return process.pid;', { ReservedConcurrentExecutions: 1 });
     const [first, second] = [payloadOf(work), payloadOf(work)];
     await expect(work.invoke({}, 'refuse')).rejects.toMatchObject({ name: 'ThrottledError' });
     expect(await first).toBe(await second);
   });
 
-  test('are finished before a stop, and the others are turned away', async () => {
+  test('are finished before a stop, and new ones are refused', async () => {
     const { work } = await functionOf('await new Promise((done) => setTimeout(done, event.ms)); return "done";');
     await work.invoke({ ms: 0 });
     const running = payloadOf(work, { ms: 50 });

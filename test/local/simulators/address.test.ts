@@ -27,6 +27,6 @@ test.each([
   'user@example.com ',
   'ユーザー@example.jp',
   `${'u'.repeat(250)}@example.com`,
-])('%j is none', (address) => {
+])('%j is not a mailbox', (address) => {
   expect(isMailbox(address)).toBe(false);
 });

@@ -42,7 +42,7 @@ afterEach(async () => {
   await receiver.close();
 });
 
-/** A client as an application has it: STARTTLS is required and the certificate verified. */
+/** A client like an application's: it requires STARTTLS and verifies the certificate. */
 function transport(options: { host?: string; password?: string; requireTLS?: boolean; ca?: string } = {}) {
   const { host = '127.0.0.1', password = CREDENTIALS.password, requireTLS = true, ca = certificate.ca } = options;
   return createTransport({
@@ -77,7 +77,7 @@ function formOf({ body }: ReceivedPost): FormPost {
   };
 }
 
-/** `event_type/status` of all entries that were posted. */
+/** `event_type/status` of all posted entries. */
 function outcomes(): string[] {
   return receiver.posts
     .map(formOf)
@@ -90,12 +90,12 @@ describe('SMTP', () => {
     expect(info.accepted).toEqual(['user@example.com']);
   });
 
-  test('takes no credentials before STARTTLS', async () => {
+  test('accepts no credentials before STARTTLS', async () => {
     await expect(transport({ requireTLS: false }).verify()).rejects.toThrow();
     expect(await talk('EHLO client', 'AUTH PLAIN AGEAYg==')).toMatch(/^538 /m);
   });
 
-  test('takes no mail before AUTH', async () => {
+  test('accepts no mail before AUTH', async () => {
     expect(await talk('EHLO client', 'MAIL FROM:<a@example.com>')).toMatch(/^530 /m);
   });
 
@@ -103,7 +103,7 @@ describe('SMTP', () => {
     await expect(transport({ password: 'other' }).verify()).rejects.toMatchObject({ code: 'EAUTH', responseCode: 535 });
   });
 
-  test('refuses a mail that cannot be kept, for now', async () => {
+  test('temporarily refuses a mail that cannot be stored', async () => {
     await simulator.close();
     await start({
       keep: () => {
@@ -114,7 +114,7 @@ describe('SMTP', () => {
     expect(simulator.pending()).toEqual([]);
   });
 
-  test('refuses credentials while they cannot be had', async () => {
+  test('temporarily refuses sign-ins while the secret cannot be read', async () => {
     await simulator.close();
     await start({
       credentials: () => {
@@ -134,7 +134,7 @@ describe('SMTP', () => {
     await expect(transport({ ca: other.ca }).verify()).rejects.toThrow('certificate');
   });
 
-  test('refuses a recipient that is no address, and takes the others', async () => {
+  test('refuses a recipient that is not an address, and accepts the others', async () => {
     const { accepted, rejectedErrors } = await send({ to: ['user@example..jp', 'user@example.jp'] });
     expect(accepted).toEqual(['user@example.jp']);
     expect(rejectedErrors).toMatchObject([{ recipient: 'user@example..jp', responseCode: 553 }]);
@@ -142,7 +142,7 @@ describe('SMTP', () => {
     expect(outcomes()).toEqual(['deliveries/queued', 'deliveries/succeeded']);
   });
 
-  test('takes an address that only quotation marks make one', async () => {
+  test('accepts an address that is valid only with quotation marks', async () => {
     const { accepted } = await send({ to: 'a..b@example.jp' });
     expect(accepted).toEqual(['"a..b"@example.jp']);
     await simulator.idle();
@@ -157,7 +157,7 @@ describe('SMTP', () => {
   });
 });
 
-/** What the server says to `commands`, each sent after the last line of a reply, without TLS. */
+/** The server's replies to `commands`, without TLS. Each command is sent after the last line of a reply. */
 async function talk(...commands: string[]): Promise<string> {
   const socket = net.connect(simulator.port, '127.0.0.1').setEncoding('utf8');
   const unsent = [...commands, 'QUIT'];
@@ -177,13 +177,13 @@ describe('webhook', () => {
     ['dropped', ['deliveries/queued', 'deliveries/failed']],
     ['deferred', ['deliveries/queued', 'deliveries/deferred', 'deliveries/succeeded']],
     ['complaint', ['deliveries/queued', 'deliveries/succeeded']],
-  ])('tells what became of a mail to %s@…: %j', async (localPart, expected) => {
+  ])('posts the outcome of a mail to %s@…: %j', async (localPart, expected) => {
     await send({ to: `${localPart}@example.jp` });
     await simulator.idle();
     expect(outcomes()).toEqual(expected);
   });
 
-  test('posts a form with entries of version 2, of strings only', async () => {
+  test('posts a form with entries of version 2, whose values are all strings', async () => {
     const messageId = '<031a32d4-06cd-b1ae-9526-011c0b9f1296@example.com>';
     await send({
       to: 'bounce@example.jp',
@@ -218,7 +218,7 @@ describe('webhook', () => {
     ]);
   });
 
-  test('tells of a domain beyond ASCII as it came by SMTP', async () => {
+  test('posts a non-ASCII domain as it was given by SMTP', async () => {
     await send({ to: 'taro@例え.jp' });
     await simulator.idle();
     expect(receiver.posts.flatMap((post) => formOf(post).entries)).toMatchObject([
@@ -234,7 +234,7 @@ describe('webhook', () => {
     expect(event).toContain('"messageId":"\\u003Cid@example.com\\u003E"');
   });
 
-  test('posts JSON with the event as an object, without an API key where there is none', async () => {
+  test('posts JSON with the event as an object, without an api_key if none is set', async () => {
     await simulator.close();
     await start({ format: 'json', serverComposition: 'pro', apiKey: () => '' });
     await send({ to: 'user@example.jp' });
@@ -252,7 +252,7 @@ describe('webhook', () => {
     });
   });
 
-  test('tells of an address on its block list in the second and the post in which it queued the mail', async () => {
+  test('reports an address on its block list in the same second and post as the queued mail', async () => {
     await simulator.close();
     await start({ delayMs: 60_000 });
     await send({ to: 'dropped+$&@example.jp' });
@@ -268,7 +268,7 @@ describe('webhook', () => {
     });
   });
 
-  test('tells the time of the account, without an offset', () => {
+  test("posts times in the account's time zone, without an offset", () => {
     const acceptedAt = Date.UTC(2023, 0, 25, 15, 3, 6);
     const mail = { returnPath: '', from: '', recipients: ['user@example.jp'], messageId: '', subject: '', apiData: '' };
     for (const [timeZone, created] of [
@@ -280,14 +280,14 @@ describe('webhook', () => {
     }
   });
 
-  test('tells each recipient, bcc included, in posts of no more than 100 entries', async () => {
+  test('posts an entry for each recipient, including bcc, in posts of at most 100 entries', async () => {
     const to = Array.from({ length: 60 }, (_, index) => `user${index}@example.jp`);
     await send({ to, bcc: 'hidden@example.jp' });
     await simulator.idle();
     expect(receiver.posts.map((post) => formOf(post).entries.length)).toEqual([100, 22]);
   });
 
-  test('gives a message without Message-ID one, and finds headers in any case, folded and encoded', async () => {
+  test('adds a missing Message-ID, and finds headers in any case, folded and encoded', async () => {
     await sendSource('subject: =?UTF-8?B?44Oh44O844Or?=\r\nx-API-data:\r\n =?UTF-8?Q?caf=C3=A9?=\r\n\r\nHello');
     await sendSource('hello');
     await simulator.idle();
@@ -301,7 +301,7 @@ describe('webhook', () => {
     return transport().sendMail({ envelope: { from: 'info@example.com', to: 'user@example.jp' }, raw });
   }
 
-  test('comes after the delay, and a bounce no more than a second after its failure', async () => {
+  test('posts after the delay, and a bounce at most a second after its failure', async () => {
     await simulator.close();
     await start({ delayMs: 60_000 });
     const sentAt = Date.now();
@@ -311,7 +311,7 @@ describe('webhook', () => {
     expect((bounced?.dueAt ?? 0) - (failed?.dueAt ?? 0)).toBe(1_000);
   });
 
-  test('is not repeated: what is not answered with 2xx is lost, counted and reported', async () => {
+  test('does not repeat a post: without a 2xx answer the events are lost, counted and reported', async () => {
     receiver.answerNext(401, 302);
     await send({ to: 'bounce@example.jp' });
     await simulator.idle();
@@ -325,7 +325,7 @@ describe('webhook', () => {
 });
 
 describe('close', () => {
-  test('leaves the port free, and the events to the next simulator', async () => {
+  test('frees the port, and leaves the events to the next simulator', async () => {
     await simulator.close();
     await start({ delayMs: 60_000 });
     await send({ to: 'deferred@example.jp' });
@@ -340,7 +340,7 @@ describe('close', () => {
     expect(outcomes()).toEqual(expect.arrayContaining(['deliveries/deferred', 'deliveries/succeeded']));
   });
 
-  test('does not wait for a client that keeps its connection', async () => {
+  test('does not wait for a client that stays connected', async () => {
     const socket = net.connect(simulator.port, '127.0.0.1');
     await once(socket, 'data');
     await simulator.close();

@@ -7,7 +7,7 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((outbox) => outbox.close()));
 });
 
-/** An outbox whose posts are kept, and taken unless `refusals` says otherwise. */
+/** An outbox that records its posts. They are accepted, unless `refusals` says otherwise. */
 function outboxWith({ refusals = [], ...options }: Partial<OutboxOptions<string>> & { refusals?: string[] } = {}) {
   const posts: string[][] = [];
   const lines: string[] = [];
@@ -29,7 +29,7 @@ test('is idle while it is empty', async () => {
   await outboxWith().outbox.idle();
 });
 
-test('posts together what is due, in the order of time, and keeps the rest', async () => {
+test('posts due events together, in the order of time, and keeps the rest', async () => {
   const progress = new EventEmitter();
   const { outbox } = outboxWith({
     post: async (events) => {
@@ -44,7 +44,7 @@ test('posts together what is due, in the order of time, and keeps the rest', asy
   expect(outbox.pending.at(-1)).toEqual({ ...later, since: later.dueAt, attempts: 0 });
 });
 
-test('posts what a provider splits one after the other', async () => {
+test('posts the parts of a split post one after the other', async () => {
   const { outbox, posts } = outboxWith({ split: (events) => events.map((event) => [event]) });
   outbox.add(['a', 'b', 'c'].map((event) => ({ event, dueAt: 0 })));
   await outbox.idle();
@@ -81,7 +81,7 @@ test('counts the age of an event from when it was due first', async () => {
   expect(ages).toEqual([1_700_000_000_000, 1_700_000_000_000]);
 });
 
-test('a post that fails unexpectedly is one that was not taken', async () => {
+test('a post that fails unexpectedly counts as refused', async () => {
   const { outbox, lines } = outboxWith({
     post: async () => {
       throw new Error('no address yet');
@@ -92,7 +92,7 @@ test('a post that fails unexpectedly is one that was not taken', async () => {
   expect(lines).toEqual(['Error: no address yet, 1 event lost']);
 });
 
-test('posts on while what is pending cannot be kept, and says so', async () => {
+test('continues to post while pending events cannot be stored, and says so', async () => {
   const { outbox, posts, lines } = outboxWith({
     split: (events) => events.map((event) => [event]),
     refusals: ['webhook answered 500'],
@@ -107,7 +107,7 @@ test('posts on while what is pending cannot be kept, and says so', async () => {
   expect(lines).toContain('Cannot store the events that wait to be posted: the disk is full');
 });
 
-test('adds nothing that cannot be kept', () => {
+test('adds no event that cannot be stored', () => {
   const { outbox } = outboxWith({
     keep: () => {
       throw new Error('the disk is full');
@@ -117,7 +117,7 @@ test('adds nothing that cannot be kept', () => {
   expect(outbox.pending).toEqual([]);
 });
 
-test('keeps what is not posted, the post under way included, for the next outbox', async () => {
+test('keeps events that are not posted, including a post in progress, for the next outbox', async () => {
   const progress = new EventEmitter();
   const { outbox } = outboxWith({
     post: (_events, signal) => {

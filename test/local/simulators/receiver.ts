@@ -1,4 +1,4 @@
-/** A receiver of webhook posts. */
+/** A receiver of webhook posts, for tests. */
 import http from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { listen } from '../../../local/ports.ts';
@@ -9,11 +9,11 @@ export interface ReceivedPost {
   readonly body: Buffer;
 }
 
-/** A webhook that keeps what it receives. */
+/** A webhook that records what it receives. */
 export interface Receiver {
   readonly url: string;
   readonly posts: readonly ReceivedPost[];
-  /** Answers the next requests with these statuses in turn, and 200 again afterwards. */
+  /** Answers the next requests with these statuses in turn, and later ones with 200. */
   answerNext(...statuses: number[]): void;
   close(): Promise<void>;
 }
@@ -23,7 +23,7 @@ export async function startReceiver(): Promise<Receiver> {
   const statuses: number[] = [];
   const server = http.createServer(async (request, response) => {
     posts.push({ headers: request.headers, body: await buffer(request) });
-    // A redirect to itself shows whether it is followed.
+    // Redirects to itself, so that the test can see whether a client follows.
     response.writeHead(statuses.shift() ?? 200, { Location: '/' }).end();
   });
   const port = await listen(server, 0, 'the receiver of the tests');

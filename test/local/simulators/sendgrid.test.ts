@@ -47,7 +47,7 @@ interface TestMail {
   readonly categories?: string[];
 }
 
-/** Sends as an application does, with SendGrid's own client. Returns the `X-Message-Id`. */
+/** Sends with SendGrid's own client, as an application does. Returns the `X-Message-Id`. */
 async function send(mail: TestMail): Promise<string> {
   sendGridClient.setApiKey(API_KEY);
   sendGridClient.setDefaultRequest('baseUrl', `${simulator.url}/`);
@@ -57,7 +57,7 @@ async function send(mail: TestMail): Promise<string> {
   return response.headers['x-message-id'];
 }
 
-/** A body of the API, to test what the client would correct or refuse. */
+/** A body of an API request, for cases that the client would correct or refuse. */
 const body = {
   from: { email: 'shop@example.com' },
   personalizations: [{ to: [{ email: 'user@example.com' }] }],
@@ -75,7 +75,7 @@ function eventsIn(posts: readonly ReceivedPost[]): Record<string, unknown>[] {
 }
 
 describe('Mail Send', () => {
-  test('takes no mail that cannot be kept, and says why', async () => {
+  test('accepts no mail that cannot be stored, and says why', async () => {
     await simulator.close();
     await start({
       keep: () => {
@@ -104,7 +104,7 @@ describe('Mail Send', () => {
     });
   });
 
-  test('asks for the API key at each request', async () => {
+  test('checks the API key at each request', async () => {
     await simulator.close();
     const keys = ['SG.other', API_KEY];
     await start({ apiKey: async () => keys.shift() ?? '' });
@@ -112,13 +112,13 @@ describe('Mail Send', () => {
     expect((await post(body)).status).toBe(202);
   });
 
-  test('is checked and not sent in sandbox mode', async () => {
+  test('checks but does not send a mail in sandbox mode', async () => {
     const response = await post({ ...body, mail_settings: { sandbox_mode: { enable: true } } });
     expect(response.status).toBe(200);
     expect(simulator.pending()).toEqual([]);
   });
 
-  test('answers another path, method or content type with 404, 405 and 415', async () => {
+  test('answers a wrong path, method or content type with 404, 405 and 415', async () => {
     expect((await fetch(`${simulator.url}/v3/mail`, { method: 'POST', headers })).status).toBe(404);
     expect((await fetch(`${simulator.url}/v3/mail/send`, { headers })).status).toBe(405);
     const response = await post(body, { headers: { ...headers, 'Content-Type': 'text/plain' } });
@@ -126,7 +126,7 @@ describe('Mail Send', () => {
     expect(await response.json()).toMatchObject({ errors: [{ message: 'Content-Type should be application/json.' }] });
   });
 
-  test('answers more than 30 MB with 413 and HTML', async () => {
+  test('answers a request of more than 30 MB with 413 and HTML', async () => {
     const value = 'x'.repeat(30 * 1024 * 1024);
     const response = await post({ ...body, content: [{ type: 'text/plain', value }] });
     expect(response.status).toBe(413);
@@ -134,7 +134,7 @@ describe('Mail Send', () => {
     expect(await response.text()).toContain('413 Request Entity Too Large');
   });
 
-  test('answers what is not JSON with 400', async () => {
+  test('answers invalid JSON with 400', async () => {
     const response = await post(undefined, { body: '{' });
     expect(response.status).toBe(400);
     expect(await response.json()).toEqual({ errors: [{ message: 'Bad Request', field: null, help: null }] });
@@ -211,7 +211,7 @@ describe('Mail Send', () => {
     expect(simulator.pending()).toEqual([]);
   });
 
-  test('names all fields that are missing at once', async () => {
+  test('names all missing fields in one answer', async () => {
     const response = await post({});
     expect(await response.json()).toMatchObject({
       errors: [{ field: 'from.email' }, { field: 'personalizations' }, { field: 'subject' }, { field: 'content' }],
@@ -235,13 +235,13 @@ describe('Event Webhook', () => {
     ['dropped', ['dropped']],
     ['deferred', ['processed', 'deferred', 'delivered']],
     ['complaint', ['processed', 'delivered', 'spamreport']],
-  ])('tells what became of a mail to %s@…: %j', async (localPart, expected) => {
+  ])('posts the outcome of a mail to %s@…: %j', async (localPart, expected) => {
     await send({ to: `${localPart}@example.com` });
     await simulator.idle();
     expect(eventsIn(receiver.posts).map(({ event }) => event)).toEqual(expected);
   });
 
-  test('carries the fields of the documented events', async () => {
+  test('has the fields of the documented events', async () => {
     const messageId = await send({ to: 'Bounce@example.com', customArgs: { mailId: 'm-1' }, categories: ['order'] });
     await simulator.idle();
     const [processed, bounce] = eventsIn(receiver.posts);
@@ -267,13 +267,13 @@ describe('Event Webhook', () => {
     });
   });
 
-  test('tells a soft bounce by its type', async () => {
+  test('marks a soft bounce by its type', async () => {
     await send({ to: 'blocked@example.com' });
     await simulator.idle();
     expect(eventsIn(receiver.posts)[1]).toMatchObject({ event: 'bounce', type: 'blocked', status: '4.2.2' });
   });
 
-  test('gives each recipient events and message ids of its own', async () => {
+  test('gives each recipient separate events and message ids', async () => {
     await send({ to: ['a@example.com', 'b@example.com'], cc: 'c@example.com', bcc: 'd@example.com' });
     await simulator.idle();
     const events = eventsIn(receiver.posts);
@@ -281,20 +281,20 @@ describe('Event Webhook', () => {
     expect(new Set(events.map(({ sg_message_id }) => sg_message_id)).size).toBe(4);
   });
 
-  test('lets the fields win over custom arguments of the same name', async () => {
+  test('prefers fields to custom arguments of the same name', async () => {
     await send({ to: 'user@example.com', customArgs: { email: 'other@example.com', event: 'open', mine: 'kept' } });
     await simulator.idle();
     expect(eventsIn(receiver.posts)[0]).toMatchObject({ email: 'user@example.com', event: 'processed', mine: 'kept' });
   });
 
-  test('lets custom arguments of a personalization win over those of the request', async () => {
+  test('prefers custom arguments of a personalization to those of the request', async () => {
     const to = [{ email: 'user@example.com' }];
     await post({ ...body, custom_args: { a: '1', b: '1' }, personalizations: [{ to, custom_args: { b: '2' } }] });
     await simulator.idle();
     expect(eventsIn(receiver.posts)[0]).toMatchObject({ a: '1', b: '2' });
   });
 
-  test('posts what is due together in one post, in the raw form of the real one', async () => {
+  test("posts events that are due together in one post, in the raw form of SendGrid's", async () => {
     await send({ to: 'bounce@example.com' });
     await simulator.idle();
     expect(receiver.posts).toHaveLength(1);
@@ -315,13 +315,13 @@ describe('Event Webhook', () => {
     const [first] = receiver.posts;
     const header = (name: string) => String(first?.headers[`x-twilio-email-event-webhook-${name}`]);
     const signed = Buffer.concat([Buffer.from(header('timestamp')), first?.body ?? Buffer.of()]);
-    // The key as the console shows it: base64 of SPKI DER.
+    // The key in the form that SendGrid's console shows: base64 of SPKI DER.
     const shown = publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
     const key = createPublicKey({ key: Buffer.from(shown, 'base64'), format: 'der', type: 'spki' });
     expect(verify('sha256', signed, key, Buffer.from(header('signature'), 'base64'))).toBe(true);
   });
 
-  test('starts another post at 768 KB', async () => {
+  test('starts a new post at 768 KB', async () => {
     const to = Array.from({ length: 1_000 }, (_, index) => ({ email: `user${index}@example.com` }));
     await post({ ...body, personalizations: [{ to }], custom_args: { padding: 'x'.repeat(1_000) } });
     await simulator.idle();
@@ -330,7 +330,7 @@ describe('Event Webhook', () => {
     expect(eventsIn(receiver.posts)).toHaveLength(2_000);
   });
 
-  test('comes after the delay', async () => {
+  test('posts after the delay', async () => {
     await simulator.close();
     await start({ delayMs: 60_000 });
     const sentAt = Date.now();
@@ -339,7 +339,7 @@ describe('Event Webhook', () => {
     expect(delays.slice(-2)).toEqual([1, 2]);
   });
 
-  test('is repeated at growing intervals until it is answered with 2xx', async () => {
+  test('repeats a post at growing intervals until it is answered with 2xx', async () => {
     await simulator.close();
     await start({ firstRetryMs: 2 });
     receiver.answerNext(500, 401, 302, 204);
@@ -354,7 +354,7 @@ describe('Event Webhook', () => {
     expect(new Set(receiver.posts.map(({ body }) => body.toString())).size).toBe(1);
   });
 
-  test('is given up after 24 hours', async () => {
+  test('gives a post up after 24 hours', async () => {
     receiver.answerNext(500);
     const since = Date.now() - 24 * 3_600_000;
     await simulator.close();
@@ -365,7 +365,7 @@ describe('Event Webhook', () => {
   });
 });
 
-describe('what sets webhooks up', () => {
+describe('the API for webhook settings', () => {
   const events = { processed: true, deferred: true, delivered: true, bounce: true, dropped: true, spam_report: true };
   const call = async (method: string, path: string, json?: object, key = 'SG.webhooks.simulated') => {
     const response = await fetch(`${simulator.url}/v3${path}`, {
@@ -378,7 +378,7 @@ describe('what sets webhooks up', () => {
   };
   const settings = '/user/webhooks/event/settings';
 
-  test('each key may do what its name says', async () => {
+  test('each key has the permissions that its name says', async () => {
     expect((await call('GET', '/scopes', undefined, API_KEY)).status).toBe(401);
     const scopes = async (key: string) => (await call('GET', '/scopes', undefined, key)).body.scopes;
     expect(await scopes('SG.sending.simulated')).toEqual(['mail.send', 'sender_verification_eligible', '2fa_required']);
@@ -386,13 +386,13 @@ describe('what sets webhooks up', () => {
     expect(await call('GET', `${settings}/all`, undefined, 'SG.sending.simulated')).toMatchObject({ status: 403 });
   });
 
-  test('at the start one webhook is set up', async () => {
+  test('one webhook exists at the start', async () => {
     const { body } = await call('GET', `${settings}/all`);
     const shown = { ...events, enabled: true, url: receiver.url, open: false, public_key: expect.any(String) };
     expect(body).toMatchObject({ max_allowed: 5, webhooks: [shown] });
   });
 
-  test('a webhook is made, signed, changed and deleted; posts are as it says', async () => {
+  test('a webhook can be created, signed, changed and deleted, and posts follow its settings', async () => {
     const [first] = (await call('GET', `${settings}/all`)).body.webhooks;
     expect((await call('POST', settings, { url: receiver.url, ...events })).body.errors[0].message).toMatch(/exists/);
     expect(await call('DELETE', `${settings}/${first.id}`)).toEqual({ status: 204, body: undefined });
@@ -411,7 +411,7 @@ describe('what sets webhooks up', () => {
     expect(await call('PATCH', `${settings}/none`, { url: receiver.url })).toMatchObject({ status: 404 });
   });
 
-  test('what could not be posted goes to the address that the webhook has by then', async () => {
+  test("a failed post is repeated to the webhook's new address", async () => {
     await simulator.close();
     await start({ firstRetryMs: 1, webhookUrl: 'http://127.0.0.1:1/' });
     await send({ to: 'user@example.com' });
@@ -424,7 +424,7 @@ describe('what sets webhooks up', () => {
     expect(eventsIn(receiver.posts)).toHaveLength(2);
   });
 
-  test('the test call posts a sample of each kind, signed by the webhook that it names', async () => {
+  test('the test call posts a sample of each kind, signed with the key of the named webhook', async () => {
     const [first] = (await call('GET', `${settings}/all`)).body.webhooks;
     expect(await call('POST', '/user/webhooks/event/test', { id: first.id, url: receiver.url })).toMatchObject({
       status: 204,
@@ -444,7 +444,7 @@ function verifies(post: ReceivedPost | undefined, key: KeyObject): boolean {
 }
 
 describe('close', () => {
-  test('leaves the port free, and the events to the next simulator', async () => {
+  test('frees the port, and leaves the events to the next simulator', async () => {
     await simulator.close();
     await start({ delayMs: 60_000 });
     await send({ to: 'dropped@example.com' });
@@ -461,13 +461,13 @@ describe('close', () => {
     );
   });
 
-  test('does not wait for a client that keeps its connection', async () => {
+  test('does not wait for a client that stays connected', async () => {
     await (await post(body, { headers: { ...headers, Connection: 'keep-alive' } })).text();
     await simulator.close();
     await expect(post(body)).rejects.toThrow();
   });
 
-  test('says which port cannot be had', async () => {
+  test('names a port that cannot be used', async () => {
     const port = Number(new URL(simulator.url).port);
     await expect(
       startSendGridSimulator({ port, apiKey: () => '', privateKey, webhookUrl: receiver.url, delayMs: 0 }),

@@ -7,7 +7,7 @@ import { startSimulatedProviders } from '../../../local/simulators/simulated-pro
 import { temporaryDataFolder, whenFinished } from '../../temporary.ts';
 import { startReceiver } from './receiver.ts';
 
-test('what was pending at the last end is kept while new mail comes, and posted once the webhooks answer', async () => {
+test('events that were pending at the last stop are kept while new mail comes, and posted when the webhooks answer', async () => {
   const folder = await temporaryDataFolder();
   const receiver = await startReceiver();
   whenFinished(receiver.close);

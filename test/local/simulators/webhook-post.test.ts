@@ -34,7 +34,7 @@ test('no answer in time is a refusal', async () => {
   expect(await postToWebhook(url, post, signal, 10)).toBe('webhook did not answer: not within 0.01 s');
 });
 
-test('half an answer in time is a refusal', async () => {
+test('an incomplete answer in time is a refusal', async () => {
   answer = (response) => response.writeHead(200, { 'Content-Length': 10 }).write('half');
   expect(await postToWebhook(url, post, signal, 50)).toMatch(/^webhook did not answer: /);
 });
@@ -44,11 +44,11 @@ test('a broken connection is a refusal', async () => {
   expect(await postToWebhook(url, post, signal)).toBe('webhook did not answer: ECONNRESET');
 });
 
-test('an address that is no http: one is a refusal', async () => {
+test('an address that is not an http: URL is a refusal', async () => {
   expect(await postToWebhook('https://127.0.0.1/', post, signal)).toMatch(/^webhook cannot be posted to: .*https:/);
 });
 
-test('can be broken off', async () => {
+test('can be aborted', async () => {
   const controller = new AbortController();
   answer = () => controller.abort();
   expect(await postToWebhook(url, post, controller.signal)).toBe('webhook did not answer: ABORT_ERR');

@@ -41,7 +41,7 @@ describe('intrinsic functions', () => {
       'Cannot resolve Some.Property.deep: local mode does not know Fn::ImportValue',
     ],
     ['an index', { 'Fn::Select': [2, ['a']] }, 'Cannot resolve Some.Property.deep: Fn::Select finds nothing at 2'],
-  ])('%s that is not known is an error that says where', (_, node, message) => {
+  ])('%s that is unknown is an error that says where', (_, node, message) => {
     expect(() => value({ deep: node })).toThrow(message);
   });
 });
@@ -83,12 +83,12 @@ describe('a resolved template', () => {
     },
   };
 
-  test('reads only the properties that are asked for', () => {
+  test('reads only the requested properties', () => {
     const tables = resolve(template).resources('AWS::DynamoDB::Table', z.object({ Tag: z.string() }));
     expect(Array.from(tables)).toEqual([['Mail', { Tag: 'Todoke' }]]);
   });
 
-  test('names the resource whose property has another shape', () => {
+  test('names the resource whose property has the wrong shape', () => {
     const read = () => resolve(template).resources('AWS::DynamoDB::Table', z.object({ Tag: z.number() }));
     expect(read).toThrow('Cannot use AWS::DynamoDB::Table Mail of the template');
   });
@@ -100,7 +100,7 @@ describe('a resolved template', () => {
     );
   });
 
-  test('gives the addresses of this machine as outputs', () => {
+  test('has addresses on this machine as outputs', () => {
     expect(localOutputs(resolve(template), LOCAL_STACK)).toEqual({
       ApiUrl: 'http://127.0.0.1:8787/v1/11111111-2222-4333-8444-555555555555',
       FunctionUrl: 'http://127.0.0.1:8787/function-url/Receive/',

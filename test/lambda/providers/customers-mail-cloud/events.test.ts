@@ -12,7 +12,7 @@ import { customersMailCloudForm, customersMailCloudPosts } from '../fixtures.ts'
 import { post, refusalOf } from '../requests.ts';
 import { ALL, basic, FORM, formPost, jsonPost } from './requests.ts';
 
-/** The events of a form that is stored whole. */
+/** The events of a whole form from the fixtures. */
 function eventsOfForm(name: string, credentials = ALL, headers: Record<string, string> = {}): MailEvent[] {
   const { contentType, body } = customersMailCloudForm(name);
   const request = post(body, { 'content-type': contentType, ...headers });
@@ -135,7 +135,7 @@ describe('a form', () => {
     ]);
   });
 
-  test('with angle brackets escaped twice has the same keys', () => {
+  test('with angle brackets escaped twice gives the same keys', () => {
     expect(eventsOfForm('bounces-escaped-twice')).toMatchObject([
       {
         state: 'bounced',
@@ -152,13 +152,13 @@ describe('a form', () => {
     ]);
   });
 
-  test('without an api_key, from an account that signs in by its header', () => {
+  test('without an api_key, from an account that authenticates with a header', () => {
     const signedIn = eventsOfForm('without-api-key', ALL, { authorization: basic('hook:pass:word ü') });
     expect(signedIn).toMatchObject([{ kind: 'progress', state: 'queued' }]);
     refusalOf(() => eventsOfForm('without-api-key'), 401);
   });
 
-  test('of version 1: the envelope says who', () => {
+  test('of version 1: the envelope names the recipient', () => {
     const [queued, failed] = eventsOfForm('version-1-deliveries');
     expect(queued).toEqual({
       ...PROVIDER,
@@ -183,7 +183,7 @@ describe('a form', () => {
     ]);
   });
 
-  test('of blocks: a change to the block list, about an address and no mail', () => {
+  test('of blocks: a block list change, which concerns an address and no message', () => {
     const [first, second] = eventsOfForm('blocks');
     const entry = {
       created: '2015-12-14 08:46:00',
@@ -207,7 +207,7 @@ describe('a form', () => {
     expect(second).toMatchObject({ recipient: 'to2@example.com', type: '1' });
   });
 
-  // Their shape in a webhook is not documented.
+  // The documentation does not show the shape of these entries in a webhook.
   test.each<[string, unknown, object]>([
     [
       'with a message id',
@@ -220,7 +220,7 @@ describe('a form', () => {
     ['that is null', null, { recipient: undefined, details: { entry: null } }],
     ['that is a list', ['a@example.com'], { recipient: undefined, details: { entry: ['a@example.com'] } }],
     ['without anything', {}, { recipient: undefined, details: {} }],
-  ])('of blocks, %s: the same, and kept', (_, entry, expected) => {
+  ])('of blocks, %s: a block list change that keeps the entry', (_, entry, expected) => {
     for (const eventType of ['blocks', 'blocks/cancel', 'blocks/delete']) {
       const event = normalizeCustomersMailCloud({ eventType, entry }, 'Asia/Tokyo');
       expect(event).toMatchObject({ kind: 'blocklisted', event: eventType, ...expected });
@@ -228,7 +228,7 @@ describe('a form', () => {
     }
   });
 
-  test('of a mail to an address on the block list: dropped, in whichever way its brackets are escaped', () => {
+  test('of a mail to an address on the block list: dropped, however its brackets are escaped', () => {
     for (const [open, close] of [
       ['<', '>'],
       ['\\u003C', '\\u003E'],
@@ -261,12 +261,12 @@ describe('a form', () => {
     ]);
   });
 
-  test('takes its event types from the event, not from event_type', () => {
+  test('gives its event types in the field event, not in event_type', () => {
     const fields = { api_key: 'old-key', event_type: 'deliveries', event: '{"bounces":[{"status":"2"}]}' };
     expect(acceptCustomersMailCloud(formPost(fields), ALL)).toEqual([{ eventType: 'bounces', entry: { status: '2' } }]);
   });
 
-  test('with names that mean something to JavaScript', () => {
+  test('with names that have a meaning in JavaScript', () => {
     const event = '{"__proto__":[{"status":"1"}],"constructor":[{"status":"2"}]}';
     const form = new URLSearchParams([
       ['api_key', 'old-key'],
@@ -327,7 +327,7 @@ describe('an entry', () => {
     });
   });
 
-  test('of version 1 names its recipient as envelopeTo: it is none of the details', () => {
+  test('of version 1 names its recipient in envelopeTo, which is not repeated in the details', () => {
     const event = failure('bounces', { to: undefined, envelopeTo: 'User@Example.jp' });
     expect(event.recipient).toBe('user@example.jp');
     expect(event.details).not.toHaveProperty('envelopeTo');
@@ -341,7 +341,7 @@ describe('an entry', () => {
     ['', '<id@example.com>', ['<id@example.com>']],
     ['', '', []],
     [' ', ' ', []],
-  ])('joins by its message id %j, and else by its apiData %j', (messageId, apiData, messageIds) => {
+  ])('joins by its message id %j, or otherwise by its apiData %j', (messageId, apiData, messageIds) => {
     expect(failure('bounces', { messageId, apiData }).messageIds).toEqual(messageIds);
   });
 
@@ -359,14 +359,14 @@ describe('an entry', () => {
   });
 
   test.each(['', 'yesterday', '2023-01-25', null, 1674623115])(
-    'without a usable time (%j) has none, and is recorded',
+    'without a usable time (%j) is recorded without a time',
     (created) => {
       expect(failure('bounces', { created }).timestamp).toBeUndefined();
     },
   );
 
   test.each(['to', 'reason', 'status', 'subject', 'from', 'apiData', 'created', 'messageId'])(
-    'with a %s of another type than documented keeps it',
+    'with a %s of an undocumented type keeps it',
     (name) => {
       for (const value of [null, 7, {}, ['x'], true]) {
         expect(failure('bounces', { [name]: value }).details[name]).toEqual(value);
@@ -378,22 +378,22 @@ describe('an entry', () => {
     expect(failure('bounces', { newField: { a: 1 } }).details).toMatchObject({ newField: { a: 1 } });
   });
 
-  test('without a recipient has a key of its own without one', () => {
+  test('without a recipient has its own key', () => {
     expect(failure('bounces', { to: '' })).toMatchObject({ fullMessageId: '<id@example.com>#', recipient: undefined });
   });
 
-  test('of two recipients of one mail has two keys', () => {
+  test('has its own key for each recipient of a mail', () => {
     expect(failure('bounces', { to: 'a@example.jp' }).fullMessageId).not.toBe(
       failure('bounces', { to: 'b@example.jp' }).fullMessageId,
     );
   });
 
-  test('comes under the same keys each time', () => {
+  test('has the same keys each time it comes', () => {
     expect(normalize('bounces')).toEqual(normalize('bounces'));
     expect(normalize('bounces', { messageId: '' })).toEqual(normalize('bounces', { messageId: '' }));
   });
 
-  test('without a message id, of progress, is kept as it came: it has no story', () => {
+  test('of progress without a message id is stored as it came: it has no story', () => {
     for (const messageId of ['', ' ']) {
       expect(normalize('deliveries', { messageId, status: 'queued' }).kind).toBe('unrecognized');
     }
@@ -408,7 +408,7 @@ describe('an entry', () => {
     ['Bounces', '1'],
     ['toString', '1'],
     ['__proto__', '1'],
-  ])('of %j with status %j is kept as it came', (eventType, status) => {
+  ])('of %j with status %j is stored as it came', (eventType, status) => {
     const received = { eventType, entry: { ...entry, status } };
     const key = keyOfContent(received);
     expect(normalizeCustomersMailCloud(received, 'UTC')).toEqual({
@@ -420,7 +420,7 @@ describe('an entry', () => {
     });
   });
 
-  test.each([null, 7, 'queued', true, [], [{}]])('that is none is kept as it came: %j', (received) => {
+  test.each([null, 7, 'queued', true, [], [{}]])('that is not an object is stored as it came: %j', (received) => {
     expect(normalizeCustomersMailCloud({ eventType: 'bounces', entry: received }, 'UTC')).toMatchObject({
       kind: 'unrecognized',
       rawEvent: JSON.stringify({ bounces: [received] }),
@@ -428,7 +428,7 @@ describe('an entry', () => {
   });
 
   test.each([{}, { unknown: 'shape' }])(
-    'that names neither a mail nor a recipient is kept as it came: %j',
+    'that names neither a mail nor a recipient is stored as it came: %j',
     (received) => {
       expect(normalizeCustomersMailCloud({ eventType: 'bounces', entry: received }, 'UTC')).toMatchObject({
         kind: 'unrecognized',
@@ -437,7 +437,7 @@ describe('an entry', () => {
     },
   );
 
-  test('that is nested 10,000 deep is kept as it came, under a key of its own', () => {
+  test('that is nested 10,000 deep is stored as it came, under its own key', () => {
     const deep = (value: string) => JSON.parse(`{"a":${'['.repeat(10_000)}"${value}"${']'.repeat(10_000)}}`);
     const [one, two] = ['one', 'two'].map((value) =>
       normalizeCustomersMailCloud({ eventType: 'new', entry: deep(value) }, 'UTC'),
@@ -448,7 +448,7 @@ describe('an entry', () => {
   });
 });
 
-describe('whatever Customers Mail Cloud sends', () => {
+describe('for any post of Customers Mail Cloud', () => {
   const field = (arbitrary: fc.Arbitrary<unknown>) =>
     fc.oneof({ weight: 3, arbitrary }, { weight: 1, arbitrary: anyJson });
   const text = field(
@@ -487,7 +487,7 @@ describe('whatever Customers Mail Cloud sends', () => {
   });
   const time = { receivedAtMs: 1_674_623_115_000, retentionDays: 180 };
 
-  test('it is normalized, and every key is within the limits of DynamoDB', () => {
+  test('each event is normalized, and every key is within the limits of DynamoDB', () => {
     holdsForAll(
       received,
       (entry) => {
@@ -510,7 +510,7 @@ describe('whatever Customers Mail Cloud sends', () => {
     );
   });
 
-  test('it is the same each time', () => {
+  test('the result is the same each time', () => {
     holdsForAll(received, (entry) => {
       expect(normalizeCustomersMailCloud(entry, 'Asia/Tokyo')).toEqual(
         normalizeCustomersMailCloud(entry, 'Asia/Tokyo'),
@@ -518,7 +518,7 @@ describe('whatever Customers Mail Cloud sends', () => {
     });
   });
 
-  test('DynamoDB takes its rows', () => {
+  test('DynamoDB accepts the rows', () => {
     holdsForAll(
       received,
       (entry) => {

@@ -1,4 +1,4 @@
-/** What the tests post as Customers Mail Cloud does, and prove themselves with. */
+/** Posts in the form of Customers Mail Cloud's webhook, and the credentials that they use. */
 import type { CustomersMailCloudCredentials } from '../../../../lambda/providers/customers-mail-cloud/webhook.ts';
 import { post } from '../requests.ts';
 

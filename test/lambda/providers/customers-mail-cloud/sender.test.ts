@@ -23,7 +23,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** What NODE_EXTRA_CA_CERTS does to a process when it starts. The certificate is verified as ever. */
+/** Does in this process what NODE_EXTRA_CA_CERTS does at the start of one. The certificate is still verified. */
 function trust(ca: string) {
   vi.restoreAllMocks();
   const { createSecureContext } = tls;
@@ -47,7 +47,7 @@ function sender(
   return open(customersMailCloudSender({ smtp, ...(limitMs !== undefined && { limitMs }) }));
 }
 
-/** Hands a mail over and gives what arrived. */
+/** Hands a mail over and returns what arrived. */
 async function arrived(fields: Parameters<typeof mail>[0] = {}) {
   const server = await start();
   await sender(server).send(mail(fields), MESSAGE_ID);
@@ -77,7 +77,7 @@ describe('a mail is handed over', () => {
     expect(source.match(/^X-Api-Data: .*$/gim)).toEqual([`X-Api-Data: ${MESSAGE_ID}`]);
   });
 
-  test('with what it holds', async () => {
+  test('with its addresses, subject and content', async () => {
     const { parsed } = await arrived({ replyTo: [{ email: 'reply@example.com', name: 'R' }] });
     expect(parsed).toMatchObject({
       from: { address: 'shop@example.com', name: 'Shop' },
@@ -90,7 +90,7 @@ describe('a mail is handed over', () => {
     expect(parsed.cc ?? []).toEqual([]);
   });
 
-  test('to several addresses, of which blind copies stand nowhere in it', async () => {
+  test('to several addresses, and those of bcc appear nowhere in it', async () => {
     const { from, recipients, source, parsed } = await arrived({
       to: [{ email: 'ann@example.com', name: '山田, "太郎"' }, { email: 'bob@example.com' }],
       cc: [{ email: 'carl@example.com', name: 'Carl' }],
@@ -106,7 +106,7 @@ describe('a mail is handed over', () => {
     expect(source).not.toMatch(/dora/i);
   });
 
-  test('with its own headers, of which no line is too long', async () => {
+  test('with its own headers, and no header line is too long', async () => {
     const url = `<https://example.com/unsubscribe?u=${'x'.repeat(860)}>`;
     const { headers } = readHeaders({
       'List-Unsubscribe': url,
@@ -115,7 +115,7 @@ describe('a mail is handed over', () => {
       'X-Campaign': '夏のキャンペーン'.repeat(12),
       'X-Words': 'some words '.repeat(150),
       [`X-${'long'.repeat(18)}`]: 'name',
-      // Not one header of the name Bcc.
+      // Two headers with the names `key` and `value`. They must not become one header with the name Bcc.
       key: 'Bcc',
       value: 'eve@example.com',
     });
@@ -149,7 +149,7 @@ describe('a mail is handed over', () => {
     });
   });
 
-  test('whose content is no file and no address of one', async () => {
+  test('and content that looks like a file name or a URL stays text', async () => {
     const { parsed } = await arrived({ content: '/etc/passwd', html: 'https://example.com/' });
     expect(parsed).toMatchObject({
       text: expect.stringMatching(/^\/etc\/passwd\s*$/),
@@ -157,13 +157,13 @@ describe('a mail is handed over', () => {
     });
   });
 
-  test('with lines of one dot, and no line end of another kind', async () => {
+  test('with lines that are a single dot, and with uniform line ends', async () => {
     const { parsed } = await arrived({ content: 'one\n.\n..\ntwo\r\nthree' });
     expect(parsed.text?.trimEnd().split(/\r?\n/)).toEqual(['one', '.', '..', 'two', 'three']);
   });
 
   test.each(['Hello\r\nBcc: eve@example.com', 'Hello\nBcc: eve@example.com\n\nHacked', 'Hello\rBcc: eve@example.com'])(
-    'with no header that stands in its subject: %j',
+    'without a header from its subject: %j',
     async (subject) => {
       const { parsed, recipients } = await arrived({ subject });
       expect(recipients).toEqual(['ann@example.com']);
@@ -181,7 +181,7 @@ describe('a mail is handed over', () => {
     expect(server.logins()).toBe(1);
   });
 
-  test('beside others', async () => {
+  test('at the same time as others', async () => {
     const server = await start();
     const one = sender(server);
     await Promise.all(Array.from({ length: 20 }, (_, i) => one.send(mail(), `<${i}@example.com>`)));
@@ -198,7 +198,7 @@ describe('a recipient that is refused', () => {
     });
   const two = mail({ to: [{ email: 'ann@example.com' }, { email: 'gone@example.com' }] });
 
-  test('is told, while the others are sent to', async () => {
+  test('is reported, and the others get the mail', async () => {
     const server = await refusing(550, 'gone@example.com');
     expect(await sender(server).send(two, MESSAGE_ID)).toEqual({
       kind: 'sent',
@@ -208,7 +208,7 @@ describe('a recipient that is refused', () => {
     expect(server.messages).toMatchObject([{ recipients: ['ann@example.com'] }]);
   });
 
-  test('refuses the mail where there is no other', async () => {
+  test('makes the mail refused if there is no other recipient', async () => {
     const server = await refusing(550, 'ann@example.com', 'gone@example.com');
     expect(await failureOf(sender(server).send(two, MESSAGE_ID))).toMatchObject({
       kind: 'refused',
@@ -227,7 +227,7 @@ describe('a recipient that is refused', () => {
     [450, 550, 'mailboxes'],
     [550, 451, 'provider'],
     [450, 452, 'provider'],
-  ])('for now, beside one that is refused for good: %i and %i', async (ann, gone, blames) => {
+  ])('for now, together with one that is refused permanently: %i and %i', async (ann, gone, blames) => {
     const server = await start({
       onRcptTo: ({ address }, _session, callback) =>
         callback(reply(address.startsWith('ann') ? ann : gone, `4.2.0 ${address}`)),
@@ -242,7 +242,7 @@ describe('a recipient that is refused', () => {
     });
   });
 
-  test('for now makes the mail wait where there is no other', async () => {
+  test('for now makes the mail wait if there is no other recipient', async () => {
     const server = await refusing(450, 'ann@example.com', 'gone@example.com');
     expect(await failureOf(sender(server).send(two, MESSAGE_ID))).toMatchObject({
       kind: 'deferred',
@@ -255,7 +255,7 @@ describe('a recipient that is refused', () => {
   });
 });
 
-describe('a mail is refused for good', () => {
+describe('a mail is refused permanently', () => {
   test('for its size, by a server that says so at MAIL FROM', async () => {
     const server = await start({
       onMailFrom: (_address, _session, callback) => callback(reply(552, '5.3.4 Message size exceeds fixed limit')),
@@ -266,7 +266,7 @@ describe('a mail is refused for good', () => {
     });
   });
 
-  test('with the words of the server: its sender', async () => {
+  test("because of its sender, with the server's reply", async () => {
     const server = await start({
       onMailFrom: (_address, _session, callback) => callback(reply(550, '5.7.1 Sender denied')),
     });
@@ -282,7 +282,7 @@ describe('a mail is refused for good', () => {
   test.each([
     '5.7.1 <shop@example.com>: Sender address rejected: not owned by user smtp-user',
     '5.1.8 Bad sender domain',
-  ])('because of its sender, by a server that says so only of each recipient: %s', async (words) => {
+  ])('because of its sender, by a server that says so only for each recipient: %s', async (words) => {
     const server = await start({ onRcptTo: (_address, _session, callback) => callback(reply(553, words)) });
     expect(await failureOf(sender(server).send(mail(), MESSAGE_ID))).toMatchObject({
       kind: 'refused',
@@ -303,7 +303,7 @@ describe('a mail is refused for good', () => {
     });
   });
 
-  test('with the words of the server: its size', async () => {
+  test("because of its size, with the server's reply", async () => {
     const server = await start({
       onData(stream, _session, callback) {
         stream.resume().on('end', () => callback(reply(552, '5.3.4 Message too big')));
@@ -314,7 +314,7 @@ describe('a mail is refused for good', () => {
   });
 });
 
-describe('a mail may go out later', () => {
+describe('a mail is deferred', () => {
   const answeringData = (code: number, message: string) =>
     start({
       onData(stream, _session, callback) {
@@ -328,17 +328,17 @@ describe('a mail may go out later', () => {
     [451, '4.3.0 Local error'],
     [452, '4.3.1 No space'],
     [503, '5.5.1 Bad sequence'],
-  ])('where the server answers %i', async (code, message) => {
+  ])('when the server answers %i', async (code, message) => {
     const error = await failureOf(sender(await answeringData(code, message)).send(mail(), MESSAGE_ID));
     expect(error).toMatchObject({
       kind: 'deferred',
-      // RFC 5321, 4.2.3: 450 says "mailbox unavailable", the others speak of the server.
+      // RFC 5321, 4.2.3: 450 says "mailbox unavailable". The other codes concern the server.
       blames: code === 450 ? 'mailboxes' : 'provider',
       reason: `Customers Mail Cloud could not take the mail now (${code} ${message})`,
     });
   });
 
-  test.each(['onMailFrom', 'onRcptTo'] as const)('where the server cannot check its sender now: %s', async (event) => {
+  test.each(['onMailFrom', 'onRcptTo'] as const)('when the server cannot check its sender now: %s', async (event) => {
     const server = await start({
       [event]: (_address: object, _session: object, callback: (error: Error) => void) =>
         callback(reply(450, '4.1.8 <shop@example.com>: Sender address rejected: Domain not found')),
@@ -351,21 +351,21 @@ describe('a mail may go out later', () => {
     });
   });
 
-  test('where the server cannot be reached', async () => {
+  test('when the server cannot be reached', async () => {
     const server = await start();
     server.close();
     const error = await failureOf(sender(server).send(mail(), MESSAGE_ID));
     expect(error).toMatchObject({ kind: 'deferred', reason: expect.stringContaining('ECONNREFUSED') });
   });
 
-  test('where there is no such host', async () => {
+  test('when the host does not exist', async () => {
     const server = await start();
     const notFound = Object.assign(new Error('not found'), { code: 'ENOTFOUND' });
     const asked = vi.fn((...args: unknown[]) => {
       const answer = args.at(-1);
       if (typeof answer === 'function') process.nextTick(answer, notFound);
     });
-    // Nothing is asked of this machine's DNS servers.
+    // Keeps this machine's DNS servers out of the test.
     for (const ask of ['resolve4', 'resolve6'] as const) {
       vi.spyOn(dns.Resolver.prototype, ask).mockImplementation(asked);
     }
@@ -375,7 +375,7 @@ describe('a mail may go out later', () => {
     expect(asked).toHaveBeenCalledWith('smtp.invalid', expect.anything());
   });
 
-  test('where the connection ends in the middle of the mail', async () => {
+  test('when the connection ends in the middle of the mail', async () => {
     const server = await start({
       onData(stream, session) {
         stream.once('data', () => server.cut(session));
@@ -386,8 +386,8 @@ describe('a mail may go out later', () => {
   });
 });
 
-describe('a handover has an end,', () => {
-  /** Each of its replies comes in good time. */
+describe('a handover has a time limit', () => {
+  /** A server that answers each command slowly, but within the limit for one reply. */
   const slowly = () => {
     let closed = () => {};
     const gone = new Promise<void>((resolve) => {
@@ -401,7 +401,7 @@ describe('a handover has an end,', () => {
   };
   const to = Array.from({ length: 60 }, (_, n) => ({ email: `ann-${n}@example.com` }));
 
-  test('however many commands the server answers slowly', async () => {
+  test('that applies to all slow replies together', async () => {
     const { server, gone } = slowly();
     const error = await failureOf(sender(await server, { limitMs: 500 }).send(mail({ to }), MESSAGE_ID));
     expect(error).toMatchObject({
@@ -412,7 +412,7 @@ describe('a handover has an end,', () => {
     expect((await server).messages).toEqual([]);
   });
 
-  test('and those beside it and after it go out', async () => {
+  test('and the mails beside it and after it are sent', async () => {
     const { server } = slowly();
     const one = sender(await server, { limitMs: 3_000 });
     const slow = failureOf(one.send(mail({ to }), '<slow@example.com>'));
@@ -423,8 +423,8 @@ describe('a handover has an end,', () => {
   });
 });
 
-describe('an account is refused', () => {
-  test('with the words of the server, and what to look at', async () => {
+describe('the account is refused', () => {
+  test("with the server's reply, and what to check", async () => {
     const error = await failureOf(sender(await start(), { password: 'wrong' }).send(mail(), MESSAGE_ID));
     expect(error).toMatchObject({ kind: 'refused', blames: 'account' });
     expect(error.reason).toBe(
@@ -432,12 +432,12 @@ describe('an account is refused', () => {
     );
   });
 
-  test('without repeating the password', async () => {
+  test('and the password is not in the error', async () => {
     const error = await failureOf(sender(await start(), { password: 'wrong-secret' }).send(mail(), MESSAGE_ID));
     expect(error.reason).not.toContain('wrong-secret');
   });
 
-  test('for now where the server cannot tell now', async () => {
+  test('for now, when the server cannot check it now', async () => {
     // RFC 4954, 6: 454 is a temporary authentication failure.
     const server = await start({
       onAuth: (_auth, _session, callback) => callback(reply(454, '4.7.0 Temporary failure')),
@@ -445,7 +445,7 @@ describe('an account is refused', () => {
     expect(await failureOf(sender(server).send(mail(), MESSAGE_ID))).toMatchObject({ kind: 'deferred' });
   });
 
-  test('where there is none, without a connection', async () => {
+  test('without a connection, when none is configured', async () => {
     const error = await failureOf(sender({ port: 1, close() {} }, { host: '' }).send(mail(), MESSAGE_ID));
     expect(error).toMatchObject({
       kind: 'refused',
@@ -455,14 +455,14 @@ describe('an account is refused', () => {
   });
 });
 
-describe('the password is never sent to a server that does not prove itself', () => {
+describe('the password is never sent to a server that does not prove its identity', () => {
   const EHLO = '250-mail.example.com\r\n250 AUTH PLAIN LOGIN';
   const EHLO_STARTTLS = '250-mail.example.com\r\n250-STARTTLS\r\n250 AUTH PLAIN LOGIN';
-  /** How a TLS handshake begins. */
+  /** The first bytes of a TLS handshake. */
   const CLIENT_HELLO = '\x16\x03';
   const UNPROVEN = /^The SMTP server did not prove its identity by TLS \(.*\): check host and port/;
 
-  /** What becomes of a mail at a server that speaks no TLS. */
+  /** How a handover fails at a server that speaks no TLS. */
   async function failureAt(replies: Readonly<Record<string, string>>) {
     const server = open(await startScriptedServer({ AUTH: '235 2.7.0 OK', ...replies }));
     const error = await failureOf(sender(server).send(mail(), MESSAGE_ID));
@@ -484,11 +484,11 @@ describe('the password is never sent to a server that does not prove itself', ()
     expect(error).toMatchObject({ kind: 'refused', blames: 'account', reason: expect.stringMatching(UNPROVEN) });
   });
 
-  test('because its STARTTLS leads to no TLS', async () => {
+  test('because it does not start TLS after STARTTLS', async () => {
     await failureAt({ EHLO: EHLO_STARTTLS, STARTTLS: '220 Go ahead', [CLIENT_HELLO]: '250 no TLS at all' });
   });
 
-  test('because nobody vouches for its certificate', async () => {
+  test('because no trusted authority signed its certificate', async () => {
     trust((await issueLocalCertificate()).ca);
     const server = await start();
     const error = await failureOf(sender(server).send(mail(), MESSAGE_ID));
@@ -498,7 +498,7 @@ describe('the password is never sent to a server that does not prove itself', ()
   });
 
   test('because its certificate is for another host', async () => {
-    // Another name of 127.0.0.1, and not one in the certificate.
+    // Another name of 127.0.0.1 that is not in the certificate.
     const server = await start();
     const error = await failureOf(sender(server, { host: '127.1' }).send(mail(), MESSAGE_ID));
     expect(server.logins()).toBe(0);
@@ -506,7 +506,7 @@ describe('the password is never sent to a server that does not prove itself', ()
     expect(error).toMatchObject({ kind: 'refused', blames: 'account', reason: expect.stringMatching(UNPROVEN) });
   });
 
-  test('though it may do so later: where TLS is not available for now, the mail waits', async () => {
+  test('and the mail waits if TLS is temporarily unavailable', async () => {
     // RFC 3207, 4: 454 is temporary.
     const error = await failureAt({
       EHLO: EHLO_STARTTLS,
@@ -515,7 +515,7 @@ describe('the password is never sent to a server that does not prove itself', ()
     expect(error.kind).toBe('deferred');
   });
 
-  test('though it may do so later: where the connection ends in the handshake, the mail waits', async () => {
+  test('and the mail waits if the connection ends during the handshake', async () => {
     const error = await failureAt({ EHLO: EHLO_STARTTLS, STARTTLS: '220 Go ahead', [CLIENT_HELLO]: 'end' });
     expect(error.kind).toBe('deferred');
   });

@@ -27,20 +27,20 @@ describe('a post is accepted', () => {
   });
 
   test.each(['bearer new-token', 'BEARER  new-token', 'Bearer new-token '])(
-    'whatever case the scheme is in: %j',
+    'with the scheme in any case: %j',
     (authorization) => {
       expect(acceptCustomersMailCloud(jsonPost(EMPTY_EVENT, { authorization }), ALL)).toEqual([]);
     },
   );
 
-  test('with one right credential beside wrong ones', () => {
+  test('with one right credential among wrong ones', () => {
     const bearer = { authorization: 'Bearer new-token' };
     expect(acceptCustomersMailCloud(jsonPost({ api_key: 'wrong', ...EMPTY_EVENT }, bearer), ALL)).toEqual([]);
     const wrongHeader = { authorization: 'Bearer wrong' };
     expect(acceptCustomersMailCloud(jsonPost({ api_key: 'old-key', ...EMPTY_EVENT }, wrongHeader), ALL)).toEqual([]);
   });
 
-  test('where only one kind of credential is configured', () => {
+  test('when only one kind of credential is configured', () => {
     const apiKeyOnly = { ...NONE, apiKeys: ['webhook-key'] };
     expect(acceptCustomersMailCloud(jsonPost({ api_key: 'webhook-key', ...EMPTY_EVENT }), apiKeyOnly)).toEqual([]);
     refusalOf(
@@ -52,12 +52,12 @@ describe('a post is accepted', () => {
   test.each<[string, Partial<CustomersMailCloudCredentials>]>([
     ['a Bearer token', { bearerTokens: ['new-token'] }],
     ['a user', { basic: [{ user: 'hook', password: 'pass' }] }],
-  ])('by its api_key where %s is configured, too', (_, others) => {
+  ])('by its api_key if %s is configured, too', (_, others) => {
     const request = jsonPost({ api_key: 'webhook-key', ...EMPTY_EVENT });
     expect(acceptCustomersMailCloud(request, { ...NONE, apiKeys: ['webhook-key'], ...others })).toEqual([]);
   });
 
-  test('of any key that a form can carry', () => {
+  test('with any key that a form can carry', () => {
     holdsForAll(
       anyText.map((key) => `k${key.toWellFormed()}`),
       (api_key) => {
@@ -74,8 +74,8 @@ describe('a post is refused', () => {
     ['none', {}],
     ['an empty api_key', { api_key: '' }],
     ['another api_key', { api_key: 'wrong' }],
-    ['an api_key with more', { api_key: 'webhook-key ' }],
-    ['an api_key with less', { api_key: 'webhook-ke' }],
+    ['a longer api_key', { api_key: 'webhook-key ' }],
+    ['a shorter api_key', { api_key: 'webhook-ke' }],
     ['an api_key in another case', { api_key: 'WEBHOOK-KEY' }],
     ['a Bearer token as api_key', { api_key: 'new-token' }],
     ['a user as api_key', { api_key: 'hook:pass:word ü' }],
@@ -85,7 +85,7 @@ describe('a post is refused', () => {
   });
 
   test.each([null, 7, true, {}, ['webhook-key'], [['webhook-key']]])(
-    'with an api_key that is no text: %j',
+    'with an api_key that is not a text: %j',
     (api_key) => {
       refusalOf(() => acceptCustomersMailCloud(jsonPost({ api_key, ...EMPTY_EVENT }), ALL), 401);
     },
@@ -115,7 +115,7 @@ describe('a post is refused', () => {
     refusalOf(() => acceptCustomersMailCloud(jsonPost(EMPTY_EVENT, { authorization }), ALL), 401);
   });
 
-  test('where nothing is configured, and says what to set', () => {
+  test('when nothing is configured, and the answer says what to set', () => {
     for (const request of [
       jsonPost(EMPTY_EVENT),
       jsonPost({ api_key: '', ...EMPTY_EVENT }),
@@ -136,7 +136,7 @@ describe('a post is refused', () => {
     ['password', { ...NONE, basic: [{ user: 'hook', password: '' }] }, {}, { authorization: basic('hook:') }],
     ['user', { ...NONE, basic: [{ user: '', password: 'pass' }] }, {}, { authorization: basic(':pass') }],
     ['header', { apiKeys: [''], basic: [{ user: '', password: '' }], bearerTokens: [''] }, {}, { authorization: '' }],
-  ])('with an empty %s, even where an empty one is configured', (_, credentials, fields, headers) => {
+  ])('with an empty %s, even if an empty one is configured', (_, credentials, fields, headers) => {
     refusalOf(() => acceptCustomersMailCloud(jsonPost({ ...EMPTY_EVENT, ...fields }, headers), credentials), 503);
     refusalOf(() => acceptCustomersMailCloud(formPost({ event: '{}', ...fields }, headers), credentials), 503);
   });
@@ -150,14 +150,14 @@ describe('a post is refused', () => {
   );
 
   test.each(['Application/JSON; charset=utf-8', 'application/json'])(
-    'not for the parameters of its content type: %s',
+    'but not for parameters of its content type: %s',
     (type) => {
       const request = post('{"event":{}}', { authorization: 'Bearer new-token', 'content-type': type });
       expect(acceptCustomersMailCloud(request, ALL)).toEqual([]);
     },
   );
 
-  test.each(['', '{', 'event=1', '\0', '[1'])('with 400 where its JSON is none and its header is right: %j', (body) => {
+  test.each(['', '{', 'event=1', '\0', '[1'])('with 400 if its header is right but its JSON is invalid: %j', (body) => {
     const headers = { 'content-type': JSON_TYPE, authorization: 'Bearer new-token' };
     expect(refusalOf(() => acceptCustomersMailCloud(post(body, headers), ALL), 400)).toMatch(
       /the post: it is not JSON$/,
@@ -165,14 +165,14 @@ describe('a post is refused', () => {
   });
 
   test.each(['', '{', 'api_key=webhook-key', '{"api_key":"webhook-key"', '"webhook-key"', '["webhook-key"]', 'null'])(
-    'with 401 where its JSON has no right key: %j',
+    'with 401 if its JSON has no right key: %j',
     (body) => {
       refusalOf(() => acceptCustomersMailCloud(post(body, { 'content-type': JSON_TYPE }), ALL), 401);
     },
   );
 
   test.each([undefined, null, 7, [], [{}], 'words', '[]', '"{}"', '{'])(
-    'with 400 where its field event is %j',
+    'with 400 if its field event is %j',
     (event) => {
       refusalOf(() => acceptCustomersMailCloud(jsonPost({ api_key: 'webhook-key', event }), ALL), 400);
       if (typeof event === 'string') {
@@ -181,12 +181,12 @@ describe('a post is refused', () => {
     },
   );
 
-  test('and says that the JSON of its field event is none', () => {
+  test('and the answer says that the field event is not valid JSON', () => {
     const request = formPost({ api_key: 'webhook-key', event: '{' });
     expect(refusalOf(() => acceptCustomersMailCloud(request, ALL), 400)).toMatch(/the field event: it is not JSON$/);
   });
 
-  test('with 413 where it has more than 10,000 entries', () => {
+  test('with 413 if it has more than 10,000 entries', () => {
     const entries = (count: number) => jsonPost({ api_key: 'webhook-key', event: { bounces: Array(count).fill({}) } });
     expect(acceptCustomersMailCloud(entries(10_000), ALL)).toHaveLength(10_000);
     refusalOf(() => acceptCustomersMailCloud(entries(10_001), ALL), 413);
@@ -194,7 +194,7 @@ describe('a post is refused', () => {
     refusalOf(() => acceptCustomersMailCloud(jsonPost({ api_key: 'webhook-key', event: divided }), ALL), 413);
   });
 
-  test('without repeating a secret or what was sent', () => {
+  test('and the answer repeats neither a secret nor the post', () => {
     const secrets = [...ALL.apiKeys, ...ALL.bearerTokens, 'old-password', 'sent-secret'];
     const messages = [
       refusalOf(() => acceptCustomersMailCloud(jsonPost({ api_key: 'sent-secret' }), ALL), 401),
@@ -205,7 +205,7 @@ describe('a post is refused', () => {
     for (const message of messages) for (const secret of secrets) expect(message).not.toContain(secret);
   });
 
-  test('whatever is in it, where its credential is wrong', () => {
+  test('if its credential is wrong, whatever its content', () => {
     holdsForAll(fc.tuple(anyJson, anyText, anyText), ([fields, body, authorization]) => {
       refusalOf(() => acceptCustomersMailCloud(jsonPost(fields, { authorization }), ALL), 401);
       refusalOf(() => acceptCustomersMailCloud(post(body, { 'content-type': FORM, authorization }), ALL), 401);
@@ -222,7 +222,7 @@ describe('a post of more than 1 MiB', () => {
     return post(body, { 'content-type': JSON_TYPE, ...headers });
   };
 
-  test('is accepted with a right Authorization header only', () => {
+  test('is accepted only with a right Authorization header', () => {
     const right = { authorization: 'Bearer new-token' };
     expect(acceptCustomersMailCloud(largePost(MIB + 1, right), ALL)).toEqual([]);
     expect(acceptCustomersMailCloud(largePost(MIB, {}), ALL)).toEqual([]);

@@ -15,7 +15,7 @@ import { JSON_TYPE, post } from '../requests.ts';
 const FAILURE = { kind: 'failure', provider: 'sendgrid' } as const;
 const PROGRESS = { kind: 'progress', provider: 'sendgrid' } as const;
 
-/** As docs/design.md says: of the time as it was sent, the event, the message, the recipient and the reply. */
+/** The event id as docs/design.md defines it, from the time as sent, the event, the message, the recipient and the reply. */
 const eventIdOf = (...facts: [time: unknown, event: string, message: string, recipient: string, reply: string]) =>
   `sha256:${createHash('sha256').update(facts.join('\n')).digest('hex').slice(0, 32)}`;
 
@@ -111,7 +111,7 @@ describe("an event of the reference's examples", () => {
     });
   });
 
-  test('bounce of type blocked: soft, whatever the rest says', () => {
+  test('bounce of type blocked: always soft', () => {
     expect(event('bounce', 'blocked')).toMatchObject({
       ...FAILURE,
       state: 'bounced',
@@ -170,7 +170,7 @@ describe("an event of the reference's examples", () => {
     expect(event(name)).toEqual({ kind: 'ignored' });
   });
 
-  test('account_status_change, which has neither recipient nor message, is kept as it came', () => {
+  test('account_status_change, which has neither recipient nor message, is stored as it came', () => {
     expect(event('account_status_change')).toEqual({
       kind: 'unrecognized',
       provider: 'sendgrid',
@@ -189,7 +189,7 @@ describe("an event of the reference's examples", () => {
     });
   });
 
-  test('of each type, with the ids that stand for ids', () => {
+  test('of each type, with placeholders as ids', () => {
     expect(sendGridEvents('reference-all-events').map(normalizeSendGrid).map(kindAndState)).toEqual([
       'progress queued',
       'progress deferred',
@@ -211,18 +211,18 @@ function kindAndState(event: MailEvent): string {
   return 'state' in event ? `${event.kind} ${event.state}` : event.kind;
 }
 
-/** The key of what is not understood. */
+/** The key of an unrecognized event. */
 function withoutEventId({ sg_event_id, ...others }: { readonly sg_event_id?: unknown }): string {
   return keyOfContent(others);
 }
 
-/** The failure that this becomes. */
+/** The failure that an event is normalized to. */
 function failureOf(received: unknown): FailureEvent {
   const event = normalizeSendGrid(received);
   return event.kind === 'failure' ? event : expect.fail(`${event.kind}, and no failure`);
 }
 
-test('"Test your integration" is understood', () => {
+test('the post of "Test your integration" is recognized', () => {
   const events = parseSendGrid(post(signatureVector('test-your-integration').body, JSON_TYPE)).map(normalizeSendGrid);
   expect(events.map(kindAndState)).toEqual([
     'progress queued',
@@ -240,10 +240,10 @@ test('"Test your integration" is understood', () => {
   expect(events[0]).toMatchObject({ messageIds: ['14c5d75ce93.dfd.64b469'] });
 });
 
-describe('an event as it was recorded', () => {
+describe('an event that was received from SendGrid', () => {
   const recorded = () => sendGridEvents('recorded-by-anymail').map(normalizeSendGrid);
 
-  test('is what it says', () => {
+  test('is normalized', () => {
     expect(recorded().map(kindAndState)).toEqual([
       'progress queued',
       'progress delivered',
@@ -261,7 +261,7 @@ describe('an event as it was recorded', () => {
     expect(recorded()[4]).toMatchObject({ messageIds: ['Lli-03HcQ5-JLybO9fXsJg'] });
   });
 
-  test('joins by the local part of smtp-id, where sg_message_id has no id of its own', () => {
+  test('joins by the local part of smtp-id, if sg_message_id has no id', () => {
     expect(recorded()[2]).toMatchObject({
       messageIds: ['wrfRRvF7Q0GgwUo2CvDmEA'],
       fullMessageId: 'filter0093p1las1.9128.5717FB8127.0',
@@ -304,7 +304,7 @@ describe('an asynchronous bounce, which has no message id', () => {
     },
   );
 
-  test('has the same key whenever it comes, and another than any other', () => {
+  test('has the same key each time it comes, and a different key from any other event', () => {
     const keys = sendGridEvents('asynchronous-bounces').map((event) => failureOf(event).fullMessageId);
     expect(sendGridEvents('asynchronous-bounces').map((event) => failureOf(event).fullMessageId)).toEqual(keys);
     expect(new Set(keys).size).toBe(3);
@@ -373,13 +373,13 @@ describe('other shapes of events', () => {
   });
 
   test.each([-1, 0, 1e300, 'now', '1513299569', { at: 1513299569 }, null])(
-    'a timestamp that came as %j is kept among the details',
+    'the unusable timestamp %j is stored in the details',
     (timestamp) => {
       expect(failureOf({ ...bounce, timestamp }).details).toHaveProperty('timestamp', timestamp);
     },
   );
 
-  test.each([undefined, null, '', 7, {}, ['ann@example.com']])('an email that is %j is none', (email) => {
+  test.each([undefined, null, '', 7, {}, ['ann@example.com']])('an email that is %j counts as missing', (email) => {
     const { recipient, fullMessageId } = failureOf({ ...bounce, email });
     expect(recipient).toBeUndefined();
     expect(fullMessageId).toBe(bounce.sg_message_id);
@@ -396,7 +396,7 @@ describe('other shapes of events', () => {
   describe('a copy of an event', () => {
     const copies = [undefined, null, '', 7, {}, 'another'].map((sg_event_id) => ({ ...bounce, sg_event_id }));
 
-    test.each(copies)('has the same keys, whatever its sg_event_id is: $sg_event_id', (copy) => {
+    test.each(copies)('has the same keys with another sg_event_id: $sg_event_id', (copy) => {
       const { fullMessageId, eventId } = failureOf(bounce);
       expect(failureOf(copy)).toMatchObject({ fullMessageId, eventId });
       expect(failureOf(copy).details['sg_event_id']).toEqual(copy.sg_event_id);
@@ -419,7 +419,7 @@ describe('other shapes of events', () => {
     });
   });
 
-  test('events of one second that differ in what they tell have keys of their own', () => {
+  test('events of one second with different content have different keys', () => {
     const events = [
       bounce,
       { ...bounce, event: 'dropped' },
@@ -433,7 +433,7 @@ describe('other shapes of events', () => {
     expect(new Set(events.map((event) => failureOf(event).eventId)).size).toBe(events.length);
   });
 
-  test.each([undefined, null, '', 7, {}])('a message id that is %j: the smtp-id tells the mail from others', (id) => {
+  test.each([undefined, null, '', 7, {}])('a message id that is %j: the smtp-id identifies the mail', (id) => {
     const received = { ...bounce, sg_message_id: id };
     const smtpId = '<LRzXl_NHStOGhQ4kofSm_A@ismtpd0039p1iad1.sendgrid.net>';
     expect(failureOf({ ...received, 'smtp-id': smtpId })).toMatchObject({
@@ -445,26 +445,26 @@ describe('other shapes of events', () => {
   });
 
   test.each(['.filter0001.16648', '.recvd-5b6594c664', '.', '..', '.a'])(
-    'a message id %j that nothing joins by joins nothing: no key is empty',
+    'the message id %j, which has no usable part, joins nothing, and no key is empty',
     (sg_message_id) => {
       expect(failureOf({ ...bounce, sg_message_id }).messageIds).toEqual([]);
     },
   );
 
-  test('the Mail item that sent it, and none where that is no text', () => {
+  test('the id of the Mail item, or undefined if it is not a text', () => {
     expect(failureOf({ ...bounce, todoke_mail_id: 'welcome-1' }).mailId).toBe('welcome-1');
     for (const value of [undefined, '', null, 7, ['welcome-1']]) {
       expect(failureOf({ ...bounce, todoke_mail_id: value }).mailId).toBeUndefined();
     }
   });
 
-  test('progress has the reply, under either of its names', () => {
+  test('progress has the reply, whichever of its two names it has', () => {
     const deferred = { ...bounce, event: 'deferred' };
     expect(normalizeSendGrid(deferred)).toMatchObject({ reason: bounce.reason });
     expect(normalizeSendGrid({ ...deferred, response: '450 busy' })).toMatchObject({ reason: '450 busy' });
   });
 
-  test('custom arguments that collide with names of ours are details', () => {
+  test("custom arguments with the names of Todoke's fields are details", () => {
     const args = {
       outcome: 'delivered',
       matched: true,
@@ -479,7 +479,7 @@ describe('other shapes of events', () => {
     expect(failure.details).toMatchObject(args);
   });
 
-  test('custom arguments that mean something to JavaScript are details', () => {
+  test('custom arguments with names that have a meaning in JavaScript are details', () => {
     const received = JSON.parse(
       `{"__proto__":{"event":"open"},"constructor":{"name":"Set"},"toString":1,${JSON.stringify(bounce).slice(1)}`,
     );
@@ -488,12 +488,12 @@ describe('other shapes of events', () => {
     expectStorable(bounceRow(failure, undefined, { receivedAtMs: 0, retentionDays: 0 }));
   });
 
-  test('of a name twice, the last counts', () => {
+  test('if a name appears twice, the last value counts', () => {
     expect(failureOf(JSON.parse('{"event":"open","email":"a@example.com","event":"bounce"}')).state).toBe('bounced');
   });
 
   test.each(['processed', 'delivered', 'deferred'])(
-    '%s without a message id is kept as it came: it has no story',
+    '%s without a message id is stored as it came: it has no story',
     (event) => {
       const received = { ...bounce, event, sg_message_id: '' };
       expect(normalizeSendGrid(received)).toEqual({
@@ -507,7 +507,7 @@ describe('other shapes of events', () => {
   );
 
   test.each(['', 'Bounce', 'bounced', 'constructor', '__proto__', 'newly_invented'])(
-    'the unknown event %j is kept as it came',
+    'the unknown event %j is stored as it came',
     (event) => {
       const received = { ...bounce, event };
       expect(normalizeSendGrid(received)).toEqual({
@@ -531,7 +531,7 @@ describe('other shapes of events', () => {
     { event: null },
     { event: ['bounce'] },
     { event: 7, sg_event_id: 'a', sg_message_id: 'b' },
-  ])('what is no event is kept as it came: %j', (received) => {
+  ])('a value that is not an event is stored as it came: %j', (received) => {
     const key = keyOfContent(received);
     expect(normalizeSendGrid(received)).toEqual({
       kind: 'unrecognized',
@@ -542,7 +542,7 @@ describe('other shapes of events', () => {
     });
   });
 
-  test('events that are nested 10,000 deep are kept as they came, each under a key of its own', () => {
+  test('events that are nested 10,000 deep are stored as they came, each under its own key', () => {
     const deep = (value: string) =>
       JSON.parse(`{"event":"new","a":${'['.repeat(10_000)}"${value}"${']'.repeat(10_000)}}`);
     const [one, two] = [deep('one'), deep('two')].map(normalizeSendGrid);
@@ -552,7 +552,7 @@ describe('other shapes of events', () => {
   });
 });
 
-describe('whatever SendGrid sends', () => {
+describe('for any post of SendGrid', () => {
   const field = (arbitrary: fc.Arbitrary<unknown>) =>
     fc.oneof({ weight: 3, arbitrary }, { weight: 1, arbitrary: anyJson });
   const event = fc
@@ -582,7 +582,7 @@ describe('whatever SendGrid sends', () => {
     .map(([known, others]): unknown => ({ ...others, ...known }));
   const time = { receivedAtMs: 1_674_623_115_000, retentionDays: 180 };
 
-  test('it is normalized, and every key is within the limits of DynamoDB', () => {
+  test('each event is normalized, and every key is within the limits of DynamoDB', () => {
     holdsForAll(
       fc.oneof(event, anyJson),
       (received) => {
@@ -606,7 +606,7 @@ describe('whatever SendGrid sends', () => {
     );
   });
 
-  test('it is the same each time', () => {
+  test('the result is the same each time', () => {
     holdsForAll(fc.oneof(event, anyJson), (received) => {
       expect(normalizeSendGrid(JSON.parse(JSON.stringify(received)))).toEqual(
         normalizeSendGrid(JSON.parse(JSON.stringify(received))),
@@ -614,7 +614,7 @@ describe('whatever SendGrid sends', () => {
     });
   });
 
-  test('DynamoDB takes its rows', () => {
+  test('DynamoDB accepts the rows', () => {
     holdsForAll(
       fc.oneof(event, anyJson),
       (received) => {

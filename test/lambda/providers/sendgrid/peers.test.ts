@@ -1,4 +1,4 @@
-/** The payloads and signatures of other receivers' tests. docs/classification.md says where Todoke differs, and why. */
+/** The payloads and signatures from other receivers' tests. docs/classification.md says where Todoke differs, and why. */
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { normalizeSendGrid } from '../../../../lambda/providers/sendgrid/events.ts';
@@ -6,7 +6,7 @@ import { parseSendGrid, verifySendGrid } from '../../../../lambda/providers/send
 import { peerPayloads, signatureVector } from '../fixtures.ts';
 import { JSON_TYPE, post, refusalOf } from '../requests.ts';
 
-/** What a payload becomes, in short. */
+/** A short form of the row that a payload becomes. */
 function rowOf(event: unknown): string {
   const normalized = normalizeSendGrid(event);
   switch (normalized.kind) {
@@ -92,7 +92,7 @@ test("listmonk's payloads", () => {
 });
 
 test("Notifuse's payloads", () => {
-  // Its ids are whole. Ours joins up to the first dot, on both sides.
+  // Notifuse joins by the whole id. Todoke joins by the part before the first dot, on both sides.
   const id = '14c5d75ce93';
   expect(rowsOf('notifuse')).toEqual({
     'Delivered Event': `delivered, of ${id}`,
@@ -150,7 +150,7 @@ interface Signed {
   readonly timestamp: string | undefined;
 }
 
-/** A post that its test signs itself. */
+/** A post that its test signs. */
 function signed(change: Partial<Signed> & { readonly over?: string; readonly by?: KeyObject } = {}): Signed {
   const { over = '1787040000', by = own.privateKey, ...changed } = change;
   const { body = BODY } = change;
@@ -200,7 +200,7 @@ test.each<[peer: string, what: string, request: Signed, status: number]>([
   ['anymail', 'a valid signature over a timestamp that is no number', signed({ over: 'data timestamp' }), 401],
   ['anymail', 'a key in several lines', signed({ key: inLines(spki(own.publicKey)) }), 200],
   ['listmonk', 'a valid signature', signed({ body: '[{"event":"delivered"}]' }), 200],
-  ['listmonk', 'a signature that is none', signed({ body: '[{"event":"delivered"}]', signature: invalid }), 401],
+  ['listmonk', 'a malformed signature', signed({ body: '[{"event":"delivered"}]', signature: invalid }), 401],
   ['listmonk', 'no JSON, signed', signed({ body: 'not-json' }), 400],
   ['Notifuse', 'no JSON, signed', signed({ body: '{invalid json' }), 400],
 ])('%s: %s', (_, __, { key, body, signature, timestamp }, status) => {

@@ -41,7 +41,7 @@ function accepted(response: http.ServerResponse) {
   response.writeHead(202, { 'X-Message-Id': 'LRzXl_NHStOGhQ4kofSm_A' }).end();
 }
 
-/** SendGrid's answer to a request that it does not take. */
+/** Makes SendGrid refuse a request with these errors. */
 function refusing(status: number, ...errors: { message: string; field?: string | null; help?: null }[]) {
   answer = (response) => {
     response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify({ errors }));
@@ -57,7 +57,7 @@ describe('a mail is handed over', () => {
     expect(await send()).toEqual({ kind: 'sent', messageId: 'LRzXl_NHStOGhQ4kofSm_A', refused: [] });
   });
 
-  test.each([[{}], [{ 'X-Message-Id': '' }]])('also without a usable X-Message-Id: %j', async (headers) => {
+  test.each([[{}], [{ 'X-Message-Id': '' }]])('even without a usable X-Message-Id: %j', async (headers) => {
     answer = (response) => response.writeHead(202, headers).end();
     expect(await send()).toEqual({ kind: 'sent', messageId: undefined, refused: [] });
   });
@@ -71,7 +71,7 @@ describe('a mail is handed over', () => {
     });
   });
 
-  test('with what it holds, and the id of its item as a custom argument', async () => {
+  test('with its content, and the id of its item as a custom argument', async () => {
     await send();
     expect(requests[0]?.body).toEqual({
       from: { email: 'shop@example.com', name: 'Shop' },
@@ -127,7 +127,7 @@ describe('a mail is handed over', () => {
     });
   });
 
-  test('with braces, line breaks and other characters as they are', async () => {
+  test('with braces, line breaks and other characters unchanged', async () => {
     const odd = '{{name}} -%- \r\n\t<b>&amp; 😀 "\\';
     await send({ id: odd, content: odd, html: odd });
     expect(requests[0]?.body).toMatchObject({
@@ -139,19 +139,19 @@ describe('a mail is handed over', () => {
     });
   });
 
-  test('to an address that needs quotation marks, with these', async () => {
+  test('to an address that needs quotation marks, with the quotation marks', async () => {
     await send({ to: [{ email: 'a..b@docomo.ne.jp' }] });
     expect(requests[0]?.body).toMatchObject({ personalizations: [{ to: [{ email: '"a..b"@docomo.ne.jp' }] }] });
   });
 
-  test('each with its own key', async () => {
+  test('with the key of its own sender', async () => {
     await Promise.all([sender('SG.one').send(mail(), ''), sender('SG.two').send(mail(), '')]);
     expect(requests.map(({ headers }) => headers.authorization).sort()).toEqual(['Bearer SG.one', 'Bearer SG.two']);
   });
 });
 
-describe('a mail is refused for good', () => {
-  test('with the words of SendGrid', async () => {
+describe('a mail is refused permanently', () => {
+  test("with SendGrid's message", async () => {
     refusing(400, { message: 'Does not contain a valid address.', field: 'personalizations.0.to.0.email', help: null });
     const error = await failureOf(send());
     expect(error.kind).toBe('refused');
@@ -160,23 +160,23 @@ describe('a mail is refused for good', () => {
     );
   });
 
-  test('with all its words', async () => {
+  test("with all of SendGrid's messages", async () => {
     refusing(400, { message: 'First.', field: null }, { message: 'Second.' }, { message: 'Third.', field: 'from' });
     expect((await failureOf(send())).reason).toBe('SendGrid refused the mail (400: First.: Second.: from: Third.)');
   });
 
-  test('where it is too large: the answer is HTML', async () => {
+  test('because it is too large: the answer is HTML', async () => {
     answer = (response) => response.writeHead(413, { 'Content-Type': 'text/html' }).end('<html>Too large</html>');
     const error = await failureOf(send());
     expect(error).toMatchObject({ kind: 'refused', reason: 'SendGrid refused the mail (413)' });
   });
 
-  test.each(['null', '[]', '{"errors":null}', '{"errors":[{}]}', '{'])('where the answer is odd: %s', async (body) => {
+  test.each(['null', '[]', '{"errors":null}', '{"errors":[{}]}', '{'])('if the answer is invalid: %s', async (body) => {
     answer = (response) => response.writeHead(400, { 'Content-Type': 'application/json' }).end(body);
     expect(await failureOf(send())).toMatchObject({ kind: 'refused', reason: 'SendGrid refused the mail (400)' });
   });
 
-  test('once: nothing is tried again here', async () => {
+  test('without a retry', async () => {
     refusing(500);
     await failureOf(send());
     expect(requests).toHaveLength(1);
@@ -196,7 +196,7 @@ describe('the API key is refused', () => {
     );
   });
 
-  test('but not where the sender is not verified: that is of one mail', async () => {
+  test('but not if the sender is not verified: that concerns one mail', async () => {
     const message = 'The from address does not match a verified Sender Identity.';
     refusing(403, { message, field: 'from' });
     expect(await failureOf(send())).toMatchObject({
@@ -206,14 +206,14 @@ describe('the API key is refused', () => {
     });
   });
 
-  test('and is never repeated', async () => {
+  test('and is never in the error', async () => {
     for (const status of [400, 401, 403, 429, 500]) {
       refusing(status, { message: 'No.' });
       expect((await failureOf(send())).reason).not.toContain(API_KEY);
     }
   });
 
-  test('where there is none, without a request', async () => {
+  test('without a request, when none is configured', async () => {
     vi.spyOn(console, 'warn').mockReturnValue();
     const error = await failureOf(sender('').send(mail(), ''));
     expect(error).toMatchObject({
@@ -224,15 +224,15 @@ describe('the API key is refused', () => {
     expect(requests).toEqual([]);
   });
 
-  test('where there is none, by the error alone: nothing else is logged', () => {
+  test('and nothing is logged, when none is configured', () => {
     const warn = vi.spyOn(console, 'warn').mockReturnValue();
     sender('').close();
     expect(warn).not.toHaveBeenCalled();
   });
 });
 
-describe('a mail may go out later', () => {
-  test('where there were too many: when SendGrid says', async () => {
+describe('a mail is deferred', () => {
+  test('after too many requests, until the time that SendGrid names', async () => {
     answer = (response) => {
       response.writeHead(429, { 'Content-Type': 'application/json', 'X-RateLimit-Reset': '1674623115' });
       response.end('{"errors":[{"message":"too many requests","field":null}]}');
@@ -246,7 +246,7 @@ describe('a mail may go out later', () => {
   });
 
   test.each([undefined, 'soon', '', '0', '-1'])(
-    'where there were too many and the time is %j: without one',
+    'after too many requests, without a time if it is %j',
     async (reset) => {
       answer = (response) => response.writeHead(429, reset === undefined ? {} : { 'X-RateLimit-Reset': reset }).end();
       const error = await failureOf(send());
@@ -255,12 +255,12 @@ describe('a mail may go out later', () => {
     },
   );
 
-  test.each([408, 500, 502, 503, 504])('where it fails with %i', async (status) => {
+  test.each([408, 500, 502, 503, 504])('when it fails with %i', async (status) => {
     refusing(status);
     expect(await failureOf(send())).toMatchObject({ kind: 'deferred' });
   });
 
-  test('where it cannot be reached', async () => {
+  test('when SendGrid cannot be reached', async () => {
     server.close();
     server.closeAllConnections();
     const error = await failureOf(send());
@@ -268,7 +268,7 @@ describe('a mail may go out later', () => {
     expect(error.reason).toMatch(/^SendGrid could not be reached .*ECONNREFUSED/);
   });
 
-  test('where the connection breaks before the answer', async () => {
+  test('when the connection breaks before the answer', async () => {
     answer = (response) => response.destroy();
     expect(await failureOf(send())).toMatchObject({
       kind: 'deferred',

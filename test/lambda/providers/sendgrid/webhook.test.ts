@@ -22,12 +22,12 @@ describe('the signature', () => {
   const signed = (body: string, timestamp: string, key: KeyObject) =>
     requestOf({ body, timestamp, signature: sign('sha256', Buffer.from(timestamp + body), key).toString('base64') });
 
-  test.each(vectors)('that was published is accepted: %s', (name) => {
+  test.each(vectors)('is accepted if it was published as an example: %s', (name) => {
     const vector = signatureVector(name);
     expect(() => verifySendGrid(requestOf(vector), [vector.publicKey])).not.toThrow();
   });
 
-  test('is accepted over any body, at any time', () => {
+  test('is accepted for any body, with any timestamp', () => {
     const { publicKey, privateKey } = keyPair();
     for (const body of ['[]', '', '[\r\n]\r\n', '\ufeff[]', '[{"subject":"メール"}]', '\0']) {
       for (const timestamp of ['1600112502', '0', '99999999999']) {
@@ -36,7 +36,7 @@ describe('the signature', () => {
     }
   });
 
-  test('is over the bytes, also where they are no text', () => {
+  test('covers the bytes, even if they are not text', () => {
     const { publicKey, privateKey } = keyPair();
     const body = Buffer.from([0x5b, 0xff, 0xfe, 0x00, 0x5d]);
     const signature = sign('sha256', Buffer.concat([Buffer.from('1600112502'), body]), privateKey).toString('base64');
@@ -45,13 +45,13 @@ describe('the signature', () => {
     refusalOf(() => verifySendGrid(post(body.toString(), headers), [spki(publicKey)]), 401);
   });
 
-  test('may be of any of several keys', () => {
+  test('may be made with any of several keys', () => {
     const vector = signatureVector('dropped');
     const keys = [otherKey, vector.publicKey, spki(keyPair().publicKey)];
     for (const order of [keys, keys.toReversed()]) expect(() => verifySendGrid(requestOf(vector), order)).not.toThrow();
   });
 
-  test('of another key is refused', () => {
+  test('is refused if made with another key', () => {
     for (const name of vectors) refusalOf(() => verifySendGrid(requestOf(signatureVector(name)), [otherKey]), 401);
   });
 
@@ -60,7 +60,7 @@ describe('the signature', () => {
     const { headers, body } = requestOf(vector);
     const refused = (changed: Buffer) =>
       refusalOf(() => verifySendGrid(post(changed, headers), [vector.publicKey]), 401);
-    // Every byte of a short body, every 13th of a long one.
+    // Changes every byte of a short body, and every 13th byte of a long one.
     for (let at = 0; at < body.length; at += body.length > 400 ? 13 : 1) {
       const changed = Buffer.from(body);
       changed.writeUInt8(body.readUInt8(at) ^ 1, at);
@@ -73,7 +73,7 @@ describe('the signature', () => {
   });
 
   test.each(vectors.slice(0, 1).concat(vectors.slice(2)))(
-    'is refused over the same events written anew: %s',
+    'is refused if the events were serialized again: %s',
     (name) => {
       const vector = signatureVector(name);
       const rewritten = JSON.stringify(JSON.parse(vector.body));
@@ -100,14 +100,14 @@ describe('the signature', () => {
   });
 
   test.each(['', 'x1600112502', '1600112502[', '1600112502 ', '-1'])(
-    'is refused over a timestamp that is no number, also where it fits: %j',
+    'is refused if the timestamp is not a number, even if it was signed: %j',
     (timestamp) => {
       const { privateKey, publicKey } = keyPair();
       refusalOf(() => verifySendGrid(signed('[]', timestamp, privateKey), [spki(publicKey)]), 401);
     },
   );
 
-  test('over the same bytes, divided otherwise into timestamp and body, leaves no JSON', () => {
+  test('of the same bytes, split differently into timestamp and body, leaves invalid JSON', () => {
     const { privateKey, publicKey } = keyPair();
     const { headers } = signed('[]', '1600112502', privateKey);
     const moved = { ...headers, 'x-twilio-email-event-webhook-timestamp': '160011250' };
@@ -158,12 +158,12 @@ describe('the signature', () => {
     Buffer.from('3006020100020100', 'hex').toString('base64'),
     Buffer.from('308201000201', 'hex').toString('base64'),
     Buffer.alloc(64).toString('base64'),
-  ])('that is none is refused, and nothing breaks: %j', (signature) => {
+  ])('is refused without an error if it is malformed: %j', (signature) => {
     const vector = signatureVector('dropped');
     refusalOf(() => verifySendGrid(requestOf({ ...vector, signature }), [vector.publicKey]), 401);
   });
 
-  test('that is none is refused, whatever it is', () => {
+  test('is refused if it is not a signature at all', () => {
     const vector = signatureVector('dropped');
     const bytes = fc.uint8Array().map((array) => Buffer.from(array).toString('base64'));
     holdsForAll(fc.tuple(fc.oneof(anyText, bytes), fc.oneof(anyText, bytes)), ([signature, timestamp]) => {
@@ -206,26 +206,26 @@ describe('the public keys', () => {
     'A'.repeat(100_000),
   ];
 
-  test('that are not configured refuse everything, and say what to set', () => {
+  test('refuse every post if none is configured, and the answer says what to set', () => {
     expect(refusalOf(() => verifySendGrid(request, []), 503)).toMatch(
       /has no public key; put .* into sendgridPublicKeys/,
     );
     expect(refusalOf(() => verifySendGrid(post('[]'), []), 503)).toMatch(/has no public key/);
   });
 
-  test.each(unusable)('that are none refuse everything, and say so: %j', (key) => {
+  test.each(unusable)('refuse every post if they are invalid, and the answer says so: %j', (key) => {
     expect(refusalOf(() => verifySendGrid(request, [key]), 503)).toMatch(/has no P-256 key/);
   });
 
-  test('that are none harm no good one beside them', () => {
+  test('may include invalid keys beside a good one', () => {
     expect(() => verifySendGrid(request, [...unusable, vector.publicKey])).not.toThrow();
   });
 
-  test('may have been copied with white space', () => {
+  test('may contain white space from copying', () => {
     expect(() => verifySendGrid(request, [` ${vector.publicKey}\n`])).not.toThrow();
   });
 
-  test('are never repeated in a refusal, nor is the signature', () => {
+  test('are never in a refusal, nor is the signature', () => {
     for (const key of [...unusable.slice(2), 'MFkwEwYHKoZIzj0CAQYI']) {
       const status = 503;
       expect(refusalOf(() => verifySendGrid(request, [key]), status)).not.toContain(key);
@@ -235,38 +235,38 @@ describe('the public keys', () => {
 
 describe('the body', () => {
   test.each(['application/json', 'application/json;charset=utf-8', 'Application/JSON ; charset=UTF-8'])(
-    'may be %s',
+    'may have the content type %s',
     (type) => {
       expect(parseSendGrid(post('[{"event":"open"}]', { 'content-type': type }))).toEqual([{ event: 'open' }]);
     },
   );
 
-  test.each(['dropped', 'processed-and-blocked', 'test-your-integration'])('is read as it was signed: %s', (name) => {
+  test.each(['dropped', 'processed-and-blocked', 'test-your-integration'])('is read as signed: %s', (name) => {
     const { body } = signatureVector(name);
     expect(parseSendGrid(post(body, JSON_TYPE))).toEqual(JSON.parse(body));
   });
 
   test.each([undefined, '', 'text/plain', 'application/x-www-form-urlencoded', 'text/json', 'application/jsonp'])(
-    'of content type %j is refused',
+    'is refused if its content type is %j',
     (type) => {
       refusalOf(() => parseSendGrid(post('[]', type === undefined ? {} : { 'content-type': type })), 415);
     },
   );
 
   test.each(['', ' ', 'null', '{}', '{"event":"bounce"}', '"[]"', '1', 'true', '[', '[{]', 'event=bounce', '\0'])(
-    'that is no JSON array is refused: %j',
+    'is refused if it is not a JSON array: %j',
     (body) => {
       refusalOf(() => parseSendGrid(post(body, JSON_TYPE)), 400);
     },
   );
 
-  test('is not repeated in the refusal', () => {
+  test('is not in the refusal', () => {
     const message = refusalOf(() => parseSendGrid(post('secret@example.com', JSON_TYPE)), 400);
     expect(message).not.toContain('secret');
     expect(message).toMatch(/^Error: Cannot read the post: it is not JSON$/);
   });
 
-  test('may hold nothing, and 10,000 events, but not 10,001', () => {
+  test('may hold from 0 to 10,000 events, but not 10,001', () => {
     expect(parseSendGrid(post('[]', JSON_TYPE))).toEqual([]);
     const events = (count: number) => post(JSON.stringify(Array(count).fill({})), JSON_TYPE);
     expect(parseSendGrid(events(10_000))).toHaveLength(10_000);
