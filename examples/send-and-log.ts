@@ -51,8 +51,6 @@ async function sendAndLog(mail: Mail, tables: Tables): Promise<string> {
 
 /** The attributes of a Bounce row that this example reads. */
 const bounceSchema = z.object({
-  messageId: z.string().optional(),
-  matched: z.boolean(),
   outcome: z.string(),
   bounceClass: z.string(),
   reason: z.string(),
@@ -60,16 +58,16 @@ const bounceSchema = z.object({
   subject: z.string().optional(),
 });
 
-/** The ten newest failures of an address. */
-async function bouncesOf(address: string, tables: Tables): Promise<z.infer<typeof bounceSchema>[]> {
+/** The failures of a mail to an address, newest first. Skips the other rows of the address, such as decisions. */
+async function bouncesOf(messageId: string, address: string, tables: Tables): Promise<z.infer<typeof bounceSchema>[]> {
   const { Items } = await tables.client.send(
     new QueryCommand({
       TableName: tables.bounce,
       IndexName: 'byRecipient',
       KeyConditionExpression: 'toEmail = :toEmail',
-      ExpressionAttributeValues: { ':toEmail': address.toLowerCase() },
+      FilterExpression: 'messageId = :messageId AND matched = :true',
+      ExpressionAttributeValues: { ':toEmail': address.toLowerCase(), ':messageId': messageId, ':true': true },
       ScanIndexForward: false,
-      Limit: 10,
     }),
   );
   return z.array(bounceSchema).parse(Items);
@@ -102,12 +100,11 @@ console.log(
     : 'It has not bounced within ten seconds.',
 );
 
-/** Waits for the bounce. A real application does not wait. It calls bouncesOf before its next mail to the address. */
+/** Waits for the bounce. A real application does not wait. It calls bouncesOf later. */
 async function firstBounce(messageId: string, address: string, tables: Tables) {
   for (let second = 1; second <= 10; second++) {
     await sleep(1000);
-    const bounces = await bouncesOf(address, tables);
-    const found = bounces.find((bounce) => bounce.messageId === messageId && bounce.matched);
+    const [found] = await bouncesOf(messageId, address, tables);
     if (found) return found;
   }
   return undefined;

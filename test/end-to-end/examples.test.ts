@@ -19,6 +19,7 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import * as z from 'zod';
 import { ToldOfFailures } from '../../examples/told-of-failures.ts';
+import { decisionRow } from '../../lambda/recipients/decision.ts';
 import { eventFilter } from '../../local/event-sources/event-filter.ts';
 import { grantsOf } from '../iam/policies.ts';
 import { unusedGrants } from '../iam/unused-grants.ts';
@@ -35,7 +36,9 @@ const hasBoto3 = spawnSync('python3', ['-c', 'import boto3']).status === 0;
 const root = join(import.meta.dirname, '../..');
 const stack = runningStack();
 
-test('with both policies, an application sends, logs and finds the bounce', async () => {
+test('with both policies, an application sends, logs and finds the bounce among other rows of the address', async () => {
+  const email = 'bounce@example.jp';
+  await stack().putBounce(decisionRow({ email, outcome: 'suppressed', reason: 'asked', atMs: Date.now() + 60_000 }));
   const { stdout } = await runExample(BOTH, 'send-and-log', 'Bounce@example.jp');
   expect(stdout).toMatch(/"Your order" bounced \(hard\) at .*: 550 5\.1\.1/);
   const messageId = messageIdIn(stdout);
