@@ -1,5 +1,5 @@
 /**
- * `npm run mutation`: the domain, the providers' webhooks and the rows are changed, one place at a time, and a test must notice.
+ * `npm run mutation`: the domain, the providers' webhooks, the rows and the published events are changed, one place at a time, and a test must notice.
  *
  * No mutator and no file is left out. What survives, and why, is in docs/testing.md.
  */
@@ -9,6 +9,8 @@ export default {
     'lambda/providers/events.ts',
     'lambda/providers/*/{classification,events,webhook}.ts',
     'lambda/recording/{entries,keys,rows,storable}.ts',
+    'lambda/publishing/failure-event.ts',
+    'lambda/recipients/{erasure,suppression}.ts',
     'lambda/webhooks/request.ts',
   ],
   testRunner: 'vitest',
