@@ -11,7 +11,7 @@ import {
   silentMails,
 } from '../../lambda/recipients/history.ts';
 import { mailboxKeys, readLookup } from '../../lambda/recipients/lookup.ts';
-import { readSuppression } from '../../lambda/recipients/suppression.ts';
+import { readSuppression } from '../../lambda/recipients/read-suppression.ts';
 import type { Tables } from '../../lambda/recipients/tables.ts';
 import type { Answered, Asked, RecipientMail } from '../shared/api.ts';
 import { Refused } from './refused.ts';

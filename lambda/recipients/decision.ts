@@ -4,7 +4,8 @@ import type { Row } from '../aws/dynamodb.ts';
 import { mailboxKey } from '../mail/address.ts';
 import { storableLine } from '../recording/storable.ts';
 import { mailboxKeys } from './lookup.ts';
-import { readDeciding, type Suppressed, suppressedBy } from './suppression.ts';
+import { readDeciding, suppressedBy } from './read-suppression.ts';
+import type { Suppressed } from './suppression.ts';
 import type { Tables } from './tables.ts';
 
 export interface Decision {

@@ -1,7 +1,7 @@
 /** The dependencies and time limits of one invocation of send-mail. */
 import type { Provider } from '../mail/provider.ts';
 import type { Senders } from '../providers/senders.ts';
-import type { readSuppression } from '../recipients/suppression.ts';
+import type { readSuppression } from '../recipients/read-suppression.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { MailTable } from './mail-table.ts';
 import type { RetryQueue } from './retry-queue.ts';

@@ -3,7 +3,8 @@ import { setMaxListeners } from 'node:events';
 import { forEachConcurrently } from '../aws/for-each-concurrently.ts';
 import type { OutgoingMail } from '../mail/outgoing-mail.ts';
 import { mailboxKeys } from '../recipients/lookup.ts';
-import { readSuppression, type Suppressed, suppressedText } from '../recipients/suppression.ts';
+import { readSuppression } from '../recipients/read-suppression.ts';
+import { type Suppressed, suppressedText } from '../recipients/suppression.ts';
 import { HANDOVER_MS, type Invocation } from './invocation.ts';
 import { ALL_SUPPRESSED } from './stuck.ts';
 

@@ -1,5 +1,6 @@
 /**
- * `npm run mutation` changes one place at a time in the domain, the providers' webhooks and the rows. A test must then fail.
+ * `npm run mutation` changes one place at a time in the domain, the providers' webhooks, the rows and the published events.
+ * A test must then fail.
  *
  * No mutator and no file is left out. docs/testing.md lists the mutants that survive, and why.
  */
@@ -9,6 +10,8 @@ export default {
     'lambda/providers/events.ts',
     'lambda/providers/*/{classification,events,webhook}.ts',
     'lambda/recording/{entries,keys,rows,storable}.ts',
+    'lambda/publishing/failure-event.ts',
+    'lambda/recipients/{erasure,suppression}.ts',
     'lambda/webhooks/request.ts',
   ],
   testRunner: 'vitest',

@@ -17,6 +17,8 @@ export default defineConfig({
       'test/lambda/providers/*.test.ts',
       'test/lambda/providers/*/{events,webhook}.test.ts',
       'test/lambda/recording/{keys,rows,storable}.test.ts',
+      'test/lambda/publishing/failure-event.test.ts',
+      'test/lambda/recipients/{erasure,suppression}.test.ts',
       'test/lambda/webhooks/*.test.ts',
       'test/docs/classification.test.ts',
     ],

@@ -11,8 +11,9 @@ import {
 } from '../../../lambda/recipients/history.ts';
 import { mailboxKeys, readLookup } from '../../../lambda/recipients/lookup.ts';
 import { nearest } from '../../../lambda/recipients/nearest.ts';
+import { readSuppression } from '../../../lambda/recipients/read-suppression.ts';
 import { readStory } from '../../../lambda/recipients/story.ts';
-import { readSuppression, type Suppressed } from '../../../lambda/recipients/suppression.ts';
+import type { Suppressed } from '../../../lambda/recipients/suppression.ts';
 import type { Tables } from '../../../lambda/recipients/tables.ts';
 
 export interface Answer {

@@ -3,12 +3,8 @@ import { paginateScan } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../../../lambda/aws/dynamodb.ts';
 import { forEachConcurrently } from '../../../lambda/aws/for-each-concurrently.ts';
 import { mailboxKey } from '../../../lambda/mail/address.ts';
-import {
-  outranks,
-  SUPPRESSION_PROJECTION,
-  type Suppressed,
-  suppressionOf,
-} from '../../../lambda/recipients/suppression.ts';
+import { SUPPRESSION_PROJECTION } from '../../../lambda/recipients/read-suppression.ts';
+import { outranks, type Suppressed, suppressionOf } from '../../../lambda/recipients/suppression.ts';
 import type { Tables } from '../../../lambda/recipients/tables.ts';
 
 export interface SuppressedAddress extends Suppressed {
