@@ -39,18 +39,18 @@ const NEVER_CUT = ['fullMessageId', 'eventId', 'outcome', 'occurredAt', 'matched
  */
 export function failureEvent(change: Change, stackName: string) {
   const { row } = change;
-  const detailType = row && lookUp(DETAIL_TYPES, String(row['outcome']));
-  if (row === undefined || detailType === undefined || !isNews(change)) return undefined;
-  return { source: 'todoke', detailType, detail: detailOf(row, stackName) };
+  if (row === undefined || !isNews(change.oldRow, row)) return undefined;
+  const detailType = lookUp(DETAIL_TYPES, String(row['outcome']));
+  return detailType === undefined ? undefined : { source: 'todoke', detailType, detail: detailOf(row, stackName) };
 }
 
-function isNews({ oldRow, row }: Change): boolean {
+function isNews(oldRow: Row | undefined, row: Row): boolean {
   if (oldRow === undefined) return true;
   // `npm run replay` recognized the event.
-  if (oldRow['outcome'] === 'unrecognized' && row?.['outcome'] !== 'unrecognized') return true;
-  const becameMatched = oldRow['matched'] !== true && row?.['matched'] === true;
+  if (oldRow['outcome'] === 'unrecognized' && row['outcome'] !== 'unrecognized') return true;
+  const becameMatched = oldRow['matched'] !== true && row['matched'] === true;
   // A rejoined row was published as matched before.
-  return becameMatched && row?.['rejoined'] !== true;
+  return becameMatched && row['rejoined'] !== true;
 }
 
 /**

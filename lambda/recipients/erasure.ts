@@ -2,6 +2,7 @@
 import type { Row } from '../aws/dynamodb.ts';
 import { mailboxKey, readAddresses } from '../mail/address.ts';
 import { EVENT_ENTRY_PREFIX } from '../recording/entries.ts';
+import { mailboxKeys } from './lookup.ts';
 
 export const PERSONAL_TABLES = ['mail', 'sentLog', 'bounce'] as const;
 export type PersonalTable = (typeof PERSONAL_TABLES)[number];
@@ -37,32 +38,39 @@ function ofBounce({ toEmail, rawEvent, fullMessageId }: Row, keys: readonly stri
 
 /** The erasure for an event, a log row or an item. */
 function ofMail(row: Row, keys: readonly string[]): Erasure | undefined {
-  if (String(row['entry'] ?? '').startsWith(EVENT_ENTRY_PREFIX)) {
+  if (String(row['entry']).startsWith(EVENT_ENTRY_PREFIX)) {
     return isIn(row['recipient'], keys) ? { kind: 'delete' } : undefined;
   }
   const set: Record<string, string | undefined> = {};
-  let others = 0;
+  let hasOthers = false;
   for (const field of RECIPIENT_FIELDS) {
     const addresses = readAddresses(row[field]);
     const rest = addresses.filter(({ email }) => !isIn(email, keys));
-    others += rest.length;
+    hasOthers ||= rest.length > 0;
     if (rest.length < addresses.length) set[field] = rest.length > 0 ? JSON.stringify(rest) : undefined;
   }
   if (Object.keys(set).length === 0) return undefined;
-  if (others === 0) return { kind: 'delete' };
+  if (!hasOthers) return { kind: 'delete' };
   const { error } = row;
   // The error names recipients that were refused.
   if (typeof error === 'string' && mentions({ error }, keys)) set['error'] = error.replace(patternOf(keys), '[erased]');
   return { kind: 'update', set };
 }
 
-/** The row as the person may read it: without the other recipients. */
+/** The row as the person may read it: without the other recipients, also where an error names them. */
 export function ownPartOf(row: Row, keys: readonly string[]): Row {
-  const own = Object.entries(row).map(([name, value]) => {
-    const isField = RECIPIENT_FIELDS.some((field) => field === name);
-    return [name, isField ? readAddresses(value).filter(({ email }) => isIn(email, keys)) : value];
-  });
-  return Object.fromEntries(own);
+  const own: Record<string, unknown> = { ...row };
+  const others: string[] = [];
+  for (const field of RECIPIENT_FIELDS) {
+    if (row[field] === undefined) continue;
+    const addresses = readAddresses(row[field]);
+    own[field] = addresses.filter(({ email }) => isIn(email, keys));
+    others.push(...addresses.flatMap(({ email }) => (isIn(email, keys) ? [] : mailboxKeys(email))));
+  }
+  const { error } = row;
+  if (typeof error === 'string' && others.length > 0)
+    own['error'] = error.replace(patternOf(others), '[other recipient]');
+  return own;
 }
 
 /** The row after its erasure. */
@@ -75,7 +83,7 @@ const isIn = (email: unknown, keys: readonly string[]): boolean =>
 export function mentions(row: Row, keys: readonly string[]): boolean {
   const text = JSON.stringify(row, (_, value) => (value instanceof Set ? [...value] : value));
   // JSON writes a line break as `\n`. Its letter would look like a part of an address after it.
-  return [text, text.replace(/\\+[bfnrt]/g, ' ')].some((form) => patternOf(keys).test(form));
+  return [text, text.replace(/\\[bfnrt]/g, ' ')].some((form) => patternOf(keys).test(form));
 }
 
 /** Matches the address, but not as a part of a longer one. */

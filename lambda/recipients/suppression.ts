@@ -20,9 +20,9 @@ export type Suppression = Suppressed | 'allowed' | 'undecided';
  * Nor does the row that is written when a recipient is left out because the address is suppressed.
  */
 export function suppressionOf(rows: Iterable<Row>): Suppression {
-  const deciding = decidingOf(rows);
-  const by = deciding && decides(deciding);
-  if (deciding === undefined || by === undefined) return 'undecided';
+  const deciding = decidingOf(rows) ?? {};
+  const by = decides(deciding);
+  if (by === undefined) return 'undecided';
   return by === 'allowed' ? by : { since: timeOf(deciding), reason: String(deciding['reason'] ?? ''), by };
 }
 

@@ -159,13 +159,24 @@ describe('a published event', () => {
       const { detail = '' } = published(undefined, { ...matched, [name]: value }) ?? {};
       expect(Buffer.byteLength(detail), name).toBeLessThanOrEqual(25_000);
       expect(JSON.parse(detail)).toMatchObject({ fullMessageId: matched['fullMessageId'], outcome: 'bounced' });
+      if (name === 'more') {
+        expect(JSON.parse(detail)).toMatchObject({ occurredAt: matched['occurredAt'], matched: true });
+      }
     }
   });
 
   test('still names the row with the largest keys, in the characters that are longest in JSON', () => {
     const row = { ...unmatched, fullMessageId: '\u0001'.repeat(2_048), eventId: '\u0001'.repeat(1_024) };
     const whole = { ...row, reason: '\u0001'.repeat(100_000), fromEmail: '\u0001'.repeat(100_000) };
-    expect(detailOf(whole)).toMatchObject({ fullMessageId: row.fullMessageId, eventId: row.eventId, shortened: true });
+    expect(detailOf(whole)).toEqual({
+      stackName: 'Todoke',
+      fullMessageId: row.fullMessageId,
+      eventId: row.eventId,
+      outcome: 'bounced',
+      occurredAt: unmatched['occurredAt'],
+      matched: false,
+      shortened: true,
+    });
     expect(Buffer.byteLength(published(undefined, whole)?.detail ?? '')).toBeLessThanOrEqual(25_000);
   });
 });

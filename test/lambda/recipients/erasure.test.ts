@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { erasureOf, mentions, ownPartOf } from '../../../lambda/recipients/erasure.ts';
+import { erased, erasureOf, mentions, ownPartOf } from '../../../lambda/recipients/erasure.ts';
 
-const KEYS = ['taro@example.jp'];
+/** An address may have two forms. */
+const KEYS = ['taro@example.jp', 'taro@xn--r8jz45g.jp'];
 const TARO = 'Taro@Example.jp';
 
 test.each([
@@ -31,12 +32,40 @@ test('the recipient is removed from lists of recipients in any form, and from an
       error: 'Refused: [erased], hanako@example.com',
     },
   });
-  expect(ownPartOf(row, KEYS)).toMatchObject({ to: [{ email: TARO }], cc: [{ email: TARO }], bcc: [] });
+});
+
+test('an error that does not name the recipient is kept', () => {
+  const row = { id: 'a', to: `${TARO}, hanako@example.com`, error: 'Refused: hanako@example.com' };
+  const set = { to: '[{"email":"hanako@example.com"}]' };
+  expect(erasureOf('mail', row, KEYS)).toEqual({ kind: 'update', set });
+  expect(erasureOf('mail', { ...row, error: undefined }, KEYS)).toEqual({ kind: 'update', set });
+  expect(erased(row, set)).toEqual({ ...row, ...set });
+});
+
+test('the part of a row that its recipient may read has no other recipient, not even in an error', () => {
+  const row = {
+    id: 'a',
+    subject: 'S',
+    to: [{ email: 'Hanako@example.com', name: 'Hanako' }, { email: TARO }],
+    cc: `花子 <hanako@例え.jp>, ${TARO}`,
+    error: `Refused: ${TARO}, hanako@example.com, hanako@xn--r8jz45g.jp and hanako@例え.jp`,
+  };
+  expect(ownPartOf(row, KEYS)).toEqual({
+    id: 'a',
+    subject: 'S',
+    to: [{ email: TARO }],
+    cc: [{ email: TARO }],
+    error: `Refused: ${TARO}, [other recipient], [other recipient] and [other recipient]`,
+  });
+  const alone = { id: 'b', to: TARO, error: `Refused: ${TARO}` };
+  expect(ownPartOf(alone, KEYS)).toEqual({ ...alone, to: [{ email: TARO }] });
+  expect(ownPartOf({ entry: 'event#1', recipient: TARO }, KEYS)).toEqual({ entry: 'event#1', recipient: TARO });
 });
 
 test('a row of other recipients is kept, and is a mention if it contains the address', () => {
   expect(erasureOf('sentLog', { entry: 'event#t#1', recipient: 'jiro@example.com' }, KEYS)).toBe(undefined);
   expect(erasureOf('bounce', { toEmail: 'jiro@example.com' }, KEYS)).toBe(undefined);
+  expect(erasureOf('bounce', { toEmail: 'jiro@example.com', rawEvent: TARO }, KEYS)).toEqual({ kind: 'mention' });
   const others = { entry: 'mail', to: 'jiro@example.com' };
   expect(erasureOf('sentLog', others, KEYS)).toBe(undefined);
   expect(erasureOf('sentLog', { ...others, from: `Taro <${TARO}>` }, KEYS)).toEqual({ kind: 'mention' });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { suppressionOf } from '../../../lambda/recipients/suppression.ts';
+import { suppressedText, suppressionOf } from '../../../lambda/recipients/suppression.ts';
 
 const row = (outcome: string, change: Readonly<Record<string, unknown>> = {}) => ({
   outcome,
@@ -18,6 +18,14 @@ test.each([
   ['a decision', row('suppressed'), { by: 'decision' }],
 ])('%s suppresses', (_, deciding, expected) => {
   expect(suppressionOf([deciding])).toMatchObject(expected);
+});
+
+test('the text names the time, the kind of row, and its reason if there is one', () => {
+  expect(suppressedText({ since, by: 'bounce', reason: '550 5.1.1' })).toBe(
+    `suppressed since ${since} by a hard bounce: 550 5.1.1`,
+  );
+  expect(suppressedText({ since, by: 'complaint', reason: '' })).toBe(`suppressed since ${since} by a complaint`);
+  expect(suppressionOf([{ outcome: 'suppressed' }])).toEqual({ since: '', reason: '', by: 'decision' });
 });
 
 test('rows that are soft, undetermined, unrecognized or the result of a suppression decide nothing', () => {
