@@ -111,7 +111,7 @@ export const en = {
   exampleName: 'Taro',
 
   find: 'Find a mail',
-  findHint: 'Address, message id or item id',
+  findHint: 'Address or any id',
   findKey: 'Press / to search',
   findButton: 'Find',
   startTitle: 'What became of a mail?',

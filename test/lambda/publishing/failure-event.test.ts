@@ -91,6 +91,8 @@ describe('nothing is published', () => {
     ['when a late write puts a row back', matched, unmatched],
     ['when that row is joined again', unmatched, { ...matched, rejoined: true }],
     ['when a row expires or is erased', matched, undefined],
+    ['when an unmatched row expires', unmatched, undefined],
+    ['when an unrecognized event expires', { ...unmatched, outcome: 'unrecognized' }, undefined],
     ['for a block list change', undefined, stored(blocklistedRow({ ...failure, kind: 'blocklisted' }, at(0)))],
     ['for a decision to suppress an address', undefined, { ...matched, outcome: 'suppressed' }],
     ['for a decision to allow an address', undefined, { ...matched, outcome: 'allowed' }],
