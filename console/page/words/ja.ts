@@ -169,7 +169,7 @@ export const ja: Words = {
   unsentCount: '{n} 件',
   unsentShow: '表示',
   unsentHide: '隠す',
-  unsentPartial: 'Mail テーブルの項目を {n} 件まで調べました。',
+  unsentPartial: 'これまでに、Mail テーブルの項目を {n} 件調べました。',
   sentTitle: '送信したメール',
   when: '日時',
   fromTo: '件名と宛先',
