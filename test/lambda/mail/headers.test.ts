@@ -43,6 +43,67 @@ describe('headers are read', () => {
   });
 });
 
+describe('the limits', () => {
+  const problemsOf = (value: unknown) => readHeaders(value).problems;
+  const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`X-${n}`, 'x']));
+  const words = (length: number) =>
+    'abcdefghi '
+      .repeat(length / 10 + 1)
+      .slice(0, length - 1)
+      .concat('z');
+
+  test('30 headers are allowed, and not 31', () => {
+    expect(problemsOf(many(30))).toEqual([]);
+    expect(problemsOf(many(31))).toEqual(['headers has 31 headers, at most 30 are allowed']);
+  });
+
+  test('a name of 76 characters is allowed, and not one of 77; a longer one is shown in part', () => {
+    expect(problemsOf({ [`X${'a'.repeat(75)}`]: 'x' })).toEqual([]);
+    expect(problemsOf({ [`X${'a'.repeat(76)}`]: 'x' })).toEqual([
+      `headers: X${'a'.repeat(76)} is too long: a name has at most 76 characters`,
+    ]);
+    expect(problemsOf({ [`X${'a'.repeat(79)}`]: 'x' })[0]).toMatch(/^headers: Xa{79} is too long/);
+    expect(problemsOf({ [`X${'a'.repeat(80)}`]: 'x' })[0]).toMatch(/^headers: "Xa{79}…" is too long/);
+  });
+
+  test('900 characters without a space are allowed, and not 901', () => {
+    expect(problemsOf({ 'X-A': 'a'.repeat(900) })).toEqual([]);
+    expect(problemsOf({ 'X-A': 'a'.repeat(901) })).toEqual([
+      'headers: X-A has 901 characters without a space, at most 900 are allowed',
+    ]);
+  });
+
+  test('10,000 characters of names and values are allowed, and not 10,001', () => {
+    expect(problemsOf({ 'X-A': words(9_997) })).toEqual([]);
+    expect(problemsOf({ 'X-A': words(9_998) })).toEqual(['headers has 10001 characters, at most 10000 are allowed']);
+    expect(problemsOf({ 'X-A': words(10_000) })).toEqual(['headers has 10003 characters, at most 10000 are allowed']);
+    expect(problemsOf({ 'X-A': words(10_001) })).toEqual([
+      'headers: X-A has 10001 characters, at most 10000 are allowed for all headers',
+    ]);
+  });
+
+  test('an encoded word holds 45 bytes', () => {
+    const encoded = (text: string) =>
+      readHeaders({ 'X-A': text })
+        .headers['X-A']?.split(' ')
+        .map((it) => it.length);
+    expect(encoded('あ'.repeat(15))).toEqual([72]);
+    expect(encoded('あ'.repeat(16))).toEqual([72, 16]);
+  });
+
+  test('names that only contain `content-` or `list-` are names like others', () => {
+    expect(readHeaders({ 'X-Content-Id': 'x', 'X-List-Name': 'お知らせ' }).problems).toEqual([]);
+  });
+
+  test('a bigint is text, and text that is no JSON is refused', () => {
+    expect(readHeaders({ 'X-A': 12345678901234567890n })).toEqual({
+      headers: { 'X-A': '12345678901234567890' },
+      problems: [],
+    });
+    expect(problemsOf('{')).toEqual(['headers is not a map of names and values, or a JSON object as text']);
+  });
+});
+
 describe('headers are refused', () => {
   const reserved = (name: string) => `headers: ${name} is set by Todoke or the provider: remove it`;
   const own = (name: string, attribute: string) => `headers: ${name} has an attribute of its own: use ${attribute}`;
