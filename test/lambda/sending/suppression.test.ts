@@ -23,7 +23,8 @@ let count = 0;
 
 /** An address that bounced hard. */
 async function deadAddress(change: object = {}): Promise<string> {
-  const toEmail = `dead-${++count}@example.jp`;
+  // Of equal length, so that rows sort by number.
+  const toEmail = `dead-${String(++count).padStart(4, '0')}@example.jp`;
   await at.bounce({
     fullMessageId: `bounce-of-${toEmail}`,
     eventId: 'e',
