@@ -20,7 +20,7 @@ export function welcome(
   const byHand = platform === 'win32' ? '' : putItem(outputs);
   return `
 ${heading('Look at it')}
-  ${outputs['ConsoleUrl']}   ${outputs['ConsoleIssuer'] ? SIGN_IN : 'send messages, and see what becomes of them'}
+  ${outputs['ConsoleUrl']}   ${outputs['ConsoleIssuer'] ? SIGN_IN : 'send messages, and follow each of them'}
 
 ${heading('Addresses')}
   SendGrid webhook              ${outputs['SendGridWebhookUrl'] ?? NOT_RECEIVED}
