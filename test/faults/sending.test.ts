@@ -39,7 +39,7 @@ describe('a mail is handed over once and logged, and its item becomes sent or fa
     const all: SendingCase[] = [];
     for (const letter of LETTER_NAMES) if (rig) all.push(...(await casesOfLetter(letter, rig)));
     const cases = sampleOfSending(all);
-    expect(cases.length).toBeGreaterThan(50);
+    expect(cases.length).toBeGreaterThan(75);
     expect(await troublesOf(await playEach(cases, rigs, playSending))).toEqual([]);
   });
 
