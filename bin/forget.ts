@@ -22,7 +22,7 @@ const REMAINS = [
   '  - point-in-time recovery of the three tables: 35 days',
   '  - the streams of the three tables: 1 day',
   '  - EventQueue: events that are not recorded yet, usually for seconds, at most 14 days; FailureQueue: at most 14 days',
-  '  - logs: they contain no address',
+  '  - logs: they contain no address of a recipient',
   '  - what the provider keeps, such as its suppression lists; and what you exported or backed up yourself',
   'A later post of a provider can bring a row back. SendGrid repeats posts for a day, and a bounce or a complaint may come days later: run this command again in a week.',
   'A hard bounce, a complaint or a decision in the erased rows no longer suppresses the address: it can get mail again.',

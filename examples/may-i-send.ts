@@ -74,6 +74,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { outputs: { type: 'string', default: '.local/outputs.json' } },
 });
+if (positionals.length === 0) throw new Error('Cannot ask: name one or more addresses');
 const table = await open(values.outputs);
 for (const address of positionals) {
   const answer = await mayISend(address, table);
