@@ -1,10 +1,11 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // More workers than cores on most machines, because the long tests mostly wait for the processes that they started.
-    maxWorkers: 3,
+    // More workers than cores, because the long tests mostly wait for the processes that they started.
+    maxWorkers: Math.round(availableParallelism() * 2.5),
     // Test files share imported modules, because to import them takes as long as the tests.
     isolate: false,
     globalSetup: ['test/end-to-end/synthesize-once.ts'],

@@ -1,6 +1,6 @@
 /** Bundles the code of the functions with esbuild. */
 import { readdirSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AssetHashType } from 'aws-cdk-lib';
 import { Code, type Runtime } from 'aws-cdk-lib/aws-lambda';
@@ -16,10 +16,10 @@ const LEFT_OUT = {
   'mime-db': join(lambdaFolder, 'providers/sendgrid/no-file-types.json'),
 };
 
-/** The options with which esbuild makes one file of `lambda/<entry>.ts` and its imports. */
-export function bundleOptions(entry: string): BuildOptions {
+/** The options with which esbuild makes one file of each `lambda/<entry>.ts` and its imports. */
+export function bundleOptions(...entries: string[]): BuildOptions {
   return {
-    entryPoints: [join(lambdaFolder, `${entry}.ts`)],
+    entryPoints: entries.map((entry) => join(lambdaFolder, `${entry}.ts`)),
     bundle: true,
     minify: true,
     platform: 'node',
@@ -41,14 +41,8 @@ const bundles = new Map<string, Uint8Array>();
 function bundleOf(entry: string): Uint8Array {
   if (bundles.size === 0) {
     const entries = readdirSync(lambdaFolder).flatMap((name) => (name.endsWith('.ts') ? [basename(name, '.ts')] : []));
-    const entryPoints = entries.map((name) => ({ in: join(lambdaFolder, `${name}.ts`), out: `${name}/index` }));
-    const { outputFiles = [] } = buildSync({
-      ...bundleOptions(entry),
-      entryPoints,
-      outdir: lambdaFolder,
-      write: false,
-    });
-    for (const { path, contents } of outputFiles) bundles.set(basename(dirname(path)), contents);
+    const { outputFiles = [] } = buildSync({ ...bundleOptions(...entries), outdir: lambdaFolder, write: false });
+    for (const { path, contents } of outputFiles) bundles.set(basename(path, '.js'), contents);
   }
   const contents = bundles.get(entry);
   if (!contents) throw new Error(`Cannot bundle lambda/${entry}.ts: there is no such file`);

@@ -21,7 +21,11 @@ export function dynamoDbFiles(files: readonly string[]): string[] {
 }
 
 export async function bundles(): Promise<Figure[]> {
-  const made = Object.entries(BUNDLE_GOALS).map(([name, goal]) => ({ name, goal, ...bundleContents(name) }));
+  const contents = bundleContents(Object.keys(BUNDLE_GOALS));
+  const made = Object.entries(BUNDLE_GOALS).map(([name, goal]) => {
+    const { bytes, files } = contents.get(name) ?? { bytes: Number.NaN, files: [] };
+    return { name, goal, bytes, files };
+  });
   const receivers = made.filter(({ name }) => RECEIVERS.some((receiver) => receiver === name));
   return [
     figure({

@@ -1,4 +1,5 @@
 /** Makes bundles with the options of the deployed ones. */
+import { basename } from 'node:path';
 import { buildSync } from 'esbuild';
 import { bundleOptions } from '../../lib/bundle.ts';
 
@@ -8,13 +9,20 @@ export interface BundleContents {
   readonly files: readonly string[];
 }
 
-/** @param entry below lambda/, without its ending */
-export function bundleContents(entry: string): BundleContents {
-  const { metafile } = buildSync({ ...bundleOptions(entry), outfile: 'index.js', write: false, metafile: true });
-  const [output] = Object.values(metafile.outputs);
-  if (output === undefined) throw new Error(`Cannot bundle ${entry}: esbuild made no file`);
-  const files = Object.entries(output.inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
-  return { bytes: output.bytes, files: files.map(([file]) => file) };
+/**
+ * Bundles all entries at once: each alone would parse the SDK again.
+ *
+ * @param entries below lambda/, without their ending
+ * @returns the contents by entry
+ */
+export function bundleContents(entries: readonly string[]): Map<string, BundleContents> {
+  const { metafile } = buildSync({ ...bundleOptions(...entries), outdir: '.', write: false, metafile: true });
+  return new Map(
+    Object.entries(metafile.outputs).map(([path, { bytes, inputs }]) => {
+      const files = Object.entries(inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
+      return [basename(path, '.js'), { bytes, files: files.map(([file]) => file) }];
+    }),
+  );
 }
 
 export function writeBundle(entry: string, outfile: string): void {

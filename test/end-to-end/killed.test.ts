@@ -2,22 +2,21 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { paginateScan } from '@aws-sdk/lib-dynamodb';
 import { expect, test } from 'vitest';
 import { readOutputs } from '../../bin/support/outputs.ts';
 import { documentClientOf } from '../../bin/support/stack-tables.ts';
-import { assemblyDir } from '../prepared.ts';
+import { assemblyDir, commandsDir } from '../prepared.ts';
 import { temporaryFolder, whenFinished } from '../temporary.ts';
 import { post, until } from './running-stack.ts';
 
-const SCRIPT = fileURLToPath(new URL('local-mode-process.ts', import.meta.url));
 /** The number of concurrent posts, and of posts that are acknowledged before the kill. */
 const CONNECTIONS = 8;
 const ACKNOWLEDGED = 40;
 
 async function start(dir: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', SCRIPT, dir, await assemblyDir()], { stdio: 'inherit' });
+  const program = join(await commandsDir(), 'local-mode-process.mjs');
+  const child = spawn(process.execPath, [program, dir, await assemblyDir()], { stdio: 'inherit' });
   whenFinished(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGTERM');

@@ -15,13 +15,15 @@ declare module 'vitest' {
     assemblyDir: string;
     /** The stack with a console for a team. */
     consoleAssemblyDir: string;
-    /** The commands, each as `<name>.mjs`. */
+    /** The commands, and programs of the tests, each as `<name>.mjs`. */
     commandsDir: string;
   }
 }
 
 const ROOT = join(import.meta.dirname, '../..');
 const COMMANDS = ['console', 'doctor', 'find', 'forget', 'replay', 'resend', 'setup', 'start', 'try'];
+/** Programs that tests run in their own process, to kill it. */
+const PROGRAMS = ['test/end-to-end/local-mode-process.ts', 'test/local/event-sources/queue-process.ts'];
 
 /** Bundling takes longer than starting the stack, but a bundled command starts five times as fast. Most files need neither. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -66,7 +68,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
 async function bundleCommands(outdir: string): Promise<void> {
   const { build } = await import('esbuild');
   await build({
-    entryPoints: COMMANDS.map((name) => `bin/${name}.ts`),
+    entryPoints: [...COMMANDS.map((name) => `bin/${name}.ts`), ...PROGRAMS],
+    entryNames: '[name]',
     absWorkingDir: ROOT,
     outdir,
     bundle: true,

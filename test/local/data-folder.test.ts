@@ -63,9 +63,9 @@ describe('the data folder', () => {
 
   test('is released when its process is killed, but not when its process is too busy to answer', async () => {
     const dir = temporaryFolder();
-    const holder = otherProcess(
+    const holder = await otherProcess(
       `import { openDataFolder } from './local/data-folder.ts';
-      await openDataFolder(process.argv[1]);
+      await openDataFolder(process.argv[2]);
       process.send('held');`,
       dir,
     );

@@ -34,7 +34,7 @@ async function witness() {
 /** Starts a process that starts another leashed process with this code. */
 const parentOf = (code: string) =>
   otherProcess(
-    `import { spawnLeashed } from './local/processes.ts'; spawnLeashed(process.execPath, ['-e', process.argv[1]], {});`,
+    `import { spawnLeashed } from './local/processes.ts'; spawnLeashed(process.execPath, ['-e', process.argv[2]], {});`,
     code,
   );
 
@@ -43,7 +43,7 @@ test.each([
   ['in an endless loop', 'for (;;);'],
 ])('a leashed process that is %s ends with its parent, even if the parent is killed', async (_, then) => {
   const { port, comes } = await witness();
-  const parent = parentOf(connected(port, then));
+  const parent = await parentOf(connected(port, then));
   const child = await comes();
   parent.kill('SIGKILL');
   await child.gone;
@@ -52,7 +52,7 @@ test.each([
 test('a process that a leashed process started ends with the parent, too', async () => {
   const { port, comes } = await witness();
   const grandchild = JSON.stringify(connected(port));
-  const parent = parentOf(`require('node:child_process').spawn(process.execPath, ['-e', ${grandchild}]);`);
+  const parent = await parentOf(`require('node:child_process').spawn(process.execPath, ['-e', ${grandchild}]);`);
   const { gone } = await comes();
   parent.kill('SIGKILL');
   await gone;

@@ -1,22 +1,23 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { expect, test } from 'vitest';
 import { LocalQueue } from '../../../local/event-sources/queue.ts';
+import { commandsDir } from '../../prepared.ts';
 import { temporaryFolder, whenFinished } from '../../temporary.ts';
 import { REGION } from '../support.ts';
 
-const SCRIPT = fileURLToPath(new URL('queue-process.ts', import.meta.url));
 /** The number of concurrent requests, and of requests that are acknowledged before the kill. */
 const CONNECTIONS = 8;
 const ACKNOWLEDGED = 200;
 
 test('kill -9 under load loses no message that was acknowledged and not deleted', async () => {
   const dir = temporaryFolder();
-  const child = spawn(process.execPath, ['--import', 'tsx', SCRIPT, dir], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const program = join(await commandsDir(), 'queue-process.mjs');
+  const child = spawn(process.execPath, [program, dir], { stdio: ['ignore', 'pipe', 'inherit'] });
   whenFinished(() => child.kill('SIGKILL'));
   const ended = once(child, 'close');
   const lines: string[] = [];
