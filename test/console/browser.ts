@@ -44,7 +44,7 @@ export function browserOfFile(): () => Browser {
   beforeAll(async () => {
     browser = await playwright.launch({
       executablePath: packaged ? await unpacked() : (installed ?? ''),
-      args: ['--no-sandbox', '--no-zygote', '--disable-gpu', '--in-process-gpu'],
+      args: ['--no-sandbox', '--disable-gpu', '--in-process-gpu'],
     });
   });
   afterAll(() => browser?.close());

@@ -152,13 +152,14 @@ describePage('a hidden tab', () => {
     const asked = () => requests.filter(({ path }) => path === '/api/bounces').length;
     // From the next poll on, the test controls the page's timers.
     await page.clock.install();
-    let running = 0;
-    page.on('request', () => void running++);
-    page.on('requestfinished', () => void running--);
-    page.on('requestfailed', () => void running--);
+    // A set, because a request that is running now ends without having been counted.
+    const running = new Set<unknown>();
+    page.on('request', (request) => running.add(request));
+    page.on('requestfinished', (request) => running.delete(request));
+    page.on('requestfailed', (request) => running.delete(request));
     /** Lets a minute pass, after all running requests have been answered. */
     const minute = async () => {
-      await until('no request', async () => running === 0 || undefined);
+      await until('no request', async () => running.size === 0 || undefined);
       await page.clock.runFor(60_000);
     };
     await page.waitForResponse('**/api/bounces');

@@ -11,7 +11,7 @@ import { temporaryFolder, whenFinished } from '../temporary.ts';
 import { post, until } from './running-stack.ts';
 
 /** The number of concurrent posts, and of posts that are acknowledged before the kill. */
-const CONNECTIONS = 8;
+const CONNECTIONS = 3;
 const ACKNOWLEDGED = 40;
 
 async function start(dir: string): Promise<ChildProcess> {

@@ -107,8 +107,8 @@ function handoverCases(letter: Letter): SendingCase[] {
 }
 
 /**
- * Each fault at each call and at each stage of a handover, once: alternately a letter through SendGrid and one through
- * SMTP. Of the other cases, every 151st. Two kinds are left out because they take long: faults that last as long as a
+ * Each fault at every second call, by turns of a letter through SendGrid and one through SMTP, and each fault at each stage
+ * of a handover. Of the other cases, every 151st. Two kinds are left out because they take long: faults that last as long as a
  * request may, and most of those after which a new process must start.
  */
 export function sampleOfSending(cases: readonly SendingCase[]): SendingCase[] {
@@ -119,7 +119,7 @@ export function sampleOfSending(cases: readonly SendingCase[]): SendingCase[] {
     (letter === 'sendgrid' || letter === 'smtp') && trouble.rounds === 1 && !together;
   const hasTurn = ({ letter, trouble }: SendingCase) =>
     trouble.at !== 'storage' ||
-    (STORAGE_TROUBLES.indexOf(trouble.fault) + trouble.k) % 2 === (letter === 'smtp' ? 1 : 0);
+    (STORAGE_TROUBLES.indexOf(trouble.fault) + trouble.k) % 4 === (letter === 'smtp' ? 2 : 0);
   const startsProcess = ({ trouble }: SendingCase) => /^killed|^no connection/.test(trouble.fault);
   const others = short.filter((kase) => !isPlain(kase) && !startsProcess(kase));
   return [...short.filter((kase) => isPlain(kase) && hasTurn(kase)), ...others.filter((_, n) => n % 151 === 0)];
