@@ -41,8 +41,6 @@ export interface LocalModeOptions {
   readonly dynamoDbEndpoint?: string | undefined;
   /** A cloud assembly that was synthesized already. */
   readonly assemblyDir?: string | undefined;
-  /** CDK context on top of cdk.json's, such as settings of the stack. */
-  readonly context?: Readonly<Record<string, unknown>>;
   readonly timing?: Partial<MappingTiming>;
   /** Checks calls to Secrets Manager, SQS and EventBridge, and Lambda's own for event source mappings; none to DynamoDB. */
   readonly authorize?: Authorize;
@@ -103,7 +101,7 @@ async function start(options: LocalModeOptions, cleanup: Cleanup): Promise<Local
   if (options.dynamoDbEndpoint === undefined) findEngineBinary();
   const ports = await choosePorts(options.port, options.dynamoDbEndpoint === undefined);
 
-  const context = { ...options.context, ...(options.signIn && SIGN_IN_SETTINGS) };
+  const context = options.signIn ? SIGN_IN_SETTINGS : {};
   const assemblyDir = options.assemblyDir ?? folder.path('assembly');
   const { stackName, template, assetDirectories } =
     options.assemblyDir === undefined

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { readOutputs } from '../../bin/support/outputs.ts';
 import { documentClientOf } from '../../bin/support/stack-tables.ts';
 import { type LocalMode, startLocalMode } from '../../local/local-mode.ts';
+import { oneProviderAssemblyDir } from '../prepared.ts';
 import { temporaryFolder, whenFinished } from '../temporary.ts';
 import { ranHere, runOn } from './command.ts';
 import { until } from './running-stack.ts';
@@ -26,7 +27,7 @@ describe.each([
       dir: temporaryFolder(),
       port: 0,
       delayMs: 0,
-      context: { providers: provider, publishFailures: 'off' },
+      assemblyDir: await oneProviderAssemblyDir(),
       report,
     });
     whenFinished(local.stop);

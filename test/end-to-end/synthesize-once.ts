@@ -1,6 +1,6 @@
 /** Synthesizes the stack and bundles the commands when a test file first asks for them, once for all files (`prepared.ts`). */
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -15,6 +15,8 @@ declare module 'vitest' {
     assemblyDir: string;
     /** The stack with a console for a team. */
     consoleAssemblyDir: string;
+    /** The stack for Customers Mail Cloud alone, without published events. */
+    oneProviderAssemblyDir: string;
     /** The commands, and programs of the tests, each as `<name>.mjs`. */
     commandsDir: string;
   }
@@ -33,16 +35,18 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const dir = await mkdtemp(join(cache, 'todoke-tests-'));
   const [assemblyDir, commandsDir] = [join(dir, 'assembly'), join(dir, 'commands')];
   const consoleAssemblyDir = join(dir, 'console-assembly');
-  const synthesize = async (outDir: string, context = {}) => {
-    const { synthesizeIfChanged } = await import('../../local/stack/synthesize.ts');
-    return synthesizeIfChanged({ outDir, context }, () => undefined);
-  };
+  const oneProviderAssemblyDir = join(dir, 'one-provider-assembly');
   const prepare: Record<string, () => Promise<unknown>> = {
-    '/assemblyDir': () => synthesize(assemblyDir),
+    '/assemblyDir': async () => {
+      const { synthesizeIfChanged } = await import('../../local/stack/synthesize.ts');
+      return synthesizeIfChanged({ outDir: assemblyDir }, () => undefined);
+    },
     '/consoleAssemblyDir': async () => {
       const { SIGN_IN_SETTINGS } = await import('../../local/sign-in/openid-provider.ts');
-      return synthesize(consoleAssemblyDir, SIGN_IN_SETTINGS);
+      return synthesizeHere(consoleAssemblyDir, SIGN_IN_SETTINGS);
     },
+    '/oneProviderAssemblyDir': () =>
+      synthesizeHere(oneProviderAssemblyDir, { providers: 'customers-mail-cloud', publishFailures: 'off' }),
     '/commandsDir': () => bundleCommands(commandsDir),
   };
   const prepared = new Map<string, Promise<unknown> | undefined>();
@@ -57,12 +61,35 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('preparedAt', `http://127.0.0.1:${address.port}`);
   project.provide('assemblyDir', assemblyDir);
   project.provide('consoleAssemblyDir', consoleAssemblyDir);
+  project.provide('oneProviderAssemblyDir', oneProviderAssemblyDir);
   project.provide('commandsDir', commandsDir);
   return async () => {
     server.close();
     server.closeAllConnections();
     await rm(dir, { recursive: true, force: true });
   };
+}
+
+/** Synthesizes in this process, which bundles the functions for the first stack only. */
+async function synthesizeHere(outdir: string, settings: object): Promise<void> {
+  const [{ App }, { settingsFromContext }, { TodokeStack }] = await Promise.all([
+    import('aws-cdk-lib'),
+    import('../../lib/settings.ts'),
+    import('../../lib/todoke-stack.ts'),
+  ]);
+  const { context } = JSON.parse(await readFile(join(ROOT, 'cdk.json'), 'utf8'));
+  const { write } = process.stderr;
+  // The CDK prints a line for each bundle.
+  process.stderr.write = () => true;
+  try {
+    const app = new App({ outdir, context: { ...context, ...settings }, builtinCloudFormationValidation: false });
+    new TodokeStack(app, 'Todoke', { settings: settingsFromContext(app.node) });
+    app.synth();
+  } finally {
+    process.stderr.write = write;
+  }
+  // The bundles are CommonJS, as in local/stack/synthesize.ts.
+  await writeFile(join(outdir, 'package.json'), '{"type":"commonjs"}\n');
 }
 
 async function bundleCommands(outdir: string): Promise<void> {

@@ -30,11 +30,6 @@ describe('a failure is joined in every interleaving of recorder, logging and lat
     }
   });
 
-  test('when two recorders get the same event', async () => {
-    const { troubles } = await explored({ recorders: 2, logRow: 'whole', crashes: 0 });
-    expect(troubles).toEqual([]);
-  });
-
   test('when an application logs the mail', async () => {
     const { troubles } = await explored({ recorders: 1, logRow: 'of an application', crashes: 0 });
     expect(troubles).toEqual([]);

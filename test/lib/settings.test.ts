@@ -1,7 +1,5 @@
-import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { App } from 'aws-cdk-lib';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { consoleSettings, settingsFromContext } from '../../lib/settings.ts';
 import { codes, firstTable, readPage, section } from '../docs/pages.ts';
 import { temporaryFolder } from '../temporary.ts';
@@ -85,15 +83,18 @@ test.each([
   expect(() => settings(context)).toThrow(message);
 });
 
-test('a bad setting shows one sentence, without a stack trace', () => {
-  const app = fileURLToPath(new URL('../../bin/todoke.ts', import.meta.url));
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', app], {
-    env: { ...process.env, CDK_CONTEXT_JSON: '{"retentionDays":"long"}' },
-    encoding: 'utf8',
+test('a bad setting ends the app with one sentence, without a stack trace', async () => {
+  vi.stubEnv('CDK_CONTEXT_JSON', '{"retentionDays":"long"}');
+  vi.stubEnv('CDK_OUTDIR', temporaryFolder());
+  const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never);
+  const printed = vi.spyOn(console, 'error').mockReturnValue();
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+    vi.restoreAllMocks();
   });
-  expect({ status, stdout, stderr }).toEqual({
-    status: 1,
-    stdout: '',
-    stderr: 'Cannot use the settings in the CDK context: retentionDays must be a whole number, got "long"\n',
-  });
+  await import('../../bin/todoke.ts');
+  expect(exit.mock.calls).toEqual([[1]]);
+  expect(printed.mock.calls).toEqual([
+    ['Cannot use the settings in the CDK context: retentionDays must be a whole number, got "long"'],
+  ]);
 });
