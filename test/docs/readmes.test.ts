@@ -114,7 +114,8 @@ test('the first commands work in a clean copy and print what the READMEs show, a
   });
   expect(withoutIdsAndTimes(bounced)).toEqual(withoutIdsAndTimes(JSON.parse(row)));
 
-  stack.interrupt();
+  // It also stops if npm ends without passing the signal on.
+  stack.end('SIGTERM');
   await stack.ended;
   expect(stack.output()).toContain('Stopped. Everything is kept in .local');
 }, 120_000);
@@ -159,7 +160,7 @@ function npm(...args: string[]) {
         () => output,
         ended.then(() => errors),
       ),
-    interrupt,
+    end: (signal: NodeJS.Signals) => child.kill(signal),
   };
 }
 

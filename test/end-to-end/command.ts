@@ -63,7 +63,11 @@ export async function ranHere(
   process.argv = [process.execPath, file, '--outputs', outputsFile, ...args];
   try {
     // A different query makes a different module, which runs again.
-    await import(`${ROOT}/${folder}/${file}.ts?run=${++runs}`);
+    await import(`${ROOT}/${folder}/${file}.ts?run=${++runs}`).catch((error) => {
+      // As Node does with an error that nothing catches.
+      printed.error += `${format(error)}\n`;
+      process.exitCode = 1;
+    });
     return { stdout: printed.log, stderr: printed.error, status: Number(process.exitCode ?? 0) };
   } finally {
     process.argv = argv;

@@ -118,29 +118,6 @@ describe('npm start', () => {
     expect(await again.interrupt()).toBe(0);
   }, 120_000);
 
-  test('stops if npm ends without passing the signal on', async () => {
-    await synthesizedBefore();
-    const npm = spawn('npm', ['start', '--', '--port', '0', '--dir', dir], {
-      cwd: root,
-      stdio: 'ignore',
-      detached: true,
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], npm_config_update_notifier: 'false' },
-    });
-    onTestFinished(() => {
-      try {
-        if (npm.pid !== undefined) process.kill(-npm.pid, 'SIGKILL');
-      } catch {
-        // The whole process group has ended.
-      }
-    });
-    const outputs = await until('the outputs', async () =>
-      existsSync(outputsFile()) ? readOutputs(outputsFile()) : undefined,
-    );
-    npm.kill('SIGTERM');
-    await untilNothingIsLeft(outputs);
-    expect(existsSync(outputsFile())).toBe(false);
-  });
-
   test('names a port that is taken', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void taken.close());

@@ -80,8 +80,8 @@ test('an unrecognized event is stored as it came', async () => {
   expect(JSON.parse(String(row?.['rawEvent']))).toEqual(event);
 });
 
-test('a post of 10,000 events is accepted, and a post of 1,000 deliveries is recorded completely', async () => {
-  const events = Array.from({ length: 1_000 }, (_, i) => ({
+test('a post of 10,000 events is accepted, and a post of 300 deliveries is recorded completely', async () => {
+  const events = Array.from({ length: 300 }, (_, i) => ({
     event: 'delivered',
     sg_message_id: 'many.recvd-1',
     sg_event_id: `many-${i}`,
@@ -90,9 +90,9 @@ test('a post of 10,000 events is accepted, and a post of 1,000 deliveries is rec
   }));
   const opens = Array.from({ length: 10_000 }, () => ({ event: 'open' }));
   await expect(stack().postSendGrid(opens)).resolves.toEqual({ status: 200, body: { received: 10_000 } });
-  await expect(stack().postSendGrid(events)).resolves.toEqual({ status: 200, body: { received: 1_000 } });
+  await expect(stack().postSendGrid(events)).resolves.toEqual({ status: 200, body: { received: 300 } });
   await stack().recorded();
-  expect(await stack().story('many')).toHaveLength(1_000);
+  expect(await stack().story('many')).toHaveLength(300);
 });
 
 test('bad entries of Customers Mail Cloud are stored', async () => {
