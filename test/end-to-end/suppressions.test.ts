@@ -13,7 +13,7 @@ import { temporaryFolder, whenFinished } from '../temporary.ts';
 import { ranHere } from './command.ts';
 
 /** 100,000 take half a minute: IMPORT_LINES=100000 npx vitest run test/end-to-end/suppressions.test.ts */
-const LINES = Number(process.env['IMPORT_LINES'] ?? 1_200);
+const LINES = Number(process.env['IMPORT_LINES'] ?? 600);
 
 const storage = withStorage();
 let rig: Rig;
