@@ -23,11 +23,9 @@ describe('a failure is joined in every interleaving of recorder, logging and lat
     expect(troubles).toEqual([]);
   });
 
-  test('when the items of a batch take effect one by one', async () => {
-    for (const batches of ['item by item', 'backwards'] as const) {
-      const { troubles } = await explored({ recorders: 1, logRow: 'whole', crashes: 0 }, batches);
-      expect(troubles).toEqual([]);
-    }
+  test('when the items of a batch take effect one by one, the last first', async () => {
+    const { troubles } = await explored({ recorders: 1, logRow: 'whole', crashes: 0 }, 'backwards');
+    expect(troubles).toEqual([]);
   });
 
   test('when an application logs the mail', async () => {

@@ -108,7 +108,7 @@ function handoverCases(letter: Letter): SendingCase[] {
 
 /**
  * Each fault at every second call, by turns of a letter through SendGrid and one through SMTP, and each fault at each stage
- * of a handover. Of the other cases, every 151st. Two kinds are left out because they take long: faults that last as long as a
+ * of a handover. Of the other cases, every 301st. Two kinds are left out because they take long: faults that last as long as a
  * request may, and most of those after which a new process must start.
  */
 export function sampleOfSending(cases: readonly SendingCase[]): SendingCase[] {
@@ -122,7 +122,7 @@ export function sampleOfSending(cases: readonly SendingCase[]): SendingCase[] {
     (STORAGE_TROUBLES.indexOf(trouble.fault) + trouble.k) % 4 === (letter === 'smtp' ? 2 : 0);
   const startsProcess = ({ trouble }: SendingCase) => /^killed|^no connection/.test(trouble.fault);
   const others = short.filter((kase) => !isPlain(kase) && !startsProcess(kase));
-  return [...short.filter((kase) => isPlain(kase) && hasTurn(kase)), ...others.filter((_, n) => n % 151 === 0)];
+  return [...short.filter((kase) => isPlain(kase) && hasTurn(kase)), ...others.filter((_, n) => n % 301 === 0)];
 }
 
 export function labelOfSending({ letter, trouble, together }: SendingCase): string {
