@@ -1,4 +1,5 @@
 /** The DynamoDB client, and batches of gets and puts that retry unprocessed items. */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BatchWriteItemCommand, DynamoDBClient, type WriteRequest } from '@aws-sdk/client-dynamodb';
 import { BatchGetCommand, DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
@@ -50,6 +51,7 @@ export async function batchGet(
   options: { readonly consistent: boolean; readonly signal: AbortSignal },
 ): Promise<Row[]> {
   const rows: Row[] = [];
+  allowManyRequests(options.signal);
   await forEachConcurrently(chunks(keys, GETS_PER_REQUEST), async (chunk) => {
     let missing: readonly Row[] = chunk;
     for (let attempt = 0; missing.length > 0; attempt++) {
@@ -80,6 +82,7 @@ export async function batchPut<OnePut extends Put>(
   signal: AbortSignal,
 ): Promise<{ readonly put: OnePut; readonly error: Error }[]> {
   const invalid: { put: OnePut; error: Error }[] = [];
+  allowManyRequests(signal);
   await forEachConcurrently(chunks(puts, PUTS_PER_REQUEST), async (chunk) => {
     try {
       await putChunk(client, chunk, signal);
@@ -97,6 +100,9 @@ export async function batchPut<OnePut extends Put>(
   });
   return invalid;
 }
+
+/** Each running request listens to the signal. Node would warn of a leak from the eleventh listener on. */
+const allowManyRequests = (signal: AbortSignal) => setMaxListeners(0, signal);
 
 /**
  * Puts rows in one request, and unprocessed ones again. Marshals them itself, because BatchWriteCommand copies each

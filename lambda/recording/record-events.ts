@@ -1,5 +1,4 @@
 /** Records events, and joins failures with log rows that exist already. */
-import { setMaxListeners } from 'node:events';
 import { batchGet, batchPut, type Put, type Row } from '../aws/dynamodb.ts';
 import { log } from '../aws/log.ts';
 import { keyOfContent } from '../mail/content-key.ts';
@@ -49,8 +48,6 @@ export async function recordEvents(
   store: EventStore,
   signal: AbortSignal,
 ): Promise<FailureEvent[]> {
-  // Each running request listens to the signal. Node would warn of a leak from the eleventh listener on.
-  setMaxListeners(0, signal);
   const times = new Map<MailEvent, RecordingTime>();
   // If an event came twice, the copy that was received last is written.
   for (const { events, receivedAtMs } of posts.toSorted((a, b) => a.receivedAtMs - b.receivedAtMs)) {

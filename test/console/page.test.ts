@@ -7,7 +7,7 @@ import { tablesOf } from '../../bin/support/stack-tables.ts';
 import { createConsole } from '../../console/server/console.ts';
 import { listen } from '../../local/ports.ts';
 import { until } from '../end-to-end/running-stack.ts';
-import { expectAccessible } from './accessible.ts';
+import { BOTH_THEMES, expectAccessible } from './accessible.ts';
 import { browserOfFile, consoleUnderTest, describePage, HOSTILE } from './browser.ts';
 
 const browser = browserOfFile();
@@ -23,7 +23,7 @@ describePage('the page', () => {
       expect(await input.getAttribute('aria-invalid')).toBe('true');
     }
     expect(await page.getByText('Fill this in').count()).toBe(4);
-    await expectAccessible(page);
+    await expectAccessible(page, BOTH_THEMES);
     await page.getByLabel('To', { exact: true }).fill('taro@example.jp\nnobody');
     await page.getByText('“nobody” is not an e-mail address').waitFor();
 
@@ -57,7 +57,7 @@ describePage('the page', () => {
     await bounced.getByText('All attributes').click();
     await bounced.getByText('enhancedStatusCode').waitFor();
     await bounced.getByText('5.1.1', { exact: true }).waitFor();
-    await expectAccessible(page);
+    await expectAccessible(page, BOTH_THEMES);
 
     await page.keyboard.press('Escape');
     await story.waitFor({ state: 'detached' });
@@ -65,7 +65,7 @@ describePage('the page', () => {
     await row.getByText('6', { exact: true }).waitFor({ state: 'detached' });
     expect(await row.count()).toBe(1);
     for (const state of ['Complaint', 'Bounced', 'Dropped', 'Delivered']) await row.getByText(state).waitFor();
-    await expectAccessible(page);
+    await expectAccessible(page, BOTH_THEMES);
   });
 
   test('a failed mail shows the reason, and can be sent again', async () => {
@@ -74,7 +74,7 @@ describePage('the page', () => {
     await stack().insert({ id: 'mistyped', ...letter, to: 'nobody' });
     const unsent = page.getByRole('region', { name: 'Not sent' });
     await unsent.getByText('it is not an e-mail address').waitFor();
-    await expectAccessible(page);
+    await expectAccessible(page, BOTH_THEMES);
     await unsent.getByRole('link', { name: 'A letter to nobody' }).click();
     const story = page.getByRole('region', { name: 'Story of a mail' });
     await story.getByRole('button', { name: 'Send again' }).click();
@@ -167,7 +167,7 @@ describePage('the page', () => {
     // One row in Bounce, and one in the story.
     const waiting = outcome.getByText('The post is queued. Rows that are not recorded yet: 2');
     await waiting.waitFor();
-    await expectAccessible(page);
+    await expectAccessible(page, BOTH_THEMES);
     release();
     await outcome.getByText('hello@world.com').first().waitFor();
     await waiting.waitFor({ state: 'detached' });
@@ -339,7 +339,7 @@ describePage('the page after a mail of every outcome', () => {
       (await page.evaluate('document.documentElement.scrollWidth - innerWidth')) === 0 ? true : undefined,
     );
     await page.getByText('The numbers of the chart').click();
-    await expectAccessible(page);
+    await expectAccessible(page, BOTH_THEMES);
     for (const period of ['24 hours', '30 days', '90 days']) {
       await page.getByLabel(period).check();
       await until(period, async () => ((await figure('Bounced').textContent()) === '2' ? true : undefined));
@@ -355,7 +355,7 @@ describePage('the page after a mail of every outcome', () => {
       .getByText(/^Published as the event “Mail Complained” at \d+/)
       .first()
       .waitFor();
-    await expectAccessible(page);
+    await expectAccessible(page, BOTH_THEMES);
   });
 
   test('the figures of a period stay when those of the previous period arrive late', async () => {
@@ -386,7 +386,7 @@ describePage('the page after a mail of every outcome', () => {
     expect(await time.getAttribute('title')).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/);
     // Nothing covers the time, so the pointer reaches its title.
     await time.hover();
-    await expectAccessible(page);
+    await expectAccessible(page, BOTH_THEMES);
     await page.setViewportSize({ width: 360, height: 740 });
     for (const view of ['送信', 'メール', 'バウンス', '集計', '試す']) {
       await page.getByRole('link', { name: view, exact: true }).click();

@@ -6,7 +6,7 @@ import { tablesOf } from '../../bin/support/stack-tables.ts';
 import { batchPut } from '../../lambda/aws/dynamodb.ts';
 import { dayKey } from '../../lambda/recording/keys.ts';
 import { until } from '../end-to-end/running-stack.ts';
-import { expectAccessible } from './accessible.ts';
+import { BOTH_THEMES, expectAccessible } from './accessible.ts';
 import { bounceOf, writeBounces } from './bounce-rows.ts';
 import { browserOfFile, consoleUnderTest, describePage } from './browser.ts';
 
@@ -127,7 +127,7 @@ describePage('the mail to an address', () => {
     await bounced.getByText('Bounced').waitFor();
     await rows(page).filter({ hasText: 'Newsletter' }).getByText('No news').waitFor();
     expect(await rows(page).filter({ hasText: 'Order 9' }).locator('.tag').textContent()).toBe('cc');
-    await expectAccessible(page);
+    await expectAccessible(page, BOTH_THEMES);
 
     await bounced.getByRole('link').press('Enter');
     const story = page.getByRole('region', { name: 'Story of a mail' });
@@ -146,7 +146,7 @@ describePage('the mail to an address', () => {
     const { page } = await open('#/recipient/Decided%40example.jp');
     await page.getByRole('button', { name: 'Suppress this address' }).click();
     await page.getByText(/^This address has been suppressed since a decision on .*: decided in the console$/).waitFor();
-    await expectAccessible(page);
+    await expectAccessible(page, BOTH_THEMES);
     await page.getByRole('button', { name: '日本語' }).click();
     await page
       .getByText(/ の担当者の操作により、このアドレスへの送信を停止しています: decided in the console$/)

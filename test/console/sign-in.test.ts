@@ -13,7 +13,7 @@ import { runningStack, until } from '../end-to-end/running-stack.ts';
 import { grantsOf } from '../iam/policies.ts';
 import { serviceRequests } from '../iam/services.ts';
 import { unusedGrants } from '../iam/unused-grants.ts';
-import { expectAccessible } from './accessible.ts';
+import { BOTH_THEMES, expectAccessible } from './accessible.ts';
 import { bounceOf, writeRows } from './bounce-rows.ts';
 import { browserOfFile, describePage } from './browser.ts';
 
@@ -333,7 +333,7 @@ describePage('signing in', () => {
     await page.getByText('Erase this person’s data').click();
     await page.getByRole('button', { name: 'Count the rows' }).click();
     await page.getByText(/^Found: \d+ rows? about this person, of \d+ that were read/).waitFor();
-    await expectAccessible(page);
+    await expectAccessible(page, BOTH_THEMES);
 
     // The code was already used, so it is worth nothing to anybody who has it.
     const code = addresses
@@ -391,7 +391,7 @@ describePage('signing in', () => {
     const { page } = await open('', 'ja-JP');
     await page.getByRole('link', { name: 'stranger@example.net' }).click();
     await page.getByText('このコンソールの利用者として登録されていません').waitFor();
-    await expectAccessible(page);
+    await expectAccessible(page, BOTH_THEMES);
     await page.getByRole('button', { name: 'サインアウト' }).click();
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByRole('button', { name: 'サインイン' }).click();

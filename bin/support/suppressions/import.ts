@@ -1,5 +1,4 @@
 /** Imports a list of addresses, with a decision to suppress each of them. */
-import { setMaxListeners } from 'node:events';
 import { batchPut, type Put } from '../../../lambda/aws/dynamodb.ts';
 import { parseAddresses } from '../../../lambda/mail/address.ts';
 import { usableTimestamp } from '../../../lambda/mail/timestamp.ts';
@@ -49,8 +48,6 @@ export async function importEntries(
   const batch = new Map<string, Put>();
   const write = async () => {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
-    // Each request in flight listens to it. Node warns of a leak from the eleventh on.
-    setMaxListeners(0, signal);
     const invalid = await batchPut(client, [...batch.values()], signal);
     if (invalid[0]) throw invalid[0].error;
     written += batch.size;
