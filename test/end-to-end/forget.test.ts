@@ -119,14 +119,14 @@ test('an export overwrites no existing file, and then nothing is erased', async 
 
 test('a row whose text still contains the address is named', async () => {
   await stack().log({
-    messageId: 'about-jiro',
+    messageId: 'about-saburo',
     entry: 'mail',
     from: 'a@example.com',
     to: ['x@example.com'],
-    subject: 'A word about jiro@example.com',
+    subject: 'A word about saburo@example.com',
   });
-  const { stdout } = await forget('jiro@example.com', '--yes');
-  expect(stdout).toContain('SentLog {"messageId":"about-jiro","entry":"mail"}');
-  expect(await rowsWith('jiro@example.com')).toHaveLength(1);
+  const { stdout } = await forget('saburo@example.com', '--yes');
+  expect(stdout).toContain('SentLog {"messageId":"about-saburo","entry":"mail"}');
+  expect(await rowsWith('saburo@example.com')).toHaveLength(1);
   expect(await forget('nobody')).toMatchObject({ status: 1, stderr: expect.stringContaining('not an e-mail address') });
 });
