@@ -4,8 +4,9 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // More workers than cores, because the long tests mostly wait for the processes that they started.
-    maxWorkers: Math.round(availableParallelism() * 2.5),
+    // More workers than cores, because the long tests mostly wait for the processes that they started. Each takes some
+    // 400 MB with its processes.
+    maxWorkers: Math.min(10, Math.round(availableParallelism() * 2.5)),
     // Test files share imported modules, because to import them takes as long as the tests.
     isolate: false,
     globalSetup: ['test/end-to-end/synthesize-once.ts'],
