@@ -77,13 +77,13 @@ function outcomeOf({ tag, events, refusals }: Scenario, facts: Partial<Facts>): 
 const loggedBefore = ({ mails }: Scenario) => mails.filter(({ logged }) => logged === 'before').map(({ row }) => row);
 
 describe('the rows are complete although calls fail:', () => {
-  // Plays each kind of fault once, at one of the ways that share code. `npm run torture` plays every fault at every call.
+  // Plays each kind of fault once, at one of two ways that share code. `npm run torture` plays every fault at every call.
   const halves = {
     'receive-sendgrid': 'even',
     'receive-customers-mail-cloud': 'odd',
     'record-sendgrid': 'odd',
     'record-customers-mail-cloud': 'even',
-    'late-join': 'even',
+    'late-join': undefined,
   } as const;
   test.each(WAYS)('%s', async (way) => {
     const rigs = await rigsWithout('none');

@@ -79,11 +79,13 @@ const FAULTS_OF_ONE = FAULTS.filter((fault) => fault !== 'unprocessed' && fault 
 /**
  * Plays each fault once for each of its durations. The calls take turns, and so do the two kinds of client.
  *
- * @param half which half of the faults is played: ways that share code play different halves
+ * @param half if given, only half of the faults: two ways share their code, and each plays one half
  */
-export function sampleOf(cases: readonly Case[], half: 'even' | 'odd'): Case[] {
+export function sampleOf(cases: readonly Case[], half?: 'even' | 'odd'): Case[] {
   const kindOf = ({ failing: { fault, rounds } }: Case) => `${fault} ${rounds}`;
-  const kinds = [...new Set(cases.map(kindOf))].filter((_, n) => (half === 'odd') === (n % 2 === 1));
+  const kinds = [...new Set(cases.map(kindOf))].filter(
+    (_, n) => half === undefined || (half === 'odd') === (n % 2 === 1),
+  );
   return kinds.flatMap((kind, n) => {
     // Only the first call is a read that can be stale.
     const ofKind = cases.filter(

@@ -91,17 +91,19 @@ describe('AwsSolutions of cdk-nag', () => {
     ]);
   });
 
-  test('finds nothing with settings that add resources or replace some', () => {
-    const settings = {
+  test.each([
+    {
+      providers: 'sendgrid',
       apiGatewayAccountRole: 'existing',
       sendgridReceiverReservedConcurrency: 5,
-      customersMailCloudReceiverReservedConcurrency: 5,
       retentionDays: 0,
       publishFailures: 'off',
       consoleIssuer: 'https://openid.example.com',
       consoleClientId: 'id',
       consoleReaders: '@example.com',
-    };
+    },
+    { providers: 'customers-mail-cloud', customersMailCloudReceiverReservedConcurrency: 5 },
+  ])('finds nothing with the settings %o', (settings) => {
     expect(findings(settings)).toEqual([]);
   });
 
