@@ -71,9 +71,13 @@ describe('the codes of a reply', () => {
     ['', '5501', undefined, undefined],
     ['Message 1550 was refused', '', undefined, undefined],
     ['IPs were throttled, seen 4.7.0.1', '', undefined, undefined],
-    [`${'x'.repeat(100_000)} 550 5.1.1`, '', undefined, undefined],
   ])('%j with status %j', (reply, status, smtpCode, enhancedStatusCode) => {
     expect(readReply(reply, status).codes).toEqual({ smtpCode, enhancedStatusCode });
+  });
+
+  test('are not sought after a long text', () => {
+    const { smtpCode, enhancedStatusCode } = readReply(`${'x'.repeat(100_000)} 550 5.1.1`, '').codes;
+    expect([smtpCode, enhancedStatusCode]).toEqual([undefined, undefined]);
   });
 
   test('are valid codes or undefined, for any text', () => {

@@ -3,7 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { keyOfContent } from '../../../lambda/mail/content-key.ts';
 import { canonicalJson, jsonText } from '../../../lambda/mail/json.ts';
 import { messageIdFor } from '../../../lambda/mail/message-id.ts';
-import { boundedKey, dayKey, PARTITION_KEY_MAX_BYTES, SORT_KEY_MAX_BYTES } from '../../../lambda/recording/keys.ts';
+import {
+  boundedKey,
+  dayKey,
+  PARTITION_KEY_MAX_BYTES,
+  SORT_KEY_MAX_BYTES,
+  withStorableKeys,
+} from '../../../lambda/recording/keys.ts';
 import { anyJson, anyText, holdsForAll, wellFormedText } from '../mail/property.ts';
 
 /** JSON of `depth` nested objects around `value`. */
@@ -57,6 +63,40 @@ describe('a bounded key', () => {
       const key = boundedKey(text, SORT_KEY_MAX_BYTES);
       expect(boundedKey(key, SORT_KEY_MAX_BYTES)).toBe(key);
     });
+  });
+});
+
+describe('the keys of an event', () => {
+  const event = {
+    kind: 'blocklisted',
+    provider: 'sendgrid',
+    fullMessageId: 'id',
+    eventId: 'event',
+    event: 'added',
+    type: 'bounces',
+    reason: '',
+    timestamp: undefined,
+    details: {},
+  } as const;
+
+  test('are kept if they fit, also if there is no recipient', () => {
+    const recipient = 'ann@example.com';
+    expect(withStorableKeys({ ...event, recipient })).toEqual({ ...event, recipient });
+    expect(withStorableKeys({ ...event, recipient: undefined })).toEqual({ ...event, recipient: undefined });
+  });
+
+  test('are cut if they do not fit', () => {
+    const long = 'a'.repeat(3_000);
+    expect(withStorableKeys({ ...event, fullMessageId: long, eventId: long, recipient: long })).toEqual({
+      ...event,
+      fullMessageId: boundedKey(long, PARTITION_KEY_MAX_BYTES),
+      eventId: boundedKey(long, SORT_KEY_MAX_BYTES),
+      recipient: boundedKey(long, PARTITION_KEY_MAX_BYTES),
+    });
+  });
+
+  test('of an ignored event do not exist', () => {
+    expect(Object.keys(withStorableKeys({ kind: 'ignored' }))).toEqual(['kind']);
   });
 });
 

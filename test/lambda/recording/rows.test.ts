@@ -15,6 +15,7 @@ import {
   refusalEvent,
   type SentMail,
   storyRow,
+  suppressedEvent,
   unrecognizedRow,
 } from '../../../lambda/recording/rows.ts';
 import { anyJson, anyText, holdsForAll } from '../mail/property.ts';
@@ -501,6 +502,43 @@ describe('a recipient that was refused at the handover', () => {
     const entries = ['ann@example.com', 'bob@example.com'].map(
       (recipient) =>
         storyRow(refusalEvent({ ...ann, recipient }, mail, OCCURRED_AT * 1000), mail.messageId, time).entry,
+    );
+    expect(new Set(entries).size).toBe(2);
+  });
+});
+
+describe('a recipient that was left out because it is suppressed', () => {
+  const sent = { provider: 'sendgrid', messageId: 'LRzXl_NHStOGhQ4kofSm_A' } as const;
+  const reason = 'suppressed since 2023-01-20';
+
+  test('is a dropped event of the story and of the Bounce table, which says why', () => {
+    const event = suppressedEvent({ recipient: 'Ann@Example.com', reason }, sent, OCCURRED_AT * 1000);
+    expect(event).toEqual({
+      kind: 'failure',
+      state: 'dropped',
+      provider: 'sendgrid',
+      messageIds: ['LRzXl_NHStOGhQ4kofSm_A'],
+      fullMessageId: 'LRzXl_NHStOGhQ4kofSm_A#ann@example.com',
+      eventId: 'suppressed#ann@example.com',
+      event: 'dropped',
+      type: 'suppressed',
+      recipient: 'ann@example.com',
+      reason: 'Todoke did not send to this address: it is suppressed since 2023-01-20',
+      timestamp: OCCURRED_AT,
+      classification: {
+        outcome: 'dropped',
+        bounceClass: 'undetermined',
+        cause: 'suppressed',
+        smtpCode: undefined,
+        enhancedStatusCode: undefined,
+      },
+      details: {},
+    });
+  });
+
+  test('has its own entry beside the others', () => {
+    const entries = ['ann@example.com', 'bob@example.com'].map(
+      (recipient) => storyRow(suppressedEvent({ recipient, reason }, sent, 0), sent.messageId, time).entry,
     );
     expect(new Set(entries).size).toBe(2);
   });

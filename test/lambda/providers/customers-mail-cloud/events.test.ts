@@ -228,6 +228,10 @@ describe('a form', () => {
     }
   });
 
+  test.each(['unblocks', 'blocks-of-text', 'x/blocks/cancel'])('of %s: not a block list change', (eventType) => {
+    expect(normalizeCustomersMailCloud({ eventType, entry: {} }, 'Asia/Tokyo').kind).toBe('unrecognized');
+  });
+
   test('of a mail to an address on the block list: dropped, however its brackets are escaped', () => {
     for (const [open, close] of [
       ['<', '>'],

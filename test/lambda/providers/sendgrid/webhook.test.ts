@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseSendGrid, verifySendGrid } from '../../../../lambda/providers/sendgrid/webhook.ts';
+import { acceptSendGrid, parseSendGrid, verifySendGrid } from '../../../../lambda/providers/sendgrid/webhook.ts';
 import { WebhookRefusal } from '../../../../lambda/webhooks/request.ts';
 import { anyText, holdsForAll } from '../../mail/property.ts';
 import { type SignatureVector, signatureVector } from '../fixtures.ts';
@@ -147,18 +147,18 @@ describe('the signature', () => {
   });
 
   test.each([
-    '',
-    ' ',
-    'no base64 at all!',
-    'MEUCIQ',
-    '====',
-    '\u0000',
-    'A'.repeat(100_000),
-    Buffer.from('30060201010201', 'hex').toString('base64'),
-    Buffer.from('3006020100020100', 'hex').toString('base64'),
-    Buffer.from('308201000201', 'hex').toString('base64'),
-    Buffer.alloc(64).toString('base64'),
-  ])('is refused without an error if it is malformed: %j', (signature) => {
+    ['empty', ''],
+    ['a space', ' '],
+    ['no base64', 'no base64 at all!'],
+    ['incomplete base64', 'MEUCIQ'],
+    ['only the end of base64', '===='],
+    ['a control character', '\u0000'],
+    ['long', 'A'.repeat(100_000)],
+    ['a sequence that ends early', Buffer.from('30060201010201', 'hex').toString('base64')],
+    ['a sequence with a longer number', Buffer.from('3006020100020100', 'hex').toString('base64')],
+    ['a sequence with a longer length', Buffer.from('308201000201', 'hex').toString('base64')],
+    ['no sequence', Buffer.alloc(64).toString('base64')],
+  ])('is refused without an error if it is malformed: %s', (_, signature) => {
     const vector = signatureVector('dropped');
     refusalOf(() => verifySendGrid(requestOf({ ...vector, signature }), [vector.publicKey]), 401);
   });
@@ -193,17 +193,17 @@ describe('the public keys', () => {
   const { publicKey: otherCurve } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
   const { publicKey: edwards } = generateKeyPairSync('ed25519');
   const der = (key: KeyObject) => key.export({ format: 'der', type: 'spki' }).toString('base64');
-  const unusable = [
-    '',
-    ' ',
-    'no key',
-    vector.publicKey.slice(0, -8),
-    vector.publicKey.slice(8),
-    `-----BEGIN PUBLIC KEY-----\n${vector.publicKey}\n-----END PUBLIC KEY-----`,
-    der(rsa),
-    der(otherCurve),
-    der(edwards),
-    'A'.repeat(100_000),
+  const unusable: [what: string, key: string][] = [
+    ['empty', ''],
+    ['a space', ' '],
+    ['no key', 'no key'],
+    ['without its end', vector.publicKey.slice(0, -8)],
+    ['without its beginning', vector.publicKey.slice(8)],
+    ['in PEM', `-----BEGIN PUBLIC KEY-----\n${vector.publicKey}\n-----END PUBLIC KEY-----`],
+    ['of RSA', der(rsa)],
+    ['of P-384', der(otherCurve)],
+    ['of Ed25519', der(edwards)],
+    ['long', 'A'.repeat(100_000)],
   ];
 
   test('refuse every post if none is configured, and the answer says what to set', () => {
@@ -213,12 +213,12 @@ describe('the public keys', () => {
     expect(refusalOf(() => verifySendGrid(post('[]'), []), 503)).toMatch(/has no public key/);
   });
 
-  test.each(unusable)('refuse every post if they are invalid, and the answer says so: %j', (key) => {
+  test.each(unusable)('refuse every post if they are invalid, and the answer says so: %s', (_, key) => {
     expect(refusalOf(() => verifySendGrid(request, [key]), 503)).toMatch(/has no P-256 key/);
   });
 
   test('may include invalid keys beside a good one', () => {
-    expect(() => verifySendGrid(request, [...unusable, vector.publicKey])).not.toThrow();
+    expect(() => verifySendGrid(request, [...unusable.map(([, key]) => key), vector.publicKey])).not.toThrow();
   });
 
   test('may contain white space from copying', () => {
@@ -226,11 +226,22 @@ describe('the public keys', () => {
   });
 
   test('are never in a refusal, nor is the signature', () => {
-    for (const key of [...unusable.slice(2), 'MFkwEwYHKoZIzj0CAQYI']) {
+    for (const key of [...unusable.slice(2).map(([, key]) => key), 'MFkwEwYHKoZIzj0CAQYI']) {
       const status = 503;
       expect(refusalOf(() => verifySendGrid(request, [key]), status)).not.toContain(key);
     }
   });
+});
+
+test('a post is verified before it is parsed', () => {
+  const { publicKey, body, signature, timestamp } = signatureVector('dropped');
+  const headers = {
+    ...JSON_TYPE,
+    'x-twilio-email-event-webhook-signature': signature,
+    'x-twilio-email-event-webhook-timestamp': timestamp,
+  };
+  expect(acceptSendGrid(post(body, headers), [publicKey])).toEqual(JSON.parse(body));
+  refusalOf(() => acceptSendGrid(post('{', headers), [publicKey]), 401);
 });
 
 describe('the body', () => {
