@@ -1,22 +1,21 @@
-/** Folders that take seconds to build. The first test file that needs one builds it, and all files share it. */
+/** Folders that take seconds to make. The first test file that needs one makes it, and all files share it. None may change it. */
 import { inject } from 'vitest';
 
-/** The folder with the synthesized stack. */
-export const assemblyDir = () => prepared('assemblyDir');
+/** The folder with the synthesized stack and its bundled functions. Local mode takes it as up to date. */
+export const assemblyDir = () => prepared('assembly');
 
 /** The folder with the synthesized stack that has a console for a team. */
-export const consoleAssemblyDir = () => prepared('consoleAssemblyDir');
+export const consoleAssemblyDir = () => prepared('console-assembly');
 
 /** The folder with the synthesized stack for Customers Mail Cloud alone, without published events. */
-export const oneProviderAssemblyDir = () => prepared('oneProviderAssemblyDir');
+export const oneProviderAssemblyDir = () => prepared('one-provider-assembly');
 
-/** The folder with the bundled commands. */
-export const commandsDir = () => prepared('commandsDir');
+/** The folder with the commands, and programs of the tests, each as `<name>.mjs`. */
+export const commandsDir = () => prepared('commands');
 
-async function prepared(
-  name: 'assemblyDir' | 'consoleAssemblyDir' | 'oneProviderAssemblyDir' | 'commandsDir',
-): Promise<string> {
+async function prepared(name: string): Promise<string> {
   const answer = await fetch(`${inject('preparedAt')}/${name}`);
-  if (!answer.ok) throw new Error(await answer.text());
-  return inject(name);
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(text);
+  return text;
 }

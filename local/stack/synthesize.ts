@@ -69,7 +69,7 @@ export async function synthesize(options: SynthesizeOptions): Promise<Synthesize
 const textOf = async (stream: Readable | null) => (stream === null ? '' : text(stream));
 
 /** Everything that the assembly is made from. package-lock.json stands for the packages. */
-const SOURCES = [APP, 'lib', 'lambda', 'console', 'cdk.json', 'package.json', 'package-lock.json'];
+export const SOURCES = [APP, 'lib', 'lambda', 'console', 'cdk.json', 'package.json', 'package-lock.json'];
 const FINGERPRINT_FILE = 'fingerprint';
 
 /**
@@ -89,9 +89,13 @@ export async function synthesizeIfChanged(options: SynthesizeOptions, whenAnew: 
   return stack;
 }
 
-async function fingerprintOf(context: Readonly<Record<string, unknown>>): Promise<string> {
+/** A hash of these files and folders of the project, of the context, and of Node.js's version. */
+export async function fingerprintOf(
+  context: Readonly<Record<string, unknown>>,
+  sources: readonly string[] = SOURCES,
+): Promise<string> {
   const hash = createHash('sha256').update(JSON.stringify([process.version, context]));
-  for (const source of SOURCES) {
+  for (const source of sources) {
     const path = join(PROJECT, source);
     const below = await readdir(path, { recursive: true }).catch(() => ['']);
     for (const name of below.sort()) {

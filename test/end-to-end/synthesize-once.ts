@@ -1,76 +1,105 @@
-/** Synthesizes the stack and bundles the commands when a test file first asks for them, once for all files (`prepared.ts`). */
+/**
+ * Synthesizes the stack and bundles the commands when a test file first asks for them (`prepared.ts`). All files share
+ * the result, and so do later runs, until a source changes.
+ */
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Plugin } from 'esbuild';
 import type { TestProject } from 'vitest/node';
+import { fingerprintOf, SOURCES, synthesizeIfChanged } from '../../local/stack/synthesize.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The URL that prepares a folder on request, for example at `/assemblyDir`. */
+    /** The URL that makes a folder on request, for example at `/assembly`, and answers with its path. */
     preparedAt: string;
-    /** The synthesized stack with bundled functions, and the marker that tells local mode that it is up to date. */
-    assemblyDir: string;
-    /** The stack with a console for a team. */
-    consoleAssemblyDir: string;
-    /** The stack for Customers Mail Cloud alone, without published events. */
-    oneProviderAssemblyDir: string;
-    /** The commands, and programs of the tests, each as `<name>.mjs`. */
-    commandsDir: string;
   }
 }
 
 const ROOT = join(import.meta.dirname, '../..');
+/** From here, Node.js finds the packages that are not bundled. */
+const CACHE = join(ROOT, 'node_modules/.cache/todoke-tests');
 const COMMANDS = ['console', 'doctor', 'find', 'forget', 'replay', 'resend', 'setup', 'start', 'try'];
 /** Programs that tests run in their own process, to kill it. */
 const PROGRAMS = ['test/end-to-end/local-mode-process.ts', 'test/local/event-sources/queue-process.ts'];
+const DAY_MS = 86_400_000;
 
 /** Bundling takes longer than starting the stack, but a bundled command starts five times as fast. Most files need neither. */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  // From here, Node.js finds the packages that are not bundled.
-  const cache = join(ROOT, 'node_modules/.cache');
-  await mkdir(cache, { recursive: true });
-  const dir = await mkdtemp(join(cache, 'todoke-tests-'));
-  const [assemblyDir, commandsDir] = [join(dir, 'assembly'), join(dir, 'commands')];
-  const consoleAssemblyDir = join(dir, 'console-assembly');
-  const oneProviderAssemblyDir = join(dir, 'one-provider-assembly');
-  const prepare: Record<string, () => Promise<unknown>> = {
-    '/assemblyDir': async () => {
-      const { synthesizeIfChanged } = await import('../../local/stack/synthesize.ts');
-      return synthesizeIfChanged({ outDir: assemblyDir }, () => undefined);
-    },
-    '/consoleAssemblyDir': async () => {
+export default async function setup(project: TestProject): Promise<() => void> {
+  const prepare: Record<string, () => Promise<string>> = {
+    '/assembly': () => kept('assembly', SOURCES, {}, (outDir) => synthesizeIfChanged({ outDir }, () => undefined)),
+    '/console-assembly': async () => {
       const { SIGN_IN_SETTINGS } = await import('../../local/sign-in/openid-provider.ts');
-      return synthesizeHere(consoleAssemblyDir, SIGN_IN_SETTINGS);
+      return kept('console-assembly', SOURCES, SIGN_IN_SETTINGS, synthesizeHere);
     },
-    '/oneProviderAssemblyDir': () =>
-      synthesizeHere(oneProviderAssemblyDir, { providers: 'customers-mail-cloud', publishFailures: 'off' }),
-    '/commandsDir': () => bundleCommands(commandsDir),
+    '/one-provider-assembly': () => {
+      const settings = { providers: 'customers-mail-cloud', publishFailures: 'off' };
+      return kept('one-provider-assembly', SOURCES, settings, synthesizeHere);
+    },
+    '/commands': () => kept('commands', [...SOURCES, 'bin', 'local', 'test'], {}, bundleCommands),
   };
-  const prepared = new Map<string, Promise<unknown> | undefined>();
+  const prepared = new Map<string, Promise<string> | undefined>();
   const server = createServer(async ({ url = '' }, response) => {
     if (!prepared.has(url)) prepared.set(url, prepare[url]?.());
-    const error = await prepared.get(url)?.then(() => undefined, String);
-    response.writeHead(error === undefined ? 200 : 500).end(error);
+    try {
+      response.end(await prepared.get(url));
+    } catch (error) {
+      response.writeHead(500).end(String(error));
+    }
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('Cannot listen on a port');
   project.provide('preparedAt', `http://127.0.0.1:${address.port}`);
-  project.provide('assemblyDir', assemblyDir);
-  project.provide('consoleAssemblyDir', consoleAssemblyDir);
-  project.provide('oneProviderAssemblyDir', oneProviderAssemblyDir);
-  project.provide('commandsDir', commandsDir);
-  return async () => {
+  await removeUnused();
+  return () => {
     server.close();
     server.closeAllConnections();
-    await rm(dir, { recursive: true, force: true });
   };
 }
 
-/** Synthesizes in this process, which bundles the functions for the first stack only. */
+/**
+ * The folder that was made of these sources with these settings, in this run or in an earlier one. It appears complete or
+ * not at all, and is not changed: other runs may use it.
+ */
+async function kept(
+  name: string,
+  sources: readonly string[],
+  settings: object,
+  make: (dir: string, settings: object) => Promise<unknown>,
+): Promise<string> {
+  const thisFile = await readFile(import.meta.filename);
+  const key = createHash('sha256')
+    .update(await fingerprintOf({ ...settings }, [...sources, 'local/stack/synthesize.ts']))
+    .update(thisFile)
+    .digest('hex');
+  const dir = join(CACHE, `${name}-${key.slice(0, 16)}`);
+  if (existsSync(dir)) {
+    await utimes(dir, new Date(), new Date());
+    return dir;
+  }
+  const fresh = await mkdtemp(join(CACHE, `${name}-`));
+  await make(fresh, settings);
+  // If another run was faster, its folder is used.
+  await rename(fresh, dir).catch(() => rm(fresh, { recursive: true }));
+  return dir;
+}
+
+/** Removes the folders that no run has used for a day. */
+async function removeUnused(): Promise<void> {
+  await mkdir(CACHE, { recursive: true });
+  for (const name of await readdir(CACHE)) {
+    const dir = join(CACHE, name);
+    const { mtimeMs } = await stat(dir);
+    if (Date.now() - mtimeMs > DAY_MS) await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** Synthesizes in this process, which takes half as long as another process. */
 async function synthesizeHere(outdir: string, settings: object): Promise<void> {
   const [{ App }, { settingsFromContext }, { TodokeStack }] = await Promise.all([
     import('aws-cdk-lib'),

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readAssembly } from '../../local/stack/synthesize.ts';
+import { assemblyDir } from '../prepared.ts';
 import { isAsItMustBe } from './expected-rows.ts';
 import { WITHOUT } from './guards.ts';
 import { playRandomSending } from './random-sending.ts';
@@ -17,7 +18,7 @@ const storage = withStorage();
 let senders: Senders | undefined;
 let rigs: readonly SenderRig[] = [];
 beforeAll(async () => {
-  const started = await startSenders(await readAssembly(inject('assemblyDir')), storage());
+  const started = await startSenders(await readAssembly(await assemblyDir()), storage());
   senders = started;
   rigs = await Promise.all(Array.from({ length: RIGS }, () => started.rig()));
 });
