@@ -9,7 +9,7 @@ export default defineConfig({
     maxWorkers: Math.min(10, Math.round(availableParallelism() * 2.5)),
     // Test files share imported modules, because to import them takes as long as the tests.
     isolate: false,
-    globalSetup: ['test/end-to-end/synthesize-once.ts'],
+    globalSetup: ['test/in-memory.ts', 'test/end-to-end/synthesize-once.ts'],
     setupFiles: ['test/quiet-log.ts', 'test/after-file.ts'],
     // The end-to-end tests start processes; the limits are for a machine that is busy with something else.
     testTimeout: 60_000,

@@ -11,8 +11,8 @@ import { messageOf } from '../files.ts';
 import { pause } from '../pause.ts';
 import type { Checkpoints } from './checkpoints.ts';
 
-/** How often a stream is asked for new shards while its shards are open. */
-const SHARD_DISCOVERY_MS = 1_000;
+/** How often a stream is asked for new shards: seldom while its shards are open, because a shard that ends is noticed at once. */
+const SHARD_DISCOVERY_MS = { withOpenShards: 5_000, without: 1_000 };
 /** The pause before a stream that cannot be read is tried again, such as while the engine restarts. */
 const ERROR_PAUSE_MS = 500;
 
@@ -51,7 +51,8 @@ export async function followStream(options: StreamReaderOptions): Promise<void> 
       if (!signal.aborted && !failing) report(`Cannot read ${options.streamArn}: ${messageOf(error)}; trying again`);
       failing = true;
     }
-    await Promise.race([pause(SHARD_DISCOVERY_MS, signal), ...reading.values()]);
+    const discoveryMs = SHARD_DISCOVERY_MS[reading.size > 0 ? 'withOpenShards' : 'without'];
+    await Promise.race([pause(discoveryMs, signal), ...reading.values()]);
   }
   await Promise.all(reading.values());
 }
@@ -110,8 +111,8 @@ async function readShard(options: StreamReaderOptions, shardId: string): Promise
   }
 }
 
-/** An idle stream is read less often, to spare the machine: four times less often after 30 empty reads. */
-const idleFactor = (emptyReads: number) => Math.min(4, 1 + Math.floor(emptyReads / 10));
+/** An idle stream is read less often, to spare the machine: four times less often after nine empty reads. */
+const idleFactor = (emptyReads: number) => Math.min(4, 1 + Math.floor(emptyReads / 3));
 
 async function iteratorAt({ client, streamArn, checkpoints, signal }: StreamReaderOptions, shardId: string) {
   const after = checkpoints.get(shardId)?.after;

@@ -23,6 +23,7 @@ import { decisionRow } from '../../lambda/recipients/decision.ts';
 import { eventFilter } from '../../local/event-sources/event-filter.ts';
 import { grantsOf } from '../iam/policies.ts';
 import { unusedGrants } from '../iam/unused-grants.ts';
+import { temporaryFolder } from '../temporary.ts';
 import { ranHere, runOn } from './command.ts';
 import { type PublishedEvent, type Row, runningStack, until } from './running-stack.ts';
 
@@ -167,7 +168,7 @@ test('with only one policy, an application cannot query bounces, or cannot log',
 
 describe("the example's rules for published events:", () => {
   const ruleSchema = z.object({ Properties: z.object({ EventPattern: z.unknown(), Targets: z.array(z.unknown()) }) });
-  const app = new App({ builtinCloudFormationValidation: false });
+  const app = new App({ outdir: temporaryFolder(), builtinCloudFormationValidation: false });
   const template = Template.fromStack(new ToldOfFailures(app, 'ToldOfFailures'));
   const rules = Object.entries(template.findResources('AWS::Events::Rule')).map(([logicalId, rule]) => ({
     name: logicalId.replace(/[0-9A-F]{8}$/, ''),

@@ -5,13 +5,14 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Plugin } from 'esbuild';
 import type { TestProject } from 'vitest/node';
 import { fingerprintOf, SOURCES, synthesizeIfChanged } from '../../local/stack/synthesize.ts';
+import { removeUnused } from '../in-memory.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -26,10 +27,11 @@ const CACHE = join(ROOT, 'node_modules/.cache/todoke-tests');
 const COMMANDS = ['console', 'doctor', 'find', 'forget', 'replay', 'resend', 'setup', 'start', 'try'];
 /** Programs that tests run in their own process, to kill it. */
 const PROGRAMS = ['test/end-to-end/local-mode-process.ts', 'test/local/event-sources/queue-process.ts'];
-const DAY_MS = 86_400_000;
 
 /** Bundling takes longer than starting the stack, but a bundled command starts five times as fast. Most files need neither. */
 export default async function setup(project: TestProject): Promise<() => void> {
+  await mkdir(CACHE, { recursive: true });
+  removeUnused(CACHE);
   const prepare: Record<string, () => Promise<string>> = {
     '/assembly': () => kept('assembly', SOURCES, {}, (outDir) => synthesizeIfChanged({ outDir }, () => undefined)),
     '/console-assembly': async () => {
@@ -55,7 +57,6 @@ export default async function setup(project: TestProject): Promise<() => void> {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('Cannot listen on a port');
   project.provide('preparedAt', `http://127.0.0.1:${address.port}`);
-  await removeUnused();
   return () => {
     server.close();
     server.closeAllConnections();
@@ -87,16 +88,6 @@ async function kept(
   // If another run was faster, its folder is used.
   await rename(fresh, dir).catch(() => rm(fresh, { recursive: true }));
   return dir;
-}
-
-/** Removes the folders that no run has used for a day. */
-async function removeUnused(): Promise<void> {
-  await mkdir(CACHE, { recursive: true });
-  for (const name of await readdir(CACHE)) {
-    const dir = join(CACHE, name);
-    const { mtimeMs } = await stat(dir);
-    if (Date.now() - mtimeMs > DAY_MS) await rm(dir, { recursive: true, force: true });
-  }
 }
 
 /** Synthesizes in this process, which takes half as long as another process. */

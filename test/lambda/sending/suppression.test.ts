@@ -212,12 +212,12 @@ describe('who is suppressed', () => {
 });
 
 describe('requests to look up recipients', () => {
-  test('a message with a thousand recipients needs one for each', async () => {
-    const to = Array.from({ length: 999 }, (_, n) => `member-${n}@example.org`);
+  test('a message with hundreds of recipients needs one for each', async () => {
+    const to = Array.from({ length: 299 }, (_, n) => `member-${n}@example.org`);
     const item = await sent({ to: [...to, 'Member-1@Example.org', await deadAddress()] });
     expect(item).toMatchObject({ status: 'sent' });
-    expect(lookUps()).toBe(1_000);
-    expect(taken[0]?.[0]?.to).toHaveLength(999);
+    expect(lookUps()).toBe(300);
+    expect(taken[0]?.[0]?.to).toHaveLength(299);
   });
 
   test.each([true, 'true'])('with sendAnyway %j, no recipient is looked up', async (sendAnyway) => {
