@@ -14,7 +14,7 @@ import { withStorage } from '../faults/with-storage.ts';
 import { temporaryFolder, whenFinished } from '../temporary.ts';
 import { ranHere, runOn } from './command.ts';
 
-/** Rows of other recipients. A million takes an hour: FIND_ROWS=1000000 npx vitest run test/end-to-end/find.test.ts */
+/** Rows of other recipients. A million takes an hour: TMPDIR=/tmp FIND_ROWS=1000000 npx vitest run test/end-to-end/find.test.ts */
 const OTHER_EVENTS = Number(process.env['FIND_ROWS'] ?? 1_000);
 const MAILS = 30;
 const HOUR_MS = 3_600_000;

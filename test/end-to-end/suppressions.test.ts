@@ -12,7 +12,7 @@ import { withStorage } from '../faults/with-storage.ts';
 import { temporaryFolder, whenFinished } from '../temporary.ts';
 import { ranHere } from './command.ts';
 
-/** 100,000 take half a minute: IMPORT_LINES=100000 npx vitest run test/end-to-end/suppressions.test.ts */
+/** 100,000 take half a minute: TMPDIR=/tmp IMPORT_LINES=100000 npx vitest run test/end-to-end/suppressions.test.ts */
 const LINES = Number(process.env['IMPORT_LINES'] ?? 600);
 
 const storage = withStorage();
