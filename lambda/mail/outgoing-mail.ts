@@ -114,7 +114,7 @@ export function readItem(
   for (const says of headerProblems) report('headers', 'header', says);
 
   const { sendAnyway } = item;
-  if (!isEmpty(sendAnyway) && ![true, false, 'true'].some((value) => value === sendAnyway)) {
+  if (!isEmpty(sendAnyway) && ![true, false, 'true', 'false'].some((value) => value === sendAnyway)) {
     report('sendAnyway', 'attribute', 'sendAnyway must be true or false');
   }
 

@@ -71,6 +71,27 @@ describe('the codes of a reply', () => {
     ['', '5501', undefined, undefined],
     ['Message 1550 was refused', '', undefined, undefined],
     ['IPs were throttled, seen 4.7.0.1', '', undefined, undefined],
+    // Several spaces, brackets and quotation marks, where servers put them.
+    ['answer to RCPT TO:550 no such user', '', '550', undefined],
+    ['answer to RCPT TO :550 no such user', '', '550', undefined],
+    ['host answered 550  (5.1.1) unknown', '', '550', '5.1.1'],
+    ['host answered 550 - #5.1.1 unknown', '', '550', '5.1.1'],
+    ['550 "5.1.1" unknown', '', '550', '5.1.1'],
+    ['   (5.1.1) unknown', '', undefined, '5.1.1'],
+    ['<a@example.com>:  5.1.1 unknown', '', undefined, '5.1.1'],
+    ['<a@example.com> 5.1.1 unknown', '', undefined, '5.1.1'],
+    ['refused for a@example.com 5.1.1 unknown', '', undefined, '5.1.1'],
+    ['refused:5.1.1 unknown', '', undefined, '5.1.1'],
+    ['refused : 5.1.1 unknown', '', undefined, '5.1.1'],
+    ['refused;5.1.1 unknown', '', undefined, '5.1.1'],
+    ["refused '5.1.1 unknown'", '', undefined, '5.1.1'],
+    ["refused ';  5.1.1 unknown'", '', undefined, '5.1.1'],
+    ['refused ;x5.1.1 unknown', '', undefined, undefined],
+    ['refused :x5.1.1 unknown', '', undefined, undefined],
+    ['x5.1.1 unknown', '', undefined, undefined],
+    ['Not accepted (5.1.1). ', '', undefined, '5.1.1'],
+    ['Not accepted (5.1.1)x', '', undefined, undefined],
+    ['Server (5.1.1) did not accept it', '', undefined, undefined],
   ])('%j with status %j', (reply, status, smtpCode, enhancedStatusCode) => {
     expect(readReply(reply, status).codes).toEqual({ smtpCode, enhancedStatusCode });
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { MAX_RECIPIENTS, outgoingMail } from '../../../lambda/mail/outgoing-mail.ts';
+import { MAX_RECIPIENTS, outgoingMail, readItem } from '../../../lambda/mail/outgoing-mail.ts';
 import { anyJson, holdsForAll } from './property.ts';
 
 /** An item as a person types it into the Mail table. */
@@ -190,6 +190,55 @@ describe('an attribute that another mail tool would accept is named in the error
   );
 });
 
+describe('each mistake names its attribute and its kind', () => {
+  const mistakesOf = (attributes: Record<string, unknown>) => {
+    const read = readItem(item(attributes));
+    return 'problems' in read ? read.problems.map(({ attribute, kind }) => `${attribute} ${kind}`) : [];
+  };
+
+  test.each<[Record<string, unknown>, string[]]>([
+    [{ BCC: 'x' }, ['BCC attribute']],
+    [{ provider: 1 }, ['provider notText']],
+    [{ provider: 'mailgun' }, ['provider unknown']],
+    [{ from: 'a@example.com, b@example.com' }, ['from oneAddress']],
+    [{ from: '' }, ['from missing']],
+    [{ from: 'shop' }, ['from notAddress']],
+    [{ to: '' }, ['to missing']],
+    [{ to: 'ann' }, ['to notAddress']],
+    [{ to: addresses(1_001) }, ['to tooMany']],
+    [{ to: Array(7).fill('ann') }, Array(6).fill('to notAddress')],
+    [{ subject: ' ' }, ['subject missing']],
+    [{ subject: [] }, ['subject notText']],
+    [{ content: '' }, ['content missing']],
+    [{ content: '', html: [] }, ['html notText']],
+    [{ content: [], html: '' }, ['content notText']],
+    [{ headers: { 'X-A': 'a\nb' } }, ['headers header']],
+    [{ sendAnyway: 'yes' }, ['sendAnyway attribute']],
+  ])('%j', (attributes, mistakes) => {
+    expect(mistakesOf(attributes)).toEqual(mistakes);
+  });
+});
+
+describe('sendAnyway', () => {
+  test.each([
+    [true, true],
+    ['true', true],
+    [false, false],
+    ['false', false],
+    ['', false],
+    [null, false],
+    [undefined, false],
+  ])('may be %j', (sendAnyway, expected) => {
+    expect(outgoingMail(item({ sendAnyway })).sendAnyway).toBe(expected);
+  });
+
+  test.each(['yes', 'True', 1, 0, ['true']])('may not be %j', (sendAnyway) => {
+    expect(() => outgoingMail(item({ sendAnyway }))).toThrow(
+      new Error('Cannot send: sendAnyway must be true or false'),
+    );
+  });
+});
+
 describe('the error of a bad item says in one sentence what to correct', () => {
   test('and lists all its mistakes', () => {
     const bad = {
@@ -295,6 +344,15 @@ describe('the error of a bad item says in one sentence what to correct', () => {
     ],
   ])('%s', (_, attributes, message) => {
     expect(() => outgoingMail(item(attributes))).toThrow(new Error(message));
+  });
+
+  test('and shows only the start of a long provider', () => {
+    expect(() => outgoingMail(item({ provider: 'x'.repeat(200) }))).toThrow(`provider is "${'x'.repeat(80)}", it must`);
+  });
+
+  test('and names five bad addresses without a word about others', () => {
+    const bad = Array.from({ length: 5 }, (_, index) => `bad${index}`);
+    expect(() => outgoingMail(item({ to: bad }))).toThrow(/bad4": it is not an e-mail address$/);
   });
 
   test('for any attributes', () => {

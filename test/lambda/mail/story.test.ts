@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { inOrder, recipientsOf, stateAt, statesOf, timeOf } from '../../../lambda/mail/story.ts';
+import { handedOverAt, inOrder, recipientsOf, stateAt, statesOf, timeOf } from '../../../lambda/mail/story.ts';
 
 const event = (state: string, recipient: string, time = '2026-11-24T10:00:00.000Z') => ({
   entry: `event#${time}#${state}`,
@@ -27,6 +27,37 @@ test('the later of two events with the same state counts', () => {
   expect(statesOf([], [later, event('deferred', 'a@x.jp')])).toEqual([
     { email: 'a@x.jp', state: 'deferred', event: later },
   ]);
+});
+
+test('each state overrides those before it, and none after it', () => {
+  const states = ['queued', 'deferred', 'delivered', 'failed', 'dropped', 'bounced', 'complained'];
+  states.forEach((state, rank) => {
+    for (const [otherRank, other] of states.entries()) {
+      // The other event comes later. Of equal states, it counts.
+      const events = [event(state, 'a@x.jp'), event(other, 'a@x.jp', '2026-11-24T11:00:00.000Z')];
+      expect(statesOf([], events)[0]?.state).toBe(rank > otherRank ? state : other);
+    }
+  });
+});
+
+test('an unknown state changes nothing, and an event may lack its recipient', () => {
+  const unknown = event('opened', 'a@x.jp');
+  expect(statesOf([{ email: 'a@x.jp', field: 'to' }], [unknown])).toEqual([
+    { email: 'a@x.jp', field: 'to', state: 'sent' },
+  ]);
+  const { recipient: _, ...nobody } = event('bounced', '');
+  expect(statesOf([], [nobody])).toEqual([{ email: '', state: 'bounced', event: nobody }]);
+});
+
+test('the handover is shown at the time of the log row, or of the first event if that is earlier', () => {
+  const sentAt = '2026-11-24T10:00:00.000Z';
+  const at = (...times: string[]) => times.map((time) => ({ entry: `event#${time}#1` }));
+  expect(handedOverAt(sentAt, [])).toBe(sentAt);
+  expect(handedOverAt(sentAt, at('undated'))).toBe(sentAt);
+  expect(handedOverAt(sentAt, at('2026-11-24T10:00:01.000Z'))).toBe(sentAt);
+  expect(handedOverAt(sentAt, at('undated', '2026-11-24T09:59:58.000Z', '2026-11-24T09:59:59.000Z'))).toBe(
+    '2026-11-24T09:59:58.000Z',
+  );
 });
 
 test('the recipients of a row are each named once, with the first field that names them', () => {
