@@ -79,6 +79,7 @@ test('events are sorted by time; within a second, in the order in which they mus
   const ordered = [
     event('queued', 'a@x.jp'),
     event('delivered', 'a@x.jp'),
+    event('deferred', 'a@x.jp', '2026-11-24T11:00:00.000Z'),
     event('complained', 'a@x.jp', '2026-11-25T10:00:00.000Z'),
     undated,
   ];
@@ -86,6 +87,7 @@ test('events are sorted by time; within a second, in the order in which they mus
   expect(ordered.map(timeOf)).toEqual([
     '2026-11-24T10:00:00.000Z',
     '2026-11-24T10:00:00.000Z',
+    '2026-11-24T11:00:00.000Z',
     '2026-11-25T10:00:00.000Z',
     undefined,
   ]);
