@@ -53,6 +53,8 @@ export default async function setup(project: TestProject): Promise<() => void> {
       response.writeHead(500).end(String(error));
     }
   });
+  // A worker that synthesizes reads nothing for seconds. It would use a connection that was closed meanwhile.
+  server.keepAliveTimeout = 0;
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('Cannot listen on a port');

@@ -229,7 +229,7 @@ describe('requests to look up recipients', () => {
     await expect(sent({ to: await deadAddress(), sendAnyway })).resolves.toMatchObject({ status: 'failed' });
   });
 
-  test.each(['yes', 'false', 1, { is: true }])('sendAnyway %j is an error', async (sendAnyway) => {
+  test.each(['yes', 1, { is: true }])('sendAnyway %j is an error', async (sendAnyway) => {
     const error = expect.stringMatching(/^Cannot send: sendAnyway must be true or false\./);
     await expect(sent({ to: alive(), sendAnyway })).resolves.toMatchObject({ status: 'failed', error });
   });
