@@ -36,7 +36,7 @@ export type MappingProperties = z.output<typeof mappingProperties>;
 
 /** Intervals; shorter in tests. */
 export interface MappingTiming {
-  /** Pause before an empty stream is read again; up to four times as long after many empty reads. */
+  /** Pause before an empty stream is read again; four times as long after nine empty reads. */
   readonly pollIntervalMs: number;
   /** Pause before a stream's batch is tried again; `retry` counts from 1. */
   readonly retryDelayMs: (retry: number) => number;

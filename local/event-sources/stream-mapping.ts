@@ -28,6 +28,8 @@ interface StreamMappingOptions {
   readonly report: (line: string) => void;
 }
 
+const SHARD_PAUSE_MS = 5_000;
+
 /** Delivers a table's stream to a function until `signal` aborts. */
 export async function runStreamMapping(options: StreamMappingOptions): Promise<void> {
   const { client, engineStreamArn, checkpointFile, timing, signal, report } = options;
@@ -37,6 +39,7 @@ export async function runStreamMapping(options: StreamMappingOptions): Promise<v
     streamArn: engineStreamArn,
     checkpoints,
     pollIntervalMs: timing.pollIntervalMs,
+    shardPauseMs: SHARD_PAUSE_MS,
     signal,
     consumer: (shardId) => shardConsumer(shardId, checkpoints, options),
     report,

@@ -11,8 +11,8 @@ import { messageOf } from '../files.ts';
 import { pause } from '../pause.ts';
 import type { Checkpoints } from './checkpoints.ts';
 
-/** How often a stream is asked for new shards: seldom while its shards are open, because a shard that ends is noticed at once. */
-const SHARD_DISCOVERY_MS = { withOpenShards: 5_000, without: 1_000 };
+/** Pause between requests for new shards while no shard is open. */
+const FIRST_SHARD_PAUSE_MS = 1_000;
 /** The pause before a stream that cannot be read is tried again, such as while the engine restarts. */
 const ERROR_PAUSE_MS = 500;
 
@@ -22,6 +22,8 @@ interface StreamReaderOptions {
   readonly streamArn: string;
   readonly checkpoints: Checkpoints;
   readonly pollIntervalMs: number;
+  /** Pause between requests for new shards while shards are open. The end of a shard causes a request at once. */
+  readonly shardPauseMs: number;
   readonly signal: AbortSignal;
   /** Makes the receiver of a shard's records, starting at the shard's checkpoint. */
   readonly consumer: (shardId: string) => ShardConsumer;
@@ -51,8 +53,8 @@ export async function followStream(options: StreamReaderOptions): Promise<void> 
       if (!signal.aborted && !failing) report(`Cannot read ${options.streamArn}: ${messageOf(error)}; trying again`);
       failing = true;
     }
-    const discoveryMs = SHARD_DISCOVERY_MS[reading.size > 0 ? 'withOpenShards' : 'without'];
-    await Promise.race([pause(discoveryMs, signal), ...reading.values()]);
+    const pauseMs = reading.size > 0 ? options.shardPauseMs : FIRST_SHARD_PAUSE_MS;
+    await Promise.race([pause(pauseMs, signal), ...reading.values()]);
   }
   await Promise.all(reading.values());
 }
@@ -111,7 +113,7 @@ async function readShard(options: StreamReaderOptions, shardId: string): Promise
   }
 }
 
-/** An idle stream is read less often, to spare the machine: four times less often after nine empty reads. */
+/** Saves CPU time while a stream is idle: after nine empty reads, the pause is four times as long. */
 const idleFactor = (emptyReads: number) => Math.min(4, 1 + Math.floor(emptyReads / 3));
 
 async function iteratorAt({ client, streamArn, checkpoints, signal }: StreamReaderOptions, shardId: string) {

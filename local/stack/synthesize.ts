@@ -69,7 +69,16 @@ export async function synthesize(options: SynthesizeOptions): Promise<Synthesize
 const textOf = async (stream: Readable | null) => (stream === null ? '' : text(stream));
 
 /** Everything that the assembly is made from. package-lock.json stands for the packages. */
-export const SOURCES = [APP, 'lib', 'lambda', 'console', 'cdk.json', 'package.json', 'package-lock.json'];
+export const SOURCES = [
+  APP,
+  'lib',
+  'lambda',
+  'console',
+  'cdk.json',
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+];
 const FINGERPRINT_FILE = 'fingerprint';
 
 /**

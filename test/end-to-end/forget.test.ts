@@ -17,12 +17,16 @@ let tables: Tables;
 
 const forget = (...args: string[]) => ranHere(stack().local.outputsFile, 'forget', args);
 
-/** All rows of every table, as text. */
-async function everyRow(): Promise<string[]> {
-  const scans = [tables.mail, tables.sentLog, tables.bounce].map((TableName) =>
-    tables.client.send(new ScanCommand({ TableName, ConsistentRead: true })),
-  );
-  return (await Promise.all(scans)).flatMap(({ Items = [] }) => Items.map((row) => canonicalJson(row)));
+/** All rows of every table, as text. Waits until join-late-events has added its attributes to each log row. */
+function everyRow(): Promise<string[]> {
+  return until('the attribute day in every log row', async () => {
+    const scans = [tables.mail, tables.sentLog, tables.bounce].map((TableName) =>
+      tables.client.send(new ScanCommand({ TableName, ConsistentRead: true })),
+    );
+    const rows = (await Promise.all(scans)).flatMap(({ Items = [] }) => Items);
+    const isComplete = rows.every((row) => row['entry'] !== 'mail' || row['day'] !== undefined);
+    return isComplete ? rows.map((row) => canonicalJson(row)) : undefined;
+  });
 }
 
 const rowsWith = async (address: string) => (await everyRow()).filter((row) => row.toLowerCase().includes(address));

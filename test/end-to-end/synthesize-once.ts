@@ -2,7 +2,6 @@
  * Synthesizes the stack and bundles the commands when a test file first asks for them (`prepared.ts`). All files share
  * the result, and so do later runs, until a source changes.
  */
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
@@ -42,7 +41,7 @@ export default async function setup(project: TestProject): Promise<() => void> {
       const settings = { providers: 'customers-mail-cloud', publishFailures: 'off' };
       return kept('one-provider-assembly', SOURCES, settings, synthesizeHere);
     },
-    '/commands': () => kept('commands', [...SOURCES, 'bin', 'local', 'test'], {}, bundleCommands),
+    '/commands': () => kept('commands', [...SOURCES, 'bin', 'local', ...PROGRAMS], {}, bundleCommands),
   };
   const prepared = new Map<string, Promise<string> | undefined>();
   const server = createServer(async ({ url = '' }, response) => {
@@ -53,7 +52,8 @@ export default async function setup(project: TestProject): Promise<() => void> {
       response.writeHead(500).end(String(error));
     }
   });
-  // A worker that synthesizes reads nothing for seconds. It would use a connection that was closed meanwhile.
+  // Keeps idle connections open. A worker that synthesizes blocks for seconds. It would not notice that the server closed
+  // its connection, and would use it again.
   server.keepAliveTimeout = 0;
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = server.address();
@@ -66,8 +66,8 @@ export default async function setup(project: TestProject): Promise<() => void> {
 }
 
 /**
- * The folder that was made of these sources with these settings, in this run or in an earlier one. It appears complete or
- * not at all, and is not changed: other runs may use it.
+ * Returns the folder that was made from these sources and settings, by this run or an earlier one. The folder is complete
+ * when it appears. It must not be changed, because other runs may use it.
  */
 async function kept(
   name: string,
@@ -75,20 +75,25 @@ async function kept(
   settings: object,
   make: (dir: string, settings: object) => Promise<unknown>,
 ): Promise<string> {
-  const thisFile = await readFile(import.meta.filename);
-  const key = createHash('sha256')
-    .update(await fingerprintOf({ ...settings }, [...sources, 'local/stack/synthesize.ts']))
-    .update(thisFile)
-    .digest('hex');
+  const all = [...sources, 'local/stack/synthesize.ts', 'test/end-to-end/synthesize-once.ts'];
+  // Checkouts may share node_modules, and the bundles contain absolute paths.
+  const key = await fingerprintOf({ ROOT, ...settings }, all);
   const dir = join(CACHE, `${name}-${key.slice(0, 16)}`);
   if (existsSync(dir)) {
     await utimes(dir, new Date(), new Date());
     return dir;
   }
   const fresh = await mkdtemp(join(CACHE, `${name}-`));
-  await make(fresh, settings);
-  // If another run was faster, its folder is used.
-  await rename(fresh, dir).catch(() => rm(fresh, { recursive: true }));
+  try {
+    await make(fresh, settings);
+    // If a source has changed meanwhile, later runs must not use this folder.
+    if ((await fingerprintOf({ ROOT, ...settings }, all)) !== key) return fresh;
+    await rename(fresh, dir);
+  } catch (error) {
+    await rm(fresh, { recursive: true, force: true });
+    // If another run was faster, its folder is used.
+    if (!existsSync(dir)) throw error;
+  }
   return dir;
 }
 

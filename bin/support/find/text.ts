@@ -59,7 +59,7 @@ function suppressedLines({ email, suppressed }: NonNullable<Answer['recipient']>
   const why = { bounce: 'a hard bounce', complaint: 'a spam complaint', decision: 'a decision' }[by];
   return [
     `This address has been suppressed since ${why}${spoken(since, nowMs)}${reason ? `: ${plain(reason)}` : ''}`,
-    `Todoke sends no mail to it, unless the setting suppression is off or the item has sendAnyway. To allow it: npm run suppressions -- remove ${email}`,
+    `Todoke sends no mail to it, unless the setting suppression is off or the item has sendAnyway: true. To allow it: npm run suppressions -- remove ${email}`,
   ];
 }
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { ATTRIBUTES, adviceOn } from '../../../lambda/mail/attribute-names.ts';
 
-/** Names as the APIs and tools of others write them, by the attribute that Todoke has for them. */
+/** Names in other mail APIs and tools, by Todoke's attribute. */
 const WRITE = {
-  // Amazon SES, Mailgun, Mandrill, Microsoft Graph, Nodemailer, Postmark, Resend, SendGrid, Brevo and forms of one's own.
+  // Amazon SES, Mailgun, Mandrill, Microsoft Graph, Nodemailer, Postmark, Resend, SendGrid and Brevo, and other common spellings.
   provider: ['Provider'],
   from: ['From', 'from_address', 'from_email', 'FromEmail', 'from_name'],
   to: ['To', 'to_address', 'ToAddresses', 'to_email', 'to_name', 'toRecipients'],
@@ -64,7 +64,7 @@ describe('the advice on an attribute', () => {
     expect(names.map(adviceOn)).toEqual(names.map((name) => `put ${name} into headers`));
   });
 
-  test('does not exist for what Todoke reads, and for the user’s own attributes', () => {
+  test('does not exist for attributes that Todoke reads, and for the user’s own attributes', () => {
     expect(ATTRIBUTES.map(adviceOn).filter(Boolean)).toEqual([]);
     expect(ATTRIBUTES.toSorted()).toEqual(Object.keys(WRITE).toSorted());
     expect(['orderId', '', ' ', 'constructor'].map(adviceOn).filter(Boolean)).toEqual([]);

@@ -71,7 +71,7 @@ describe('the codes of a reply', () => {
     ['', '5501', undefined, undefined],
     ['Message 1550 was refused', '', undefined, undefined],
     ['IPs were throttled, seen 4.7.0.1', '', undefined, undefined],
-    // Several spaces, brackets and quotation marks, where servers put them.
+    // Servers put spaces, brackets and quotation marks around codes.
     ['answer to RCPT TO:550 no such user', '', '550', undefined],
     ['answer to RCPT TO :550 no such user', '', '550', undefined],
     ['host answered 550  (5.1.1) unknown', '', '550', '5.1.1'],
@@ -96,7 +96,7 @@ describe('the codes of a reply', () => {
     expect(readReply(reply, status).codes).toEqual({ smtpCode, enhancedStatusCode });
   });
 
-  test('are not sought after a long text', () => {
+  test('are searched for only at the start of a reply', () => {
     const { smtpCode, enhancedStatusCode } = readReply(`${'x'.repeat(100_000)} 550 5.1.1`, '').codes;
     expect([smtpCode, enhancedStatusCode]).toEqual([undefined, undefined]);
   });

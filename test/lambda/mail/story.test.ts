@@ -33,18 +33,21 @@ test('each state overrides those before it, and none after it', () => {
   const states = ['queued', 'deferred', 'delivered', 'failed', 'dropped', 'bounced', 'complained'];
   states.forEach((state, rank) => {
     for (const [otherRank, other] of states.entries()) {
-      // The other event comes later. Of equal states, it counts.
+      // The other event comes later.
       const events = [event(state, 'a@x.jp'), event(other, 'a@x.jp', '2026-11-24T11:00:00.000Z')];
       expect(statesOf([], events)[0]?.state).toBe(rank > otherRank ? state : other);
     }
   });
 });
 
-test('an unknown state changes nothing, and an event may lack its recipient', () => {
+test('an unknown state changes nothing', () => {
   const unknown = event('opened', 'a@x.jp');
   expect(statesOf([{ email: 'a@x.jp', field: 'to' }], [unknown])).toEqual([
     { email: 'a@x.jp', field: 'to', state: 'sent' },
   ]);
+});
+
+test('an event without a recipient has a state of its own', () => {
   const { recipient: _, ...nobody } = event('bounced', '');
   expect(statesOf([], [nobody])).toEqual([{ email: '', state: 'bounced', event: nobody }]);
 });

@@ -95,7 +95,7 @@ describe('the keys of an event', () => {
     });
   });
 
-  test('of an ignored event do not exist', () => {
+  test('are not added to an ignored event', () => {
     expect(Object.keys(withStorableKeys({ kind: 'ignored' }))).toEqual(['kind']);
   });
 });

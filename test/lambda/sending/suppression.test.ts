@@ -225,7 +225,7 @@ describe('requests to look up recipients', () => {
     expect(lookUps()).toBe(0);
   });
 
-  test.each([false, null, ''])('sendAnyway %j has no effect', async (sendAnyway) => {
+  test.each([false, 'false', null, ''])('sendAnyway %j has no effect', async (sendAnyway) => {
     await expect(sent({ to: await deadAddress(), sendAnyway })).resolves.toMatchObject({ status: 'failed' });
   });
 

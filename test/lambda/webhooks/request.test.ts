@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { mediaType, parseJson, WebhookRefusal, webhookRequest } from '../../../lambda/webhooks/request.ts';
 
 describe('the request in an event', () => {
-  // The properties that the receivers read. Local mode makes whole events.
+  // Only the properties that the receivers read. Local mode makes complete events.
   const ofApiGateway = (event: Partial<APIGatewayProxyEvent>) =>
     webhookRequest({
       httpMethod: 'POST',
@@ -20,7 +20,7 @@ describe('the request in an event', () => {
       ...event,
     } as LambdaFunctionURLEvent);
 
-  test('has the method, of either service', () => {
+  test('has the method, from API Gateway and from a function URL', () => {
     expect(ofApiGateway({}).method).toBe('POST');
     expect(ofFunctionUrl({}).method).toBe('PUT');
   });

@@ -4,8 +4,10 @@ import { ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import { expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { dynamoDbClients } from '../../../local/database/dynamodb-clients.ts';
+import { Checkpoints } from '../../../local/event-sources/checkpoints.ts';
 import { mappingProperties } from '../../../local/event-sources/mapping-settings.ts';
 import { runStreamMapping } from '../../../local/event-sources/stream-mapping.ts';
+import { followStream } from '../../../local/event-sources/stream-reader.ts';
 import { listen, originOf } from '../../../local/ports.ts';
 import { startFaultProxy } from '../../faults/fault-proxy.ts';
 import { temporaryDataFolder, whenFinished } from '../../temporary.ts';
@@ -14,6 +16,24 @@ import { engineWithStream, REGION } from '../support.ts';
 const FUNCTION_ARN = 'arn:aws:lambda:ap-northeast-1:000000000000:function:Todoke-SendMail-local';
 const STREAM_ARN = 'arn:aws:dynamodb:ap-northeast-1:000000000000:table/Todoke-Mail-local/stream/local';
 
+type Answers = Record<string, (input: Record<string, unknown>) => [status: number, body: object]>;
+
+/** A client of a server that gives these answers, by action. */
+async function clientOf(answers: Answers) {
+  const server = createServer(async (request, response) => {
+    const action = String(request.headers['x-amz-target']).split('.')[1] ?? '';
+    const input = z.record(z.string(), z.unknown()).parse(await json(request));
+    const [status, body] = answers[action]?.(input) ?? [400, { __type: 'UnknownOperationException' }];
+    response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
+  });
+  const clients = dynamoDbClients(originOf(await listen(server, 0, 'the test')), REGION);
+  whenFinished(() => {
+    clients.close();
+    server.close();
+  });
+  return clients.streams;
+}
+
 /** The part of DynamoDB Local that a test needs: a stream with one open shard, which answers as version 3.3 does. */
 async function standIn() {
   const images: object[] = [];
@@ -21,7 +41,7 @@ async function standIn() {
   let given = 0;
   let givenBeforeFirst = Number.POSITIVE_INFINITY;
   let refusals = 0;
-  const answers: Record<string, (input: Record<string, unknown>) => [status: number, body: object]> = {
+  const client = await clientOf({
     DescribeStream: () => [200, { StreamDescription: { Shards: [{ ShardId: 'shard-1' }] } }],
     GetShardIterator: () => [200, { ShardIterator: `${++given} 0` }],
     GetRecords({ ShardIterator }) {
@@ -43,21 +63,9 @@ async function standIn() {
       }));
       return [200, { Records: records, NextShardIterator: `${iterator} ${images.length}` }];
     },
-  };
-  const server = createServer(async (request, response) => {
-    const action = String(request.headers['x-amz-target']).split('.')[1] ?? '';
-    const input = z.record(z.string(), z.unknown()).parse(await json(request));
-    const [status, body] = answers[action]?.(input) ?? [400, { __type: 'UnknownOperationException' }];
-    response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
-  });
-  const endpoint = originOf(await listen(server, 0, 'the test'));
-  const clients = dynamoDbClients(endpoint, REGION);
-  whenFinished(() => {
-    clients.close();
-    server.close();
   });
   return {
-    client: clients.streams,
+    client,
     refusals: () => refusals,
     given: () => given,
     put(image: object) {
@@ -105,6 +113,38 @@ async function mappingOn(client: Awaited<ReturnType<typeof standIn>>['client']) 
 }
 
 const until = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 5 });
+
+test('when a shard ends, its child is read at once, although another shard is open', async () => {
+  const client = await clientOf({
+    DescribeStream: () => [
+      200,
+      {
+        StreamDescription: {
+          Shards: [{ ShardId: 'parent' }, { ShardId: 'child', ParentShardId: 'parent' }, { ShardId: 'other' }],
+        },
+      },
+    ],
+    GetShardIterator: ({ ShardId }) => [200, { ShardIterator: ShardId }],
+    GetRecords: ({ ShardIterator }) => [200, ShardIterator === 'parent' ? {} : { NextShardIterator: ShardIterator }],
+  });
+  const read = new Set<string>();
+  const stopping = new AbortController();
+  const running = followStream({
+    client,
+    streamArn: STREAM_ARN,
+    checkpoints: await Checkpoints.load((await temporaryDataFolder()).path('checkpoints.json'), STREAM_ARN),
+    pollIntervalMs: 5,
+    shardPauseMs: 3_600_000,
+    signal: stopping.signal,
+    consumer: (shardId) => async () => void read.add(shardId),
+    report: (line) => expect.unreachable(line),
+  });
+  whenFinished(async () => {
+    stopping.abort();
+    await running;
+  });
+  await until(() => expect(read).toEqual(new Set(['parent', 'child', 'other'])));
+});
 
 test('the first record of a stream is delivered, and the refused read before it is not reported', async () => {
   const stream = await standIn();

@@ -205,6 +205,7 @@ describe('the public keys', () => {
     ['of Ed25519', der(edwards)],
     ['long', 'A'.repeat(100_000)],
   ];
+  const unusableKeys = unusable.map(([, key]) => key);
 
   test('refuse every post if none is configured, and the answer says what to set', () => {
     expect(refusalOf(() => verifySendGrid(request, []), 503)).toMatch(
@@ -218,7 +219,7 @@ describe('the public keys', () => {
   });
 
   test('may include invalid keys beside a good one', () => {
-    expect(() => verifySendGrid(request, [...unusable.map(([, key]) => key), vector.publicKey])).not.toThrow();
+    expect(() => verifySendGrid(request, [...unusableKeys, vector.publicKey])).not.toThrow();
   });
 
   test('may contain white space from copying', () => {
@@ -226,7 +227,7 @@ describe('the public keys', () => {
   });
 
   test('are never in a refusal, nor is the signature', () => {
-    for (const key of [...unusable.slice(2).map(([, key]) => key), 'MFkwEwYHKoZIzj0CAQYI']) {
+    for (const key of [...unusableKeys.slice(2), 'MFkwEwYHKoZIzj0CAQYI']) {
       const status = 503;
       expect(refusalOf(() => verifySendGrid(request, [key]), status)).not.toContain(key);
     }
