@@ -1,25 +1,31 @@
 /** Bundles the code of the functions with esbuild. */
 import { readdirSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AssetHashType } from 'aws-cdk-lib';
 import { Code, type Runtime } from 'aws-cdk-lib/aws-lambda';
 import { type BuildOptions, buildSync } from 'esbuild';
 
-const lambdaFolder = fileURLToPath(new URL('../lambda', import.meta.url));
+const PROJECT = fileURLToPath(new URL('..', import.meta.url));
 
 /** Modules that no function needs, and the files that replace them in the bundles. */
 const LEFT_OUT = {
   // Would look for credentials in files, at SSO, EC2 and elsewhere.
-  '@aws-sdk/credential-provider-node': join(lambdaFolder, 'aws/environment-credentials.ts'),
+  '@aws-sdk/credential-provider-node': join(PROJECT, 'lambda/aws/environment-credentials.ts'),
   // A list of all file types. axios uses it for uploads, which the functions do not make.
-  'mime-db': join(lambdaFolder, 'providers/sendgrid/no-file-types.json'),
+  'mime-db': join(PROJECT, 'lambda/providers/sendgrid/no-file-types.json'),
 };
 
-/** The options with which esbuild makes one file of each `lambda/<entry>.ts` and its imports. */
+/**
+ * The options with which esbuild makes one file of each entry and its imports.
+ *
+ * @param entries files of handlers, such as `lambda/send-mail.ts`
+ */
 export function bundleOptions(...entries: string[]): BuildOptions {
   return {
-    entryPoints: entries.map((entry) => join(lambdaFolder, `${entry}.ts`)),
+    entryPoints: entries,
+    absWorkingDir: PROJECT,
+    outbase: PROJECT,
     bundle: true,
     minify: true,
     platform: 'node',
@@ -40,12 +46,13 @@ const bundles = new Map<string, Uint8Array>();
 
 function bundleOf(entry: string): Uint8Array {
   if (bundles.size === 0) {
-    const entries = readdirSync(lambdaFolder).flatMap((name) => (name.endsWith('.ts') ? [basename(name, '.ts')] : []));
-    const { outputFiles = [] } = buildSync({ ...bundleOptions(...entries), outdir: lambdaFolder, write: false });
-    for (const { path, contents } of outputFiles) bundles.set(basename(path, '.js'), contents);
+    const entries = readdirSync(join(PROJECT, 'lambda')).filter((name) => name.endsWith('.ts'));
+    const options = bundleOptions(...entries.map((name) => `lambda/${name}`), 'console/function.ts');
+    const { outputFiles = [] } = buildSync({ ...options, outdir: PROJECT, write: false });
+    for (const { path, contents } of outputFiles) bundles.set(path, contents);
   }
-  const contents = bundles.get(entry);
-  if (!contents) throw new Error(`Cannot bundle lambda/${entry}.ts: there is no such file`);
+  const contents = bundles.get(join(PROJECT, entry.replace(/\.ts$/, '.js')));
+  if (!contents) throw new Error(`Cannot bundle ${entry}: it is not the entry of a function`);
   return contents;
 }
 
@@ -56,7 +63,7 @@ function bundleOf(entry: string): Uint8Array {
  * longer than the rest of a synthesis.
  */
 export function bundle(entry: string, runtime: Runtime, files: () => Readonly<Record<string, string>>): Code {
-  return Code.fromAsset(lambdaFolder, {
+  return Code.fromAsset(join(PROJECT, 'lambda'), {
     // A hash of the bundle, not of its sources, so that a function is updated only if its bundle changed.
     assetHashType: AssetHashType.OUTPUT,
     bundling: {

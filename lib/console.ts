@@ -55,7 +55,7 @@ export class Console extends Construct {
     const secret = this.#accessLogSecret(defaults);
     const serve = new TodokeFunction(this, 'Console', {
       defaults,
-      entry: 'console',
+      entry: 'console/function.ts',
       description: 'Serves the console to the people whom the settings admit',
       // API Gateway waits for 30 seconds.
       timeout: Duration.seconds(29),

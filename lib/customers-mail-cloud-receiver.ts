@@ -13,7 +13,7 @@ export class CustomersMailCloudReceiver extends Construct {
   constructor(scope: Construct, id: string, props: ReceiverProps) {
     super(scope, id);
     this.receive = receiverFunction(this, 'ReceiveCustomersMailCloud', props, {
-      entry: 'receive-customers-mail-cloud',
+      entry: 'lambda/receive-customers-mail-cloud.ts',
       description: "Receives Customers Mail Cloud's webhook: verifies each post and queues it",
       reservedConcurrency: props.settings.customersMailCloudReceiverReservedConcurrency,
     });

@@ -23,7 +23,7 @@ export class EventRecorder extends Construct {
     const { defaults, settings, storage, queues } = props;
     this.record = new TodokeFunction(this, 'RecordEvents', {
       defaults,
-      entry: 'record-events',
+      entry: 'lambda/record-events.ts',
       description: 'Records what the webhooks report: joins each event with its mail',
       timeout: Duration.minutes(1),
       environment: {

@@ -30,7 +30,7 @@ export class FailurePublisher extends Construct {
 
     this.publish = new TodokeFunction(this, 'PublishFailures', {
       defaults,
-      entry: 'publish-failures',
+      entry: 'lambda/publish-failures.ts',
       description: 'Publishes failures on the event bus, and joins rows again that a late write made unmatched',
       timeout: Duration.minutes(1),
       environment: {

@@ -26,7 +26,7 @@ export class LateJoin extends Construct {
 
     this.join = new TodokeFunction(this, 'JoinLateEvents', {
       defaults,
-      entry: 'join-late-events',
+      entry: 'lambda/join-late-events.ts',
       description: 'Completes the failures that were recorded before their mail was logged',
       timeout: Duration.minutes(1),
       environment: {

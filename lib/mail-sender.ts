@@ -30,7 +30,7 @@ export class MailSender extends Construct {
 
     this.send = new TodokeFunction(this, 'SendMail', {
       defaults,
-      entry: 'send-mail',
+      entry: 'lambda/send-mail.ts',
       description: 'Sends the items of the Mail table that have no status',
       timeout: Duration.minutes(3),
       environment: {

@@ -42,7 +42,7 @@ export class SendGridReceiver extends Construct {
     super(scope, id);
     const { defaults, settings } = props;
     this.receive = receiverFunction(this, 'ReceiveSendGrid', props, {
-      entry: 'receive-sendgrid',
+      entry: 'lambda/receive-sendgrid.ts',
       description: "Receives SendGrid's Event Webhook: verifies each post and queues it",
       reservedConcurrency: settings.sendgridReceiverReservedConcurrency,
     });

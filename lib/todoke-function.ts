@@ -14,7 +14,7 @@ const RUNTIME = Runtime.NODEJS_24_X;
 
 export interface TodokeFunctionProps {
   readonly defaults: LogDefaults;
-  /** The name of the file in lambda/, without `.ts`. */
+  /** The file of the handler, such as `lambda/send-mail.ts`. */
   readonly entry: string;
   readonly description: string;
   readonly timeout: Duration;

@@ -16,7 +16,8 @@ export interface BundleContents {
  * @returns the contents by entry
  */
 export function bundleContents(entries: readonly string[]): Map<string, BundleContents> {
-  const { metafile } = buildSync({ ...bundleOptions(...entries), outdir: '.', write: false, metafile: true });
+  const options = bundleOptions(...entries.map(fileOf));
+  const { metafile } = buildSync({ ...options, outdir: '.', write: false, metafile: true });
   return new Map(
     Object.entries(metafile.outputs).map(([path, { bytes, inputs }]) => {
       const files = Object.entries(inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
@@ -26,5 +27,7 @@ export function bundleContents(entries: readonly string[]): Map<string, BundleCo
 }
 
 export function writeBundle(entry: string, outfile: string): void {
-  buildSync({ ...bundleOptions(entry), outfile });
+  buildSync({ ...bundleOptions(fileOf(entry)), outfile });
 }
+
+const fileOf = (entry: string) => `lambda/${entry}.ts`;

@@ -5,11 +5,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
-import { teamConsole } from '../console/server/function.ts';
-import { cachedProvider } from '../console/server/provider.ts';
-import { cachedSecret } from './aws/cached-secret.ts';
-import { documentClient } from './aws/dynamodb.ts';
-import { environmentVariable } from './aws/environment.ts';
+import { cachedSecret } from '../lambda/aws/cached-secret.ts';
+import { documentClient } from '../lambda/aws/dynamodb.ts';
+import { environmentVariable } from '../lambda/aws/environment.ts';
+import { teamConsole } from './server/function.ts';
+import { cachedProvider } from './server/provider.ts';
 
 const page = z.object({
   html: z.string(),
