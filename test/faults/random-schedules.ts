@@ -4,10 +4,11 @@
  * until it is acknowledged. A seed determines the schedule, but not the order of things that happen at the same time.
  */
 import { forEachConcurrently } from '../../lambda/aws/for-each-concurrently.ts';
+import { publishFailures } from '../../lambda/publishing/publish-failures.ts';
 import { type Random, randomFrom } from '../fuzz/mutate.ts';
 import { FAULTS, type Fault, type Plan, refusesGoodItem } from './fault-proxy.ts';
 import { scenario } from './posts.ts';
-import { AGAIN, FIRST_TIME, joinLate, type Outcome, putLogRow, refuse, tryTo } from './recording.ts';
+import { AGAIN, FIRST_TIME, joinLate, type Outcome, playEach, putLogRow, refuse, tryTo } from './recording.ts';
 import type { Rig, TestStorage } from './storage.ts';
 import { postTo, recordBatch } from './webhooks.ts';
 
@@ -16,7 +17,27 @@ const COMMON_FAULTS = FAULTS.filter((fault) => fault !== 'hang');
 const MAX_DELIVERIES = 100;
 const PATIENCE_MS = 30_000;
 
-export async function playRandom(seed: number, rig: Rig, { store }: TestStorage): Promise<Outcome> {
+/**
+ * Plays a schedule for each seed. Then publish-failures gets the changes by which joined rows became unmatched again.
+ *
+ * Such changes happen: two recorders get the same message. One of them joins its rows and deletes the message. The other one
+ * has found no log row before, writes its unmatched rows later, and fails. The message is not delivered again.
+ */
+export async function playRandomSchedules(
+  seeds: readonly number[],
+  rigs: readonly Rig[],
+  storage: TestStorage,
+  onDone?: (done: number) => void,
+): Promise<Outcome[]> {
+  const outcomes = await playEach(seeds, rigs, (seed, rig) => playRandom(seed, rig, storage), onDone);
+  const undone = (await storage.bounceChanges()).filter(
+    ({ oldRow, row }) => oldRow?.['matched'] === true && row?.['matched'] === false,
+  );
+  await publishFailures(undone, { store: storage.store, bus: undefined, stackName: 'Todoke' });
+  return outcomes;
+}
+
+async function playRandom(seed: number, rig: Rig, { store }: TestStorage): Promise<Outcome> {
   const random = randomFrom(seed);
   const chance = (probability: number) => random() < probability;
   const post = scenario(chance(0.5) ? 'sendgrid' : 'customers-mail-cloud');

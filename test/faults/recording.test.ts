@@ -24,7 +24,7 @@ import {
   tagOf,
   testMail,
 } from './posts.ts';
-import { playRandom } from './random-schedules.ts';
+import { playRandomSchedules } from './random-schedules.ts';
 import {
   AGAIN,
   allCases,
@@ -102,7 +102,7 @@ describe('the rows are complete although calls fail:', () => {
   test('random schedules', async () => {
     const rigs = await rigsWithout('none', 20_000);
     const seeds = Array.from({ length: 2 }, (_, n) => n);
-    const outcomes = await playEach(seeds, rigs, (seed, rig) => playRandom(seed, rig, storage()));
+    const outcomes = await playRandomSchedules(seeds, rigs, storage());
     expect(await troublesOf(outcomes)).toEqual([]);
   });
 

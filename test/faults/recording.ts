@@ -297,9 +297,11 @@ export async function callsOf(way: Way, rig: Rig, storage: TestStorage): Promise
 /** Compares each outcome with the tables. */
 export function judge(outcomes: readonly Outcome[], rows: readonly StoredRow[]): (Outcome & { verdict: Verdict })[] {
   const byTag = new Map<string, StoredRow[]>();
-  for (const stored of rows) {
-    const tag = tagOf(stored.row);
-    byTag.set(tag, [...(byTag.get(tag) ?? []), stored]);
+  for (const { table, row: stored } of rows) {
+    const tag = tagOf(stored);
+    // Whether a row was joined a second time makes no difference.
+    const { rejoined: _, ...row } = stored;
+    byTag.set(tag, [...(byTag.get(tag) ?? []), { table, row }]);
   }
   return outcomes.map((outcome) => ({ ...outcome, verdict: verdictOf(outcome.facts, byTag.get(outcome.tag) ?? []) }));
 }

@@ -4,13 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   DeleteTableCommand,
+  DescribeTableCommand,
   DynamoDBClient,
   type DynamoDBClientConfig,
   UpdateTableCommand,
 } from '@aws-sdk/client-dynamodb';
+import { DescribeStreamCommand, GetRecordsCommand, GetShardIteratorCommand } from '@aws-sdk/client-dynamodb-streams';
 import { paginateScan } from '@aws-sdk/lib-dynamodb';
+import type { DynamoDBRecord } from 'aws-lambda';
 import { CLIENT_SETTINGS } from '../../lambda/aws/clients.ts';
 import { documentClient, type Row } from '../../lambda/aws/dynamodb.ts';
+import { readChange } from '../../lambda/aws/stream-record.ts';
+import type { BounceRecord } from '../../lambda/publishing/publish-failures.ts';
 import type { EventStore } from '../../lambda/recording/event-store.ts';
 import { type Cleanup, startOrUndo } from '../../local/cleanup.ts';
 import { openDataFolder } from '../../local/data-folder.ts';
@@ -40,6 +45,8 @@ export interface TestStorage {
   rig(options?: RigOptions): Promise<Rig>;
   /** Every row of both tables. */
   rows(): Promise<StoredRow[]>;
+  /** Every change of the Bounce table, from its stream: in order for each row. */
+  bounceChanges(): Promise<BounceRecord[]>;
   /** Replaces both tables by empty ones. With fewer rows, the engine and `rows()` are faster. */
   empty(): Promise<void>;
   close(): Promise<void>;
@@ -80,7 +87,7 @@ async function start(stack: Template, cleanup: Cleanup): Promise<TestStorage> {
   const folder = await openDataFolder(dir);
   const engine = await startEngine({ folder, port: 0, report: console.error });
   cleanup.defer('stop DynamoDB', engine.stop);
-  const { tables, close } = dynamoDbClients(engine.endpoint, REGION);
+  const { tables, streams, close } = dynamoDbClients(engine.endpoint, REGION);
   cleanup.defer('close the connections to DynamoDB', close);
   const template = resolveTemplate(stack, STACK);
   await createTables(template, tables, dir);
@@ -117,6 +124,23 @@ async function start(stack: Template, cleanup: Cleanup): Promise<TestStorage> {
         for await (const page of scan) found.push(...(page.Items ?? []).map((row) => ({ table, row })));
       }
       return found;
+    },
+    async bounceChanges() {
+      const { Table } = await tables.send(new DescribeTableCommand({ TableName: tableNames.bounceTable }));
+      const StreamArn = Table?.LatestStreamArn;
+      const { StreamDescription } = await streams.send(new DescribeStreamCommand({ StreamArn }));
+      const changes: BounceRecord[] = [];
+      for (const { ShardId } of StreamDescription?.Shards ?? []) {
+        const start = new GetShardIteratorCommand({ StreamArn, ShardId, ShardIteratorType: 'TRIM_HORIZON' });
+        let { ShardIterator } = await streams.send(start);
+        while (ShardIterator !== undefined) {
+          const { Records = [], NextShardIterator } = await streams.send(new GetRecordsCommand({ ShardIterator }));
+          // The types of the event and of the SDK differ only in which fields are optional.
+          changes.push(...Records.map((record) => readChange(record as DynamoDBRecord)));
+          ShardIterator = Records.length > 0 ? NextShardIterator : undefined;
+        }
+      }
+      return changes;
     },
     async empty() {
       for (const TableName of Object.values(tableNames)) {

@@ -14,7 +14,7 @@ import type { Verdict } from './expected-rows.ts';
 import type { FaultProxyOptions } from './fault-proxy.ts';
 import { isGuard, WITHOUT } from './guards.ts';
 import { type Cast, explore } from './interleavings.ts';
-import { playRandom } from './random-schedules.ts';
+import { playRandomSchedules } from './random-schedules.ts';
 import { playRandomSending } from './random-sending.ts';
 import { allCases, callsOf, judge, type Outcome, play, playEach, WAYS } from './recording.ts';
 import { type SenderRig, type Senders, startSenders } from './sender-rig.ts';
@@ -140,8 +140,7 @@ await runCommand(
     }
     for (const some of together(seeds)) {
       await run('random schedules', { requestTimeoutMs: 20_000 }, async (storage, rigs, progress) => {
-        const playOne = (own: number, rig: Rig) => playRandom(own, rig, storage);
-        return foundIn(await playEach(some, rigs, playOne, progress(some.length)), storage);
+        return foundIn(await playRandomSchedules(some, rigs, storage, progress(some.length)), storage);
       });
     }
     for (const letter of LETTER_NAMES) {
