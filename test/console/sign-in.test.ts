@@ -254,18 +254,18 @@ describe('roles', () => {
     const email = 'Hanako@Example.jp';
     await ask('search', await tokenOf(READER), { body: { text: `Hanako <${email}>` } });
     await ask('recipient', await tokenOf(READER), { body: { email } });
-    await ask('resend', await tokenOf(STRANGER), { body: { id: 'mistyped' } });
+    await ask('resend', await tokenOf(STRANGER), { body: { id: 'asked-by-a-stranger' } });
     const { key } = JSON.parse(await readFile(join(stack().dir, 'access-log-secret.json'), 'utf8'));
     const searched = hashOfAddress('hanako@example.jp', key);
     const lines = await until('the lines', async () => {
       const found = (await logLines()).filter(({ message }) => message === 'console');
-      return found.some(({ subject }) => subject === 'stranger') ? found : undefined;
+      return found.some(({ item }) => item === 'asked-by-a-stranger') ? found : undefined;
     });
     const reader = { subject: 'reader', user: 'reader@example.com', searched, status: 200 };
     expect(lines).toContainEqual(expect.objectContaining({ call: 'search', ...reader }));
     expect(lines).toContainEqual(expect.objectContaining({ call: 'recipient', ...reader }));
     expect(lines).toContainEqual(
-      expect.objectContaining({ call: 'resend', subject: 'stranger', status: 403, item: 'mistyped' }),
+      expect.objectContaining({ call: 'resend', subject: 'stranger', status: 403, item: 'asked-by-a-stranger' }),
     );
     const text = await readFile(join(stack().dir, 'logs/Console.log'), 'utf8');
     expect(text).not.toMatch(/hanako|taro/i);

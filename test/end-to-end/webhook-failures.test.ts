@@ -76,12 +76,14 @@ describe('posts that are not recorded', () => {
     await queueIsEmpty();
     stack().storage.calls.length = 0;
     const events = ['open', 'click', 'unsubscribe', 'group_unsubscribe', 'group_resubscribe'].map((event) => ({
-      ...bounce('o'),
+      ...bounce('only-opened'),
       event,
     }));
     await expect(stack().postSendGrid(events)).resolves.toEqual({ status: 200, body: { received: 5 } });
     await queueIsEmpty();
-    expect(stack().storage.calls.filter(({ caller }) => caller === 'RecordEvents')).toEqual([]);
+    // A second recorder may still be at work on a post of another test.
+    const about = ({ body }: { body: unknown }) => JSON.stringify(body).includes('only-opened');
+    expect(stack().storage.calls.filter(about)).toEqual([]);
   });
 });
 
